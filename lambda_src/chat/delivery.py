@@ -1,0 +1,109 @@
+"""Pushing frames to connections, and forgetting those that are gone.
+
+A push is a hint that something is stored: what fails here is found at the device's next `sync`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat.clock import Clock
+from chat.parallel import Parallel
+from chat.protocol import Frame, UserPresence, encode
+from chat.sessions import OPENING_MS, Connection, Sessions
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+
+class Pushed(Enum):
+    """What became of one push."""
+
+    TAKEN = "taken"
+    GONE = "gone"
+    FAILED = "failed"
+
+
+class Gateway(Protocol):
+    """The connections' other end, as API Gateway offers it. Neither method raises."""
+
+    def push(self, connection_id: str, data: bytes) -> Pushed: ...
+
+    def close(self, connection_id: str) -> None: ...
+
+
+class ApiGateway:
+    """`@connections` of the stage, through the SDK; the endpoint is in AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI."""
+
+    def __init__(self, client: BaseClient) -> None:
+        self._client: Any = client
+
+    def push(self, connection_id: str, data: bytes) -> Pushed:
+        try:
+            self._client.post_to_connection(ConnectionId=connection_id, Data=data)
+        except ClientError as error:
+            return Pushed.GONE if _is_gone(error) else Pushed.FAILED
+        except BotoCoreError:
+            return Pushed.FAILED
+        return Pushed.TAKEN
+
+    def close(self, connection_id: str) -> None:
+        try:
+            self._client.delete_connection(ConnectionId=connection_id)
+        except (ClientError, BotoCoreError):
+            pass  # gone already, or API Gateway ends it after two hours at the latest
+
+
+def _is_gone(error: ClientError) -> bool:
+    return bool(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Who took a frame, and which users turned out to be offline while it was pushed."""
+
+    taken: tuple[Connection, ...]
+    gone: int
+    failed: int
+    went_offline: tuple[UserPresence, ...]
+
+    def count(self, user: str) -> int:
+        """The user's connections that took the frame."""
+        return sum(connection.user == user for connection in self.taken)
+
+
+class Delivery:
+    """Pushes frames through the gateway and prunes from the sessions what it says is gone."""
+
+    def __init__(self, gateway: Gateway, sessions: Sessions, *, clock: Clock, parallel: Parallel) -> None:
+        self._gateway = gateway
+        self._sessions = sessions
+        self._clock = clock
+        self._parallel = parallel
+
+    def push(self, connections: Collection[Connection], frame: Frame) -> Delivered:
+        """Pushes the frame to all of the connections, side by side. One that fails keeps it from no other."""
+        data = encode(frame).encode()
+        results = self._parallel([self._pusher(connection, data) for connection in connections])
+        outcomes = [pushed for pushed, _ in results]
+        taken = tuple(to for to, pushed in zip(connections, outcomes, strict=True) if pushed is Pushed.TAKEN)
+        offline = tuple(presence for _, presence in results if presence is not None)
+        return Delivered(taken, outcomes.count(Pushed.GONE), outcomes.count(Pushed.FAILED), offline)
+
+    def _pusher(self, connection: Connection, data: bytes) -> Callable[[], tuple[Pushed, UserPresence | None]]:
+        return lambda: self._push(connection, data)
+
+    def _push(self, connection: Connection, data: bytes) -> tuple[Pushed, UserPresence | None]:
+        age_ms = self._clock() - connection.connected_at
+        pushed = self._gateway.push(connection.id, data)
+        # API Gateway also answers 410 for a connection that is still opening; that one is alive.
+        if pushed is not Pushed.GONE or age_ms <= OPENING_MS:
+            return pushed, None
+        change = self._sessions.prune(connection)
+        return pushed, change.presence if change and change.went_online_or_offline else None

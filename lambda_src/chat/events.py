@@ -1,0 +1,58 @@
+"""The events that API Gateway hands to the functions, and what they return: the parts that are used here."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict, final
+
+from chat.sessions import Connection
+
+
+class AuthorizerContext(TypedDict):
+    """What the authorizer found out; API Gateway keeps it with the connection, as strings."""
+
+    userId: str
+    expiresAt: NotRequired[str]
+    """Milliseconds since the epoch. Absent where no token is needed."""
+
+
+class RequestContext(TypedDict):
+    connectionId: str
+    connectedAt: int
+    """Milliseconds since the epoch."""
+    eventType: str
+    """CONNECT, MESSAGE or DISCONNECT."""
+    requestId: str
+    authorizer: AuthorizerContext
+
+
+@final
+class WebSocketEvent(TypedDict):
+    requestContext: RequestContext
+    body: NotRequired[str | None]
+    headers: NotRequired[dict[str, str] | None]
+
+
+class AuthorizerEvent(TypedDict):
+    """A REQUEST authorizer's event, for `$connect`."""
+
+    methodArn: str
+    headers: NotRequired[dict[str, str] | None]
+    queryStringParameters: NotRequired[dict[str, str] | None]
+
+
+class AuthorizerResponse(TypedDict):
+    principalId: str
+    policyDocument: dict[str, Any]
+    context: NotRequired[AuthorizerContext]
+
+
+class Response(TypedDict):
+    statusCode: int
+    body: NotRequired[str]
+    headers: NotRequired[dict[str, str]]
+
+
+def caller(event: WebSocketEvent) -> Connection:
+    """The connection that the event is about. Its user is the authorizer's word, never the client's."""
+    context = event["requestContext"]
+    return Connection(context["authorizer"]["userId"], context["connectionId"], int(context["connectedAt"]))

@@ -1,0 +1,34 @@
+"""Calls side by side: SDK calls wait for the network, so threads take as long as the slowest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+THREADS = 32
+"""Calls at a time. The SDK's connection pool is as wide, or calls would wait for a connection, then drop it."""
+
+
+class Parallel(Protocol):
+    """Runs the calls, all of them, and returns their results in order; then raises what the first of them raised."""
+
+    def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]: ...
+
+
+class Threads:
+    """Runs calls in threads that are kept between invocations; a single call stays in the caller's thread."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(THREADS)
+
+    def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        if len(calls) == 1:
+            return [calls[0]()]
+        futures = [self._executor.submit(call) for call in calls]
+        # Wait for all before raising: a call that outlives its invocation would freeze with the function, half done.
+        for future in futures:
+            future.exception()
+        return [future.result() for future in futures]

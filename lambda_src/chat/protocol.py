@@ -1,0 +1,461 @@
+"""The wire protocol: frames to dataclasses and back, limits and error codes. No I/O, no import of ours.
+
+`docs/protocol.md` says the same in prose; where they differ, that is a bug.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+Frame = dict[str, object]
+
+MAX_FRAME_BYTES = 32_000
+"""Of a frame that the server sends: below API Gateway's 32 KiB, so one frame and one billed message."""
+
+MAX_TEXT_BYTES = 8 * 1024
+"""Of a message's text, in UTF-8."""
+
+MAX_ESCAPED_TEXT_BYTES = 30_000
+"""Of a text in JSON. A control character takes six bytes there, so a text of 8 KiB may need 48 KiB.
+What else a frame carries (three user ids, two frame ids, names and numbers) stays below 2,000 bytes."""
+
+PAGE_ROOM = 30_500
+"""Bytes for the messages or chats of one reply: what MAX_FRAME_BYTES leaves beside its other fields."""
+
+MAX_ID_LENGTH = 64
+MAX_PRESENCE_USERS = 100  # BatchGetItem takes at most 100 keys
+MAX_PAGE = 100  # chats or messages; the same limit of BatchGetItem holds for the previews
+DEFAULT_PAGE = 50
+PREVIEW_LENGTH = 200  # characters of a last message in a chat list
+HEARTBEAT_MS = 270_000  # 4.5 minutes; API Gateway ends a connection after 10 idle minutes
+MAX_INTEGER = 2**53 - 1  # what JSON carries exactly between languages (RFC 8259, section 6)
+
+_USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
+
+
+class ErrorCode(StrEnum):
+    """Why a frame was refused; stable, for programs. The message beside it is for people."""
+
+    BAD_REQUEST = "bad_request"
+    UNKNOWN_ACTION = "unknown_action"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    TOKEN_EXPIRED = "token_expired"
+    FORBIDDEN = "forbidden"
+    INTERNAL = "internal"
+
+
+TEMPORARY = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.INTERNAL})
+
+
+class ChatError(Exception):
+    """A frame that cannot be served; it becomes an error frame.
+
+    `message` is shown to the client, so it names fields and limits, never the contents of a message.
+    `id` is the frame's, where it could be read.
+    """
+
+    def __init__(
+        self, code: ErrorCode, message: str, *, id: str | None = None, retry_after_ms: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.id = id
+        self.retry_after_ms = retry_after_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    id: str | None
+    to: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    id: str | None
+    since: int | None
+    limit: int
+    next: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    id: str | None
+    peer: str
+    after: int | None
+    before: int | None
+    limit: int
+
+
+class ReceiptKind(StrEnum):
+    DELIVERED = "delivered"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    id: str | None
+    peer: str
+    kind: ReceiptKind
+    seq: int
+
+
+class TypingState(StrEnum):
+    COMPOSING = "composing"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    id: str | None
+    to: str
+    state: TypingState
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    id: str | None
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    id: str | None
+
+
+Request = Send | Sync | History | Receipt | Typing | Presence | Ping
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the next page of a chat list starts: behind this chat, newest first."""
+
+    ts: int
+    peer: str
+
+    def encode(self) -> str:
+        return f"{self.ts} {self.peer}"
+
+    @classmethod
+    def decode(cls, value: str) -> Cursor:
+        ts, _, peer = value.partition(" ")
+        if not (ts.isascii() and ts.isdigit() and len(ts) <= 16 and is_user_id(peer)):
+            raise ValueError("not a cursor")
+        return cls(int(ts), peer)
+
+
+def is_user_id(value: object) -> bool:
+    """Whether `value` is 1 to 128 characters of `A-Z a-z 0-9 _ . @ : | + = -`."""
+    return isinstance(value, str) and _USER_ID.fullmatch(value) is not None
+
+
+def encode(frame: Mapping[str, object]) -> str:
+    """The frame as raw UTF-8 JSON: `\\u` escapes could triple its size, and its price."""
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+
+
+def encoded_size(value: object) -> int:
+    """Bytes that `value` takes on the wire."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def parse(body: str | None) -> Request:
+    """The request in a frame.
+
+    Raises ChatError (`bad_request`, `unknown_action`, `payload_too_large`), with the frame's id where it has one.
+    """
+    fields = _object(body)
+    id = _id(fields)
+    try:
+        return _request(fields, id)
+    except ChatError as error:
+        error.id = id
+        raise
+
+
+def _object(body: str | None) -> dict[str, object]:
+    try:
+        fields = json.loads(body or "", parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise _bad("the frame is not JSON; send one JSON object, as text") from error
+    if not isinstance(fields, dict):
+        raise _bad("the frame is not a JSON object")
+    return fields
+
+
+def _refuse_constant(name: str) -> None:
+    # json.loads takes NaN and Infinity, which are not JSON.
+    raise ValueError(name)
+
+
+def _request(fields: dict[str, object], id: str | None) -> Request:
+    match fields.get("action"):
+        case "send":
+            return Send(id, _user(fields, "to"), _text(fields))
+        case "sync":
+            since, limit = _integer(fields, "since"), _integer(fields, "limit", 1, MAX_PAGE)
+            return Sync(id, since, limit or DEFAULT_PAGE, _cursor(fields))
+        case "history":
+            return _history(fields, id)
+        case "receipt":
+            peer, kind = _user(fields, "peer"), _choice(fields, "kind", ReceiptKind)
+            return Receipt(id, peer, kind, _required(_integer(fields, "seq", 1), "seq"))
+        case "typing":
+            return Typing(id, _user(fields, "to"), _choice(fields, "state", TypingState))
+        case "presence":
+            return Presence(id, _users(fields))
+        case "ping":
+            return Ping(id)
+        case None:
+            raise _bad(f"the field 'action' is missing; it is one of {', '.join(ACTIONS)}")
+        case _:
+            raise ChatError(ErrorCode.UNKNOWN_ACTION, f"no such action; there are {', '.join(ACTIONS)}")
+
+
+ACTIONS = ("send", "sync", "history", "receipt", "typing", "presence", "ping")
+"""The actions of the protocol; each is a route of the WebSocket API."""
+
+
+def _history(fields: dict[str, object], id: str | None) -> History:
+    after, before = _integer(fields, "after"), _integer(fields, "before")
+    if after is not None and before is not None:
+        raise _bad("give 'after' or 'before' or neither, not both")
+    return History(id, _user(fields, "peer"), after, before, _integer(fields, "limit", 1, MAX_PAGE) or DEFAULT_PAGE)
+
+
+def _bad(message: str) -> ChatError:
+    return ChatError(ErrorCode.BAD_REQUEST, message)
+
+
+def _required(value: T | None, name: str) -> T:
+    if value is None:
+        raise _bad(f"the field '{name}' is missing")
+    return value
+
+
+def _id(fields: Mapping[str, object]) -> str | None:
+    id = fields.get("id")
+    if id is None:
+        return None
+    if not isinstance(id, str) or not 1 <= len(id) <= MAX_ID_LENGTH or not _is_unicode(id):
+        raise _bad(f"the field 'id' must be a string of 1 to {MAX_ID_LENGTH} characters")
+    return id
+
+
+def _is_unicode(value: str) -> bool:
+    # JSON can spell a lone surrogate ("\ud800"), which no UTF-8 frame can carry back.
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _user(fields: Mapping[str, object], name: str) -> str:
+    value = _required(fields.get(name), name)
+    if not isinstance(value, str) or not is_user_id(value):
+        raise _bad(f"the field '{name}' must be a user id: 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -")
+    return value
+
+
+def _users(fields: Mapping[str, object]) -> tuple[str, ...]:
+    users = _required(fields.get("users"), "users")
+    if not isinstance(users, list) or not 1 <= len(users) <= MAX_PRESENCE_USERS:
+        raise _bad(f"the field 'users' must be a list of 1 to {MAX_PRESENCE_USERS} user ids")
+    if not all(is_user_id(user) for user in users):
+        raise _bad("the field 'users' holds something that is not a user id")
+    return tuple(dict.fromkeys(users))  # asked twice, answered once
+
+
+def _text(fields: Mapping[str, object]) -> str:
+    text = _required(fields.get("text"), "text")
+    if not isinstance(text, str) or not text:
+        raise _bad("the field 'text' must be a string that is not empty")
+    if not _is_unicode(text):
+        raise _bad("the field 'text' holds half of a surrogate pair, which is not a character")
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        raise ChatError(ErrorCode.PAYLOAD_TOO_LARGE, f"the text is over {MAX_TEXT_BYTES} bytes of UTF-8")
+    if encoded_size(text) > MAX_ESCAPED_TEXT_BYTES:
+        message = f"the text is over {MAX_ESCAPED_TEXT_BYTES} bytes of JSON: too many characters need escaping"
+        raise ChatError(ErrorCode.PAYLOAD_TOO_LARGE, message)
+    return text
+
+
+def _integer(fields: Mapping[str, object], name: str, low: int = 0, high: int = MAX_INTEGER) -> int | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    # To Python, True is an int.
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise _bad(f"the field '{name}' must be a whole number from {low} to {high}")
+    return value
+
+
+def _choice(fields: Mapping[str, object], name: str, choices: type[E]) -> E:
+    value = _required(fields.get(name), name)
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise _bad(f"the field '{name}' must be one of {', '.join(choices)}")
+
+
+def _cursor(fields: Mapping[str, object]) -> Cursor | None:
+    value = fields.get("next")
+    if value is None:
+        return None
+    try:
+        return Cursor.decode(value if isinstance(value, str) else "")
+    except ValueError:
+        raise _bad("the field 'next' must be what an earlier sync returned as 'next'") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a conversation's log. `ts` is in milliseconds since the epoch."""
+
+    sender: str
+    to: str
+    seq: int
+    id: str
+    text: str
+    ts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One user's view of a conversation: how far it goes, and how far each side has read it."""
+
+    peer: str
+    seq: int
+    ts: int
+    changed: int
+    read: int
+    peer_read: int
+    peer_delivered: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserPresence:
+    """Whether a user has a live connection. A higher `rev` is newer; `last_seen` is None before the first connection."""
+
+    user: str
+    online: bool
+    last_seen: int | None
+    rev: int
+
+
+def message_frame(message: Message) -> Frame:
+    return {"type": "message", **_message_fields(message)}
+
+
+def _message_fields(message: Message) -> Frame:
+    return {
+        "from": message.sender,
+        "to": message.to,
+        "seq": message.seq,
+        "id": message.id,
+        "text": message.text,
+        "ts": message.ts,
+    }
+
+
+def send_ack(request: Send, message: Message, *, duplicate: bool, delivered: int) -> Frame:
+    fields: Frame = {"to": message.to, "seq": message.seq, "ts": message.ts}
+    return {**_reply("ack", request.id), **fields, "duplicate": duplicate, "delivered": delivered}
+
+
+def sync_reply(
+    request: Sync, user: str, chats: Sequence[Frame], *, next: Cursor | None, server_time: int
+) -> Frame:
+    frame: Frame = {**_reply("sync", request.id), "user": user, "chats": list(chats)}
+    if next is not None:
+        frame["next"] = next.encode()
+    return {**frame, "server_time": server_time, "heartbeat_ms": HEARTBEAT_MS, "max_text_bytes": MAX_TEXT_BYTES}
+
+
+def chat_fields(chat: Chat, last: Message | None) -> Frame:
+    """A chat as it stands in a `sync` reply, with the beginning of its last message where that is still stored."""
+    fields: Frame = {
+        "peer": chat.peer,
+        "seq": chat.seq,
+        "ts": chat.ts,
+        "read": chat.read,
+        "peer_read": chat.peer_read,
+        "peer_delivered": chat.peer_delivered,
+    }
+    if last is not None:
+        fields["last"] = {"from": last.sender, "text": last.text[:PREVIEW_LENGTH]}
+    return fields
+
+
+def history_reply(request: History, messages: Sequence[Message], *, more: bool) -> Frame:
+    fields: Frame = {"peer": request.peer, "messages": [_message_fields(message) for message in messages]}
+    return {**_reply("history", request.id), **fields, "more": more}
+
+
+def fit(sizes: Sequence[int], room: int) -> int:
+    """How many of the leading items, each with its comma, fit into `room` bytes; at least one, so that paging ends."""
+    used = 0
+    for count, size in enumerate(sizes):
+        used += size + 1
+        if used > room and count > 0:
+            return count
+    return len(sizes)
+
+
+def message_size(message: Message) -> int:
+    """Bytes that the message takes in a `history` reply."""
+    return encoded_size(_message_fields(message))
+
+
+def receipt_ack(request: Receipt) -> Frame:
+    return {**_reply("ack", request.id), "peer": request.peer, "kind": request.kind, "seq": request.seq}
+
+
+def receipt_frame(request: Receipt, sender: str, ts: int) -> Frame:
+    fields: Frame = {"peer": request.peer, "kind": request.kind, "seq": request.seq}
+    return {"type": "receipt", "from": sender, **fields, "ts": ts}
+
+
+def typing_frame(request: Typing, sender: str, ts: int) -> Frame:
+    return {"type": "typing", "from": sender, "state": request.state, "ts": ts}
+
+
+def presence_frame(users: Sequence[UserPresence]) -> Frame:
+    return {"type": "presence", "users": [_presence_fields(user) for user in users]}
+
+
+def presence_reply(request: Presence, users: Sequence[UserPresence]) -> Frame:
+    return {**_reply("presence", request.id), "users": [_presence_fields(user) for user in users]}
+
+
+def _presence_fields(presence: UserPresence) -> Frame:
+    return {
+        "user": presence.user,
+        "online": presence.online,
+        "last_seen": presence.last_seen,
+        "rev": presence.rev,
+    }
+
+
+def pong(request: Ping, ts: int) -> Frame:
+    return {**_reply("pong", request.id), "ts": ts}
+
+
+def error_frame(error: ChatError, request_id: str) -> Frame:
+    frame: Frame = {**_reply("error", error.id), "code": error.code, "message": error.message}
+    frame["temporary"] = error.code in TEMPORARY
+    if error.retry_after_ms is not None:
+        frame["retry_after_ms"] = error.retry_after_ms
+    frame["request_id"] = request_id
+    return frame
+
+
+def _reply(type: str, id: str | None) -> Frame:
+    return {"type": type} if id is None else {"type": type, "id": id}

@@ -1,0 +1,176 @@
+"""One function an action: what the chat does with a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chat.announcements import Announcer
+from chat.clock import Clock
+from chat.conversations import Conversations, chat_of
+from chat.delivery import Delivered, Delivery, Gateway
+from chat.protocol import (
+    PAGE_ROOM,
+    Chat,
+    Cursor,
+    Frame,
+    History,
+    Ping,
+    Presence,
+    Receipt,
+    Request,
+    Send,
+    Sync,
+    Typing,
+    UserPresence,
+    chat_fields,
+    encoded_size,
+    fit,
+    history_reply,
+    message_frame,
+    pong,
+    presence_frame,
+    presence_reply,
+    receipt_ack,
+    receipt_frame,
+    send_ack,
+    sync_reply,
+    typing_frame,
+)
+from chat.sessions import Connection, Sessions, is_registered
+from chat.table import Item
+
+SYNC_OVERLAP_MS = 60_000
+"""How far `since` reaches back: more than a function can run between stamping `changed` and its write, plus skew."""
+
+MAX_ANNOUNCED_CHATS = 100
+"""A coming or going is announced to the partners of this many of the latest chats, so that it costs no more for
+users with thousands; one BatchGetItem reads them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The reply to a frame, and what the pushes it led to came to."""
+
+    reply: Frame | None
+    delivered: Delivered | None = None
+
+
+class MessageRoutes:
+    """Every route that a client's frame can take."""
+
+    def __init__(self, conversations: Conversations, sessions: Sessions, delivery: Delivery, clock: Clock) -> None:
+        self._conversations = conversations
+        self._sessions = sessions
+        self._delivery = delivery
+        self._clock = clock
+
+    def serve(self, caller: Connection, request: Request) -> Served:
+        """Does what the frame asks for. Raises ChatError if it cannot."""
+        match request:
+            case Send():
+                return self.send(caller, request)
+            case Sync():
+                return Served(self.sync(caller, request))
+            case History():
+                page = self._conversations.history(caller.user, request)
+                return Served(history_reply(request, page.messages, more=page.more))
+            case Receipt():
+                return self.receipt(caller, request)
+            case Typing():
+                return self.typing(caller, request)
+            case Presence():
+                return Served(presence_reply(request, self._sessions.presence(request.users)))
+            case Ping():
+                return Served(pong(request, self._clock()))
+
+    def send(self, caller: Connection, request: Send) -> Served:
+        appended = self._conversations.append(caller.user, request.to, request.id, request.text)
+        # A duplicate takes the same way: its first try may have died behind any of these steps.
+        self._conversations.advance(appended.message)
+        # Only now: a device that registers after this read finds the message when it syncs.
+        delivered = self._tell(caller, request.to, message_frame(appended.message))
+        count = delivered.count(request.to)
+        return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count), delivered)
+
+    def sync(self, caller: Connection, request: Sync) -> Frame:
+        now = self._clock()
+        items = self._registered_overview(caller)
+        since = 0 if request.since is None else request.since - SYNC_OVERLAP_MS
+        changed = [chat for chat in _newest_first(items) if chat.changed > since]
+        if request.next is not None:
+            cursor = (request.next.ts, request.next.peer)
+            changed = [chat for chat in changed if (chat.ts, chat.peer) < cursor]
+        page = changed[: request.limit]
+        previews = self._conversations.previews(caller.user, page)
+        fields = [chat_fields(chat, previews.get(chat.peer)) for chat in page]
+        count = fit([encoded_size(chat) for chat in fields], PAGE_ROOM)
+        more = len(changed) > count
+        cursor_after = Cursor(page[count - 1].ts, page[count - 1].peer) if more else None
+        return sync_reply(request, caller.user, fields[:count], next=cursor_after, server_time=now)
+
+    def _registered_overview(self, caller: Connection) -> list[Item]:
+        """The caller's chats, read after it is known that whoever delivers sees this connection."""
+        items = self._conversations.overview(caller.user)
+        if any(is_registered(caller, item) for item in items):
+            return items
+        self._sessions.restore(caller)
+        return self._conversations.overview(caller.user)
+
+    def receipt(self, caller: Connection, request: Receipt) -> Served:
+        self._conversations.mark(caller.user, request)
+        delivered = self._tell(caller, request.peer, receipt_frame(request, caller.user, self._clock()))
+        return Served(receipt_ack(request), delivered)
+
+    def typing(self, caller: Connection, request: Typing) -> Served:
+        listeners = self._sessions.of([request.to])[request.to]
+        others = [connection for connection in listeners if connection.id != caller.id]
+        delivered = self._delivery.push(others, typing_frame(request, caller.user, self._clock()))
+        self._announce_offline(delivered)
+        return Served(None, delivered)
+
+    def _tell(self, caller: Connection, peer: str, frame: Frame) -> Delivered:
+        """Pushes to the peer's connections and to the caller's other ones."""
+        listeners = self._sessions.of({peer, caller.user})
+        others = [one for user in listeners.values() for one in user if one.id != caller.id]
+        delivered = self._delivery.push(others, frame)
+        self._announce_offline(delivered)
+        return delivered
+
+    def _announce_offline(self, delivered: Delivered) -> None:
+        for presence in delivered.went_offline:
+            self.announce(presence)
+
+    def announce(self, presence: UserPresence) -> Delivered:
+        """Tells a user's chat partners that it came online or went offline."""
+        chats = _newest_first(self._conversations.overview(presence.user))[:MAX_ANNOUNCED_CHATS]
+        partners = [chat.peer for chat in chats if chat.peer != presence.user]
+        listeners = self._sessions.of(partners)
+        # Who turns out to be gone here is not announced in turn: one coming must not set off a chain.
+        return self._delivery.push([one for user in listeners.values() for one in user], presence_frame([presence]))
+
+
+def _newest_first(items: Iterable[Item]) -> list[Chat]:
+    chats = [chat for chat in map(chat_of, items) if chat is not None]
+    return sorted(chats, key=lambda chat: (chat.ts, chat.peer), reverse=True)
+
+
+class ConnectionRoutes:
+    """`$connect` and `$disconnect`."""
+
+    def __init__(self, sessions: Sessions, gateway: Gateway, announcer: Announcer) -> None:
+        self._sessions = sessions
+        self._gateway = gateway
+        self._announcer = announcer
+
+    def connect(self, connection: Connection) -> None:
+        change = self._sessions.connect(connection)
+        for evicted in change.evicted:
+            self._gateway.close(evicted.id)
+        if change.went_online_or_offline:
+            self._announcer.announce(change.presence)
+
+    def disconnect(self, connection: Connection) -> None:
+        change = self._sessions.disconnect(connection.user, connection.id)
+        if change is not None and change.went_online_or_offline:
+            self._announcer.announce(change.presence)

@@ -1,0 +1,132 @@
+"""Which connections a user has, and so whether it is online.
+
+All of a user's connections are one item, with one attribute a connection (`@` and the connection id, holding when it
+was made), so that whoever delivers finds them in one read, and `$connect` and `$disconnect` are one update each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from chat.clock import Clock
+from chat.protocol import UserPresence
+from chat.table import SESSIONS, Item, Present, Table, Update, read, sessions_key
+
+MAX_CONNECTION_MS = (2 * 60 + 5) * 60_000
+"""How long an entry counts: API Gateway ends a connection after two hours and `$disconnect` is best effort,
+so what is older than that, plus slack, is gone whether or not anybody told us."""
+
+OPENING_MS = 60_000
+"""How long a connection may still be opening: API Gateway answers 410 for it until `$connect` has returned."""
+
+MAX_CONNECTIONS = 20
+"""A user's devices at one time. Each message is pushed, and billed, once a device."""
+
+_PREFIX = "@"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One live WebSocket connection of a user. `connected_at` is in milliseconds since the epoch."""
+
+    user: str
+    id: str
+    connected_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a connection's coming or going did to its user's presence."""
+
+    presence: UserPresence
+    went_online_or_offline: bool
+    evicted: tuple[Connection, ...] = ()
+
+
+class Sessions:
+    """The sessions items of the table."""
+
+    def __init__(self, table: Table, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+
+    def connect(self, connection: Connection) -> Change:
+        """Registers the connection: one update, and a second one only to sweep out dead or surplus entries."""
+        now = self._clock()
+        before = self._put(connection, now)
+        others = [other for other in connections(connection.user, before, now) if other.id != connection.id]
+        surplus = sorted(others, key=lambda other: other.connected_at)[: max(0, len(others) + 1 - MAX_CONNECTIONS)]
+        self._sweep(connection.user, before, now, surplus)
+        presence = UserPresence(connection.user, online=True, last_seen=now, rev=read(before, "rev", 0) + 1)
+        return Change(presence, went_online_or_offline=not others, evicted=tuple(surplus))
+
+    def restore(self, connection: Connection) -> None:
+        """Puts back the entry of a connection that is speaking to us, so is there."""
+        self._put(connection, self._clock())
+
+    def _put(self, connection: Connection, now: int) -> Item:
+        entry = {_PREFIX + connection.id: connection.connected_at, "last_seen": now}
+        return self._table.update(sessions_key(connection.user), Update(put=entry, add={"rev": 1})).before
+
+    def disconnect(self, user: str, connection_id: str) -> Change | None:
+        """Takes the entry out; None if it was not there, so that a late or repeated `$disconnect` does nothing."""
+        return self._remove(user, connection_id, {"last_seen": self._clock()})
+
+    def prune(self, connection: Connection) -> Change | None:
+        """Takes out the entry of a connection that API Gateway says is gone. When it went, nobody knows."""
+        return self._remove(connection.user, connection.id, {})
+
+    def _remove(self, user: str, connection_id: str, put: Mapping[str, int]) -> Change | None:
+        name = _PREFIX + connection_id
+        update = Update(put=put, add={"rev": 1}, remove=[name], only_if=[Present(name)])
+        made, before = self._table.update(sessions_key(user), update)
+        if not made:
+            return None
+        now = self._clock()
+        others = [other for other in connections(user, before, now) if other.id != connection_id]
+        last_seen = read({**before, **put}, "last_seen", 0) or None
+        presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=read(before, "rev", 0) + 1)
+        return Change(presence, went_online_or_offline=not others)
+
+    def _sweep(self, user: str, item: Item, now: int, surplus: Iterable[Connection]) -> None:
+        live = {_PREFIX + connection.id for connection in connections(user, item, now)}
+        dead = {name for name in item if name.startswith(_PREFIX)} - live
+        dead |= {_PREFIX + connection.id for connection in surplus}
+        if dead:
+            self._table.update(sessions_key(user), Update(remove=sorted(dead)))
+
+    def of(self, users: Iterable[str]) -> dict[str, list[Connection]]:
+        """Each user's live connections: one consistent read of one batch (at most 100 users)."""
+        now = self._clock()
+        return {user: connections(user, item, now) for user, item in self._items(users).items()}
+
+    def presence(self, users: Iterable[str]) -> list[UserPresence]:
+        """Who of the users (at most 100) is online; one consistent read of one batch."""
+        now = self._clock()
+        return [presence(user, item, now) for user, item in self._items(users).items()]
+
+    def _items(self, users: Iterable[str]) -> dict[str, Item]:
+        keys = {user: sessions_key(user) for user in users}
+        items = self._table.get(keys.values())
+        return {user: items.get(key, {}) for user, key in keys.items()}
+
+
+def connections(user: str, item: Item, now: int) -> list[Connection]:
+    """The live connections that a sessions item holds."""
+    return [
+        Connection(user, name.removeprefix(_PREFIX), connected_at)
+        for name, connected_at in item.items()
+        if name.startswith(_PREFIX) and isinstance(connected_at, int) and now - connected_at < MAX_CONNECTION_MS
+    ]
+
+
+def is_registered(connection: Connection, item: Item) -> bool:
+    """Whether the item, one of the connection's user, is its sessions item and holds the connection."""
+    return item["sk"] == SESSIONS and _PREFIX + connection.id in item
+
+
+def presence(user: str, item: Item, now: int) -> UserPresence:
+    """What a sessions item says of its user."""
+    online = bool(connections(user, item, now))
+    return UserPresence(user, online, read(item, "last_seen", 0) or None, read(item, "rev", 0))

@@ -1,0 +1,63 @@
+"""The handler of `$connect` and `$disconnect`."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from chat import log
+from chat.announcements import LambdaAnnouncer
+from chat.clients import client
+from chat.clock import now_ms
+from chat.delivery import ApiGateway
+from chat.events import Response, WebSocketEvent, caller
+from chat.subprotocols import SUBPROTOCOL, offered_subprotocols
+from chat.protocol import ACTIONS, ChatError, ErrorCode, encode, error_frame
+from chat.routes import ConnectionRoutes
+from chat.sessions import Sessions
+from chat.settings import required
+from chat.table import DynamoTable
+
+_routes = ConnectionRoutes(
+    Sessions(DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")), now_ms),
+    ApiGateway(client("apigatewaymanagementapi")),
+    LambdaAnnouncer(lambda: client("lambda"), required(os.environ, "MESSAGE_FUNCTION")),
+)
+
+
+def handler(event: WebSocketEvent, _: object) -> Response:
+    return serve(event, _routes)
+
+
+def serve(event: WebSocketEvent, routes: ConnectionRoutes) -> Response:
+    """Registers the connection, or takes it out."""
+    started = time.perf_counter()
+    context = event["requestContext"]
+    fields = {"event": context["eventType"], "request_id": context["requestId"], "connection": context["connectionId"]}
+    try:
+        response = _respond(event, routes)
+    except Exception as error:
+        log.failure("connection failed", error, **fields)
+        return {"statusCode": 500}  # refuses a handshake; a $disconnect has nobody left to answer
+    duration_ms = round((time.perf_counter() - started) * 1_000, 1)
+    user = context["authorizer"]["userId"]
+    log.line("INFO", "connection", **fields, user=user, duration_ms=duration_ms)
+    return response
+
+
+def _respond(event: WebSocketEvent, routes: ConnectionRoutes) -> Response:
+    context = event["requestContext"]
+    match context["eventType"]:
+        case "CONNECT":
+            routes.connect(caller(event))
+            # A browser closes a connection that does not choose one of the subprotocols it offered.
+            if SUBPROTOCOL in offered_subprotocols(event.get("headers") or {}):
+                return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
+            return {"statusCode": 200}
+        case "DISCONNECT":
+            routes.disconnect(caller(event))
+            return {"statusCode": 200}
+        case _:
+            # A frame whose action is "$connect" or "$disconnect" is routed here.
+            error = ChatError(ErrorCode.UNKNOWN_ACTION, f"no such action; there are {', '.join(ACTIONS)}")
+            return {"statusCode": 200, "body": encode(error_frame(error, context["requestId"]))}

@@ -1,0 +1,97 @@
+"""The handler of every frame that a client sends, and of announcements from the connection function."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from chat import log
+from chat.announcements import Announcement, announced
+from chat.clients import client
+from chat.clock import now_ms
+from chat.conversations import Conversations
+from chat.delivery import ApiGateway, Delivered, Delivery
+from chat.events import Response, WebSocketEvent, caller
+from chat.parallel import Threads
+from chat.protocol import ChatError, ErrorCode, Request, encode, error_frame, parse
+from chat.routes import MessageRoutes, Served
+from chat.sessions import Sessions
+from chat.settings import required
+from chat.table import DynamoTable
+
+DAY_MS = 86_400_000
+
+
+def _routes() -> MessageRoutes:
+    table, parallel = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")), Threads()
+    retention_ms = int(required(os.environ, "RETENTION_DAYS")) * DAY_MS
+    sessions = Sessions(table, now_ms)
+    gateway = ApiGateway(client("apigatewaymanagementapi"))
+    conversations = Conversations(table, retention_ms=retention_ms, clock=now_ms, parallel=parallel)
+    return MessageRoutes(conversations, sessions, Delivery(gateway, sessions, clock=now_ms, parallel=parallel), now_ms)
+
+
+_ROUTES = _routes()
+
+
+def handler(event: WebSocketEvent | Announcement, _: object) -> Response:
+    if "announce" in event:
+        return announce(event, _ROUTES)
+    return serve(event, _ROUTES)
+
+
+def announce(event: Announcement, routes: MessageRoutes) -> Response:
+    """Tells a user's chat partners of its presence. Raises nothing: AWS would invoke us again with the same news."""
+    presence = announced(event)
+    try:
+        delivered = routes.announce(presence)
+    except Exception as error:
+        log.failure("announcement failed", error, user=presence.user)
+        return {"statusCode": 500}
+    log.line("INFO", "announcement", user=presence.user, online=presence.online, **_pushes(delivered))
+    return {"statusCode": 200}
+
+
+def serve(event: WebSocketEvent, routes: MessageRoutes) -> Response:
+    """Answers a frame with a frame. A failure is an error frame too, never a stack trace and never a closed socket."""
+    started = time.perf_counter()
+    context = event["requestContext"]
+    request: Request | None = None
+    try:
+        request = parse(event.get("body"))
+        _refuse_expired(event)
+        served = routes.serve(caller(event), request)
+    except Exception as error:
+        refusal = error if isinstance(error, ChatError) else _internal(error, context["requestId"])
+        refusal.id = refusal.id or (request.id if request else None)
+        served = Served(error_frame(refusal, context["requestId"]))
+    log.line(
+        "INFO",
+        "frame",
+        action=type(request).__name__.lower() if request else None,
+        code=served.reply.get("code") if served.reply else None,
+        user=context["authorizer"]["userId"],
+        connection=context["connectionId"],
+        request_id=context["requestId"],
+        duration_ms=round((time.perf_counter() - started) * 1_000, 1),
+        **_pushes(served.delivered),
+    )
+    return {"statusCode": 200} if served.reply is None else {"statusCode": 200, "body": encode(served.reply)}
+
+
+def _refuse_expired(event: WebSocketEvent) -> None:
+    expires_at = event["requestContext"]["authorizer"].get("expiresAt")
+    if expires_at is not None and int(expires_at) <= now_ms():
+        message = "the token of this connection has expired; connect again with a new one"
+        raise ChatError(ErrorCode.TOKEN_EXPIRED, message)
+
+
+def _internal(error: Exception, request_id: str) -> ChatError:
+    log.failure("frame failed", error, request_id=request_id)
+    return ChatError(ErrorCode.INTERNAL, "something went wrong on our side; send the same frame again")
+
+
+def _pushes(delivered: Delivered | None) -> dict[str, object]:
+    if delivered is None:
+        return {}
+    return {"taken": len(delivered.taken), "gone": delivered.gone, "failed": delivered.failed}

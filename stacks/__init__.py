@@ -1,0 +1,1 @@
+"""The AWS resources of the chat, and who may do what to which."""

@@ -1,0 +1,112 @@
+"""The stack: composes the parts, and grants each function what it calls and nothing else."""
+
+from __future__ import annotations
+
+from aws_cdk import Annotations, CfnOutput, CliCredentialsStackSynthesizer, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from stacks.functions import ChatFunction, asset
+from stacks.settings import ChatSettings, IdentityMode
+from stacks.table import ChatTable
+from stacks.websocket_api import ChatApi
+
+SECRET_LENGTH = 64  # characters; HS256 wants 32 bytes of key or more (RFC 7518, section 3.2)
+
+
+class ChatStack(Stack):
+    """The whole chat."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: ChatSettings) -> None:
+        # The emulator refuses the bootstrap roles the asset bucket, so a local deploy uses the caller's credentials.
+        synthesizer = CliCredentialsStackSynthesizer() if settings.emulator else None
+        super().__init__(scope, id, synthesizer=synthesizer, description="Parley: direct messaging without servers")
+        self._settings = settings
+        self._table = ChatTable(self, "Table", throwaway=settings.throwaway).table
+        self._api = ChatApi(
+            self, "Chat", stage_name=settings.stage, rate=settings.throttling_rate, burst=settings.throttling_burst
+        )
+        self._code = asset()
+        self._message = self._message_function()
+        self._connection = self._connection_function()
+        self._authorizer = self._authorizer_function()
+        self._api.add_routes(
+            authorizer=self._authorizer.function,
+            identity_source=settings.identity_source,
+            connection=self._connection.function,
+            message=self._message.function,
+            # The emulator's CloudFormation knows no route response; its data plane always answers the sender.
+            route_responses=settings.emulator is None,
+        )
+        CfnOutput(self, "Url", value=self._api.stage.url, description="Connect here, with ?token=TOKEN")
+        CfnOutput(self, "TableName", value=self._table.table_name)
+
+    def _message_function(self) -> ChatFunction:
+        environment = {
+            "TABLE_NAME": self._table.table_name,
+            "RETENTION_DAYS": str(self._settings.retention_days),
+            **self._gateway_endpoint(),
+        }
+        message = self._function("Message", "message.handler", environment)
+        # An announcement is told at most once.
+        message.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
+        table_actions = ("BatchGetItem", "PutItem", "Query", "UpdateItem")
+        self._grant(message, [f"dynamodb:{action}" for action in table_actions], self._table.table_arn)
+        self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn("POST"))
+        return message
+
+    def _connection_function(self) -> ChatFunction:
+        environment = {
+            "TABLE_NAME": self._table.table_name,
+            "MESSAGE_FUNCTION": self._message.function.function_name,
+            **self._gateway_endpoint(),
+        }
+        connection = self._function("Connection", "connection.handler", environment)
+        self._grant(connection, ["dynamodb:UpdateItem"], self._table.table_arn)
+        self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn("DELETE"))
+        self._grant(connection, ["lambda:InvokeFunction"], self._message.function.function_arn)
+        return connection
+
+    def _authorizer_function(self) -> ChatFunction:
+        if self._settings.identity is IdentityMode.OPEN:
+            warning = "identity is open: anyone can connect as anyone. Never put this where strangers can reach it."
+            Annotations.of(self).add_warning_v2("parley:open-identity", warning)
+            return self._function("Authorizer", "authorizer.handler", {"IDENTITY": "open"})
+        secret = secretsmanager.Secret(
+            self,
+            "TokenSecret",
+            description="Signs connection tokens (HS256)",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=SECRET_LENGTH, exclude_punctuation=True
+            ),
+            removal_policy=RemovalPolicy.DESTROY if self._settings.throwaway else RemovalPolicy.RETAIN,
+        )
+        # Its documented attribute Id is the ARN too, and unlike Ref so on the emulator.
+        secret_arn = secret.node.default_child.attr_id
+        how = f"make token USER=alice STACK={self.stack_name}"
+        CfnOutput(self, "TokenSecretArn", value=secret_arn, description=f"For a token: {how}")
+        environment = {
+            "IDENTITY": self._settings.identity,
+            "TOKEN_SOURCE": self._settings.token_source,
+            "TOKEN_SECRET_ARN": secret_arn,
+        }
+        authorizer = self._function("Authorizer", "authorizer.handler", environment)
+        self._grant(authorizer, ["secretsmanager:GetSecretValue"], secret_arn)
+        return authorizer
+
+    def _function(self, id: str, handler: str, environment: dict[str, str]) -> ChatFunction:
+        return ChatFunction(self, id, handler=handler, code=self._code, environment=environment)
+
+    def _gateway_endpoint(self) -> dict[str, str]:
+        """The address of `@connections`, where the SDK itself looks for it."""
+        stage = self._api.stage
+        url = stage.callback_url
+        if self._settings.emulator:
+            url = f"{self._settings.emulator}/_aws/execute-api/{self._api.api.api_id}/{stage.stage_name}"
+        return {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": url}
+
+    def _grant(self, grantee: ChatFunction, actions: list[str], resource: str) -> None:
+        """Named actions on one resource: the CDK's own grants add actions and resources that nothing here uses."""
+        grantee.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+

@@ -1,0 +1,27 @@
+"""The one DynamoDB table."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+
+class ChatTable(Construct):
+    """On demand, `pk` and `sk`, no secondary index; messages expire by `ttl`."""
+
+    def __init__(self, scope: Construct, id: str, *, throwaway: bool) -> None:
+        super().__init__(scope, id)
+        self.table = dynamodb.TableV2(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing=dynamodb.Billing.on_demand(),
+            time_to_live_attribute="ttl",
+            deletion_protection=not throwaway,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=not throwaway
+            ),
+            removal_policy=RemovalPolicy.DESTROY if throwaway else RemovalPolicy.RETAIN,
+        )

@@ -1,0 +1,51 @@
+"""The WebSocket API: its routes, its authorizer and its one stage."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
+from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
+from constructs import Construct
+
+MESSAGE_ROUTES = ("send", "sync", "history", "receipt", "typing", "presence", "ping", "$default")
+"""Named, so that metrics and throttling are per action; `$default` takes what names no action."""
+
+
+class ChatApi(Construct):
+    """The API and its stage. The routes come after the functions, which need the stage's address."""
+
+    def __init__(self, scope: Construct, id: str, *, stage_name: str, rate: int, burst: int) -> None:
+        super().__init__(scope, id)
+        self.api = apigateway.WebSocketApi(self, "Api", route_selection_expression="$request.body.action")
+        self.stage = apigateway.WebSocketStage(
+            self,
+            "Stage",
+            web_socket_api=self.api,
+            stage_name=stage_name,
+            auto_deploy=True,
+            detailed_metrics_enabled=True,
+            throttle=apigateway.ThrottleSettings(rate_limit=rate, burst_limit=burst),
+        )
+
+    def connections_arn(self, method: str) -> str:
+        """What ManageConnections is granted on: one method on the connections of this stage."""
+        return self.api.arn_for_execute_api_v2(f"{method}/@connections/*", self.stage.stage_name)
+
+    def add_routes(
+        self,
+        *,
+        authorizer: lambda_.IFunction,
+        identity_source: str,
+        connection: lambda_.IFunction,
+        message: lambda_.IFunction,
+        route_responses: bool,
+    ) -> None:
+        """Routes events to the functions. With `route_responses` a handler's body is sent to the client."""
+        connections = WebSocketLambdaIntegration("ConnectionIntegration", connection)
+        messages = WebSocketLambdaIntegration("MessageIntegration", message)
+        gatekeeper = WebSocketLambdaAuthorizer("Authorizer", authorizer, identity_source=[identity_source])
+        self.api.add_route("$connect", integration=connections, authorizer=gatekeeper)
+        self.api.add_route("$disconnect", integration=connections)
+        for route_key in MESSAGE_ROUTES:
+            self.api.add_route(route_key, integration=messages, return_response=route_responses)
