@@ -11,11 +11,11 @@ from chat.clients import client
 from chat.clock import now_ms
 from chat.delivery import ApiGateway
 from chat.events import Response, WebSocketEvent, caller
-from chat.subprotocols import SUBPROTOCOL, offered_subprotocols
 from chat.protocol import ACTIONS, ChatError, ErrorCode, encode, error_frame
 from chat.routes import ConnectionRoutes
 from chat.sessions import Sessions
 from chat.settings import required
+from chat.subprotocols import SUBPROTOCOL, offered_subprotocols
 from chat.table import DynamoTable
 
 _routes = ConnectionRoutes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from aws_cdk import Annotations, CfnOutput, CliCredentialsStackSynthesizer, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -83,7 +85,7 @@ class ChatStack(Stack):
             removal_policy=RemovalPolicy.DESTROY if self._settings.throwaway else RemovalPolicy.RETAIN,
         )
         # Its documented attribute Id is the ARN too, and unlike Ref so on the emulator.
-        secret_arn = secret.node.default_child.attr_id
+        secret_arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
         how = f"make token USER=alice STACK={self.stack_name}"
         CfnOutput(self, "TokenSecretArn", value=secret_arn, description=f"For a token: {how}")
         environment = {
@@ -109,4 +111,3 @@ class ChatStack(Stack):
     def _grant(self, grantee: ChatFunction, actions: list[str], resource: str) -> None:
         """Named actions on one resource: the CDK's own grants add actions and resources that nothing here uses."""
         grantee.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
-

@@ -32,7 +32,7 @@ seconds; a warm send waits for the network most of its time, so more than this i
 class PipBundling:
     """Bundles the asset with the pip that runs synth, so that `cdk deploy` needs no Docker."""
 
-    def try_bundle(self, output_dir: str, options: BundlingOptions) -> bool:
+    def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
         ignored = ("__pycache__", ".mypy_cache", "requirements.txt")
         shutil.copytree(SOURCE, output_dir, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*ignored))
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]

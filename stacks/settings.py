@@ -22,7 +22,7 @@ class BadContext(Exception):
 class IdentityMode(StrEnum):
     """How a user proves who it is. OPEN proves nothing and is for trying out only."""
 
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
     OPEN = "open"
 
 
@@ -90,9 +90,7 @@ def _text(context: Callable[[str], object], name: str, default: str) -> str:
     return default if value is None else str(value)
 
 
-def _matching(
-    context: Callable[[str], object], name: str, default: str, pattern: re.Pattern[str], hint: str
-) -> str:
+def _matching(context: Callable[[str], object], name: str, default: str, pattern: re.Pattern[str], hint: str) -> str:
     value = _text(context, name, default)
     if not pattern.fullmatch(value):
         raise BadContext(f"the context value {name}={value!r} cannot be used; give {hint}")

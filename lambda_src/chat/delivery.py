@@ -6,6 +6,7 @@ A push is a hint that something is stored: what fails here is found at the devic
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -54,10 +55,9 @@ class ApiGateway:
         return Pushed.TAKEN
 
     def close(self, connection_id: str) -> None:
-        try:
+        # One that is gone already is what was wanted; one that stays is ended by API Gateway after two hours.
+        with suppress(ClientError, BotoCoreError):
             self._client.delete_connection(ConnectionId=connection_id)
-        except (ClientError, BotoCoreError):
-            pass  # gone already, or API Gateway ends it after two hours at the latest
 
 
 def _is_gone(error: ClientError) -> bool:

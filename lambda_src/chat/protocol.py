@@ -48,7 +48,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_ACTION = "unknown_action"
     PAYLOAD_TOO_LARGE = "payload_too_large"
     TOO_MANY_REQUESTS = "too_many_requests"
-    TOKEN_EXPIRED = "token_expired"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
     FORBIDDEN = "forbidden"
     INTERNAL = "internal"
 
@@ -149,7 +149,9 @@ class Cursor:
     @classmethod
     def decode(cls, value: str) -> Cursor:
         ts, _, peer = value.partition(" ")
-        if not (ts.isascii() and ts.isdigit() and len(ts) <= 16 and is_user_id(peer)):
+        if not (
+            ts.isascii() and ts.isdigit() and len(ts) < MAX_ID_LENGTH and int(ts) <= MAX_INTEGER and is_user_id(peer)
+        ):
             raise ValueError("not a cursor")
         return cls(int(ts), peer)
 
@@ -342,7 +344,10 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class UserPresence:
-    """Whether a user has a live connection. A higher `rev` is newer; `last_seen` is None before the first connection."""
+    """Whether a user has a live connection; a higher `rev` is newer.
+
+    `last_seen` is in milliseconds since the epoch, None before the first connection.
+    """
 
     user: str
     online: bool
@@ -370,9 +375,7 @@ def send_ack(request: Send, message: Message, *, duplicate: bool, delivered: int
     return {**_reply("ack", request.id), **fields, "duplicate": duplicate, "delivered": delivered}
 
 
-def sync_reply(
-    request: Sync, user: str, chats: Sequence[Frame], *, next: Cursor | None, server_time: int
-) -> Frame:
+def sync_reply(request: Sync, user: str, chats: Sequence[Frame], *, next: Cursor | None, server_time: int) -> Frame:
     frame: Frame = {**_reply("sync", request.id), "user": user, "chats": list(chats)}
     if next is not None:
         frame["next"] = next.encode()

@@ -217,7 +217,8 @@ class DynamoTable:
             response = self._call("update_item", {"TableName": self._name, **_update_arguments(key, update)})
         except ClientError as error:
             if _code(error) == "ConditionalCheckFailedException":
-                return Updated(False, _plain(error.response.get("Item", {})))
+                old: Any = error.response.get("Item", {})
+                return Updated(False, _plain(old))
             raise
         return Updated(True, _plain(response.get("Attributes", {})))
 
