@@ -1,0 +1,90 @@
+"""`python -m local demo`, `chat` and `token`: what the Makefile's targets of these names call."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from local import chat, demo
+from local.deployment import ENDPOINT_FILE, STATE, Endpoint, deploy, deployed_secret, local_secret, token
+from local.emulator import Emulator, emulator
+from local.progress import StepFailed, end_of, step
+
+USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
+
+
+def run_demo() -> None:
+    log = STATE / "demo-emulator.log"
+    with _started(log) as running:
+        endpoint = deploy(running)
+        try:
+            asyncio.run(demo.converse(endpoint))
+        except StepFailed as failure:
+            raise StepFailed(f"{failure}\n{end_of(log)}") from None
+    print("\nAll of it held.")
+
+
+def run_chat() -> None:
+    with _started(STATE / "emulator.log") as running:
+        endpoint = deploy(running)
+        endpoint.write()
+        try:
+            print(chat.instructions(endpoint), flush=True)
+            chat.follow(endpoint)
+        except KeyboardInterrupt:
+            print("\nStopping.", flush=True)
+        finally:
+            ENDPOINT_FILE.unlink(missing_ok=True)
+
+
+def print_token(user: str, stack: str | None) -> None:
+    if not USER_ID.fullmatch(user):
+        raise StepFailed(f"{user!r} is no user id; give 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -")
+    secret = deployed_secret(stack) if stack else local_secret(Endpoint.read())
+    print(token(secret, user))
+
+
+@contextmanager
+def _started(log: Path) -> Iterator[Emulator]:
+    with ExitStack() as stack:
+        with step("Starting the emulator, with IAM enforced"):
+            running = stack.enter_context(emulator(log))
+        yield running
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", help="deploy to an emulator, hold a conversation, stop")
+    commands.add_parser("chat", help="deploy to an emulator and keep it running")
+    for_token = commands.add_parser("token", help="print a connection token")
+    for_token.add_argument("user")
+    for_token.add_argument("--stack", help="a stack on AWS, instead of the running local one")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        match arguments.command:
+            case "demo":
+                run_demo()
+            case "chat":
+                run_chat()
+            case "token":
+                print_token(arguments.user, arguments.stack)
+    except StepFailed as failure:
+        sys.exit(f"\nerror: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""A deployed stack: where it is, and tokens for it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import jwt
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.emulator import ACCESS_KEY, ACCOUNT, REGION, Emulator
+from local.progress import StepFailed, run, step
+
+PROJECT = Path(__file__).parent.parent
+STATE = PROJECT / ".local"
+ENDPOINT_FILE = STATE / "endpoint.json"
+STAGE = "local"
+STACK = f"Parley-{STAGE}"
+TOKEN_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a local deployment is; what `.local/endpoint.json` holds."""
+
+    url: str
+    management_url: str
+    stage: str
+    table: str
+    endpoint_url: str
+    region: str
+
+    def write(self) -> None:
+        ENDPOINT_FILE.parent.mkdir(exist_ok=True)
+        temporary = ENDPOINT_FILE.with_suffix(".part")
+        temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        temporary.replace(ENDPOINT_FILE)
+
+    @classmethod
+    def read(cls) -> Endpoint:
+        """The running local deployment's. Raises StepFailed if there is none."""
+        try:
+            return cls(**json.loads(ENDPOINT_FILE.read_text()))
+        except FileNotFoundError:
+            raise StepFailed("no local deployment is running; start one with `make chat` in another terminal") from None
+
+
+def deploy(running: Emulator, *context: str) -> Endpoint:
+    """Bootstraps the emulator and deploys the stack to it with the CDK's command line.
+
+    `context` are further CDK context values, as `name=value`. Raises StepFailed.
+    """
+    outputs, log = STATE / f"outputs-{running.port}.json", running.log.with_name(f"cdk-{running.port}.log")
+    log.unlink(missing_ok=True)
+    environment = {**running.environment, "CDK_DISABLE_CLI_TELEMETRY": "1"}
+    advice = f"The emulator's own log is {running.log}."
+    with step("Preparing the emulator for the CDK (cdk bootstrap)"):
+        account = f"aws://{ACCOUNT}/{REGION}"
+        run([*_cdk(running, "bootstrap"), account], environment=environment, log=log, advice=advice)
+    with step("Deploying the stack (cdk deploy)"):
+        values = [f"emulator={running.endpoint}", "throwaway=true", f"stage={STAGE}", *context]
+        options = [word for value in values for word in ("--context", value)]
+        arguments = ["--require-approval", "never", "--outputs-file", str(outputs)]
+        run([*_cdk(running, "deploy"), *arguments, *options], environment=environment, log=log, advice=advice)
+    stack = json.loads(outputs.read_text())[STACK]
+    outputs.unlink()
+    return _endpoint(running, stack["Url"], stack["TableName"])
+
+
+def _cdk(running: Emulator, command: str) -> list[str]:
+    """The command line; its output folder is its own, so that two deploys can run side by side."""
+    folder = STATE / f"cdk.out-{running.port}"
+    return [str(PROJECT / "node_modules" / ".bin" / "cdk"), command, "--output", str(folder), "--no-notices"]
+
+
+def _endpoint(running: Emulator, url: str, table: str) -> Endpoint:
+    """The addresses on the emulator: its own names under `.amazonaws.com` lead nowhere."""
+    api_id = str(urlsplit(url).hostname).partition(".")[0]
+    path = f"127.0.0.1:{running.port}/_aws/execute-api/{api_id}/{STAGE}"
+    return Endpoint(f"ws://{path}", f"http://{path}", STAGE, table, running.endpoint, REGION)
+
+
+def local_client(service: str, endpoint: Endpoint) -> Any:
+    """A client of the emulator, with the account's own rights."""
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=endpoint.endpoint_url,
+        region_name=endpoint.region,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=ACCESS_KEY,
+    )
+
+
+def local_secret(endpoint: Endpoint) -> str:
+    """The signing secret of the local deployment. Raises StepFailed if it has gone."""
+    try:
+        return _secret(local_client("cloudformation", endpoint), local_client("secretsmanager", endpoint), STACK)
+    except BotoCoreError as error:
+        raise StepFailed(f"the local deployment does not answer ({error}); start it again with `make chat`") from None
+
+
+def deployed_secret(stack: str) -> str:
+    """The signing secret of a stack on AWS, with the caller's credentials. Raises StepFailed."""
+    try:
+        return _secret(boto3.client("cloudformation"), boto3.client("secretsmanager"), stack)
+    except ClientError as error:
+        raise StepFailed(f"AWS refused to show the signing secret of {stack}: {error}") from None
+    except BotoCoreError as error:
+        raise StepFailed(f"cannot ask AWS for {stack}: {error}; set AWS_PROFILE and AWS_REGION") from None
+
+
+def _secret(cloudformation: Any, secrets_manager: Any, stack: str) -> str:
+    outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+    arns = [output["OutputValue"] for output in outputs if output["OutputKey"] == "TokenSecretArn"]
+    if not arns:
+        raise StepFailed(f"{stack} has no signing secret: its identity is open, connect with ?userId=alice")
+    return str(secrets_manager.get_secret_value(SecretId=arns[0])["SecretString"])
+
+
+def token(secret: str, user: str, seconds: int = TOKEN_SECONDS) -> str:
+    """A connection token for the user."""
+    now = int(time.time())
+    return jwt.encode({"sub": user, "iat": now, "exp": now + seconds}, secret, algorithm="HS256")

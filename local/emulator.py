@@ -1,0 +1,105 @@
+"""MiniStack, an emulator of AWS, as a process of ours: on loopback, on a free port, with IAM enforced."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from local.progress import StepFailed, end_of
+
+BIN = Path(sys.executable).parent
+ACCESS_KEY = "test"  # the emulator's name for the account's own rights; another one is nobody
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+START_SECONDS = 30
+STOP_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """A running emulator."""
+
+    port: int
+    log: Path
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes the SDK and the CDK talk to the emulator, and to nothing else."""
+        return {
+            **clean_environment(),
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+
+def clean_environment() -> dict[str, str]:
+    """This environment without any AWS setting, so that nothing here can reach an account; our tools come first."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**kept, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+@contextmanager
+def emulator(log: Path) -> Iterator[Emulator]:
+    """Starts the emulator, and ends it with all it started. Raises StepFailed if it does not come up."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    port = _free_port()
+    settings = {"AUTH": "true", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0"}
+    with log.open("wb") as output, TemporaryDirectory(prefix="parley-") as scratch:
+        process = subprocess.Popen(
+            [str(BIN / "ministack")],
+            env={**clean_environment(), **settings, "TMPDIR": scratch},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for us; we end it, and its workers, when we are done
+        )
+        try:
+            running = Emulator(port, log)
+            _wait_until_ready(process, running)
+            yield running
+        finally:
+            _stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], running: Emulator) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            urllib.request.urlopen(f"{running.endpoint}/_ministack/health", timeout=1).close()  # noqa: S310
+            return
+        time.sleep(0.05)
+    what = "ended by itself" if process.poll() is not None else f"did not answer within {START_SECONDS} s"
+    raise StepFailed(f"the emulator {what}; its log says why\n{end_of(running.log)}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        # The group, not the process: the functions run in workers of its own.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal_number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)

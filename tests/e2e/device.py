@@ -1,0 +1,69 @@
+"""A raw WebSocket connection that speaks the protocol and keeps none of a client's rules."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from websockets.sync.client import connect
+
+from tests.asyncapi import check_client_frame, check_server_frame
+
+Frame = Mapping[str, Any]
+ANSWER_SECONDS = 10
+
+_ids = itertools.count(1)
+
+
+class Device:
+    """One connection. Every frame in both directions is checked against the protocol's document."""
+
+    def __init__(self, url: str, **handshake: Any) -> None:
+        self._socket = connect(url, open_timeout=ANSWER_SECONDS, **handshake)
+        self._arrived: list[Frame] = []
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def ask(self, action: str, **fields: object) -> Frame:
+        """Sends a frame and returns its reply."""
+        frame = {"action": action, "id": f"ask-{next(_ids)}", **fields}
+        text = json.dumps(frame, ensure_ascii=False)
+        check_client_frame(text)
+        self.say(text)
+        return self.receive(id=frame["id"])
+
+    def say(self, text: str) -> None:
+        """Sends a frame as it is, right or wrong."""
+        self._socket.send(text)
+
+    def receive(self, **fields: object) -> Frame:
+        """The first frame, arrived or arriving, that has these fields."""
+        return self.wait_for(lambda frame: fields.items() <= frame.items(), f"a frame with {fields}")
+
+    def wait_for(self, wanted: Callable[[Frame], bool], what: str) -> Frame:
+        """The first frame, arrived or arriving, that is wanted."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not any(map(wanted, self._arrived)):
+            try:
+                self._arrived.append(self._next(deadline - time.monotonic()))
+            except TimeoutError:
+                raise AssertionError(f"waited for {what}; arrived: {self._arrived}") from None
+        frame = next(filter(wanted, self._arrived))
+        self._arrived.remove(frame)
+        return frame
+
+    def arrived(self) -> list[Frame]:
+        """What arrived and was not taken; nothing that was sent before this call is still on its way."""
+        self.ask("ping")
+        return list(self._arrived)
+
+    def _next(self, seconds: float) -> Frame:
+        text = self._socket.recv(timeout=max(0.0, seconds))
+        assert isinstance(text, str)
+        check_server_frame(text)
+        frame: Frame = json.loads(text)
+        return frame

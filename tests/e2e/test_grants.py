@@ -1,0 +1,89 @@
+"""IAM is enforced on the emulator: each grant that the stack makes is needed, and taking it away shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import websockets.exceptions
+
+from local.deployment import Endpoint, local_client
+from tests.e2e.conftest import Connect
+
+
+@contextmanager
+def _without(endpoint: Endpoint, role: str, action: str) -> Iterator[None]:
+    """The deployed role without one of its actions."""
+    iam = local_client("iam", endpoint)
+    names = [one["RoleName"] for one in iam.list_roles()["Roles"]]
+    (name,) = (one for one in names if one.startswith(f"Parley-local-{role}Role"))
+    (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    whole = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+    cut = json.loads(json.dumps(whole))
+    for statement in cut["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        statement["Action"] = [one for one in actions if one != action]
+    assert cut != whole
+    cut["Statement"] = [statement for statement in cut["Statement"] if statement["Action"]]
+    iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(cut))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(whole))
+
+
+def _sends(connect: Connect, alice: str, bob: str) -> Any:
+    device = connect(alice)
+    connect(bob)
+    return device.ask("send", to=bob, text="hi")
+
+
+def test_with_all_grants_a_message_is_delivered(connect: Connect, alice: str, bob: str) -> None:
+    assert _sends(connect, alice, bob)["delivered"] == 1
+
+
+@pytest.mark.parametrize("action", ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchGetItem"])
+def test_without_an_action_on_the_table_a_send_fails_and_says_so(
+    endpoint: Endpoint, connect: Connect, alice: str, bob: str, action: str
+) -> None:
+    device = connect(alice)
+    with _without(endpoint, "Message", action):
+        error = device.ask("send", to=bob, text="hi", id="1")
+    assert (error["code"], error["temporary"]) == ("internal", True)
+    assert device.ask("send", to=bob, text="hi", id="1")["seq"] == 1
+
+
+def test_without_manage_connections_nothing_is_delivered(
+    endpoint: Endpoint, connect: Connect, alice: str, bob: str
+) -> None:
+    with _without(endpoint, "Message", "execute-api:ManageConnections"):
+        assert _sends(connect, alice, bob)["delivered"] == 0
+
+
+@pytest.mark.parametrize(
+    ("role", "action"),
+    [("Connection", "dynamodb:UpdateItem"), ("Authorizer", "secretsmanager:GetSecretValue")],
+)
+def test_without_its_grant_a_handshake_fails(
+    endpoint: Endpoint, connect: Connect, alice: str, role: str, action: str, restarted: Callable[[str], None]
+) -> None:
+    restarted(role)
+    with _without(endpoint, role, action), pytest.raises(websockets.exceptions.InvalidStatus):
+        connect(alice)
+    connect(alice)
+
+
+@pytest.fixture
+def restarted(endpoint: Endpoint) -> Callable[[str], None]:
+    """Makes a function start anew, so that it remembers nothing (the authorizer keeps the secret for a while)."""
+    functions = local_client("lambda", endpoint)
+
+    def restart(role: str) -> None:
+        names = [one["FunctionName"] for one in functions.list_functions()["Functions"]]
+        (name,) = (one for one in names if one.startswith(f"Parley-local-{role}Function"))
+        functions.update_function_configuration(FunctionName=name, Description="restarted")
+
+    return restart
