@@ -36,7 +36,7 @@ def run_chat() -> None:
         endpoint.write()
         try:
             print(chat.instructions(endpoint), flush=True)
-            chat.follow(endpoint)
+            chat.follow(running.function_log)
         except KeyboardInterrupt:
             print("\nStopping.", flush=True)
         finally:

@@ -30,16 +30,16 @@ class Device:
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
-        self._url = url
+        self._connecting = websockets.connect(url)
         self._arrived: list[Frame] = []
 
     async def __aenter__(self) -> Device:
-        self._socket = await websockets.connect(self._url)
+        self._socket = await self._connecting.__aenter__()
         print(f"  {self.name} connects", flush=True)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._socket.close()
+    async def __aexit__(self, *problem: Any) -> None:
+        await self._connecting.__aexit__(*problem)
         print(f"  {self.name} disconnects", flush=True)
 
     async def ask(self, action: str, **fields: object) -> Frame:

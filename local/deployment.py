@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,10 +12,9 @@ import boto3
 import jwt
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.emulator import ACCESS_KEY, ACCOUNT, REGION, Emulator
+from local.emulator import ACCESS_KEY, ACCOUNT, PROJECT, REGION, Emulator
 from local.progress import StepFailed, run, step
 
-PROJECT = Path(__file__).parent.parent
 STATE = PROJECT / ".local"
 ENDPOINT_FILE = STATE / "endpoint.json"
 STAGE = "local"

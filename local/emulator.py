@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 from local.progress import StepFailed, end_of
 
+PROJECT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 ACCESS_KEY = "test"  # the emulator's name for the account's own rights; another one is nobody
 REGION = "us-east-1"
@@ -32,6 +33,8 @@ class Emulator:
 
     port: int
     log: Path
+    function_log: Path
+    """What the functions log, a JSON line an event."""
 
     @property
     def endpoint(self) -> str:
@@ -60,19 +63,22 @@ def clean_environment() -> dict[str, str]:
 def emulator(log: Path) -> Iterator[Emulator]:
     """Starts the emulator, and ends it with all it started. Raises StepFailed if it does not come up."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    functions = log.with_name(f"functions-{log.name}").resolve()
+    functions.write_text("")
     port = _free_port()
     settings = {"AUTH": "true", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0"}
     with log.open("wb") as output, TemporaryDirectory(prefix="parley-") as scratch:
         process = subprocess.Popen(
-            [str(BIN / "ministack")],
-            env={**clean_environment(), **settings, "TMPDIR": scratch},
+            [sys.executable, "-m", "local.emulator_process"],
+            cwd=PROJECT,
+            env={**clean_environment(), **settings, "TMPDIR": scratch, "FUNCTION_LOG": str(functions)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for us; we end it, and its workers, when we are done
         )
         try:
-            running = Emulator(port, log)
+            running = Emulator(port, log, functions)
             _wait_until_ready(process, running)
             yield running
         finally:

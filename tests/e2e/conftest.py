@@ -10,16 +10,21 @@ from typing import Protocol
 import pytest
 
 from local.deployment import STATE, Endpoint, deploy, local_secret, token
-from local.emulator import emulator
-from tests.e2e.device import Device
+from local.emulator import Emulator, emulator
+from tests.e2e.device import Device, device
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[Endpoint]:
-    with emulator(STATE / "e2e-emulator.log") as running:
-        yield deploy(running)
+def running() -> Iterator[Emulator]:
+    with emulator(STATE / "e2e-emulator.log") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def endpoint(running: Emulator) -> Endpoint:
+    return deploy(running)
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +52,6 @@ def connect(endpoint: Endpoint, secret: str) -> Iterator[Connect]:
     with ExitStack() as stack:
 
         def connected(user: str) -> Device:
-            device = Device(f"{endpoint.url}?token={token(secret, user)}")
-            stack.callback(device.close)
-            return device
+            return stack.enter_context(device(f"{endpoint.url}?token={token(secret, user)}"))
 
         yield connected

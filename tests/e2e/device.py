@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from tests.asyncapi import check_client_frame, check_server_frame
 
@@ -18,11 +19,18 @@ ANSWER_SECONDS = 10
 _ids = itertools.count(1)
 
 
+@contextmanager
+def device(url: str) -> Iterator[Device]:
+    """A connection to the address, closed in the end."""
+    with connect(url, open_timeout=ANSWER_SECONDS) as socket:
+        yield Device(socket)
+
+
 class Device:
     """One connection. Every frame in both directions is checked against the protocol's document."""
 
-    def __init__(self, url: str, **handshake: Any) -> None:
-        self._socket = connect(url, open_timeout=ANSWER_SECONDS, **handshake)
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
         self._arrived: list[Frame] = []
 
     def close(self) -> None:

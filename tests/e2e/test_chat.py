@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import jwt
 import pytest
 import websockets.exceptions
 from websockets.sync.client import connect as connect_socket
 
 from chat.sessions import MAX_CONNECTIONS
 from local.deployment import Endpoint, local_client, token
+from local.emulator import Emulator
 from tests.e2e.conftest import Connect
-from tests.e2e.device import Device
+from tests.e2e.device import device as open_device
 
 
 def test_a_message_reaches_every_device_of_both_users(connect: Connect, alice: str, bob: str) -> None:
@@ -71,9 +73,7 @@ def test_a_user_can_write_to_itself(connect: Connect, alice: str) -> None:
     assert (chat["peer"], chat["seq"], chat["read"]) == (alice, 1, 1)
 
 
-def test_a_read_receipt_reaches_the_peer_and_the_readers_other_devices(
-    connect: Connect, alice: str, bob: str
-) -> None:
+def test_a_read_receipt_reaches_the_peer_and_the_readers_other_devices(connect: Connect, alice: str, bob: str) -> None:
     sender, reader, other = connect(alice), connect(bob), connect(bob)
     sender.ask("send", to=bob, text="read me")
     ack = reader.ask("receipt", peer=alice, kind="read", seq=1)
@@ -163,8 +163,6 @@ def test_the_largest_text_arrives_whole(connect: Connect, alice: str, bob: str) 
 
 @pytest.mark.parametrize("claims", [{"exp": 1}, {"sub": "no#user"}, {"sub": None}, {"exp": None}])
 def test_a_token_that_is_not_right_is_refused(endpoint: Endpoint, secret: str, claims: dict[str, Any]) -> None:
-    import jwt
-
     good = {"sub": "alice", "exp": int(time.time()) + 60}
     payload = {name: value for name, value in (good | claims).items() if value is not None}
     _refused(f"{endpoint.url}?token={jwt.encode(payload, secret, algorithm='HS256')}", 403)
@@ -186,9 +184,8 @@ def _refused(url: str, status: int) -> None:
 
 
 def test_a_connection_does_not_outlive_its_token(endpoint: Endpoint, secret: str, alice: str) -> None:
-    device = Device(f"{endpoint.url}?token={token(secret, alice, seconds=1)}")
-    _until(lambda: device.ask("ping").get("code") == "token_expired")
-    device.close()
+    with open_device(f"{endpoint.url}?token={token(secret, alice, seconds=1)}") as short_lived:
+        _until(lambda: short_lived.ask("ping").get("code") == "token_expired")
 
 
 class Table:
@@ -251,19 +248,23 @@ def test_one_device_too_many_ends_the_oldest(connect: Connect, table: Table, ali
 
 
 def test_nothing_that_was_said_and_no_token_is_in_a_log(
-    connect: Connect, endpoint: Endpoint, secret: str, alice: str, bob: str
+    connect: Connect, running: Emulator, secret: str, alice: str, bob: str
 ) -> None:
     said = "a-text-that-no-log-may-hold"
     device = connect(alice)
     device.ask("send", to=bob, text=said)
     device.say(f'{{"action": "send", "to": 1, "text": "{said}"}}')
     device.receive(type="error")
-    logs = local_client("logs", endpoint)
+    _until(lambda: '"code": "bad_request"' in running.function_log.read_text())
+    logged = running.function_log.read_text()
+    assert f'"user": "{alice}"' in logged
+    assert not [secretly for secretly in (said, "eyJ", secret) if secretly in logged]
 
-    def lines() -> list[str]:
-        groups = logs.describe_log_groups()["logGroups"]
-        pages = [logs.filter_log_events(logGroupName=group["logGroupName"], limit=10_000) for group in groups]
-        return [event["message"] for page in pages for event in page["events"]]
 
-    _until(lambda: any(f'"user": "{alice}"' in line and '"code": "bad_request"' in line for line in lines()))
-    assert not [line for line in lines() if said in line or "eyJ" in line or secret in line]
+def test_an_invocation_logs_one_line(connect: Connect, running: Emulator, alice: str, bob: str) -> None:
+    device = connect(alice)
+    before = running.function_log.read_text().count(alice)
+    for _ in range(3):
+        device.ask("ping")
+    device.ask("send", to=bob, text="hi")
+    assert running.function_log.read_text().count(alice) == before + 4
