@@ -20,18 +20,17 @@ USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 
 
 def run_demo() -> None:
-    log = STATE / "demo-emulator.log"
-    with _started(log) as running:
+    with _started(STATE / "demo") as running:
         endpoint = deploy(running)
         try:
             asyncio.run(demo.converse(endpoint))
         except StepFailed as failure:
-            raise StepFailed(f"{failure}\n{end_of(log)}") from None
+            raise StepFailed(f"{failure}\n{end_of(running.log)}") from None
     print("\nAll of it held.")
 
 
 def run_chat() -> None:
-    with _started(STATE / "emulator.log") as running:
+    with _started(STATE / "chat") as running:
         endpoint = deploy(running)
         endpoint.write()
         try:
@@ -51,10 +50,10 @@ def print_token(user: str, stack: str | None) -> None:
 
 
 @contextmanager
-def _started(log: Path) -> Iterator[Emulator]:
+def _started(folder: Path) -> Iterator[Emulator]:
     with ExitStack() as stack:
         with step("Starting the emulator, with IAM enforced"):
-            running = stack.enter_context(emulator(log))
+            running = stack.enter_context(emulator(folder))
         yield running
 
 

@@ -23,7 +23,7 @@ Connect with any of these, in another terminal:
 
   wscat -c "{url}?token=$(make -s token USER=alice)"
   websocat "{url}?token=$(make -s token USER=alice)"
-  .venv/bin/python -m websockets "{url}?token=$(make -s token USER=alice)"
+  .venv/bin/websockets "{url}?token=$(make -s token USER=alice)"
 
 then type a frame, like
 

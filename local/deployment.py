@@ -53,8 +53,8 @@ def deploy(running: Emulator, *context: str) -> Endpoint:
 
     `context` are further CDK context values, as `name=value`. Raises StepFailed.
     """
-    outputs, log = STATE / f"outputs-{running.port}.json", running.log.with_name(f"cdk-{running.port}.log")
-    log.unlink(missing_ok=True)
+    outputs, log = running.folder / "outputs.json", running.folder / "cdk.log"
+    log.write_text("")
     environment = {**running.environment, "CDK_DISABLE_CLI_TELEMETRY": "1"}
     advice = f"The emulator's own log is {running.log}."
     with step("Preparing the emulator for the CDK (cdk bootstrap)"):
@@ -66,14 +66,13 @@ def deploy(running: Emulator, *context: str) -> Endpoint:
         arguments = ["--require-approval", "never", "--outputs-file", str(outputs)]
         run([*_cdk(running, "deploy"), *arguments, *options], environment=environment, log=log, advice=advice)
     stack = json.loads(outputs.read_text())[STACK]
-    outputs.unlink()
     return _endpoint(running, stack["Url"], stack["TableName"])
 
 
 def _cdk(running: Emulator, command: str) -> list[str]:
-    """The command line; its output folder is its own, so that two deploys can run side by side."""
-    folder = STATE / f"cdk.out-{running.port}"
-    return [str(PROJECT / "node_modules" / ".bin" / "cdk"), command, "--output", str(folder), "--no-notices"]
+    """The command line; its output folder is the emulator's, so that two deploys can run side by side."""
+    output = str(running.folder / "cdk.out")
+    return [str(PROJECT / "node_modules" / ".bin" / "cdk"), command, "--output", output, "--no-notices"]
 
 
 def _endpoint(running: Emulator, url: str, table: str) -> Endpoint:

@@ -72,7 +72,7 @@ def _download(directory: Path) -> Path:
     npm = Path(sys.executable).with_name("npm")
     if not npm.exists():
         raise FetchFailed(f"there is no npm beside {sys.executable}; install requirements.txt into this environment")
-    command = [npm, "pack", PACKAGE, "--pack-destination", directory, "--loglevel=error"]
+    command = [str(npm), "pack", PACKAGE, "--pack-destination", str(directory), "--loglevel=error"]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, cwd=directory, timeout=FETCH_SECONDS)
     except subprocess.CalledProcessError as error:

@@ -32,9 +32,17 @@ class Emulator:
     """A running emulator."""
 
     port: int
-    log: Path
-    function_log: Path
-    """What the functions log, a JSON line an event."""
+    folder: Path
+    """Where it and what is deployed to it leave their logs."""
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "emulator.log"
+
+    @property
+    def function_log(self) -> Path:
+        """What the functions log, a JSON line an event."""
+        return self.folder / "functions.log"
 
     @property
     def endpoint(self) -> str:
@@ -60,25 +68,23 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def emulator(log: Path) -> Iterator[Emulator]:
+def emulator(folder: Path) -> Iterator[Emulator]:
     """Starts the emulator, and ends it with all it started. Raises StepFailed if it does not come up."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    functions = log.with_name(f"functions-{log.name}").resolve()
-    functions.write_text("")
-    port = _free_port()
-    settings = {"AUTH": "true", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0"}
-    with log.open("wb") as output, TemporaryDirectory(prefix="parley-") as scratch:
+    folder.mkdir(parents=True, exist_ok=True)
+    running = Emulator(_free_port(), folder.resolve())
+    running.function_log.write_text("")
+    settings = {"AUTH": "true", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(running.port), "IOT_MTLS_ENABLED": "0"}
+    with running.log.open("wb") as output, TemporaryDirectory(prefix="parley-") as scratch:
         process = subprocess.Popen(
             [sys.executable, "-m", "local.emulator_process"],
             cwd=PROJECT,
-            env={**clean_environment(), **settings, "TMPDIR": scratch, "FUNCTION_LOG": str(functions)},
+            env={**clean_environment(), **settings, "TMPDIR": scratch, "FUNCTION_LOG": str(running.function_log)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for us; we end it, and its workers, when we are done
         )
         try:
-            running = Emulator(port, log, functions)
             _wait_until_ready(process, running)
             yield running
         finally:

@@ -18,7 +18,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Emulator]:
-    with emulator(STATE / "e2e-emulator.log") as started:
+    with emulator(STATE / "e2e") as started:
         yield started
 
 
