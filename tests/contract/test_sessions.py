@@ -1,0 +1,183 @@
+"""Who is connected, over every kind of table."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat.protocol import UserPresence
+from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, Change, Connection, Sessions, is_registered
+from chat.table import SESSIONS, Key, Table, sessions_key
+from tests.clock import ManualClock
+
+MINUTE_MS = 60_000
+
+
+def connection(clock: ManualClock, id: str = "L0SM9cOFvHcCIhw=", user: str = "alice") -> Connection:
+    return Connection(user, id, clock.now)
+
+
+def ids(sessions: Sessions, user: str = "alice") -> set[str]:
+    return {one.id for one in sessions.of([user])[user]}
+
+
+def attributes(table: Table, user: str = "alice") -> set[str]:
+    return {name for name in table.get([sessions_key(user)])[sessions_key(user)] if name.startswith("@")}
+
+
+def test_the_first_connection_brings_its_user_online(sessions: Sessions, clock: ManualClock) -> None:
+    change = sessions.connect(connection(clock))
+
+    assert change == Change(UserPresence("alice", True, clock.now, rev=1), went_online_or_offline=True)
+    assert sessions.of(["alice"]) == {"alice": [connection(clock)]}
+
+
+def test_a_second_connection_does_not_bring_its_user_online_again(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock, "phone="))
+
+    change = sessions.connect(connection(clock, "laptop="))
+
+    assert change == Change(UserPresence("alice", True, clock.now, rev=2), went_online_or_offline=False)
+    assert ids(sessions) == {"phone=", "laptop="}
+
+
+def test_a_repeated_connect_changes_nothing_but_the_revision(sessions: Sessions, clock: ManualClock) -> None:
+    """AWS may invoke a function twice for one event."""
+    sessions.connect(connection(clock, "other="))
+    sessions.connect(connection(clock))
+
+    assert not sessions.connect(connection(clock)).went_online_or_offline
+
+    assert ids(sessions) == {"other=", "L0SM9cOFvHcCIhw="}
+
+
+def test_only_the_last_disconnect_takes_its_user_offline(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock, "phone="))
+    sessions.connect(connection(clock, "laptop="))
+    clock.advance(MINUTE_MS)
+
+    first, second = sessions.disconnect("alice", "phone="), sessions.disconnect("alice", "laptop=")
+
+    assert first == Change(UserPresence("alice", True, clock.now, rev=3), went_online_or_offline=False)
+    assert second == Change(UserPresence("alice", False, clock.now, rev=4), went_online_or_offline=True)
+    assert ids(sessions) == set()
+
+
+def test_a_late_or_repeated_disconnect_does_nothing(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock, "new="))
+    before = sessions.presence(["alice"])
+    clock.advance(1)
+
+    assert sessions.disconnect("alice", "old=") is None
+    assert sessions.disconnect("bob", "old=") is None
+
+    assert sessions.presence(["alice"]) == before
+    assert ids(sessions) == {"new="}
+
+
+def test_pruning_takes_out_one_connection_and_leaves_last_seen(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock, "phone="))
+    sessions.connect(connection(clock, "laptop="))
+    seen = clock.now
+    clock.advance(MINUTE_MS)
+
+    first, second = (
+        sessions.prune(Connection("alice", "phone=", seen)),
+        sessions.prune(Connection("alice", "laptop=", seen)),
+    )
+
+    assert first == Change(UserPresence("alice", True, seen, rev=3), went_online_or_offline=False)
+    assert second == Change(UserPresence("alice", False, seen, rev=4), went_online_or_offline=True)
+
+
+def test_pruning_what_is_not_there_does_nothing(sessions: Sessions, clock: ManualClock) -> None:
+    assert sessions.prune(connection(clock)) is None
+
+
+def test_restore_puts_a_connection_back_as_it_was(sessions: Sessions, clock: ManualClock) -> None:
+    original = connection(clock)
+    sessions.connect(original)
+    sessions.prune(original)
+    clock.advance(MINUTE_MS)
+
+    sessions.restore(original)
+
+    assert sessions.of(["alice"]) == {"alice": [original]}
+    assert sessions.presence(["alice"]) == [UserPresence("alice", True, clock.now, rev=3)]
+
+
+def test_a_connection_counts_for_as_long_as_it_can_live(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock))
+
+    clock.advance(MAX_CONNECTION_MS - 1)
+    assert sessions.presence(["alice"])[0].online
+    clock.advance(1)
+    assert not sessions.presence(["alice"])[0].online
+    assert ids(sessions) == set()
+
+
+def test_connecting_after_a_dead_connection_comes_online_and_sweeps_it_out(
+    sessions: Sessions, table: Table, clock: ManualClock
+) -> None:
+    sessions.connect(connection(clock, "dead="))
+    clock.advance(MAX_CONNECTION_MS)
+
+    assert sessions.connect(connection(clock, "live=")).went_online_or_offline
+
+    assert attributes(table) == {"@live="}
+
+
+def test_disconnecting_beside_a_dead_connection_goes_offline(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock, "dead="))
+    clock.advance(MAX_CONNECTION_MS - 1)
+    sessions.connect(connection(clock, "live="))
+    clock.advance(1)
+
+    change = sessions.disconnect("alice", "live=")
+
+    assert change is not None
+    assert change.went_online_or_offline
+
+
+def test_a_device_over_the_cap_evicts_the_oldest(sessions: Sessions, table: Table, clock: ManualClock) -> None:
+    for number in range(MAX_CONNECTIONS):
+        assert sessions.connect(connection(clock, f"device-{number}=")).evicted == ()
+        clock.advance(1)
+    oldest = Connection("alice", "device-0=", clock.now - MAX_CONNECTIONS)
+
+    change = sessions.connect(connection(clock, "one-more="))
+
+    assert change.evicted == (oldest,)
+    assert not change.went_online_or_offline
+    assert attributes(table) == {f"@device-{number}=" for number in range(1, MAX_CONNECTIONS)} | {"@one-more="}
+
+
+def test_users_are_read_each_for_itself(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock, "a=", "alice"))
+    sessions.connect(connection(clock, "b=", "bob"))
+
+    assert sessions.of(["alice", "bob", "nobody"]) == {
+        "alice": [connection(clock, "a=", "alice")],
+        "bob": [connection(clock, "b=", "bob")],
+        "nobody": [],
+    }
+    assert sessions.of([]) == {}
+
+
+def test_presence_keeps_the_order_it_was_asked_in(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock))
+
+    assert sessions.presence(["nobody", "alice"]) == [
+        UserPresence("nobody", False, None, rev=0),
+        UserPresence("alice", True, clock.now, rev=1),
+    ]
+
+
+@pytest.mark.parametrize(("id", "registered"), [("here=", True), ("gone=", False)])
+def test_a_connection_is_registered_while_its_entry_is_there(
+    sessions: Sessions, table: Table, clock: ManualClock, id: str, registered: bool
+) -> None:
+    sessions.connect(connection(clock, "here="))
+    (item,) = table.query("USER#alice")
+
+    assert Key(str(item["pk"]), str(item["sk"])) == Key("USER#alice", SESSIONS)
+    assert is_registered(connection(clock, id), item) is registered
