@@ -42,7 +42,12 @@ PAGE = """\
 <script src="{script}"></script>
 <script>
 const schema = {document};
-const config = {{ show: {{ errors: true }}, sidebar: {{ showOperations: "byDefault" }} }};
+const config = {{
+  show: {{ sidebar: true }},
+  expand: {{ messageExamples: true }},
+  replyLabel: "FROM CLIENT",
+  sendLabel: "FROM SERVER",
+}};
 AsyncApiStandalone.render({{ schema, config }}, document.getElementById("document"));
 </script>
 </body>

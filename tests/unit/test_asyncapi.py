@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -304,6 +305,29 @@ def test_a_server_frame_that_is_not_documented_is_found(text: str, complaint: st
 
 def test_an_empty_frame_is_no_mistake() -> None:
     check_server_frame("")
+
+
+def frames_in_prose() -> list[str]:
+    """The lines of the JSON blocks of the protocol's prose."""
+    blocks = re.findall(r"```json\n(.*?)```", DOCUMENT.with_name("protocol.md").read_text(encoding="utf-8"), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def test_the_prose_shows_every_action_and_type() -> None:
+    shown = [json.loads(line) for line in frames_in_prose()]
+    assert {frame["action"] for frame in shown if "action" in frame} == set(ACTIONS)
+    types = {frame.get("type") for frame in shown if "action" not in frame}
+    documented = (message(name)["payload"]["properties"] for name in message_names("server"))
+    assert types == {properties["type"]["const"] if "type" in properties else None for properties in documented}
+
+
+@pytest.mark.parametrize("line", frames_in_prose())
+def test_a_frame_in_the_prose_is_documented(line: str) -> None:
+    if "action" in json.loads(line):
+        check_client_frame(line)
+        protocol.parse(line)
+    else:
+        check_server_frame(line)
 
 
 def is_documented(frame: object) -> bool:
