@@ -51,7 +51,7 @@ soak: $(VENV) $(NODE) $(ENGINE)
 synth diff deploy destroy: $(VENV) $(NODE)
 	cdk $@ $(CONTEXTS)
 
-docs: $(VENV) $(NODE)
+docs: $(VENV)
 	@python -m local.docs
 
 clean:

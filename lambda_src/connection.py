@@ -11,7 +11,7 @@ from chat.clients import client
 from chat.clock import now_ms
 from chat.delivery import ApiGateway
 from chat.events import Response, WebSocketEvent, caller
-from chat.protocol import ACTIONS, ChatError, ErrorCode, encode, error_frame
+from chat.protocol import ChatError, encode, error_frame, parse
 from chat.routes import ConnectionRoutes
 from chat.sessions import Sessions
 from chat.settings import required
@@ -58,6 +58,13 @@ def _respond(event: WebSocketEvent, routes: ConnectionRoutes) -> Response:
             routes.disconnect(caller(event))
             return {"statusCode": 200}
         case _:
-            # A frame whose action is "$connect" or "$disconnect" is routed here.
-            error = ChatError(ErrorCode.UNKNOWN_ACTION, f"no such action; there are {', '.join(ACTIONS)}")
-            return {"statusCode": 200, "body": encode(error_frame(error, context["requestId"]))}
+            return {"statusCode": 200, "body": encode(error_frame(_refusal(event), context["requestId"]))}
+
+
+def _refusal(event: WebSocketEvent) -> ChatError:
+    """Why a frame that came here is refused: it names `$connect` or `$disconnect` as its action."""
+    try:
+        parse(event.get("body"))
+    except ChatError as error:
+        return error
+    raise ValueError("a frame with an action of the protocol was routed to the connection function")
