@@ -10,6 +10,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from stacks.functions import ChatFunction, asset
+from stacks.monitoring import Monitoring
 from stacks.settings import ChatSettings, IdentityMode
 from stacks.table import ChatTable
 from stacks.websocket_api import ChatApi
@@ -23,11 +24,22 @@ class ChatStack(Stack):
     def __init__(self, scope: Construct, id: str, *, settings: ChatSettings) -> None:
         # The emulator refuses the bootstrap roles the asset bucket, so a local deploy uses the caller's credentials.
         synthesizer = CliCredentialsStackSynthesizer() if settings.emulator else None
-        super().__init__(scope, id, synthesizer=synthesizer, description="Parley: direct messaging without servers")
+        super().__init__(
+            scope,
+            id,
+            synthesizer=synthesizer,
+            description="Parley: direct messaging without servers",
+            tags={"application": "parley", "stage": settings.stage},
+        )
         self._settings = settings
         self._table = ChatTable(self, "Table", throwaway=settings.throwaway).table
         self._api = ChatApi(
-            self, "Chat", stage_name=settings.stage, rate=settings.throttling_rate, burst=settings.throttling_burst
+            self,
+            "Chat",
+            name=self.stack_name,
+            stage_name=settings.stage,
+            rate=settings.throttling_rate,
+            burst=settings.throttling_burst,
         )
         self._code = asset()
         self._message = self._message_function()
@@ -35,14 +47,23 @@ class ChatStack(Stack):
         self._authorizer = self._authorizer_function()
         self._api.add_routes(
             authorizer=self._authorizer.function,
-            identity_source=settings.identity_source,
+            identity_source=settings.handshake.identity_source,
             connection=self._connection.function,
             message=self._message.function,
             # The emulator's CloudFormation knows no route response; its data plane always answers the sender.
             route_responses=settings.emulator is None,
         )
-        CfnOutput(self, "Url", value=self._api.stage.url, description="Connect here, with ?token=TOKEN")
-        CfnOutput(self, "TableName", value=self._table.table_name)
+        Monitoring(
+            self,
+            "Monitoring",
+            authorizer=self._authorizer,
+            connection=self._connection,
+            message=self._message,
+            namespace=f"Parley/{settings.stage}",
+            topic_arn=settings.alarm_topic_arn,
+        )
+        CfnOutput(self, "Url", value=self._api.stage.url, description=f"Connect here, {settings.handshake.hint}")
+        CfnOutput(self, "TableName", value=self._table.table_name, description="Holds chats, messages and sessions")
 
     def _message_function(self) -> ChatFunction:
         environment = {
@@ -50,7 +71,7 @@ class ChatStack(Stack):
             "RETENTION_DAYS": str(self._settings.retention_days),
             **self._gateway_endpoint(),
         }
-        message = self._function("Message", "message.handler", environment)
+        message = self._function("Message", "message.handler", "Answers every frame that a client sends", environment)
         # An announcement is told at most once.
         message.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         table_actions = ("BatchGetItem", "PutItem", "Query", "UpdateItem")
@@ -64,7 +85,9 @@ class ChatStack(Stack):
             "MESSAGE_FUNCTION": self._message.function.function_name,
             **self._gateway_endpoint(),
         }
-        connection = self._function("Connection", "connection.handler", environment)
+        connection = self._function(
+            "Connection", "connection.handler", "Registers connections and takes them out", environment
+        )
         self._grant(connection, ["dynamodb:UpdateItem"], self._table.table_arn)
         self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn("DELETE"))
         self._grant(connection, ["lambda:InvokeFunction"], self._message.function.function_arn)
@@ -74,7 +97,7 @@ class ChatStack(Stack):
         if self._settings.identity is IdentityMode.OPEN:
             warning = "identity is open: anyone can connect as anyone. Never put this where strangers can reach it."
             Annotations.of(self).add_warning_v2("parley:open-identity", warning)
-            return self._function("Authorizer", "authorizer.handler", {"IDENTITY": "open"})
+            return self._gatekeeper({"IDENTITY": "open"})
         secret = secretsmanager.Secret(
             self,
             "TokenSecret",
@@ -93,12 +116,17 @@ class ChatStack(Stack):
             "TOKEN_SOURCE": self._settings.token_source,
             "TOKEN_SECRET_ARN": secret_arn,
         }
-        authorizer = self._function("Authorizer", "authorizer.handler", environment)
+        authorizer = self._gatekeeper(environment)
         self._grant(authorizer, ["secretsmanager:GetSecretValue"], secret_arn)
         return authorizer
 
-    def _function(self, id: str, handler: str, environment: dict[str, str]) -> ChatFunction:
-        return ChatFunction(self, id, handler=handler, code=self._code, environment=environment)
+    def _gatekeeper(self, environment: dict[str, str]) -> ChatFunction:
+        return self._function("Authorizer", "authorizer.handler", "Says who a handshake speaks for", environment)
+
+    def _function(self, id: str, handler: str, description: str, environment: dict[str, str]) -> ChatFunction:
+        return ChatFunction(
+            self, id, handler=handler, description=description, code=self._code, environment=environment
+        )
 
     def _gateway_endpoint(self) -> dict[str, str]:
         """The address of `@connections`, where the SDK itself looks for it."""

@@ -19,6 +19,7 @@ SOURCE = Path(__file__).parent.parent / "lambda_src"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 PYTHON_VERSION = "3.14"
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64")
+NOT_SHIPPED = ("__pycache__", ".*_cache")  # what tools leave beside the sources; it would change the asset's hash
 
 TIMEOUT = Duration.seconds(10)
 """Above what the SDK's own timeouts and retries allow one call, below the 29 s that API Gateway would wait."""
@@ -28,18 +29,29 @@ MEMORY_MB = 512
 seconds; a warm send waits for the network most of its time, so more than this is paid for and not used."""
 
 
+class BundlingFailed(SystemExit):
+    """Ends synth with one sentence: any other exception the CDK would wrap in a page of its own."""
+
+
 @jsii.implements(ILocalBundling)
 class PipBundling:
     """Bundles the asset with the pip that runs synth, so that `cdk deploy` needs no Docker."""
 
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        ignored = ("__pycache__", ".mypy_cache", "requirements.txt")
-        shutil.copytree(SOURCE, output_dir, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*ignored))
+        ignored = shutil.ignore_patterns(*NOT_SHIPPED, "requirements.txt")
+        shutil.copytree(SOURCE, output_dir, dirs_exist_ok=True, ignore=ignored)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         target = ["--target", output_dir, "--python-version", PYTHON_VERSION, "--implementation", "cp"]
         platforms = [f"--platform={platform}" for platform in PLATFORMS]
         command = [*pip, *target, *platforms, "--only-binary=:all:", "-r", str(SOURCE / "requirements.txt")]
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        try:
+            subprocess.run(command, check=True, stdout=sys.stderr)
+        except subprocess.CalledProcessError as error:
+            raise BundlingFailed(
+                "error: pip could not install lambda_src/requirements.txt "
+                f"for Python {PYTHON_VERSION} on arm64 (it says why above); "
+                "check the network, or name an index that it can reach in PIP_INDEX_URL, and try again"
+            ) from error
         return True
 
 
@@ -51,6 +63,7 @@ class ChatFunction(Construct):
         scope: Construct,
         id: str,
         *,
+        description: str,
         handler: str,
         code: lambda_.Code,
         environment: Mapping[str, str],
@@ -65,6 +78,7 @@ class ChatFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
+            description=description,
             runtime=RUNTIME,
             architecture=lambda_.Architecture.ARM_64,
             handler=handler,
@@ -79,10 +93,14 @@ class ChatFunction(Construct):
 
 
 def asset() -> lambda_.Code:
-    """The Lambda asset with its dependencies. Its hash follows from the sources, so it changes when they do."""
+    """The Lambda asset with its dependencies. Its hash follows from the sources and from what they are bundled for."""
     return lambda_.Code.from_asset(
         str(SOURCE),
-        exclude=["__pycache__", ".mypy_cache"],
+        exclude=list(NOT_SHIPPED),
         asset_hash_type=AssetHashType.SOURCE,
-        bundling=BundlingOptions(image=DockerImage.from_registry("unused"), local=PipBundling()),
+        bundling=BundlingOptions(
+            image=DockerImage.from_registry("unused"),
+            command=[PYTHON_VERSION, *PLATFORMS],  # never run, but part of the hash, which the target must change too
+            local=PipBundling(),
+        ),
     )

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 E = TypeVar("E", bound=StrEnum)
 
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
-_LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d{1,5}")
+_LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -34,10 +36,20 @@ class TokenSource(StrEnum):
     SUBPROTOCOL = "subprotocol"
 
 
-IDENTITY_SOURCES = {
-    TokenSource.QUERY: "route.request.querystring.token",
-    TokenSource.HEADER: "route.request.header.Authorization",
-    TokenSource.SUBPROTOCOL: "route.request.header.Sec-WebSocket-Protocol",
+class Handshake(NamedTuple):
+    """The one place of a handshake that says who the user is, for API Gateway and for people."""
+
+    identity_source: str
+    hint: str
+
+
+_OPEN = Handshake("route.request.querystring.userId", "with ?userId=USER")
+_BY_TOKEN = {
+    TokenSource.QUERY: Handshake("route.request.querystring.token", "with ?token=TOKEN"),
+    TokenSource.HEADER: Handshake("route.request.header.Authorization", "with the header Authorization: Bearer TOKEN"),
+    TokenSource.SUBPROTOCOL: Handshake(
+        "route.request.header.Sec-WebSocket-Protocol", "offering the subprotocols parley.v1 and bearer.TOKEN"
+    ),
 }
 
 
@@ -46,7 +58,8 @@ class ChatSettings:
     """What a deployment can choose.
 
     `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery.
-    `emulator` is the endpoint of a local emulator, None on AWS. Rates are frames a second over the whole stage.
+    `emulator` is the endpoint of a local emulator, None on AWS. The rate, in events a second, and the burst are those
+    of each route. Alarms are told to the SNS topic, if there is one.
     """
 
     stage: str
@@ -56,6 +69,7 @@ class ChatSettings:
     throttling_rate: int
     throttling_burst: int
     throwaway: bool
+    alarm_topic_arn: str | None
     emulator: str | None
 
     @property
@@ -63,11 +77,8 @@ class ChatSettings:
         return f"Parley-{self.stage}"
 
     @property
-    def identity_source(self) -> str:
-        """The one place of a handshake that has to say who the user is."""
-        if self.identity is IdentityMode.OPEN:
-            return "route.request.querystring.userId"
-        return IDENTITY_SOURCES[self.token_source]
+    def handshake(self) -> Handshake:
+        return _OPEN if self.identity is IdentityMode.OPEN else _BY_TOKEN[self.token_source]
 
     @classmethod
     def from_context(cls, context: Callable[[str], object]) -> ChatSettings:
@@ -81,7 +92,8 @@ class ChatSettings:
             throttling_rate=_number(context, "throttlingRate", 500, 1, 10_000),
             throttling_burst=_number(context, "throttlingBurst", 1_000, 1, 5_000),
             throwaway=_boolean(context, "throwaway"),
-            emulator=_emulator(context),
+            alarm_topic_arn=_optional(context, "alarmTopicArn", _TOPIC, "the ARN of an SNS topic"),
+            emulator=_optional(context, "emulator", _LOOPBACK, "its endpoint, like http://127.0.0.1:4566"),
         )
 
 
@@ -108,7 +120,7 @@ def _choice(context: Callable[[str], object], name: str, default: E) -> E:
 def _number(context: Callable[[str], object], name: str, default: int, low: int, high: int) -> int:
     value = _text(context, name, str(default))
     # On the command line everything is text; cdk.json may hold a number.
-    if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+    if not (_WHOLE_NUMBER.fullmatch(value) and low <= int(value) <= high):
         raise BadContext(f"the context value {name}={value!r} cannot be used; give a whole number, {low} to {high}")
     return int(value)
 
@@ -120,7 +132,5 @@ def _boolean(context: Callable[[str], object], name: str) -> bool:
     return _BOOLEANS[value]
 
 
-def _emulator(context: Callable[[str], object]) -> str | None:
-    if context("emulator") is None:
-        return None
-    return _matching(context, "emulator", "", _LOOPBACK, "the emulator's endpoint, like http://127.0.0.1:4566")
+def _optional(context: Callable[[str], object], name: str, pattern: re.Pattern[str], hint: str) -> str | None:
+    return None if context(name) is None else _matching(context, name, "", pattern, hint)

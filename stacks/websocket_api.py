@@ -15,9 +15,11 @@ MESSAGE_ROUTES = ("send", "sync", "history", "receipt", "typing", "presence", "p
 class ChatApi(Construct):
     """The API and its stage. The routes come after the functions, which need the stage's address."""
 
-    def __init__(self, scope: Construct, id: str, *, stage_name: str, rate: int, burst: int) -> None:
+    def __init__(self, scope: Construct, id: str, *, name: str, stage_name: str, rate: int, burst: int) -> None:
         super().__init__(scope, id)
-        self.api = apigateway.WebSocketApi(self, "Api", route_selection_expression="$request.body.action")
+        self.api = apigateway.WebSocketApi(
+            self, "Api", api_name=name, route_selection_expression="$request.body.action"
+        )
         self.stage = apigateway.WebSocketStage(
             self,
             "Stage",
@@ -45,7 +47,14 @@ class ChatApi(Construct):
         connections = WebSocketLambdaIntegration("ConnectionIntegration", connection)
         messages = WebSocketLambdaIntegration("MessageIntegration", message)
         gatekeeper = WebSocketLambdaAuthorizer("Authorizer", authorizer, identity_source=[identity_source])
-        self.api.add_route("$connect", integration=connections, authorizer=gatekeeper)
-        self.api.add_route("$disconnect", integration=connections)
-        for route_key in MESSAGE_ROUTES:
-            self.api.add_route(route_key, integration=messages, return_response=route_responses)
+        routes = [
+            self.api.add_route("$connect", integration=connections, authorizer=gatekeeper),
+            self.api.add_route("$disconnect", integration=connections),
+            *(
+                self.api.add_route(route_key, integration=messages, return_response=route_responses)
+                for route_key in MESSAGE_ROUTES
+            ),
+        ]
+        # API Gateway takes one change of an API at a time, and a stage that deploys by itself adds one to each route's.
+        # Made last, it does not get in their way, and goes live whole.
+        self.stage.node.add_dependency(*routes)

@@ -1,0 +1,134 @@
+"""The WebSocket API: what reaches which function, and what is answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat import identity
+from chat.protocol import ACTIONS
+from stacks.settings import TokenSource
+from stacks.websocket_api import MESSAGE_ROUTES
+from tests.stack.conftest import Resource, Synthesize, Synthesized, rendered
+
+
+def routes(stack: Synthesized) -> dict[str, Resource]:
+    return {route["RouteKey"]: route for route in stack.all("AWS::ApiGatewayV2::Route").values()}
+
+
+def target(stack: Synthesized, route: Resource) -> str:
+    """The logical id of the function that the route's integration invokes."""
+    integration = rendered(route["Target"]).removeprefix("integrations/${").removesuffix("}")
+    uri = rendered(stack.all("AWS::ApiGatewayV2::Integration")[integration]["IntegrationUri"])
+    return uri.rpartition("/functions/${")[2].removesuffix(".Arn}/invocations")
+
+
+def test_routes_are_the_actions_of_the_protocol(default: Synthesized) -> None:
+    assert routes(default).keys() == {*ACTIONS, "$connect", "$disconnect", "$default"}
+
+
+def test_each_route_reaches_its_function(default: Synthesized) -> None:
+    message, _ = default.function("message")
+    connection, _ = default.function("connection")
+
+    targets = {key: target(default, route) for key, route in routes(default).items()}
+
+    assert targets == {"$connect": connection, "$disconnect": connection} | dict.fromkeys(MESSAGE_ROUTES, message)
+
+
+def test_routes_share_one_integration_a_function(default: Synthesized) -> None:
+    integrations = default.all("AWS::ApiGatewayV2::Integration").values()
+
+    assert len(integrations) == 2
+    assert {integration["IntegrationType"] for integration in integrations} == {"AWS_PROXY"}
+
+
+def test_every_message_route_sends_the_reply_back(default: Synthesized) -> None:
+    route_ids = {route["RouteKey"]: id for id, route in default.all("AWS::ApiGatewayV2::Route").items()}
+    answered = {rendered(response["RouteId"]) for response in default.all("AWS::ApiGatewayV2::RouteResponse").values()}
+
+    assert answered == {f"${{{route_ids[key]}}}" for key in MESSAGE_ROUTES}
+    assert {key for key, route in routes(default).items() if "RouteResponseSelectionExpression" in route} == set(
+        MESSAGE_ROUTES
+    )
+
+
+def test_emulator_gets_no_route_response_and_its_own_callback_address(synthesize: Synthesize) -> None:
+    stack = synthesize(emulator="http://127.0.0.1:4566")
+    api, _ = stack.one("AWS::ApiGatewayV2::Api")
+
+    assert not stack.all("AWS::ApiGatewayV2::RouteResponse")
+    for name in ("connection", "message"):
+        _, function = stack.function(name)
+        url = function["Environment"]["Variables"]["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
+        assert rendered(url) == f"http://127.0.0.1:4566/_aws/execute-api/${{{api}}}/dev"
+
+
+@pytest.mark.parametrize("name", ["connection", "message"])
+def test_functions_call_back_to_the_stage(default: Synthesized, name: str) -> None:
+    api, _ = default.one("AWS::ApiGatewayV2::Api")
+    _, function = default.function(name)
+    url = rendered(function["Environment"]["Variables"]["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"])
+
+    assert url == f"https://${{{api}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/dev"
+
+
+def test_only_connect_is_authorized(default: Synthesized) -> None:
+    authorizer, _ = default.one("AWS::ApiGatewayV2::Authorizer")
+    authorized = {key: route for key, route in routes(default).items() if route["AuthorizationType"] != "NONE"}
+
+    assert authorized.keys() == {"$connect"}
+    assert authorized["$connect"]["AuthorizationType"] == "CUSTOM"
+    assert authorized["$connect"]["AuthorizerId"] == {"Ref": authorizer}
+
+
+@pytest.mark.parametrize(
+    ("context", "source"),
+    [
+        ({}, "route.request.querystring.token"),
+        ({"tokenSource": "query"}, "route.request.querystring.token"),
+        ({"tokenSource": "header"}, "route.request.header.Authorization"),
+        ({"tokenSource": "subprotocol"}, "route.request.header.Sec-WebSocket-Protocol"),
+        ({"identity": "open"}, "route.request.querystring.userId"),
+    ],
+)
+def test_a_handshake_says_who_it_is_in_exactly_one_place(
+    synthesize: Synthesize, context: dict[str, object], source: str
+) -> None:
+    _, authorizer = synthesize(**context).one("AWS::ApiGatewayV2::Authorizer")
+
+    assert authorizer["AuthorizerType"] == "REQUEST"
+    assert authorizer["IdentitySource"] == [source]
+
+
+def test_the_authorizer_knows_every_place_of_a_token_that_can_be_chosen() -> None:
+    assert {source.value for source in TokenSource} == {source.value for source in identity.TokenSource}
+
+
+def test_stage_throttles_and_measures_each_route(synthesize: Synthesize) -> None:
+    _, stage = synthesize(throttlingRate="50", throttlingBurst="70").one("AWS::ApiGatewayV2::Stage")
+
+    # With LoggingLevel or DataTraceEnabled among them, tokens and texts would be in the log.
+    assert stage["DefaultRouteSettings"] == {
+        "DetailedMetricsEnabled": True,
+        "ThrottlingRateLimit": 50,
+        "ThrottlingBurstLimit": 70,
+    }
+    assert "RouteSettings" not in stage
+    assert "AccessLogSettings" not in stage
+
+
+def test_stage_is_throttled_by_default(default: Synthesized) -> None:
+    _, stage = default.one("AWS::ApiGatewayV2::Stage")
+
+    assert 0 < stage["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 10_000
+
+
+def test_stage_goes_live_after_all_its_routes(default: Synthesized) -> None:
+    id, stage = default.one("AWS::ApiGatewayV2::Stage")
+    routes_and_responses = {
+        *default.all("AWS::ApiGatewayV2::Route"),
+        *default.all("AWS::ApiGatewayV2::RouteResponse"),
+    }
+
+    assert stage["AutoDeploy"] is True
+    assert routes_and_responses <= set(default.template["Resources"][id]["DependsOn"])

@@ -1,0 +1,130 @@
+"""Who may do what: each function what it calls, on the one resource, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.stack.conftest import Synthesize, Synthesized, rendered
+
+Permission = tuple[str, str]
+"""An action and the resource that it is allowed on."""
+
+VARIANTS: list[dict[str, object]] = [
+    {},
+    {"identity": "open"},
+    {"throwaway": True},
+    {"emulator": "http://127.0.0.1:4566"},
+]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(stack: Synthesized) -> list[dict[str, Any]]:
+    policies = stack.all("AWS::IAM::Policy").values()
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def allowed(stack: Synthesized, name: str) -> set[Permission]:
+    """What the policies of the function's role allow."""
+    _, function = stack.function(name)
+    role = {"Ref": function["Role"]["Fn::GetAtt"][0]}
+    return {
+        (action, rendered(resource))
+        for policy in stack.all("AWS::IAM::Policy").values()
+        if role in policy["Roles"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
+def own_log(stack: Synthesized, name: str) -> set[Permission]:
+    _, function = stack.function(name)
+    log = f"${{{function['LoggingConfig']['LogGroup']['Ref']}.Arn}}"
+    return {("logs:CreateLogStream", log), ("logs:PutLogEvents", log)}
+
+
+def table_arn(stack: Synthesized) -> str:
+    id, _ = stack.one("AWS::DynamoDB::GlobalTable")
+    return f"${{{id}.Arn}}"
+
+
+def connections(stack: Synthesized, method: str) -> str:
+    api, _ = stack.one("AWS::ApiGatewayV2::Api")
+    stage_arn = f"arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{api}}}/dev"
+    return f"{stage_arn}/{method}/@connections/*"
+
+
+def test_authorizer_reads_the_signing_secret(default: Synthesized) -> None:
+    secret, _ = default.one("AWS::SecretsManager::Secret")
+
+    reads = {("secretsmanager:GetSecretValue", f"${{{secret}.Id}}")}
+
+    assert allowed(default, "authorizer") == own_log(default, "authorizer") | reads
+
+
+def test_open_authorizer_may_do_nothing(synthesize: Synthesize) -> None:
+    stack = synthesize(identity="open")
+
+    assert allowed(stack, "authorizer") == own_log(stack, "authorizer")
+
+
+@pytest.mark.parametrize("context", VARIANTS, ids=str)
+def test_connection_function_may_update_sessions_close_connections_and_announce(
+    synthesize: Synthesize, context: dict[str, object]
+) -> None:
+    stack = synthesize(**context)
+    message, _ = stack.function("message")
+
+    assert allowed(stack, "connection") == own_log(stack, "connection") | {
+        ("dynamodb:UpdateItem", table_arn(stack)),
+        ("execute-api:ManageConnections", connections(stack, "DELETE")),
+        ("lambda:InvokeFunction", f"${{{message}.Arn}}"),
+    }
+
+
+@pytest.mark.parametrize("context", VARIANTS, ids=str)
+def test_message_function_may_read_and_write_items_and_push(synthesize: Synthesize, context: dict[str, object]) -> None:
+    stack = synthesize(**context)
+
+    assert allowed(stack, "message") == own_log(stack, "message") | {
+        ("dynamodb:BatchGetItem", table_arn(stack)),
+        ("dynamodb:PutItem", table_arn(stack)),
+        ("dynamodb:Query", table_arn(stack)),
+        ("dynamodb:UpdateItem", table_arn(stack)),
+        ("execute-api:ManageConnections", connections(stack, "POST")),
+    }
+
+
+@pytest.mark.parametrize("context", VARIANTS, ids=str)
+def test_no_wildcard_but_for_the_connections_of_the_stage(synthesize: Synthesize, context: dict[str, object]) -> None:
+    for statement in statements(synthesize(**context)):
+        assert statement["Effect"] == "Allow"
+        assert "NotAction" not in statement
+        assert "NotResource" not in statement
+        for action in listed(statement["Action"]):
+            assert "*" not in action
+        for resource in listed(statement["Resource"]):
+            assert "*" not in rendered(resource).removesuffix("/@connections/*")
+
+
+def test_each_function_has_a_role_of_its_own_that_only_lambda_takes(default: Synthesized) -> None:
+    roles = default.all("AWS::IAM::Role")
+    used = [function["Role"]["Fn::GetAtt"][0] for function in default.all("AWS::Lambda::Function").values()]
+
+    assert sorted(used) == sorted(roles)
+    for role in roles.values():
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert role.keys() == {"AssumeRolePolicyDocument"}, "no managed and no inline policies"
+
+
+def test_only_this_api_invokes_functions(default: Synthesized) -> None:
+    api, _ = default.one("AWS::ApiGatewayV2::Api")
+    for permission in default.all("AWS::Lambda::Permission").values():
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert f":${{{api}}}/" in rendered(permission["SourceArn"])

@@ -1,0 +1,132 @@
+"""The functions, the table and the secret."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from chat.clients import CONFIG
+from tests.stack.conftest import ROOT, Synthesize, Synthesized
+
+FUNCTIONS = ("authorizer", "connection", "message")
+API_GATEWAY_TIMEOUT_SECONDS = 29
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_run_on_python_314_on_arm64(default: Synthesized, name: str) -> None:
+    _, function = default.function(name)
+
+    assert function["Runtime"] == "python3.14"
+    assert function["Architectures"] == ["arm64"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_end_before_api_gateway_gives_up_and_after_the_sdk_does(default: Synthesized, name: str) -> None:
+    _, function = default.function(name)
+    sdk: Any = CONFIG  # its stubs leave the options out
+    of_one_call = sdk.retries["total_max_attempts"] * (sdk.connect_timeout + sdk.read_timeout)
+
+    assert function["Timeout"] == 10
+    assert of_one_call < function["Timeout"] < API_GATEWAY_TIMEOUT_SECONDS
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_log_json_that_is_kept_for_a_while(default: Synthesized, name: str) -> None:
+    _, function = default.function(name)
+    log = default.all("AWS::Logs::LogGroup")[function["LoggingConfig"]["LogGroup"]["Ref"]]
+
+    assert function["LoggingConfig"]["LogFormat"] == "JSON"
+    assert log["RetentionInDays"] == 30
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_are_given_the_settings_that_they_require_and_no_more(default: Synthesized, name: str) -> None:
+    _, function = default.function(name)
+    source = (ROOT / "lambda_src" / f"{name}.py").read_text()
+    required = set(re.findall(r'required\(os\.environ, "(\w+)"\)', source))
+
+    given = {setting for setting in function["Environment"]["Variables"] if not setting.startswith("AWS_")}
+
+    assert given == required
+
+
+def test_functions_share_one_asset(default: Synthesized) -> None:
+    codes = [function["Code"]["S3Key"] for function in default.all("AWS::Lambda::Function").values()]
+
+    assert len(codes) == len(FUNCTIONS)
+    assert len(set(codes)) == 1
+
+
+def test_announcements_are_made_at_most_once(default: Synthesized) -> None:
+    message, _ = default.function("message")
+    _, config = default.one("AWS::Lambda::EventInvokeConfig")
+
+    assert config["FunctionName"] == {"Ref": message}
+    assert config["MaximumRetryAttempts"] == 0
+
+
+def test_retention_reaches_the_function_that_stores_messages(synthesize: Synthesize) -> None:
+    _, message = synthesize(retentionDays=30).function("message")
+
+    assert message["Environment"]["Variables"]["RETENTION_DAYS"] == "30"
+
+
+def test_table_is_on_demand_with_two_keys_and_no_index(default: Synthesized) -> None:
+    _, table = default.one("AWS::DynamoDB::GlobalTable")
+
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["KeySchema"] == [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+    assert not {"GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification"} & table.keys()
+
+
+def test_messages_expire(default: Synthesized) -> None:
+    _, table = default.one("AWS::DynamoDB::GlobalTable")
+
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+@pytest.mark.parametrize(("throwaway", "kept"), [(False, True), (True, False)])
+def test_data_is_kept_unless_the_stage_is_thrown_away(synthesize: Synthesize, throwaway: bool, kept: bool) -> None:
+    stack = synthesize(throwaway=throwaway)
+    table_id, table = stack.one("AWS::DynamoDB::GlobalTable")
+    secret_id, _ = stack.one("AWS::SecretsManager::Secret")
+    (replica,) = table["Replicas"]
+
+    assert replica["DeletionProtectionEnabled"] is kept
+    assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is kept
+    for id in (table_id, secret_id):
+        resource = stack.template["Resources"][id]
+        assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == ("Retain" if kept else "Delete")
+
+
+def test_default_stage_is_not_thrown_away(synthesize: Synthesize, default: Synthesized) -> None:
+    assert default.template == synthesize(throwaway=False).template
+
+
+def test_signing_secret_is_generated_and_long_enough_for_hs256(default: Synthesized) -> None:
+    _, secret = default.one("AWS::SecretsManager::Secret")
+
+    assert secret["GenerateSecretString"]["PasswordLength"] >= 32
+    assert "SecretString" not in secret
+
+
+def test_open_identity_warns_and_has_no_secret(synthesize: Synthesize) -> None:
+    stack = synthesize(identity="open")
+
+    assert len(stack.warnings) == 1
+    assert "anyone can connect as anyone" in stack.warnings[0]
+    assert not stack.all("AWS::SecretsManager::Secret")
+    assert "TokenSecretArn" not in stack.template["Outputs"]
+    assert stack.function("authorizer")[1]["Environment"]["Variables"] == {"IDENTITY": "open"}
+
+
+def test_identity_is_by_token_unless_open_is_asked_for(default: Synthesized) -> None:
+    _, authorizer = default.function("authorizer")
+
+    assert authorizer["Environment"]["Variables"]["IDENTITY"] == "token"
+    assert authorizer["Environment"]["Variables"]["TOKEN_SOURCE"] == "query"

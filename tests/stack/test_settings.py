@@ -1,0 +1,120 @@
+"""CDK context to settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.settings import BadContext, ChatSettings, IdentityMode, TokenSource
+from tests.stack.conftest import CONTEXT, NO_BUNDLING, ROOT, Synthesized
+
+TOPIC = "arn:aws-cn:sns:cn-north-1:123456789012:a_b-c"
+
+
+def settings(**context: object) -> ChatSettings:
+    return ChatSettings.from_context(context.get)
+
+
+def test_no_context_gives_the_safe_settings() -> None:
+    assert settings() == ChatSettings(
+        stage="dev",
+        identity=IdentityMode.TOKEN,
+        token_source=TokenSource.QUERY,
+        retention_days=365,
+        throttling_rate=500,
+        throttling_burst=1_000,
+        throwaway=False,
+        alarm_topic_arn=None,
+        emulator=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("context", "field", "value"),
+    [
+        ({"stage": "prod-2"}, "stage", "prod-2"),
+        ({"stage": "a" * 20}, "stage", "a" * 20),
+        ({"identity": "open"}, "identity", IdentityMode.OPEN),
+        ({"tokenSource": "header"}, "token_source", TokenSource.HEADER),
+        ({"tokenSource": "subprotocol"}, "token_source", TokenSource.SUBPROTOCOL),
+        ({"retentionDays": "1"}, "retention_days", 1),
+        ({"retentionDays": 36_500}, "retention_days", 36_500),
+        ({"throttlingRate": "10000"}, "throttling_rate", 10_000),
+        ({"throttlingBurst": 5_000}, "throttling_burst", 5_000),
+        ({"throwaway": "true"}, "throwaway", True),
+        ({"throwaway": True}, "throwaway", True),
+        ({"throwaway": False}, "throwaway", False),
+        ({"alarmTopicArn": TOPIC}, "alarm_topic_arn", TOPIC),
+        ({"emulator": "http://127.0.0.1:4566"}, "emulator", "http://127.0.0.1:4566"),
+    ],
+)
+def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
+    context: dict[str, object], field: str, value: object
+) -> None:
+    assert getattr(settings(**context), field) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "hint"),
+    [
+        *(("stage", bad, "a letter first") for bad in ("", "Dev", "1dev", "a" * 21, "a/b", "a_b", "dev\n", 7, True)),
+        *(("identity", bad, "one of token, open") for bad in ("", "none", "TOKEN", "Open", "open ", True)),
+        *(("tokenSource", bad, "one of query, header, subprotocol") for bad in ("", "cookie", "Query", 1)),
+        *(("retentionDays", bad, "1 to 36500") for bad in ("", "0", "36501", "-1", "+1", "1.5", 1.5, "ten", True)),
+        *(("retentionDays", bad, "1 to 36500") for bad in ("\u0661", "\u00b2", "9" * 5_000, [30])),
+        *(("throttlingRate", bad, "1 to 10000") for bad in ("0", "10001")),
+        *(("throttlingBurst", bad, "1 to 5000") for bad in ("0", "5001")),
+        *(("throwaway", bad, "true or false") for bad in ("", "yes", "1", 1)),
+        *(("alarmTopicArn", bad, "SNS topic") for bad in ("", "alarms", "arn:aws:sqs:eu-central-1:123456789012:q")),
+        *(("emulator", bad, "http://127.0.0.1:4566") for bad in ("", "http://0.0.0.0:1", "https://127.0.0.1:1")),
+        *(("emulator", bad, "http://127.0.0.1:4566") for bad in ("http://127.0.0.1.example.com:1", "127.0.0.1:1")),
+    ],
+)
+def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) -> None:
+    with pytest.raises(BadContext) as problem:
+        settings(**{name: bad})
+
+    sentence = str(problem.value)
+    assert sentence.startswith(f"the context value {name}={str(bad)!r} cannot be used; give ")
+    assert hint in sentence
+    assert "\n" not in sentence
+
+
+def run_app(output: Path, **context: object) -> subprocess.CompletedProcess[str]:
+    """Runs app.py as the CDK's command line does, without credentials and with proxies that lead nowhere."""
+    nowhere = "http://127.0.0.1:9"
+    environment: dict[str, Any] = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", str(output)),
+        "http_proxy": nowhere,
+        "https_proxy": nowhere,
+        "CDK_OUTDIR": str(output),
+        "CDK_CONTEXT_JSON": json.dumps({**CONTEXT, **NO_BUNDLING, **context}),
+    }
+    command = [sys.executable, "app.py"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_app_ends_with_the_sentence_alone(tmp_path: Path) -> None:
+    result = run_app(tmp_path, identity="none")
+
+    assert result.returncode == 1
+    assert result.stderr == "error: the context value identity='none' cannot be used; give one of token, open\n"
+    assert not list(tmp_path.glob("*.template.json"))
+
+
+def test_app_makes_the_template_that_is_tested_here(tmp_path: Path, default: Synthesized) -> None:
+    result = run_app(tmp_path)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads((tmp_path / "Parley-dev.template.json").read_text()) == default.template
+
+
+def test_app_is_short_enough_to_be_read_at_a_glance() -> None:
+    assert len((ROOT / "app.py").read_text().splitlines()) <= 20
