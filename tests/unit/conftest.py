@@ -1,0 +1,40 @@
+"""What the unit tests share: the handlers, imported, and the chat in memory."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from tests.clock import ManualClock
+from tests.unit.system import System
+
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nothing",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # where nobody listens: no unit test calls AWS
+    "TABLE_NAME": "chat",
+    "RETENTION_DAYS": "30",
+    "MESSAGE_FUNCTION": "message",
+    "IDENTITY": "token",
+    "TOKEN_SOURCE": "query",
+    "TOKEN_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:token",
+}
+
+# A handler reads its environment when it is imported, as it does on AWS. So this comes before the tests import them.
+with pytest.MonkeyPatch.context() as environment:
+    for name, value in ENVIRONMENT.items():
+        environment.setenv(name, value)
+    for handler in ("authorizer", "connection", "message"):
+        import_module(handler)
+
+
+@pytest.fixture
+def system() -> System:
+    return System()
+
+
+@pytest.fixture
+def clock(system: System) -> ManualClock:
+    return system.clock

@@ -1,0 +1,108 @@
+"""The whole chat in memory, as the handlers put it together, and what may go wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chat.conversations import Conversations
+from chat.delivery import Delivery, Pushed
+from chat.protocol import Frame, Request, encode
+from chat.routes import ConnectionRoutes, MessageRoutes
+from chat.sessions import Connection, Sessions
+from tests.clock import ManualClock
+from tests.memory import Hook, MemoryAnnouncer, MemoryGateway, MemoryTable, serially
+
+RETENTION_MS = 30 * 86_400_000
+
+
+class RecordingGateway(MemoryGateway):
+    """A gateway that says when it is called."""
+
+    def __init__(self, record: Hook) -> None:
+        super().__init__()
+        self._record = record
+
+    def push(self, connection_id: str, data: bytes) -> Pushed:
+        self._record("push")
+        return super().push(connection_id, data)
+
+    def close(self, connection_id: str) -> None:
+        self._record("close")
+        super().close(connection_id)
+
+
+class System:
+    """A table, a gateway, and all that is between them and a frame.
+
+    `steps` are the calls made to table and gateway. `before` and `after` are called around each of the table's.
+    """
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.steps: list[str] = []
+        self.before: Hook = _nothing
+        self.after: Hook = _nothing
+        self.table = MemoryTable(before=self._before, after=self._after)
+        self.gateway = RecordingGateway(self.steps.append)
+        self.announcer = MemoryAnnouncer()
+        self.sessions = Sessions(self.table, self.clock)
+        self.delivery = Delivery(self.gateway, self.sessions, clock=self.clock, parallel=serially)
+        self.connection_routes = ConnectionRoutes(self.sessions, self.gateway, self.announcer)
+        self.restart()
+
+    def _before(self, operation: str) -> None:
+        self.steps.append(operation)
+        self.before(operation)
+
+    def _after(self, operation: str) -> None:
+        self.after(operation)
+
+    def restart(self) -> None:
+        """A cold start: what a warm function remembers is gone."""
+        self.conversations = Conversations(self.table, retention_ms=RETENTION_MS, clock=self.clock, parallel=serially)
+        self.routes = MessageRoutes(self.conversations, self.sessions, self.delivery, self.clock)
+
+    def connect(self, user: str, device: str = "phone") -> Connection:
+        connection = Connection(user, f"{user}-{device}=", self.clock.now)
+        self.sessions.connect(connection)
+        return connection
+
+    def serve(self, caller: Connection, request: Request) -> Frame:
+        """The reply to the frame."""
+        reply = self.routes.serve(caller, request).reply
+        assert reply is not None
+        return reply
+
+    def pushed(self, connection: Connection) -> list[Any]:
+        """The frames that the connection was pushed, as they were on the wire."""
+        return [data.decode() for id, data in self.gateway.pushed if id == connection.id]
+
+
+def on_the_wire(*frames: Frame) -> list[str]:
+    return [encode(frame) for frame in frames]
+
+
+def fails_at(number: int, error: Exception) -> Hook:
+    """A hook that raises once, at the call of that number, counted from 0."""
+    numbers = iter(range(1_000_000))
+
+    def hook(_: str) -> None:
+        if next(numbers) == number:
+            raise error
+
+    return hook
+
+
+def always(error: Exception, *, on: str) -> Callable[[str], None]:
+    """A hook that raises at every call of the operation."""
+
+    def hook(operation: str) -> None:
+        if operation == on:
+            raise error
+
+    return hook
+
+
+def _nothing(_: str) -> None:
+    pass

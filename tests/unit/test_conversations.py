@@ -1,0 +1,252 @@
+"""What the message log does when somebody else is faster, or the table fails.
+
+What it stores is in the contract tests.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from chat.conversations import (
+    APPEND_ATTEMPTS,
+    MAX_REMEMBERED_TAILS,
+    OLD_LOG_MS,
+    TAIL_LENGTH,
+    TAIL_MEMORY_MS,
+    Conversations,
+    chat_of,
+)
+from chat.protocol import ChatError, ErrorCode, History
+from chat.table import Update, chat_key, message_key
+from tests.clock import ManualClock
+from tests.memory import serially
+from tests.unit.system import RETENTION_MS, System, fails_at
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the append slept between its tries, without sleeping it."""
+    waits: list[float] = []
+    monkeypatch.setattr("chat.conversations.time.sleep", waits.append)
+    return waits
+
+
+def other(system: System) -> Conversations:
+    """Another warm function over the same table."""
+    return Conversations(system.table, retention_ms=RETENTION_MS, clock=system.clock, parallel=serially)
+
+
+def texts(system: System) -> list[str]:
+    page = system.conversations.history("alice", History(None, "bob", None, None, 100))
+    return [message.text for message in page.messages]
+
+
+def lose_every_race(system: System, races: int) -> None:
+    """Bob's message is stored just before each of the next inserts."""
+    faster, writing = other(system), False
+    left = races
+
+    def write(operation: str) -> None:
+        nonlocal writing, left
+        if operation == "insert" and not writing and left:
+            writing = True
+            left -= 1
+            faster.append("bob", "alice", None, "faster")
+            writing = False
+
+    system.before = write
+
+
+def test_an_append_that_loses_tries_again_behind_the_winner(system: System, waits: list[float]) -> None:
+    lose_every_race(system, 3)
+
+    assert system.conversations.append("alice", "bob", "m1", "hi").message.seq == 4
+
+    assert texts(system) == ["faster"] * 3 + ["hi"]
+    assert len(waits) == 3
+
+
+def test_an_append_that_always_loses_gives_up(system: System, waits: list[float]) -> None:
+    lose_every_race(system, 1_000)
+
+    with pytest.raises(ChatError) as refused:
+        system.conversations.append("alice", "bob", "m1", "hi")
+
+    assert refused.value.code is ErrorCode.INTERNAL
+    assert texts(system) == ["faster"] * APPEND_ATTEMPTS
+    assert sum(waits) < 5  # well within the function's 10 seconds
+
+
+def test_an_append_that_gave_up_can_be_sent_again(system: System) -> None:
+    lose_every_race(system, APPEND_ATTEMPTS)
+    with pytest.raises(ChatError):
+        system.conversations.append("alice", "bob", "m1", "hi")
+
+    assert system.conversations.append("alice", "bob", "m1", "hi").message.seq == APPEND_ATTEMPTS + 1
+
+
+@pytest.mark.parametrize("id", ["m1", None])
+def test_an_insert_that_the_sdk_made_twice_is_recognised_as_ours(
+    system: System, monkeypatch: pytest.MonkeyPatch, id: str | None
+) -> None:
+    """The first reply was lost; the SDK tried again and was told that the number is taken."""
+    insert = system.table.insert
+    monkeypatch.setattr(system.table, "insert", lambda item: insert(item) and insert(item))
+
+    assert system.conversations.append("alice", "bob", id, "hi").message.seq == 1
+
+    assert texts(system) == ["hi"]
+
+
+def test_a_warm_function_appends_without_reading(system: System) -> None:
+    system.conversations.append("alice", "bob", None, "one")
+    system.steps.clear()
+
+    system.conversations.append("bob", "alice", None, "two")
+
+    assert system.steps == ["insert"]
+
+
+def test_a_retry_that_a_warm_function_remembers_costs_nothing(system: System) -> None:
+    system.conversations.append("alice", "bob", "m1", "hi")
+    system.steps.clear()
+
+    assert system.conversations.append("alice", "bob", "m1", "hi").duplicate
+
+    assert system.steps == []
+
+
+def test_a_tail_is_remembered_for_a_minute_from_when_it_was_read(system: System, clock: ManualClock) -> None:
+    system.conversations.append("alice", "bob", None, "one")
+    clock.advance(TAIL_MEMORY_MS - 1)
+    system.conversations.append("alice", "bob", None, "two")
+    system.steps.clear()
+    clock.advance(1)
+
+    system.conversations.append("alice", "bob", None, "three")
+
+    assert system.steps == ["query", "insert"]
+
+
+def test_a_clock_that_went_back_makes_the_tail_forgotten(system: System, clock: ManualClock) -> None:
+    system.conversations.append("alice", "bob", None, "one")
+    system.steps.clear()
+    clock.advance(-1)
+
+    system.conversations.append("alice", "bob", None, "two")
+
+    assert system.steps == ["query", "insert"]
+
+
+def test_a_warm_function_remembers_only_so_many_tails(system: System) -> None:
+    for number in range(MAX_REMEMBERED_TAILS + 1):
+        system.conversations.append("alice", f"user-{number}", None, "hi")
+    system.steps.clear()
+
+    system.conversations.append("alice", f"user-{MAX_REMEMBERED_TAILS}", None, "remembered")
+    assert system.steps == ["insert"]
+
+    system.conversations.append("alice", "user-0", None, "forgotten")
+    assert system.steps == ["insert", "query", "insert"]
+
+
+def test_an_append_that_failed_is_read_anew(system: System) -> None:
+    """Its reply may be what was lost: the remembered tail no longer knows."""
+    system.conversations.append("alice", "bob", None, "one")
+    system.after = fails_at(0, ConnectionError())
+    with pytest.raises(ConnectionError):
+        system.conversations.append("alice", "bob", "m2", "two")
+
+    assert system.conversations.append("alice", "bob", "m2", "two").duplicate
+
+    assert texts(system) == ["one", "two"]
+
+
+@pytest.mark.parametrize("appended_since", [0, 1, TAIL_LENGTH, 3 * TAIL_LENGTH])
+def test_a_retry_is_recognised_however_many_were_appended_since_its_tail_was_read(
+    system: System, appended_since: int
+) -> None:
+    faster = other(system)
+    system.conversations.append("alice", "bob", None, "known")
+    stored = faster.append("alice", "bob", "m1", "hi").message
+    for _ in range(appended_since):
+        faster.append("bob", "alice", None, "since")
+
+    again = system.conversations.append("alice", "bob", "m1", "hi")
+
+    assert (again.duplicate, again.message) == (True, stored)
+
+
+# old conversations
+
+
+def expire(system: System, *seqs: int) -> None:
+    """Deletes messages, as TTL does: late, and in no order."""
+    for seq in seqs:
+        del system.table.items[message_key("alice", "bob", seq)]
+
+
+def converse(system: System, count: int) -> None:
+    for number in range(count):
+        system.conversations.advance(system.conversations.append("alice", "bob", None, f"number {number}").message)
+
+
+@pytest.mark.parametrize("gone", [(3,), (2, 3), (1, 2, 3), (1, 3)], ids=str)
+@pytest.mark.parametrize("early_ms", [0, OLD_LOG_MS])
+def test_a_number_is_never_given_out_twice_though_the_newest_messages_are_deleted(
+    system: System, clock: ManualClock, gone: tuple[int, ...], early_ms: int
+) -> None:
+    converse(system, 3)
+    clock.advance(RETENTION_MS - early_ms)
+    expire(system, *gone)
+
+    assert system.conversations.append("bob", "alice", None, "again").message.seq == 4
+
+
+def test_a_log_that_may_have_been_deleted_from_is_read_after_the_chats(system: System) -> None:
+    """The other way round, a message that is stored and moved between the two reads would be stored twice."""
+    faster = other(system)
+
+    def write_between(_: str) -> None:
+        if system.steps[-2:] == ["get", "query"]:
+            system.before = lambda _: None
+            faster.advance(faster.append("alice", "bob", "m1", "hi").message)
+
+    system.before = write_between
+
+    assert system.conversations.append("alice", "bob", "m1", "hi").duplicate
+
+    assert texts(system) == ["hi"]
+
+
+def test_a_tail_that_is_old_is_read_again_though_it_is_remembered(system: System, clock: ManualClock) -> None:
+    system.conversations.append("alice", "bob", "m1", "hi")
+    clock.advance(RETENTION_MS - OLD_LOG_MS)
+    assert system.conversations.append("alice", "bob", "m1", "hi").duplicate
+    system.steps.clear()
+
+    system.conversations.append("alice", "bob", "m2", "hi again")
+
+    assert system.steps == ["query", "get", "query", "insert"]
+
+
+# chat items
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"pk": "USER#alice", "sk": "SESSIONS", "rev": 1},
+        {"pk": "USER#alice", "sk": "CHAT#bob"},
+        {"pk": "USER#alice", "sk": "CHAT#bob", "read": 1},
+    ],
+)
+def test_what_is_no_chat_with_a_message_is_no_chat(item: dict[str, str | int]) -> None:
+    assert chat_of(item) is None
+
+
+def test_a_chat_item_of_another_shape_is_an_error(system: System) -> None:
+    system.table.update(chat_key("alice", "bob"), Update(put={"seq": "1"}))
+
+    with pytest.raises(TypeError, match="seq"):
+        chat_of(system.conversations.overview("alice")[0])

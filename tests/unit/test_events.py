@@ -1,0 +1,13 @@
+"""What is read of API Gateway's events."""
+
+from __future__ import annotations
+
+from chat.events import caller
+from chat.sessions import Connection
+from tests.unit.events import websocket_event
+
+
+def test_the_caller_is_the_authorizers_user_on_the_events_connection() -> None:
+    event = websocket_event("MESSAGE", user="alice", connection="phone=", connected_at=5, body='{"from":"eve"}')
+
+    assert caller(event) == Connection("alice", "phone=", 5)

@@ -1,0 +1,181 @@
+"""Who a handshake speaks for, and all the ways in which it does not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chat.events import AuthorizerEvent
+from chat.identity import LEEWAY_SECONDS, Identity, Refused, TokenSource, identify_by_token, identify_openly
+from tests.unit.events import handshake
+
+SECRET = "a secret that is long enough for every algorithm of the HMAC family, in bytes"
+NOW = int(time.time())
+LATER = NOW + 3_600
+
+
+def token(*, secret: str = SECRET, algorithm: str = "HS256", **claims: object) -> str:
+    return jwt.encode({"sub": "alice", "exp": LATER, **claims}, secret, algorithm)
+
+
+def segment(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def unsigned(header: object, claims: object, signature: str = "") -> str:
+    return f"{segment(header)}.{segment(claims)}.{signature}"
+
+
+def identify(token: str, source: TokenSource = TokenSource.QUERY) -> Identity:
+    return identify_by_token(handshake(query={"token": token}), source, lambda: SECRET)
+
+
+def test_a_signed_token_names_its_user_until_it_expires() -> None:
+    assert identify(token()) == Identity("alice", LATER * 1_000)
+
+
+def test_claims_that_are_not_asked_for_are_ignored() -> None:
+    assert identify(token(iss="us", name="Alice", admin=True, iat=NOW, nbf=NOW)).user == "alice"
+
+
+def test_clocks_may_differ_a_little() -> None:
+    now, little = int(time.time()), LEEWAY_SECONDS - 2
+
+    for accepted in (token(exp=now - little), token(nbf=now + little), token(iat=now + little)):
+        assert identify(accepted).user == "alice"
+
+
+CLAIMS = {"sub": "alice", "exp": LATER}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "x",
+        "a.b.c",
+        "..",
+        token()[:-2],
+        token() + "x",
+        token(secret=SECRET[::-1]),
+        token(algorithm="HS512"),
+        unsigned({"alg": "none"}, CLAIMS),
+        unsigned({"alg": "None", "typ": "JWT"}, CLAIMS),
+        unsigned({"alg": "none"}, CLAIMS, token().rpartition(".")[2]),
+        unsigned({"alg": "RS256", "typ": "JWT"}, CLAIMS, token().rpartition(".")[2]),
+        unsigned({"typ": "JWT"}, CLAIMS, token().rpartition(".")[2]),
+        unsigned({"alg": 1}, CLAIMS),
+        unsigned(["alg"], CLAIMS),
+        token(exp=NOW - LEEWAY_SECONDS - 1),
+        token(exp=0),
+        token(exp="soon"),
+        token(exp=None),
+        token(nbf=NOW + 60),
+        token(iat=NOW + 60),
+        token(sub=""),
+        token(sub="a b"),
+        token(sub="a#b"),
+        token(sub="ü"),
+        token(sub="a" * 129),
+        token(sub=None),
+        jwt.encode({"sub": "alice"}, SECRET, "HS256"),
+        jwt.encode({"exp": LATER}, SECRET, "HS256"),
+        jwt.encode({"sub": 1, "exp": LATER}, SECRET, "HS256"),
+        jwt.encode({"sub": ["alice"], "exp": LATER}, SECRET, "HS256"),
+    ],
+    ids=[
+        "empty", "no token", "three parts of nothing", "empty parts", "cut", "with something behind it",
+        "of another secret", "HS512", "unsigned", "unsigned, spelt otherwise", "unsigned, with a signature",
+        "RS256", "without algorithm", "an algorithm that is a number", "a header that is a list", "expired",
+        "expired long ago", "an expiry that is no time", "an expiry that is null", "not yet valid",
+        "issued in the future", "empty sub", "sub with a space", "sub with a separator", "sub beyond ASCII",
+        "long sub", "sub that is null", "without exp", "without sub", "sub that is a number", "sub that is a list",
+    ],
+)  # fmt: skip
+def test_a_bad_token_is_refused(bad: str) -> None:
+    with pytest.raises(Refused) as refused:
+        identify(bad)
+
+    assert not bad or bad not in str(refused.value)
+    assert "alice" not in str(refused.value)
+
+
+@settings(deadline=None)
+@given(st.text() | st.builds(".".join, st.lists(st.binary().map(lambda part: base64.b64encode(part).decode()))))
+@example(base64.urlsafe_b64encode(b"[" * 5_000).decode() + ".e30.")
+@example(base64.urlsafe_b64encode(b'{"alg":' * 3_000).decode() + ".e30.")
+@example(base64.urlsafe_b64encode(b'{"alg":' + b"9" * 5_000 + b"}").decode() + ".e30.")
+def test_whatever_is_no_token_is_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        identify(text)
+
+
+# where the token is
+
+
+SOURCES: dict[TokenSource, list[AuthorizerEvent]] = {
+    TokenSource.QUERY: [handshake(query={"token": token(), "other": "x"})],
+    TokenSource.HEADER: [
+        handshake(headers={"Authorization": f"Bearer {token()}"}),
+        handshake(headers={"authorization": f"bearer  {token()} "}),
+    ],
+    TokenSource.SUBPROTOCOL: [
+        handshake(headers={"Sec-WebSocket-Protocol": f"parley.v1, bearer.{token()}"}),
+        handshake(headers={"sec-websocket-protocol": f"bearer.{token()},parley.v1"}),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "event"), [(source, event) for source, events in SOURCES.items() for event in events]
+)
+def test_the_token_is_found_where_it_belongs(source: TokenSource, event: AuthorizerEvent) -> None:
+    assert identify_by_token(event, source, lambda: SECRET).user == "alice"
+
+
+@pytest.mark.parametrize(
+    ("source", "event"),
+    [
+        (source, event)
+        for source in TokenSource
+        for other, events in SOURCES.items()
+        for event in events
+        if other is not source
+    ],
+)
+def test_the_token_is_believed_nowhere_else(source: TokenSource, event: AuthorizerEvent) -> None:
+    with pytest.raises(Refused):
+        identify_by_token(event, source, lambda: SECRET)
+
+
+@pytest.mark.parametrize("source", TokenSource)
+@pytest.mark.parametrize("event", [handshake(), handshake(query={}, headers={}), {"methodArn": "arn"}], ids=str)
+def test_no_token_is_refused(source: TokenSource, event: AuthorizerEvent) -> None:
+    with pytest.raises(Refused):
+        identify_by_token(event, source, lambda: SECRET)
+
+
+@pytest.mark.parametrize("scheme", ["Basic ", "Bearer", "", "Token "])
+def test_the_header_must_be_a_bearers(scheme: str) -> None:
+    with pytest.raises(Refused):
+        identify_by_token(handshake(headers={"Authorization": scheme + token()}), TokenSource.HEADER, lambda: SECRET)
+
+
+# open
+
+
+def test_openly_whoever_one_says_one_is() -> None:
+    assert identify_openly(handshake(query={"userId": "alice"})) == Identity("alice", None)
+
+
+@pytest.mark.parametrize("query", [None, {}, {"userId": ""}, {"userId": "a b"}, {"userId": "a#b"}, {"user": "alice"}])
+def test_openly_one_has_to_be_somebody(query: dict[str, Any] | None) -> None:
+    with pytest.raises(Refused):
+        identify_openly(handshake(query=query))

@@ -1,0 +1,646 @@
+"""What the chat does with each frame: who is told what, in which order, and what is left after a crash."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chat.delivery import Pushed
+from chat.protocol import (
+    MAX_FRAME_BYTES,
+    ChatError,
+    Cursor,
+    ErrorCode,
+    Frame,
+    History,
+    Message,
+    Ping,
+    Presence,
+    Receipt,
+    ReceiptKind,
+    Send,
+    Sync,
+    Typing,
+    TypingState,
+    UserPresence,
+    encode,
+    message_frame,
+    presence_frame,
+)
+from chat.routes import MAX_ANNOUNCED_CHATS, SYNC_OVERLAP_MS
+from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, OPENING_MS, Connection
+from chat.table import Update, chat_key
+from tests.clock import ManualClock
+from tests.unit.system import System, fails_at, on_the_wire
+
+HI = Send("m1", "bob", "hi")
+LATEST = History(None, "bob", None, None, 50)
+
+
+def ack(seq: int, ts: int, *, id: str = "m1", to: str = "bob", duplicate: bool = False, delivered: int = 0) -> Frame:
+    return {"type": "ack", "id": id, "to": to, "seq": seq, "ts": ts, "duplicate": duplicate, "delivered": delivered}
+
+
+def sync(since: int | None = None, limit: int = 50, next: Cursor | None = None) -> Sync:
+    return Sync("s", since, limit, next)
+
+
+def chats(reply: Frame) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(encode(reply))["chats"]
+    return found
+
+
+def peers(reply: Frame) -> list[str]:
+    return [chat["peer"] for chat in chats(reply)]
+
+
+# send
+
+
+def test_a_message_to_somebody_offline_is_stored_and_found_by_sync(system: System, clock: ManualClock) -> None:
+    alice = system.connect("alice")
+
+    assert system.serve(alice, HI) == ack(1, clock.now)
+
+    bob = system.connect("bob")
+    assert chats(system.serve(bob, sync())) == [
+        {
+            "peer": "alice",
+            "seq": 1,
+            "ts": clock.now,
+            "read": 0,
+            "peer_read": 0,
+            "peer_delivered": 0,
+            "last": {"from": "alice", "text": "hi"},
+        }
+    ]
+
+
+def test_a_message_reaches_every_device_of_the_recipient(system: System, clock: ManualClock) -> None:
+    alice = system.connect("alice")
+    devices = [system.connect("bob", "phone"), system.connect("bob", "laptop")]
+
+    assert system.serve(alice, HI) == ack(1, clock.now, delivered=2)
+
+    frame = message_frame(Message("alice", "bob", 1, "m1", "hi", clock.now))
+    for device in devices:
+        assert system.pushed(device) == on_the_wire(frame)
+
+
+def test_a_message_reaches_the_senders_other_devices_and_not_the_one_it_came_from(system: System) -> None:
+    phone, laptop = system.connect("alice", "phone"), system.connect("alice", "laptop")
+
+    assert system.serve(phone, HI)["delivered"] == 0
+
+    assert len(system.pushed(laptop)) == 1
+    assert system.pushed(phone) == []
+
+
+def test_a_message_reaches_nobody_else(system: System) -> None:
+    alice, carol = system.connect("alice"), system.connect("carol")
+
+    system.serve(alice, HI)
+
+    assert system.pushed(carol) == []
+
+
+def test_a_duplicate_goes_all_the_way_with_the_stored_message(system: System, clock: ManualClock) -> None:
+    """The first try may have died anywhere behind the append."""
+    alice, bob = system.connect("alice"), system.connect("bob")
+    first_ts = clock.now
+    system.serve(alice, HI)
+    clock.advance(1_000)
+
+    assert system.serve(alice, HI) == ack(1, first_ts, duplicate=True, delivered=1)
+
+    frame = message_frame(Message("alice", "bob", 1, "m1", "hi", first_ts))
+    assert system.pushed(bob) == on_the_wire(frame, frame)
+
+
+def test_a_note_to_oneself_is_pushed_once_to_the_other_device(system: System, clock: ManualClock) -> None:
+    phone, laptop = system.connect("alice", "phone"), system.connect("alice", "laptop")
+
+    reply = system.serve(phone, Send("m1", "alice", "buy milk"))
+
+    assert reply == ack(1, clock.now, to="alice", delivered=1)
+    assert len(system.pushed(laptop)) == 1
+    assert system.pushed(phone) == []
+
+
+def test_delivered_counts_the_recipients_connections_that_took_it(system: System) -> None:
+    alice, _ = system.connect("alice", "phone"), system.connect("alice", "laptop")
+    taking, failing, gone = (system.connect("bob", name) for name in ("taking", "failing", "gone"))
+    system.gateway.answers = {failing.id: Pushed.FAILED, gone.id: Pushed.GONE}
+
+    served = system.routes.serve(alice, HI)
+
+    assert served.reply is not None
+    assert served.reply["delivered"] == 1
+    assert served.delivered is not None
+    assert (len(served.delivered.taken), served.delivered.failed, served.delivered.gone) == (2, 1, 1)
+    assert len(system.pushed(taking)) == 1
+
+
+def test_a_send_stores_then_moves_the_chats_then_looks_who_listens_then_pushes(system: System) -> None:
+    """In any other order a message can be lost without a trace, or a device can skip one."""
+    alice, _ = system.connect("alice"), system.connect("bob")
+    system.serve(alice, Send("m0", "bob", "the first"))
+    system.steps.clear()
+
+    system.serve(alice, HI)
+    assert system.steps == ["insert", "update", "update", "get", "push"]
+
+    system.restart()
+    system.steps.clear()
+    system.serve(alice, Send("m2", "bob", "after a cold start"))
+    assert system.steps == ["query", "insert", "update", "update", "get", "push"]
+
+
+def test_a_duplicate_takes_the_same_steps_but_the_append(system: System) -> None:
+    alice, _ = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    system.steps.clear()
+
+    system.serve(alice, HI)
+
+    assert system.steps == ["update", "update", "get", "push"]
+
+
+def test_a_refused_message_moves_and_tells_nothing(system: System) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    before = dict(system.table.items)
+    system.gateway.pushed.clear()
+
+    with pytest.raises(ChatError):
+        system.serve(alice, Send("m1", "bob", "another text"))
+
+    assert system.table.items == before
+    assert system.pushed(bob) == []
+
+
+STEPS_OF_A_FIRST_SEND = ["query", "get", "query", "insert", "update", "update", "get"]
+
+
+def test_a_first_send_also_looks_for_an_old_conversation(system: System) -> None:
+    alice = system.connect("alice")
+    system.steps.clear()
+
+    system.serve(alice, HI)
+
+    assert system.steps == STEPS_OF_A_FIRST_SEND
+
+
+@pytest.mark.parametrize("cold", [True, False], ids=["cold", "warm"])
+@pytest.mark.parametrize("reply_lost", [True, False], ids=["reply lost", "call lost"])
+@pytest.mark.parametrize("step", range(len(STEPS_OF_A_FIRST_SEND)))
+def test_a_retry_heals_a_send_that_died_anywhere(system: System, step: int, reply_lost: bool, cold: bool) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    died = fails_at(step, ConnectionError())
+    if reply_lost:
+        system.after = died
+    else:
+        system.before = died
+    with pytest.raises(ConnectionError):
+        system.serve(alice, HI)
+    if cold:
+        system.restart()
+
+    reply = system.serve(alice, HI)
+
+    assert (reply["seq"], reply["delivered"]) == (1, 1)
+    assert system.pushed(bob)
+    for caller, peer in [(alice, "bob"), (bob, "alice")]:
+        page = system.conversations.history(caller.user, History(None, peer, None, None, 50))
+        assert [message.text for message in page.messages] == ["hi"]
+        assert [chat["seq"] for chat in chats(system.serve(caller, sync()))] == [1]
+
+
+def test_one_that_died_is_healed_by_its_retry_and_shows_at_the_next_heartbeat(
+    system: System, clock: ManualClock
+) -> None:
+    """`changed` is when the chat moved, not when the message was sent."""
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.conversations.append("alice", "bob", "m1", "hi")
+    clock.advance(2 * SYNC_OVERLAP_MS)
+    server_time = system.serve(bob, sync())["server_time"]
+    assert isinstance(server_time, int)
+    clock.advance(2 * SYNC_OVERLAP_MS)
+
+    system.serve(alice, HI)
+
+    assert peers(system.serve(bob, sync(since=server_time))) == ["alice"]
+
+
+# sync
+
+
+def test_sync_of_a_newcomer_is_empty(system: System, clock: ManualClock) -> None:
+    assert system.serve(system.connect("alice"), sync()) == {
+        "type": "sync",
+        "id": "s",
+        "user": "alice",
+        "chats": [],
+        "server_time": clock.now,
+        "heartbeat_ms": 270_000,
+        "max_text_bytes": 8_192,
+    }
+
+
+def write_to_many(system: System, caller: Connection, count: int) -> list[str]:
+    """Writes to that many peers, a second apart; returns them, the latest first."""
+    names = [f"peer-{number:03d}" for number in range(count)]
+    for name in names:
+        system.clock.advance(1_000)
+        system.serve(caller, Send(None, name, f"hi {name}"))
+    return names[::-1]
+
+
+def test_sync_is_newest_first(system: System) -> None:
+    alice = system.connect("alice")
+    newest_first = write_to_many(system, alice, 5)
+
+    assert peers(system.serve(alice, sync())) == newest_first
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 100])
+def test_pages_of_a_sync_put_together_are_all_chats(system: System, limit: int) -> None:
+    alice = system.connect("alice")
+    newest_first = write_to_many(system, alice, 5)
+    seen: list[str] = []
+    cursor: Cursor | None = None
+    pages = 0
+    while pages == 0 or cursor is not None:
+        reply = system.serve(alice, sync(limit=limit, next=cursor))
+        seen += peers(reply)
+        cursor = Cursor.decode(str(reply["next"])) if "next" in reply else None
+        pages += 1
+
+    assert seen == newest_first
+    assert pages == -(-5 // limit)
+
+
+def test_pages_of_a_sync_part_chats_of_one_moment(system: System) -> None:
+    alice = system.connect("alice")
+    for peer in ("bob", "carol", "dave"):
+        system.serve(alice, Send(None, peer, "hi"))
+
+    first = system.serve(alice, sync(limit=2))
+    second = system.serve(alice, sync(limit=2, next=Cursor.decode(str(first["next"]))))
+
+    assert peers(first) + peers(second) == ["dave", "carol", "bob"]
+
+
+def test_sync_since_shows_what_has_changed_with_some_overlap(system: System, clock: ManualClock) -> None:
+    alice = system.connect("alice")
+    system.serve(alice, Send(None, "before", "hi"))
+    clock.advance(1)
+    system.serve(alice, Send(None, "overlapping", "hi"))
+    clock.advance(SYNC_OVERLAP_MS - 1)
+    since = clock.now
+    clock.advance(1)
+    system.serve(alice, Send(None, "after", "hi"))
+
+    assert peers(system.serve(alice, sync(since=since))) == ["after", "overlapping"]
+    assert peers(system.serve(alice, sync(since=0))) == ["after", "overlapping", "before"]
+
+
+def test_a_receipt_shows_at_the_next_heartbeat(system: System, clock: ManualClock) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    clock.advance(2 * SYNC_OVERLAP_MS)
+    since = clock.now
+    clock.advance(1)
+    system.serve(bob, Receipt(None, "alice", ReceiptKind.READ, 1))
+
+    assert [chat["peer_read"] for chat in chats(system.serve(alice, sync(since=since)))] == [1]
+
+
+def test_sync_puts_back_a_connection_that_was_taken_out(system: System, clock: ManualClock) -> None:
+    alice = system.connect("alice")
+    system.sessions.prune(alice)
+    clock.advance(OPENING_MS)
+
+    system.serve(alice, sync())
+
+    assert system.sessions.of(["alice"]) == {"alice": [alice]}
+
+
+def test_sync_reads_the_chats_after_it_has_put_the_connection_back(system: System) -> None:
+    """Whoever sends before sees no device, but its message is read; whoever sends after sees the device."""
+    alice = system.connect("alice")
+    bob = system.connect("bob")
+    system.sessions.prune(alice)
+    sent = False
+
+    def bob_writes(operation: str) -> None:
+        nonlocal sent
+        if operation == "update" and not sent:
+            sent = True
+            system.serve(bob, Send("m1", "alice", "hi"))
+
+    system.before = bob_writes
+
+    assert peers(system.serve(alice, sync())) == ["bob"]
+
+
+def test_sync_is_one_query_and_one_batch(system: System) -> None:
+    alice = system.connect("alice")
+    system.serve(alice, HI)
+    system.steps.clear()
+
+    system.serve(alice, sync())
+
+    assert system.steps == ["query", "get"]
+
+
+def test_server_time_is_taken_before_the_chats_are_read(system: System, clock: ManualClock) -> None:
+    alice = system.connect("alice")
+    asked_at = clock.now
+    system.before = lambda _: clock.advance(5_000)
+
+    assert system.serve(alice, sync())["server_time"] == asked_at
+
+
+def longest(number: int) -> str:
+    return f"{number:0128d}"
+
+
+@pytest.mark.parametrize("text", ["\x01" * 4_900, "👋" * 2_048, '"' * 8_192])
+def test_no_page_of_chats_is_over_the_limit_of_a_frame(system: System, text: str) -> None:
+    alice = Connection("a" * 128, "phone=", system.clock.now)
+    for number in range(100):
+        system.serve(alice, Send(None, longest(number), text))
+    seen: list[str] = []
+    cursor: Cursor | None = None
+    while not seen or cursor is not None:
+        reply = system.serve(alice, Sync("\x01" * 64, None, 100, cursor))
+        assert len(encode(reply).encode()) <= MAX_FRAME_BYTES
+        seen += peers(reply)
+        cursor = Cursor.decode(str(reply["next"])) if "next" in reply else None
+
+    assert sorted(seen) == [longest(number) for number in range(100)]
+
+
+@pytest.mark.parametrize("text", ["\x01" * 4_900, "👋" * 2_048, '"' * 8_192, "a"])
+def test_no_page_of_history_is_over_the_limit_of_a_frame(system: System, text: str) -> None:
+    alice, peer = Connection("a" * 128, "phone=", system.clock.now), longest(0)
+    for number in range(120):
+        system.serve(alice, Send("\x01" * 60 + f"{number:04d}", peer, text))
+    seen: list[int] = []
+    more = True
+    while more:
+        reply = system.serve(alice, History("\x01" * 64, peer, seen[-1] if seen else 0, None, 100))
+        assert len(encode(reply).encode()) <= MAX_FRAME_BYTES
+        page = json.loads(encode(reply))
+        seen += [message["seq"] for message in page["messages"]]
+        more = page["more"]
+
+    assert seen == list(range(1, 121))
+
+
+# history
+
+
+def test_history_is_the_same_for_both_sides(system: System, clock: ManualClock) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    system.serve(bob, Send("m2", "alice", "hello"))
+
+    expected = [
+        {"from": "alice", "to": "bob", "seq": 1, "id": "m1", "text": "hi", "ts": clock.now},
+        {"from": "bob", "to": "alice", "seq": 2, "id": "m2", "text": "hello", "ts": clock.now},
+    ]
+    assert system.serve(alice, LATEST) == {"type": "history", "peer": "bob", "messages": expected, "more": False}
+    assert system.serve(bob, History("h", "alice", None, None, 50)) == {
+        "type": "history",
+        "id": "h",
+        "peer": "alice",
+        "messages": expected,
+        "more": False,
+    }
+
+
+def test_history_shows_nobody_elses_conversation(system: System) -> None:
+    alice, eve = system.connect("alice"), system.connect("eve")
+    system.serve(alice, HI)
+
+    assert system.serve(eve, LATEST)["messages"] == []
+    assert chats(system.serve(eve, sync())) == []
+
+
+# receipt
+
+
+@pytest.mark.parametrize("kind", ReceiptKind)
+def test_a_receipt_is_acknowledged_and_told_to_the_peer_and_the_other_devices(
+    system: System, clock: ManualClock, kind: ReceiptKind
+) -> None:
+    alice, phone, laptop = system.connect("alice"), system.connect("bob", "phone"), system.connect("bob", "laptop")
+    system.serve(alice, HI)
+    system.gateway.pushed.clear()
+    clock.advance(1)
+
+    reply = system.serve(phone, Receipt("r", "alice", kind, 1))
+
+    assert reply == {"type": "ack", "id": "r", "peer": "alice", "kind": kind, "seq": 1}
+    told = on_the_wire({"type": "receipt", "from": "bob", "peer": "alice", "kind": kind, "seq": 1, "ts": clock.now})
+    assert (system.pushed(alice), system.pushed(laptop), system.pushed(phone)) == (told, told, [])
+
+
+def test_both_chats_are_marked_before_anybody_is_told(system: System) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    system.steps.clear()
+
+    system.serve(bob, Receipt(None, "alice", ReceiptKind.READ, 1))
+
+    assert system.steps == ["update", "update", "get", "push"]
+
+
+def test_a_receipt_that_is_refused_is_told_to_nobody(system: System) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    system.gateway.pushed.clear()
+
+    with pytest.raises(ChatError) as refused:
+        system.serve(bob, Receipt(None, "alice", ReceiptKind.READ, 2))
+
+    assert refused.value.code is ErrorCode.BAD_REQUEST
+    assert system.gateway.pushed == []
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_both_chats_are_attempted_though_one_fails(system: System, lost: int) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    system.before = fails_at(lost, ConnectionError())
+
+    with pytest.raises(ConnectionError):
+        system.serve(bob, Receipt(None, "alice", ReceiptKind.READ, 1))
+
+    reader, writer = (system.table.items[key] for key in (chat_key("bob", "alice"), chat_key("alice", "bob")))
+    assert [reader.get("read", 0), writer.get("peer_read", 0)] in ([0, 1], [1, 0])
+
+
+# typing, presence, ping
+
+
+def test_typing_is_told_to_the_peer_and_answered_with_nothing(system: System, clock: ManualClock) -> None:
+    alice, bob, laptop = system.connect("alice"), system.connect("bob"), system.connect("alice", "laptop")
+
+    served = system.routes.serve(alice, Typing("t", "bob", TypingState.COMPOSING))
+
+    assert served.reply is None
+    told = {"type": "typing", "from": "alice", "state": TypingState.COMPOSING, "ts": clock.now}
+    assert system.pushed(bob) == on_the_wire(told)
+    assert system.pushed(alice) == system.pushed(laptop) == []
+
+
+def test_typing_to_oneself_is_told_to_the_other_devices(system: System) -> None:
+    phone, laptop = system.connect("alice", "phone"), system.connect("alice", "laptop")
+
+    system.routes.serve(phone, Typing(None, "alice", TypingState.PAUSED))
+
+    assert len(system.pushed(laptop)) == 1
+    assert system.pushed(phone) == []
+
+
+def test_typing_is_not_stored(system: System) -> None:
+    alice, _ = system.connect("alice"), system.connect("bob")
+    before = dict(system.table.items)
+
+    system.routes.serve(alice, Typing(None, "bob", TypingState.COMPOSING))
+
+    assert system.table.items == before
+
+
+def test_presence_says_who_is_online(system: System, clock: ManualClock) -> None:
+    alice = system.connect("alice")
+
+    assert system.serve(alice, Presence("p", ("bob", "alice"))) == {
+        "type": "presence",
+        "id": "p",
+        "users": [
+            {"user": "bob", "online": False, "last_seen": None, "rev": 0},
+            {"user": "alice", "online": True, "last_seen": clock.now, "rev": 1},
+        ],
+    }
+
+
+def test_ping_touches_nothing(system: System, clock: ManualClock) -> None:
+    alice = Connection("alice", "phone=", clock.now)
+
+    assert system.serve(alice, Ping("1")) == {"type": "pong", "id": "1", "ts": clock.now}
+    assert system.steps == []
+
+
+# announcements
+
+ONLINE = UserPresence("alice", True, 1, 1)
+
+
+def test_a_coming_is_announced_to_those_one_has_a_chat_with(system: System) -> None:
+    alice, bob, carol = (system.connect(user) for user in ("alice", "bob", "carol"))
+    system.serve(alice, HI)
+    system.gateway.pushed.clear()
+
+    system.routes.announce(ONLINE)
+
+    assert system.pushed(bob) == on_the_wire(presence_frame([ONLINE]))
+    assert system.pushed(carol) == system.pushed(alice) == []
+
+
+def test_a_note_to_oneself_makes_no_partner(system: System) -> None:
+    alice, laptop = system.connect("alice"), system.connect("alice", "laptop")
+    system.serve(alice, Send(None, "alice", "buy milk"))
+    system.gateway.pushed.clear()
+
+    system.routes.announce(ONLINE)
+
+    assert system.pushed(alice) == system.pushed(laptop) == []
+
+
+def test_a_coming_is_announced_to_the_latest_chats_only(system: System) -> None:
+    for number in range(MAX_ANNOUNCED_CHATS + 1):
+        peer = f"peer-{number}"
+        system.table.update(chat_key("alice", peer), Update(put={"seq": 1, "ts": number}))
+        system.connect(peer)
+
+    system.routes.announce(ONLINE)
+
+    told = {id for id, _ in system.gateway.pushed}
+    assert told == {f"peer-{number}-phone=" for number in range(1, MAX_ANNOUNCED_CHATS + 1)}
+
+
+def test_who_turns_out_to_be_gone_while_pushed_to_is_announced(system: System, clock: ManualClock) -> None:
+    alice, bob, carol = (system.connect(user) for user in ("alice", "bob", "carol"))
+    system.serve(carol, Send(None, "bob", "hi"))
+    clock.advance(OPENING_MS + 1)
+    system.gateway.answers = {bob.id: Pushed.GONE}
+    system.gateway.pushed.clear()
+
+    system.serve(alice, HI)
+
+    (told,) = system.pushed(carol)
+    assert json.loads(told)["users"][0] == {"user": "bob", "online": False, "last_seen": carol.connected_at, "rev": 2}
+
+
+def test_one_going_sets_off_no_chain_of_announcements(system: System, clock: ManualClock) -> None:
+    alice, bob, carol, dave = (system.connect(user) for user in ("alice", "bob", "carol", "dave"))
+    system.serve(carol, Send(None, "bob", "hi"))
+    system.serve(dave, Send(None, "carol", "hi"))
+    clock.advance(OPENING_MS + 1)
+    system.gateway.answers = {bob.id: Pushed.GONE, carol.id: Pushed.GONE}
+
+    system.serve(alice, HI)
+
+    assert not any(presence.online for presence in system.sessions.presence(["bob", "carol"]))
+    assert system.pushed(dave) == []
+
+
+# $connect and $disconnect
+
+
+def test_the_first_connection_is_announced_and_a_second_is_not(system: System, clock: ManualClock) -> None:
+    system.connection_routes.connect(Connection("alice", "phone=", clock.now))
+    system.connection_routes.connect(Connection("alice", "laptop=", clock.now))
+
+    assert system.announcer.announced == [UserPresence("alice", True, clock.now, 1)]
+    assert system.steps == ["update", "update"]
+
+
+def test_only_the_last_disconnect_is_announced_and_only_once(system: System, clock: ManualClock) -> None:
+    phone, laptop = system.connect("alice", "phone"), system.connect("alice", "laptop")
+    system.steps.clear()
+
+    for connection in (phone, laptop, laptop):
+        system.connection_routes.disconnect(connection)
+
+    assert system.announcer.announced == [UserPresence("alice", False, clock.now, 4)]
+    assert system.steps == ["update"] * 3
+
+
+def test_a_device_over_the_cap_closes_the_oldest(system: System, clock: ManualClock) -> None:
+    oldest = system.connect("alice", "oldest")
+    for number in range(MAX_CONNECTIONS - 1):
+        clock.advance(1)
+        system.connect("alice", f"device-{number}")
+    clock.advance(1)
+
+    system.connection_routes.connect(Connection("alice", "one-more=", clock.now))
+
+    assert system.gateway.closed == [oldest.id]
+    assert system.announcer.announced == []
+
+
+def test_a_connection_after_a_dead_one_is_announced(system: System, clock: ManualClock) -> None:
+    system.connect("alice", "dead")
+    clock.advance(MAX_CONNECTION_MS)
+
+    system.connection_routes.connect(Connection("alice", "live=", clock.now))
+
+    assert [presence.online for presence in system.announcer.announced] == [True]
+    assert system.gateway.closed == []
