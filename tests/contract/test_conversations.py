@@ -379,6 +379,7 @@ def test_pages_put_together_are_the_conversation(conversations: Conversations, f
             page = history(conversations, before=seen[0] if seen else None)
             seen = numbers(page) + seen
         assert sum(message_size(message) for message in page.messages) <= PAGE_ROOM
+        assert len(seen) <= 10
         more = page.more
 
     assert seen == list(range(1, 11))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from threading import Barrier, current_thread, main_thread
+from threading import Barrier, Event, current_thread, main_thread
 
 import pytest
 
@@ -39,6 +40,25 @@ def test_all_calls_are_made_and_then_the_first_failure_is_raised(parallel: Paral
         parallel([calling(number) for number in range(3)])
 
     assert made == {0, 1, 2}
+
+
+def test_no_call_outlives_a_failure() -> None:
+    """One that did would freeze with the function, half done."""
+    failed, finished = Event(), Event()
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError("failed")
+
+    def finish_later() -> None:
+        failed.wait(10)
+        time.sleep(0.1)  # whoever does not wait for this one has gone by now
+        finished.set()
+
+    with pytest.raises(ValueError, match="failed"):
+        Threads()([fail, finish_later])
+
+    assert finished.is_set()
 
 
 def test_threads_run_side_by_side() -> None:

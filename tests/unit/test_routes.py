@@ -277,6 +277,7 @@ def test_pages_of_a_sync_put_together_are_all_chats(system: System, limit: int) 
         seen += peers(reply)
         cursor = Cursor.decode(str(reply["next"])) if "next" in reply else None
         pages += 1
+        assert pages <= 5
 
     assert seen == newest_first
     assert pages == -(-5 // limit)
@@ -379,6 +380,7 @@ def test_no_page_of_chats_is_over_the_limit_of_a_frame(system: System, text: str
         reply = system.serve(alice, Sync("\x01" * 64, None, 100, cursor))
         assert len(encode(reply).encode()) <= MAX_FRAME_BYTES
         seen += peers(reply)
+        assert len(seen) <= 100
         cursor = Cursor.decode(str(reply["next"])) if "next" in reply else None
 
     assert sorted(seen) == [longest(number) for number in range(100)]
@@ -396,6 +398,7 @@ def test_no_page_of_history_is_over_the_limit_of_a_frame(system: System, text: s
         assert len(encode(reply).encode()) <= MAX_FRAME_BYTES
         page = json.loads(encode(reply))
         seen += [message["seq"] for message in page["messages"]]
+        assert len(seen) <= 120
         more = page["more"]
 
     assert seen == list(range(1, 121))
