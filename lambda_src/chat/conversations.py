@@ -57,9 +57,11 @@ MAX_REMEMBERED_TAILS = 1_000  # about a kilobyte each
 OLD_LOG_MS = 3_600_000
 """TTL deletes late and in no order: from an hour before the newest message found expires, newer ones may be gone."""
 
-APPEND_ATTEMPTS = 12
-APPEND_BACKOFF_SECONDS = 0.01  # doubled each time, up to MAX_BACKOFF_SECONDS; full jitter
-MAX_BACKOFF_SECONDS = 0.3
+APPEND_ATTEMPTS = 20
+"""Puts of one append. Sixteen writers without a pause need four on average; all pauses together are below 1.2 s."""
+
+FIRST_PAUSE_SECONDS = 0.01  # at first, mostly, nobody else is writing: the remembered tail was stale
+PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Conversations:
             if self._table.insert(_item(message, expires)):
                 self._remember(pk, tail.with_newest(_entry(message, expires)))
                 return Appended(message, duplicate=False)
-            time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, APPEND_BACKOFF_SECONDS * 2**attempt)))
+            time.sleep(random.uniform(0, _longest_pause(attempt)))
             # Whatever was appended since this tail was read has to be seen before the next try: it may be this message.
             tail = self._tail(sender, to, back_to=message.seq)
         self._tails.pop(pk, None)
@@ -292,6 +294,14 @@ def chat_of(item: Item) -> Chat | None:
         peer_read=read(item, "peer_read", 0),
         peer_delivered=read(item, "peer_delivered", 0),
     )
+
+
+def _longest_pause(attempt: int) -> float:
+    """How many seconds to wait at most after a conflict.
+
+    It narrows, so that whoever has waited longest comes first. One that widens starves those who have lost a few times.
+    """
+    return FIRST_PAUSE_SECONDS if attempt == 0 else PAUSE_SECONDS / (1 + attempt / 3)
 
 
 def _stored(entry: Entry, to: str, text: str) -> Message:

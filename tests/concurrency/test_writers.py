@@ -1,0 +1,133 @@
+"""Many writers at once into one conversation, on a real engine: each is an instance with a client of its own."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Barrier
+
+import pytest
+
+from chat.clock import now_ms
+from chat.conversations import Conversations
+from chat.protocol import ChatError, ErrorCode, History, Message
+from chat.table import DynamoTable, chat_key, log_partition
+from tests.engines import DynamoDbLocal
+from tests.instances import RETENTION_MS
+from tests.memory import serially
+from tests.sdk import Fault, Faults, Recorder
+
+WRITERS = 16
+USERS = ("alice", "bob")
+LOST_REPLY = 0.1  # of all messages: the reply to the append is lost and the SDK sends it again
+FORGOTTEN_ACK = 0.1  # of all messages: the client does not get the acknowledgement and comes back
+
+
+@dataclass
+class Writer:
+    """A client of alice's or bob's and the function instance that serves it."""
+
+    name: str
+    user: str
+    engine: DynamoDbLocal
+    table_name: str
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    """By message id: its number."""
+    gave_up: int = 0
+    """How often too many were writing at once, so that the client had to send again."""
+
+    def __post_init__(self) -> None:
+        client = self.engine.client()
+        self.peer = USERS[1 - USERS.index(self.user)]
+        self.recorder, self.faults = Recorder(client), Faults(client)
+        table = DynamoTable(client, self.table_name)
+        self.conversations = Conversations(table, retention_ms=RETENTION_MS, clock=now_ms, parallel=serially)
+
+    def write(self, messages: int, start: Barrier) -> None:
+        chance = random.Random(self.name)
+        start.wait()
+        for number in range(messages):
+            id = f"{self.name}-{number}"
+            lost = Fault.RESENT if chance.random() < LOST_REPLY else None
+            with self.faults.at(1 if number else 3, lost):  # mostly the append, behind the read of the tail
+                seq = self._send(id)
+            if chance.random() < FORGOTTEN_ACK:
+                seq = self._send_again(id)
+            self.acknowledged[id] = seq
+
+    def _send(self, id: str) -> int:
+        while True:
+            try:
+                message = self.conversations.append(self.user, self.peer, id, f"text of {id}").message
+            except ChatError as error:
+                if error.code is not ErrorCode.INTERNAL:
+                    raise
+                self.gave_up += 1
+            else:
+                self.conversations.advance(message)
+                return message.seq
+
+    def _send_again(self, id: str) -> int:
+        """As the protocol asks of a client: it looks at the history first."""
+        return next((message.seq for message in self._history() if message.id == id), 0) or self._send(id)
+
+    def _history(self) -> list[Message]:
+        after = max(self.acknowledged.values(), default=0)
+        found: list[Message] = []
+        while True:
+            page = self.conversations.history(self.user, History(None, self.peer, after, None, 100))
+            found += page.messages
+            if not page.more:
+                return found
+            after = page.messages[-1].seq
+
+
+def write_at_once(engine: DynamoDbLocal, table_name: str, messages: int) -> None:
+    writers = [Writer(f"writer-{n}", USERS[n % 2], engine, table_name) for n in range(WRITERS)]
+    start, began = Barrier(WRITERS), time.perf_counter()
+    with ThreadPoolExecutor(WRITERS) as threads:
+        for done in [threads.submit(writer.write, messages // WRITERS, start) for writer in writers]:
+            done.result()
+    report(writers, time.perf_counter() - began)
+
+    table = DynamoTable(engine.client(), table_name)
+    log = table.query(log_partition(*USERS))
+    stored = {str(item["id"]): seq for seq, item in enumerate(log, start=1)}
+    acknowledged = {id: seq for writer in writers for id, seq in writer.acknowledged.items()}
+    assert [item["sk"] for item in log] == [f"MSG#{seq:012d}" for seq in range(1, len(log) + 1)]
+    assert len(acknowledged) == messages // WRITERS * WRITERS
+    assert len(log) == len(stored), "a message is stored twice"
+    assert stored == acknowledged
+    chats = table.get([chat_key(*USERS), chat_key(*USERS[::-1])])
+    assert {chat["seq"] for chat in chats.values()} == {len(log)}
+
+
+def report(writers: list[Writer], seconds: float) -> None:
+    calls = [call for writer in writers for call in writer.recorder.calls]
+    puts = [call for call in calls if call.operation == "PutItem"]
+    conflicts = sum(call.refused for call in puts)
+    messages = sum(len(writer.acknowledged) for writer in writers)
+    attempts = Counter[int]()
+    by_id = sorted(call.arguments["Item"]["id"]["S"] for call in puts)
+    for _, group in itertools.groupby(by_id):
+        attempts[len(list(group))] += 1
+    print(
+        f"\n{WRITERS} writers, {messages} messages, {seconds:.1f} s ({messages / seconds:.0f}/s): "
+        f"{len(puts)} puts, {conflicts} conflicts ({conflicts / len(puts):.0%}), "
+        f"{len(puts) / messages:.2f} puts a message (most: {max(attempts)}), "
+        f"internal: {sum(writer.gave_up for writer in writers)}\n"
+        f"messages by puts: {dict(sorted(attempts.items()))}"
+    )
+
+
+def test_no_gap_no_duplicate_no_loss(dynamodb: DynamoDbLocal, table_name: str) -> None:
+    write_at_once(dynamodb, table_name, 320)
+
+
+@pytest.mark.soak
+def test_no_gap_no_duplicate_no_loss_in_two_thousand(dynamodb: DynamoDbLocal, table_name: str) -> None:
+    write_at_once(dynamodb, table_name, 2_000)

@@ -1,0 +1,70 @@
+"""Function instances as the handlers build them, each with its own memory, over a table and a gateway of the test's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from chat.clock import Clock
+from chat.conversations import Conversations
+from chat.delivery import Delivery, Gateway
+from chat.events import WebSocketEvent
+from chat.parallel import Parallel
+from chat.protocol import encode, parse
+from chat.routes import ConnectionRoutes, MessageRoutes
+from chat.sessions import Connection, Sessions
+from chat.table import Table
+from tests.memory import MemoryAnnouncer, serially
+
+DAY_MS = 86_400_000
+RETENTION_MS = 90 * DAY_MS
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A warm instance of the message function, and one of the connection function."""
+
+    messages: MessageRoutes
+    connections: ConnectionRoutes
+    conversations: Conversations
+    announcer: MemoryAnnouncer = field(default_factory=MemoryAnnouncer)
+
+    def serve(self, caller: Connection, **frame: object) -> Any:
+        """The reply to a frame as it arrives on the wire; None if there is none. Raises what the route raises."""
+        reply = self.messages.serve(caller, parse(json.dumps(frame))).reply
+        return None if reply is None else json.loads(encode(reply))
+
+
+def instance(
+    table: Table,
+    gateway: Gateway,
+    *,
+    clock: Clock,
+    parallel: Parallel = serially,
+    retention_ms: int = RETENTION_MS,
+) -> Instance:
+    sessions = Sessions(table, clock)
+    conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
+    delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
+    announcer = MemoryAnnouncer()
+    return Instance(
+        MessageRoutes(conversations, sessions, delivery, clock),
+        ConnectionRoutes(sessions, gateway, announcer),
+        conversations,
+        announcer,
+    )
+
+
+def message_event(caller: Connection, **frame: object) -> WebSocketEvent:
+    """The event of a frame, as API Gateway hands it to the message function."""
+    return {
+        "requestContext": {
+            "connectionId": caller.id,
+            "connectedAt": caller.connected_at,
+            "eventType": "MESSAGE",
+            "requestId": "request-1",
+            "authorizer": {"userId": caller.user},
+        },
+        "body": json.dumps(frame),
+    }

@@ -1,0 +1,277 @@
+"""A model of what is promised, against the functions' own code on a real engine, under faults at any call.
+
+Hypothesis plays users with several devices, and instances that each remember their own tails. Devices keep the
+protocol's rules for a client. One step runs at a time; what runs side by side is tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from chat.conversations import TAIL_LENGTH
+from chat.protocol import ChatError, ErrorCode
+from chat.sessions import Connection
+from chat.table import DynamoTable, Item, chat_key, log_partition
+from tests.clock import ManualClock
+from tests.engines import DynamoDbLocal
+from tests.instances import Instance, instance
+from tests.model.client import Device, Network, Outgoing
+from tests.sdk import Crash, Fault, Faults
+
+NAMES = ("alice", "bob", "carol")
+INSTANCES = 2
+MAX_DEVICES = 6
+RECEIPTS = ("read", "peer_read", "peer_delivered")
+
+_examples = itertools.count(1)
+
+a_fault = st.none() | st.tuples(st.integers(0, 6), st.sampled_from(Fault))
+an_instance = st.integers(0, INSTANCES - 1)
+a_device = st.integers(0, MAX_DEVICES - 1)
+a_user = st.sampled_from(NAMES)
+
+
+class Chatting(RuleBasedStateMachine):
+    def __init__(self, engine: DynamoDbLocal, table_name: str) -> None:
+        super().__init__()
+        self.prefix = f"{next(_examples)}-"  # users of this run alone, in a table that all runs share
+        client = engine.client()
+        self.faults = Faults(client)
+        self.clock = ManualClock()
+        self.network = Network()
+        self.table = DynamoTable(engine.client(), table_name)
+        table = DynamoTable(client, table_name)
+        self.instances = [instance(table, self.network, clock=self.clock) for _ in range(INSTANCES)]
+        self.devices: list[Device] = []
+        self.numbers = itertools.count(1)
+        self.sent: dict[tuple[str, str], Any] = {}
+        """By sender and id: what was ever tried."""
+        self.acknowledged: dict[tuple[str, str], Any] = {}
+        """By sender and id: what was acknowledged, with its number."""
+        self.receipts: dict[tuple[str, str, str], int] = {}
+        """By reader, peer and kind: how far an acknowledged receipt goes."""
+        self.seen: dict[tuple[str, str], Item] = {}
+        """By user and peer: the chat item when it was last looked at."""
+        self.touched: set[tuple[str, str]] = set()
+        """The sorted pairs whose conversation the last step may have changed."""
+
+    def user(self, name: str) -> str:
+        return self.prefix + name
+
+    def device(self, number: int) -> Device:
+        return self.devices[number % len(self.devices)]
+
+    @contextmanager
+    def failing(self, fault: tuple[int, Fault] | None) -> Iterator[None]:
+        """Runs the block with a fault, and takes what comes of it. Where there is none, nothing may be raised."""
+        self.clock.advance(7)
+        call, kind = fault or (0, None)
+        with self.faults.at(call, kind):
+            try:
+                yield
+            except (Crash, ChatError, ClientError, BotoCoreError):
+                if self.faults.pending or kind in (None, Fault.RESENT):
+                    raise
+
+    def handle_pushes(self) -> None:
+        for device in self.devices:
+            device.handle_pushes(self.serve(self.instances[0], device))
+
+    def touches(self, user: str, peer: str) -> None:
+        one, other = sorted((user, peer))
+        self.touched = {(one, other)}
+
+    @staticmethod
+    def serve(instance: Instance, device: Device) -> Any:
+        return lambda **frame: instance.serve(device.connection, **frame)
+
+    @initialize(names=st.lists(a_user, min_size=2, max_size=3))
+    def begin(self, names: list[str]) -> None:
+        for name in names:
+            self.connect(name, 0, None)
+
+    @precondition(lambda self: len(self.devices) < MAX_DEVICES)
+    @rule(name=a_user, on=an_instance, fault=a_fault)
+    def connect(self, name: str, on: int, fault: tuple[int, Fault] | None) -> None:
+        device = Device(self.user(name), self._connection(self.user(name)))
+        with self.failing(fault):
+            self._open(device, on)
+            self.devices.append(device)
+
+    def _connection(self, user: str) -> Connection:
+        return Connection(user, f"connection-{next(self.numbers)}=", self.clock())
+
+    def _open(self, device: Device, on: int) -> None:
+        self.instances[on].connections.connect(device.connection)
+        self.network.devices[device.connection.id] = device
+
+    @rule(device=a_device, on=an_instance, fault=a_fault, told=st.booleans())
+    def reconnect(self, device: int, on: int, fault: tuple[int, Fault] | None, told: bool) -> None:
+        """The connection breaks, and `$disconnect` is invoked for it, or not. The device makes another one."""
+        one = self.device(device)
+        self.network.close(one.connection.id)
+        one.inbox.clear()
+        for outgoing in one.outgoing.values():
+            outgoing.look_first = True
+        with self.failing(fault):
+            if told:
+                self.instances[on].connections.disconnect(one.connection)
+        one.connection = self._connection(one.user)
+        self._open(one, on)
+
+    @rule(device=a_device, to=a_user, on=an_instance, fault=a_fault, losing=st.booleans())
+    def send(self, device: int, to: str, on: int, fault: tuple[int, Fault] | None, losing: bool) -> None:
+        """Sends a new message, or again the one that is not acknowledged yet."""
+        one, peer = self.device(device), self.user(to)
+        self.touches(one.user, peer)
+        if peer not in one.outgoing:
+            id = f"id-{next(self.numbers)}"
+            one.outgoing[peer] = Outgoing(id, f"{id} from {one.user} to {peer}", one.last.get(peer, 0))
+            self.sent[one.user, id] = (peer, one.outgoing[peer].text)
+        outgoing = one.outgoing[peer]
+        # Beyond the tail, a retry is only recognised by a client that looks at history.
+        outgoing.look_first |= self._newest(one.user, peer) - outgoing.after >= TAIL_LENGTH
+        self.network.losing = losing
+        with self.failing(fault):
+            message = one.send(self.serve(self.instances[on], one), peer)
+            self.acknowledged[one.user, outgoing.id] = message
+            del one.outgoing[peer]
+            self.faults.disarm()
+            one.see(self.serve(self.instances[on], one), peer, message)
+        self.network.losing = False
+        self.handle_pushes()
+
+    def _newest(self, user: str, peer: str) -> int:
+        return len(self.table.query(log_partition(user, peer)))
+
+    @rule(device=a_device, on=an_instance, fault=a_fault)
+    def sync(self, device: int, on: int, fault: tuple[int, Fault] | None) -> None:
+        one = self.device(device)
+        before = dict(self.acknowledged)
+        with self.failing(fault):
+            one.sync(self.serve(self.instances[on], one))
+            self._has_all(one, before)
+
+    @staticmethod
+    def _has_all(device: Device, acknowledged: dict[tuple[str, str], Any]) -> None:
+        for message in acknowledged.values():
+            for user, peer in ((message["from"], message["to"]), (message["to"], message["from"])):
+                if user == device.user:
+                    assert device.messages.get(peer, {}).get(message["seq"]) == message
+
+    @rule(
+        device=a_device,
+        of=a_user,
+        kind=st.sampled_from(["delivered", "read"]),
+        back=st.integers(0, 3),
+        on=an_instance,
+        fault=a_fault,
+    )
+    def receipt(self, device: int, of: str, kind: str, back: int, *, on: int, fault: tuple[int, Fault] | None) -> None:
+        """A receipt for the last message that the device has, or for one before it."""
+        one, peer = self.device(device), self.user(of)
+        self.touches(one.user, peer)
+        seq = one.last.get(peer, 0) - back
+        if seq < 1:
+            return
+        with self.failing(fault):
+            self.instances[on].serve(one.connection, action="receipt", peer=peer, kind=kind, seq=seq)
+            self.receipts[one.user, peer, kind] = max(seq, self.receipts.get((one.user, peer, kind), 0))
+
+    @rule(device=a_device, of=a_user, kind=st.sampled_from(["delivered", "read"]), on=an_instance)
+    def receipt_for_nothing(self, device: int, of: str, kind: str, on: int) -> None:
+        one, peer = self.device(device), self.user(of)
+        seq = self._newest(one.user, peer) + 1
+        with pytest.raises(ChatError) as refused:
+            self.instances[on].serve(one.connection, action="receipt", peer=peer, kind=kind, seq=seq)
+        assert refused.value.code is ErrorCode.BAD_REQUEST
+
+    @rule(ms=st.sampled_from([1_000, 61_000, 300_000]))
+    def wait(self, ms: int) -> None:
+        self.clock.advance(ms)
+
+    @invariant()
+    def logs_hold_what_was_acknowledged(self) -> None:
+        for user, peer in self.touched:
+            log = self.table.query(log_partition(user, peer))
+            assert [item["sk"] for item in log] == [f"MSG#{seq:012d}" for seq in range(1, len(log) + 1)]
+            keys = [(str(item["from"]), str(item["id"])) for item in log]
+            assert len(set(keys)) == len(keys), "a message is stored twice"
+            for seq, (key, item) in enumerate(zip(keys, log, strict=True), start=1):
+                to, text = self.sent[key]
+                assert ({key[0], to}, text) == ({user, peer}, item["text"]), "a message of another conversation"
+                if key in self.acknowledged:
+                    message = self.acknowledged[key]
+                    assert (message["seq"], message["ts"]) == (seq, item["ts"])
+            expected = {key for key, message in self.acknowledged.items() if {key[0], message["to"]} == {user, peer}}
+            assert expected <= set(keys), "an acknowledged message is not stored"
+
+    @invariant()
+    def chats_only_move_forward(self) -> None:
+        for user, peer in {pair for one, other in self.touched for pair in ((one, other), (other, one))}:
+            key = chat_key(user, peer)
+            chat = self.table.get([key]).get(key, {})
+            before = self.seen.get((user, peer), {})
+            self.seen[user, peer] = chat
+            for name in ("seq", "changed", *RECEIPTS):
+                assert int(chat.get(name, 0)) >= int(before.get(name, 0)), f"{name} moved back"
+            for name in RECEIPTS:
+                assert int(chat.get(name, 0)) <= int(chat.get("seq", 0)), f"{name} beyond the last message"
+            assert int(chat.get("read", 0)) >= self.receipts.get((user, peer, "read"), 0)
+            if user != peer:
+                for kind in ("read", "delivered"):
+                    assert int(chat.get(f"peer_{kind}", 0)) >= self.receipts.get((peer, user, kind), 0)
+
+    def teardown(self) -> None:
+        """When the faults end, everybody gets everything, in the same order."""
+        for device in self.devices:
+            for peer in list(device.outgoing):
+                self.send(self.devices.index(device), peer.removeprefix(self.prefix), 0, None, False)
+        for number, device in enumerate(self.devices):
+            self.sync(number, 1, None)
+            for peer, messages in device.messages.items():
+                log = self.table.query(log_partition(device.user, peer))
+                assert [message["text"] for message in messages.values()] == [item["text"] for item in log]
+        assert self.acknowledged.keys() == self.sent.keys()
+
+
+def play(engine: DynamoDbLocal, table_name: str, *, examples: int, steps: int, repeatable: bool) -> None:
+    class OnThisTable(Chatting):
+        def __init__(self) -> None:
+            super().__init__(engine, table_name)
+
+    run_state_machine_as_test(
+        OnThisTable,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=repeatable,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_what_is_promised_holds_under_faults(dynamodb: DynamoDbLocal, table_name: str) -> None:
+    play(dynamodb, table_name, examples=25, steps=25, repeatable=True)
+
+
+@pytest.mark.soak
+def test_what_is_promised_holds_under_faults_for_long(dynamodb: DynamoDbLocal, table_name: str) -> None:
+    play(dynamodb, table_name, examples=1_500, steps=60, repeatable=False)
