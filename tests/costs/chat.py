@@ -1,0 +1,95 @@
+"""A chat whose calls are metered: alice with two devices, bob with two, and a log of any length between them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chat.parallel import Threads
+from chat.sessions import Connection
+from chat.table import DynamoTable, Item, Table, chat_key, message_key
+from tests.clock import ManualClock
+from tests.costs.meter import Cost, MeteredMemory, SdkMeter
+from tests.engines import DynamoDbLocal
+from tests.instances import RETENTION_MS, Instance, instance
+from tests.memory import MemoryGateway
+
+ALICE, BOB = f"{uuid.UUID(int=1)}", f"{uuid.UUID(int=2)}"  # ids as identity providers give them out
+TEXT = "x" * 200
+BATCH = 25
+
+
+class Meter(Protocol):
+    cost: Cost
+
+    def reset(self) -> None: ...
+
+
+@dataclass
+class Chat:
+    """The instance under test is `warm`; `new` makes another one, which remembers nothing."""
+
+    meter: Meter
+    table: Table
+    store: Callable[[Iterable[Item]], None]
+    """Puts items into the table unmetered."""
+    client: Any = None
+    clock: ManualClock = field(default_factory=ManualClock)
+    gateway: MemoryGateway = field(default_factory=MemoryGateway)
+
+    def __post_init__(self) -> None:
+        self.warm = self.new()
+        self.alice, self.bob = self.connect(ALICE), self.connect(BOB)
+        self.connect(ALICE)
+        self.connect(BOB)
+
+    def new(self) -> Instance:
+        return instance(self.table, self.gateway, clock=self.clock, parallel=Threads())
+
+    def connect(self, user: str) -> Connection:
+        connection = Connection(user, uuid.uuid4().hex[:15] + "=", self.clock())
+        self.warm.connections.connect(connection)
+        return connection
+
+    def fill(self, messages: int, text: str = TEXT, peer: str = BOB) -> None:
+        """A log between alice and a peer, and their two chat items."""
+        self.store(self.message(peer, seq, text) for seq in range(1, messages + 1))
+        moved = {"seq": messages, "ts": self.clock(), "changed": self.clock(), "read": messages}
+        self.store({**chat_key(*pair)._asdict(), **moved} for pair in ((ALICE, peer), (peer, ALICE)))
+
+    def message(self, peer: str, seq: int, text: str) -> Item:
+        fields = {"from": peer, "id": f"{uuid.UUID(int=seq)}", "text": text, "ts": self.clock()}
+        return {**message_key(ALICE, peer, seq)._asdict(), **fields, "ttl": (self.clock() + RETENTION_MS) // 1_000}
+
+    def cost(self, on: Instance, caller: Connection, **frame: object) -> Cost:
+        """What the frame costs on an instance."""
+        self.meter.reset()
+        on.serve(caller, **frame)
+        return self.meter.cost
+
+
+def on_engine(engine: DynamoDbLocal, table_name: str) -> Chat:
+    client, observer = engine.client(), engine.client()
+
+    def store(items: Iterable[Item]) -> None:
+        puts = [{"PutRequest": {"Item": {name: _attribute(value) for name, value in item.items()}}} for item in items]
+        for start in range(0, len(puts), BATCH):
+            observer.batch_write_item(RequestItems={table_name: puts[start : start + BATCH]})
+
+    return Chat(SdkMeter(client, observer, table_name), DynamoTable(client, table_name), store, client)
+
+
+def _attribute(value: str | int) -> dict[str, str]:
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
+
+
+def in_memory() -> Chat:
+    table = MeteredMemory()
+
+    def store(items: Iterable[Item]) -> None:
+        for item in items:
+            MeteredMemory.insert(table, item)
+
+    return Chat(table, table, store)

@@ -1,0 +1,277 @@
+"""What each action costs at most, in calls, round trips, write units and read units. Better is welcome, worse fails."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from chat.conversations import TAIL_MEMORY_MS
+from chat.delivery import Pushed
+from chat.routes import SYNC_OVERLAP_MS
+from chat.sessions import MAX_CONNECTIONS, OPENING_MS
+from tests.costs.chat import ALICE, BOB, TEXT, Chat, in_memory, on_engine
+from tests.costs.meter import WRITE_UNIT, Cost, item_size, read_units, write_units
+from tests.engines import DynamoDbLocal
+from tests.sdk import Recorder
+
+REMEMBERED = ["PutItem", "UpdateItem", "UpdateItem", "BatchGetItem"]
+
+
+@pytest.fixture
+def chat(dynamodb: DynamoDbLocal, table_name: str) -> Chat:
+    return on_engine(dynamodb, table_name)
+
+
+def holds(cost: Cost, *, calls: list[str], written: int, read: float) -> None:
+    print(f"{len(cost.calls)} calls, {cost.written} written, {cost.read:g} read")
+    assert cost.calls == calls
+    assert cost.written <= written
+    assert cost.read <= read
+
+
+def send(text: str = TEXT, to: str = BOB) -> dict[str, str]:
+    return {"action": "send", "to": to, "id": str(uuid.uuid4()), "text": text}
+
+
+def longest_text_for_a_unit(chat: Chat) -> str:
+    """So long that a message is 1 KiB to the byte."""
+    return "x" * (WRITE_UNIT - item_size(chat.message(BOB, 1, "")))
+
+
+@pytest.mark.parametrize(
+    ("size", "written", "read"), [(0, 1, 1), (1_024, 1, 1), (1_025, 2, 1), (4_096, 4, 1), (4_097, 5, 2)]
+)
+def test_units_are_counted_as_dynamodb_does(size: int, written: int, read: int) -> None:
+    assert write_units(size) == written
+    assert read_units(size, consistent=True) == read
+    assert read_units(size, consistent=False) == read / 2
+
+
+def test_item_sizes_are_counted_as_dynamodb_does() -> None:
+    assert item_size({"pk": "USER#é", "n": 12, "odd": 123}) == (2 + 7) + (1 + 2) + (3 + 3)
+
+
+def test_the_engine_counts_the_same_units(chat: Chat) -> None:
+    def ask(params: dict[str, Any], **_: object) -> dict[str, Any]:
+        return {**params, "ReturnConsumedCapacity": "TOTAL"}
+
+    chat.client.meta.events.register("provide-client-params.dynamodb", ask)
+    calls = Recorder(chat.client).calls
+    chat.fill(20, longest_text_for_a_unit(chat))
+    for frame in (send(), send("x" * 5_000), {"action": "history", "peer": BOB}, {"action": "sync"}):
+        calls.clear()
+        cost = chat.cost(chat.warm, chat.alice, **frame)
+        answers = [call.response["ConsumedCapacity"] for call in calls]
+        units = sum(
+            one["CapacityUnits"] for one in itertools.chain(*(a if isinstance(a, list) else [a] for a in answers))
+        )
+        assert units == cost.written + cost.read
+
+
+def test_a_send_with_a_remembered_tail(chat: Chat) -> None:
+    chat.fill(20, longest_text_for_a_unit(chat))
+    chat.warm.serve(chat.alice, **send())
+    cost = chat.cost(chat.warm, chat.alice, **send(longest_text_for_a_unit(chat)))
+    holds(cost, calls=REMEMBERED, written=3, read=2)
+
+
+def test_a_send_without_one(chat: Chat) -> None:
+    chat.fill(20, longest_text_for_a_unit(chat))
+    cost = chat.cost(chat.warm, chat.alice, **send(longest_text_for_a_unit(chat)))
+    holds(cost, calls=["Query", *REMEMBERED], written=3, read=4)
+
+
+def test_a_send_with_a_stale_tail_costs_a_refused_put_more(chat: Chat) -> None:
+    chat.fill(20)
+    chat.warm.serve(chat.alice, **send())
+    chat.new().serve(chat.bob, **send(to=ALICE))
+    cost = chat.cost(chat.warm, chat.alice, **send())
+    holds(cost, calls=["PutItem", "Query", *REMEMBERED], written=4, read=4)
+
+
+def test_a_first_message_looks_for_what_has_expired(chat: Chat) -> None:
+    cost = chat.cost(chat.warm, chat.alice, **send())
+    holds(cost, calls=["Query", "BatchGetItem", "Query", *REMEMBERED], written=3, read=6)
+
+
+def test_a_duplicate_send_with_a_remembered_tail(chat: Chat) -> None:
+    chat.fill(20, longest_text_for_a_unit(chat))
+    frame = send()
+    chat.warm.serve(chat.alice, **frame)
+    # Both moves are refused, for the chats are there already; they cost what they would cost if made.
+    holds(chat.cost(chat.warm, chat.alice, **frame), calls=REMEMBERED[1:], written=2, read=2)
+
+
+def test_a_duplicate_send_without_one(chat: Chat) -> None:
+    chat.fill(20, longest_text_for_a_unit(chat))
+    frame = send()
+    chat.warm.serve(chat.alice, **frame)
+    holds(chat.cost(chat.new(), chat.alice, **frame), calls=["Query", *REMEMBERED[1:]], written=2, read=4)
+
+
+def test_a_duplicate_send_with_a_stale_tail_costs_a_refused_put_more(chat: Chat) -> None:
+    chat.fill(20)
+    chat.warm.serve(chat.alice, **send())
+    frame = send()
+    chat.new().serve(chat.alice, **frame)
+    holds(chat.cost(chat.warm, chat.alice, **frame), calls=["PutItem", "Query", *REMEMBERED[1:]], written=3, read=4)
+
+
+def test_a_tail_that_was_remembered_for_too_long_is_read_again(chat: Chat) -> None:
+    chat.fill(20)
+    chat.warm.serve(chat.alice, **send())
+    chat.clock.advance(TAIL_MEMORY_MS)
+    assert chat.cost(chat.warm, chat.alice, **send()).calls == ["Query", *REMEMBERED]
+
+
+def meet(client: Any, operation: str, calls: int) -> Barrier:
+    """No call of the operation goes out before so many have come to go out."""
+    barrier = Barrier(calls)
+
+    def wait(**_: object) -> None:
+        barrier.wait(5)
+
+    client.meta.events.register(f"before-send.dynamodb.{operation}", wait)
+    return barrier
+
+
+def test_a_send_moves_both_chats_in_one_round_trip(chat: Chat) -> None:
+    """So four calls are three round trips, and five are four."""
+    chat.fill(20)
+    met = meet(chat.client, "UpdateItem", 2)
+    assert chat.cost(chat.warm, chat.alice, **send()).calls == ["Query", *REMEMBERED]
+    assert not met.broken
+
+
+def test_a_sync_of_fifty_chats_with_previews(chat: Chat) -> None:
+    for number in range(50):
+        chat.fill(1, peer=f"{uuid.UUID(int=100 + number)}")
+    cost = chat.cost(chat.warm, chat.alice, action="sync", limit=50)
+    holds(cost, calls=["Query", "BatchGetItem"], written=0, read=30)
+
+
+def test_a_heartbeat_with_nothing_new(chat: Chat) -> None:
+    for number in range(50):
+        chat.fill(1, peer=f"{uuid.UUID(int=100 + number)}")
+    chat.clock.advance(SYNC_OVERLAP_MS)
+    cost = chat.cost(chat.warm, chat.alice, action="sync", since=chat.clock())
+    holds(cost, calls=["Query"], written=0, read=4)
+
+
+def test_a_sync_that_has_to_put_its_connection_back(chat: Chat) -> None:
+    chat.fill(1)
+    chat.warm.connections.disconnect(chat.alice)
+    cost = chat.cost(chat.warm, chat.alice, action="sync")
+    holds(cost, calls=["Query", "UpdateItem", "Query", "BatchGetItem"], written=1, read=3)
+
+
+@pytest.mark.parametrize("bound", [{}, {"after": 20}, {"before": 90}], ids=["latest", "after", "before"])
+def test_a_history_of_fifty_messages(chat: Chat, bound: dict[str, int]) -> None:
+    chat.fill(100)
+    cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=50, **bound)
+    holds(cost, calls=["Query"], written=0, read=5)
+
+
+def test_a_read_receipt(chat: Chat) -> None:
+    chat.fill(20)
+    chat.new().serve(chat.bob, **send(to=ALICE))
+    met = meet(chat.client, "UpdateItem", 2)
+    cost = chat.cost(chat.warm, chat.alice, action="receipt", peer=BOB, kind="read", seq=21)
+    # The updates go side by side: two round trips.
+    holds(cost, calls=["UpdateItem", "UpdateItem", "BatchGetItem"], written=2, read=2)
+    assert not met.broken
+
+
+def test_a_delivered_receipt(chat: Chat) -> None:
+    chat.fill(20)
+    cost = chat.cost(chat.warm, chat.alice, action="receipt", peer=BOB, kind="delivered", seq=20)
+    holds(cost, calls=["UpdateItem", "BatchGetItem"], written=1, read=2)
+
+
+def test_typing(chat: Chat) -> None:
+    cost = chat.cost(chat.warm, chat.alice, action="typing", to=BOB, state="composing")
+    holds(cost, calls=["BatchGetItem"], written=0, read=1)
+
+
+def test_presence_of_a_hundred_users(chat: Chat) -> None:
+    users = [BOB, *(f"{uuid.UUID(int=100 + number)}" for number in range(99))]
+    cost = chat.cost(chat.warm, chat.alice, action="presence", users=users)
+    holds(cost, calls=["BatchGetItem"], written=0, read=100)
+
+
+def test_ping(chat: Chat) -> None:
+    holds(chat.cost(chat.warm, chat.alice, action="ping"), calls=[], written=0, read=0)
+
+
+def test_connect_and_disconnect(chat: Chat) -> None:
+    for _ in range(MAX_CONNECTIONS - 3):
+        chat.connect(ALICE)
+    chat.meter.reset()
+    connection = chat.connect(ALICE)
+    holds(chat.meter.cost, calls=["UpdateItem"], written=1, read=0)
+    chat.meter.reset()
+    chat.warm.connections.disconnect(connection)
+    holds(chat.meter.cost, calls=["UpdateItem"], written=1, read=0)
+
+
+def test_a_device_beyond_the_cap_costs_a_second_update(chat: Chat) -> None:
+    for _ in range(MAX_CONNECTIONS - 2):
+        chat.connect(ALICE)
+    chat.meter.reset()
+    chat.connect(ALICE)
+    holds(chat.meter.cost, calls=["UpdateItem", "UpdateItem"], written=2, read=0)
+
+
+def test_a_send_is_pushed_once_to_each_other_connection(chat: Chat) -> None:
+    chat.connect(BOB)
+    chat.warm.serve(chat.alice, **send())
+    pushed = [connection for connection, _ in chat.gateway.pushed]
+    assert len(pushed) == len(set(pushed)) == 4
+    assert chat.alice.id not in pushed
+
+
+def test_a_send_to_oneself_is_pushed_once_and_moves_one_chat(chat: Chat) -> None:
+    cost = chat.cost(chat.warm, chat.alice, **send(to=ALICE))
+    assert cost.written == 2
+    assert len(chat.gateway.pushed) == 1
+
+
+def test_a_connection_that_is_gone_costs_one_update(chat: Chat) -> None:
+    chat.fill(20)
+    chat.gateway.answers[chat.bob.id] = Pushed.GONE
+    chat.clock.advance(OPENING_MS + 1)
+    cost = chat.cost(chat.warm, chat.alice, **send())
+    holds(cost, calls=["Query", *REMEMBERED, "UpdateItem"], written=4, read=4)
+
+
+def costs_behind(chat: Chat, messages: int) -> dict[str, tuple[list[str], int, float]]:
+    chat.fill(messages)
+    costs = {
+        "send": chat.cost(chat.warm, chat.alice, **send()),
+        "send again": chat.cost(chat.warm, chat.alice, **send()),
+        "sync": chat.cost(chat.warm, chat.alice, action="sync"),
+        "latest": chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=5),
+        "after": chat.cost(chat.warm, chat.alice, action="history", peer=BOB, after=messages - 5, limit=5),
+        "before": chat.cost(chat.warm, chat.alice, action="history", peer=BOB, before=7, limit=5),
+        "receipt": chat.cost(chat.warm, chat.alice, action="receipt", peer=BOB, kind="read", seq=messages),
+    }
+    return {action: (cost.calls, cost.written, cost.read) for action, cost in costs.items()}
+
+
+@pytest.mark.parametrize("messages", [1_000, pytest.param(100_000, marks=pytest.mark.soak)])
+def test_no_cost_grows_with_what_is_stored(dynamodb: DynamoDbLocal, messages: int) -> None:
+    few, many = (on_engine(dynamodb, dynamodb.create_table()) for _ in range(2))
+    assert costs_behind(many, messages) == costs_behind(few, 10)
+
+
+def test_nor_with_a_hundred_thousand_messages_in_memory() -> None:
+    """The same routes over a table in memory; an engine takes too long to be filled like that."""
+    assert costs_behind(in_memory(), 100_000) == costs_behind(in_memory(), 10)
+
+
+def test_memory_meters_as_the_engine_is_metered(chat: Chat) -> None:
+    assert costs_behind(in_memory(), 10) == costs_behind(chat, 10)
