@@ -1,0 +1,228 @@
+/** The page: who uses it, which conversation is open, and what it says about the connection. */
+
+import { ChatClient, isUserId } from "./chat-client.js";
+import { ChatList } from "./chat-list.js";
+import { ConversationView } from "./conversation-view.js";
+import { avatar, element, setText } from "./dom.js";
+import { QueueStore } from "./queue-store.js";
+import { addressFor, loadConfig, signIn, signInProblem } from "./sign-in.js";
+
+const BANNER_AFTER_MS = 800; // a connection that is back at once is not worth a word
+const TICK_MS = 30_000; // "Today" becomes "Yesterday"
+const HINTS = {
+  local: "This deployment runs on your machine: be anybody. Open a second window to talk to yourself.",
+  token: "Paste a connection token.",
+  open: "This deployment believes whoever you say you are.",
+};
+
+const id = (name) => document.getElementById(name);
+
+/** The address bar says who and with whom: `#/alice/bob`. So a reload and the Back button do what one expects. */
+function route() {
+  const [, user, peer] = location.hash.split("/").map(decodeURIComponent);
+  return { user: isUserId(user) ? user : null, peer: isUserId(peer) ? peer : null };
+}
+
+function navigate(user, peer = null) {
+  location.hash = ["#", user, peer].filter((part) => part !== null).map(partOf).join("/");
+}
+
+function partOf(part) {
+  return part === "#" ? part : encodeURIComponent(part);
+}
+
+function askWho(config) {
+  const form = id("sign-in-form");
+  const field = id("sign-in-value");
+  setText(id("sign-in-hint"), HINTS[config.sign_in]);
+  setText(id("sign-in-label"), config.sign_in === "token" ? "Connection token" : "User id");
+  const enter = (value) => {
+    const problem = signInProblem(config, value);
+    setText(id("sign-in-problem"), problem ?? "");
+    field.setAttribute("aria-invalid", String(problem !== null));
+    if (problem) field.focus();
+    else navigate(signIn(config, value));
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    enter(field.value.trim());
+  });
+  if (config.sign_in !== "token") {
+    const names = ["alice", "bob", "carol"];
+    id("suggestions").append(
+      ...names.map((name) => element("button", { type: "button", onclick: () => enter(name) }, avatar(name), name)),
+    );
+  }
+  id("sign-in").hidden = false;
+  field.focus();
+}
+
+class Page {
+  #user;
+  #client;
+  #list;
+  #view;
+  #isDrawn = true;
+  #bannerTimer;
+  #shownState;
+
+  constructor(config, user, address) {
+    this.#user = user;
+    const store = new QueueStore(`${config.url} ${user}`);
+    this.#client = new ChatClient({ address, store, backlogOf: "unread" });
+    this.#list = new ChatList(this.#client, (peer) => this.#open(peer));
+    this.#view = new ConversationView(this.#client);
+    this.#client.addEventListener("change", () => this.#drawSoon());
+    this.#client.addEventListener("connected", () => this.#onConnected());
+    this.#client.addEventListener("message", ({ detail }) => this.#announce(detail.message));
+    store.onOrphan((state) => this.#client.adopt(state));
+    this.#listen();
+    setText(id("me"), user);
+    id("me-avatar").replaceChildren(avatar(user));
+    id("app").hidden = false;
+  }
+
+  start() {
+    this.#client.start();
+    this.#onRoute();
+  }
+
+  #listen() {
+    addEventListener("hashchange", () => this.#onRoute());
+    addEventListener("online", () => this.#client.wake());
+    addEventListener("offline", () => this.#client.wake());
+    addEventListener("focus", () => this.#drawSoon());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      this.#client.wake();
+      this.#drawSoon();
+    });
+    document.addEventListener("keydown", (event) => this.#onKey(event));
+    id("banner-action").addEventListener("click", () => this.#onBannerAction());
+    id("switch-user").addEventListener("click", () => navigate(""));
+    id("back").addEventListener("click", () => this.#close());
+    id("new-chat").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#openNew();
+    });
+    setInterval(() => this.#drawSoon(), TICK_MS);
+  }
+
+  #onRoute() {
+    const { user, peer } = route();
+    if (user !== this.#user) {
+      location.reload(); // nothing of one user stays for the next
+      return;
+    }
+    id("app").dataset.view = peer === null ? "list" : "conversation";
+    this.#view.show(peer);
+    if (peer !== null) this.#view.focus();
+    this.#draw();
+  }
+
+  #open(peer) {
+    if (this.#view.peer === peer) this.#view.focus();
+    else navigate(this.#user, peer);
+  }
+
+  #openNew() {
+    const field = id("new-chat-peer");
+    const peer = field.value.trim();
+    const isRight = isUserId(peer);
+    setText(id("new-chat-problem"), isRight || !peer ? "" : "That is no user id: letters, digits and _ . @ : | + = -");
+    field.setAttribute("aria-invalid", String(!isRight && peer !== ""));
+    if (!isRight) return;
+    field.value = "";
+    this.#open(peer);
+  }
+
+  #close() {
+    const { peer } = this.#view;
+    navigate(this.#user);
+    // The route changes in a moment; the list can take the keyboard only when it is shown.
+    addEventListener("hashchange", () => this.#list.focus(peer), { once: true });
+  }
+
+  #onKey(event) {
+    if (event.key === "Escape" && this.#view.peer !== null) this.#close();
+    if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      if (matchMedia("(max-width: 719px)").matches && this.#view.peer !== null) this.#close();
+      id("new-chat-peer").focus();
+    }
+  }
+
+  // Drawing
+
+  #onConnected() {
+    const { peer } = this.#view;
+    if (peer !== null) this.#client.open(peer);
+    void this.#client.askPresence([...new Set([...this.#client.chats.map((chat) => chat.peer), peer])].filter(Boolean));
+  }
+
+  #drawSoon() {
+    if (!this.#isDrawn) return;
+    this.#isDrawn = false;
+    // Not by animation frames alone: a hidden page gets none, and its title should still count.
+    const draw = () => this.#isDrawn || this.#draw();
+    requestAnimationFrame(draw);
+    setTimeout(draw, 200);
+  }
+
+  #draw() {
+    this.#isDrawn = true;
+    this.#drawBanner();
+    this.#view.render();
+    this.#list.render(this.#view.peer);
+    const unread = this.#client.chats.reduce((sum, chat) => sum + chat.unread, 0);
+    const title = unread ? `(${unread}) Parley` : "Parley";
+    if (document.title !== title) document.title = title;
+  }
+
+  #announce({ from, text }) {
+    if (from === this.#client.user || this.#client.status.state !== "online") return;
+    setText(id("announcer"), `${from}: ${text.slice(0, 200)}`);
+  }
+
+  #drawBanner() {
+    const { state, reason } = this.#client.status;
+    if (state === this.#shownState) return;
+    this.#shownState = state;
+    clearTimeout(this.#bannerTimer);
+    const words = {
+      connecting: "Connecting…",
+      waiting: "No connection. What you write is sent when it is back.",
+      refused: reason,
+    }[state];
+    const show = () => {
+      setText(id("banner-text"), words ?? "");
+      setText(id("banner-action"), state === "refused" ? "Sign in again" : "Try now");
+      id("banner").dataset.state = state;
+      id("banner").hidden = !words;
+    };
+    if (id("banner").hidden && words && state !== "refused") this.#bannerTimer = setTimeout(show, BANNER_AFTER_MS);
+    else show();
+  }
+
+  #onBannerAction() {
+    if (this.#client.status.state === "refused") navigate("");
+    else this.#client.wake();
+  }
+}
+
+async function main() {
+  const config = await loadConfig();
+  const { user } = route();
+  const address = user && addressFor(config, user);
+  if (address) {
+    new Page(config, user, address).start();
+  } else {
+    askWho(config);
+    addEventListener("hashchange", () => location.reload());
+  }
+}
+
+main().catch((error) => {
+  setText(id("fatal"), `Parley could not start: ${error.message}. Reload the page to try again.`);
+  id("fatal").hidden = false;
+});

@@ -1,0 +1,88 @@
+/** The list of chats: who, the latest words, how many of them are unread, who is online. */
+
+import { avatar, element, hidden, icon, reconcile } from "./dom.js";
+import { briefly } from "./times.js";
+
+export class ChatList {
+  #client;
+  #list = document.getElementById("chats");
+  #empty = document.getElementById("no-chats");
+
+  constructor(client, open) {
+    this.#client = client;
+    this.#list.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) open(button.dataset.peer);
+    });
+    this.#list.addEventListener("keydown", (event) => this.#onKey(event));
+  }
+
+  /** Puts the keyboard on the chat with a peer, or on the first one. */
+  focus(peer) {
+    const buttons = [...this.#list.querySelectorAll("button")];
+    (buttons.find((button) => button.dataset.peer === peer) ?? buttons[0])?.focus();
+  }
+
+  render(current) {
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement.dataset.peer : null;
+    const lines = this.#client.chats.map((chat) => this.#line(chat, current));
+    reconcile(this.#list, lines, { key: (line) => line.peer, version: (line) => line, create: listItem });
+    this.#empty.hidden = lines.length > 0;
+    if (focused && document.activeElement === document.body) this.focus(focused);
+  }
+
+  #line(chat, current) {
+    const latest = this.#client.entries(chat.peer).at(-1);
+    const waits = latest?.state === "queued" || latest?.state === "failed";
+    const from = waits ? this.#client.user : chat.preview?.from;
+    return {
+      peer: chat.peer,
+      isCurrent: chat.peer === current,
+      time: briefly(waits ? latest.ts : chat.ts),
+      text: (waits ? latest.text : (chat.preview?.text ?? "")).slice(0, 120),
+      isOwn: waits || (from !== undefined && from === this.#client.user),
+      tick: latest?.state && (waits || latest.seq === chat.seq) ? latest.state : null,
+      isComposing: chat.isComposing,
+      unread: chat.peer === current && !document.hidden ? 0 : chat.unread,
+      isOnline: this.#client.presence(chat.peer)?.online ?? false,
+    };
+  }
+
+  #onKey(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const buttons = [...this.#list.querySelectorAll("button")];
+    buttons[buttons.indexOf(document.activeElement) + step]?.focus();
+    event.preventDefault();
+  }
+}
+
+const TICKS = { queued: "clock", failed: "alert", stored: "tick", delivered: "ticks", read: "ticks" };
+
+function listItem(line) {
+  const picture = element("span", { class: "picture" }, avatar(line.peer));
+  if (line.isOnline) picture.append(element("span", { class: "online" }, hidden("online")));
+  const preview = element("span", { class: "preview" });
+  if (line.isComposing) {
+    preview.classList.add("composing");
+    preview.append("typing…");
+  } else {
+    if (line.tick) preview.append(element("span", { class: `tick ${line.tick}` }, icon(TICKS[line.tick])));
+    if (line.isOwn) preview.append(element("span", { class: "own" }, "You: "));
+    preview.append(element("bdi", {}, line.text));
+  }
+  const button = element(
+    "button",
+    { type: "button", class: "chat", "data-peer": line.peer, "aria-current": line.isCurrent && "true" },
+    picture,
+    element("span", { class: "name" }, line.peer),
+    element("time", {}, line.time),
+    preview,
+  );
+  if (line.unread) {
+    button.classList.add("unread");
+    const count = line.unread > 99 ? "99+" : String(line.unread);
+    button.append(element("span", { class: "badge" }, count, hidden(" unread")));
+  }
+  return element("li", {}, button);
+}

@@ -1,0 +1,79 @@
+/** Building the page. Text goes in as text nodes only, so nothing that a user writes is ever read as markup. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const ICONS = {
+  clock: ["M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z", "M8 5v3.2l2 1.3"],
+  tick: ["m3.5 8.5 3 3 6-7"],
+  ticks: ["m1 8.5 3 3 6-7", "m7.5 11 .7.6 6-7"],
+  alert: ["M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z", "M8 5.2v3.4", "M8 10.7v.1"],
+};
+
+/** An element with attributes (`class`, `aria-label`, ...), listeners (`onclick`, ...) and children. */
+export function element(tag, attributes = {}, ...children) {
+  const created = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") created.addEventListener(name.slice(2), value);
+    else if (value !== undefined && value !== null && value !== false) created.setAttribute(name, String(value));
+  }
+  created.append(...children);
+  return created;
+}
+
+/** A line drawing of 16 by 16; what it means is said in text beside it. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("class", `icon icon-${name}`);
+  svg.setAttribute("aria-hidden", "true");
+  for (const d of ICONS[name]) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", d);
+    svg.append(path);
+  }
+  return svg;
+}
+
+/** A round picture for a user: its first letter, on a colour of its own. */
+export function avatar(user) {
+  let hash = 0;
+  for (const character of user) hash = (hash * 31 + character.charCodeAt(0)) >>> 0;
+  return element("span", { class: `avatar hue-${hash % 8}`, "aria-hidden": "true" }, user.slice(0, 1).toUpperCase());
+}
+
+export function hidden(text) {
+  return element("span", { class: "visually-hidden" }, text);
+}
+
+/** Sets a text only if it differs, so that a screen reader and a selection are left in peace. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * Makes the children of `parent` those of `items`, in their order. A child is kept as long as its item's key and
+ * version are the same, and made anew by `create` otherwise.
+ */
+export function reconcile(parent, items, { key, version, create }) {
+  const present = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  let position = parent.firstElementChild;
+  for (const item of items) {
+    const name = String(key(item));
+    const stamp = JSON.stringify(version(item));
+    let child = present.get(name);
+    present.delete(name);
+    if (child?.dataset.version !== stamp) {
+      const made = create(item);
+      made.dataset.key = name;
+      made.dataset.version = stamp;
+      if (child) {
+        if (child === position) position = made;
+        child.replaceWith(made);
+      }
+      child = made;
+    }
+    if (child === position) position = child.nextElementSibling;
+    else parent.insertBefore(child, position);
+  }
+  for (const child of present.values()) child.remove();
+}

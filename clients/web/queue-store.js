@@ -1,0 +1,48 @@
+/**
+ * What a tab has not sent yet, in `localStorage`, so that it survives a reload and a closed browser.
+ *
+ * Every tab has an entry of its own and holds a lock of the same name for as long as it lives. Another tab of the same
+ * user waits for that lock and takes the entry over when it gets it: nothing is left behind, and nothing is sent by two.
+ */
+export class QueueStore {
+  #prefix;
+  #own;
+  #watched = new Set();
+
+  /** `scope` tells deployments and users apart. */
+  constructor(scope) {
+    this.#prefix = `parley ${scope} `;
+    this.#own = this.#prefix + crypto.randomUUID();
+    this.#watched.add(this.#own);
+    void navigator.locks.request(this.#own, () => new Promise(() => {}));
+  }
+
+  load() {
+    return null; // a tab starts empty; what is there belongs to others until `onOrphan`
+  }
+
+  save(state) {
+    if (state.outbox.length || Object.keys(state.reads).length) {
+      localStorage.setItem(this.#own, JSON.stringify(state));
+    } else {
+      localStorage.removeItem(this.#own);
+    }
+  }
+
+  /** Calls `adopt` with what each other tab has left, once it is gone. */
+  onOrphan(adopt) {
+    const watch = (key) => {
+      if (!key?.startsWith(this.#prefix) || this.#watched.has(key)) return;
+      this.#watched.add(key);
+      void navigator.locks.request(key, () => this.#take(key, adopt));
+    };
+    for (const key of Object.keys(localStorage)) watch(key);
+    addEventListener("storage", (event) => watch(event.key));
+  }
+
+  #take(key, adopt) {
+    const saved = localStorage.getItem(key);
+    if (saved) adopt(JSON.parse(saved));
+    localStorage.removeItem(key);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Where the page's connections go, and for whom.
+ *
+ * `config.json` beside the page says it: `url`, the WebSocket's address, and `sign_in`, one of
+ *
+ * - `local`: the server of the page mints a token for whoever asks (a deployment on this machine);
+ * - `token`: the user pastes one;
+ * - `open`: the deployment believes a user id.
+ */
+
+import { SignInRefused, isUserId } from "./chat-client.js";
+
+const USER_ID_RULE = "A user id has 1 to 128 characters: letters without accents, digits and _ . @ : | + = -";
+
+export async function loadConfig() {
+  const response = await fetch("config.json", { cache: "no-store" });
+  if (!response.ok) throw new Error(`config.json: ${response.status}`);
+  return response.json();
+}
+
+/** What keeps a value from being a sign-in, in words for the user, or null. */
+export function signInProblem(config, value) {
+  if (config.sign_in === "token") return subject(value) ? null : "This is not a connection token.";
+  return isUserId(value) ? null : USER_ID_RULE;
+}
+
+/** The user that a sign-in speaks for. */
+export function signIn(config, value) {
+  if (config.sign_in !== "token") return value;
+  const user = subject(value);
+  sessionStorage.setItem(tokenKey(user), value);
+  return user;
+}
+
+/** A function that gives the address of a new connection, or null if the user has to sign in first. */
+export function addressFor(config, user) {
+  if (config.sign_in === "open") return async () => withQuery(config.url, "userId", user);
+  if (config.sign_in === "local") return async () => withQuery(config.url, "token", await mintedToken(user));
+  const token = sessionStorage.getItem(tokenKey(user));
+  return token && (async () => withQuery(config.url, "token", token));
+}
+
+async function mintedToken(user) {
+  const response = await fetch("token", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ user }),
+  });
+  const answer = await response.json();
+  if (response.ok) return answer.token;
+  if (response.status < 500) throw new SignInRefused(answer.error);
+  throw new Error(answer.error);
+}
+
+/** Whose token it is. Only to show it: the server checks. */
+function subject(token) {
+  try {
+    const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const { sub } = JSON.parse(atob(payload));
+    return isUserId(sub) ? sub : null;
+  } catch {
+    return null;
+  }
+}
+
+function tokenKey(user) {
+  return `parley token ${user}`;
+}
+
+function withQuery(url, name, value) {
+  const address = new URL(url);
+  address.searchParams.set(name, value);
+  return address.href;
+}

@@ -1,0 +1,47 @@
+/** Times in the words and the zone of the reader. */
+
+const DAY_MS = 86_400_000;
+const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
+const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+const shortDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+function midnight(ts) {
+  return new Date(ts).setHours(0, 0, 0, 0);
+}
+
+/** Whole days between the day of `ts` and today. Rounded: two days a year are an hour shorter or longer. */
+function daysAgo(ts) {
+  return Math.round((midnight(Date.now()) - midnight(ts)) / DAY_MS);
+}
+
+export function timeOf(ts) {
+  return time.format(ts);
+}
+
+export function fullTime(ts) {
+  return full.format(ts);
+}
+
+/** "Today", "Yesterday", "Monday" or "3 May 2026". */
+export function dayOf(ts) {
+  const days = daysAgo(ts);
+  if (days <= 0) return "Today";
+  if (days === 1) return "Yesterday";
+  return days < 7 ? weekday.format(ts) : date.format(ts);
+}
+
+/** The time today, the day before that. */
+export function briefly(ts) {
+  const days = daysAgo(ts);
+  if (days <= 0) return timeOf(ts);
+  if (days === 1) return "Yesterday";
+  return days < 7 ? weekday.format(ts) : shortDate.format(ts);
+}
+
+export function lastSeen(ts) {
+  const days = daysAgo(ts);
+  const day = days <= 0 ? "today" : days === 1 ? "yesterday" : `on ${days < 7 ? weekday.format(ts) : date.format(ts)}`;
+  return `last seen ${day} at ${timeOf(ts)}`;
+}

@@ -1,0 +1,532 @@
+"""The client's core against scripted servers, without a socket, on a clock that the test moves."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from clients import parley
+from clients.parley import (
+    Answer,
+    Close,
+    Connected,
+    Disconnected,
+    Failed,
+    HistoryPage,
+    Message,
+    Open,
+    Refused,
+    Sent,
+    Session,
+    TokenRefused,
+    Write,
+    WrongUser,
+)
+from tests.clients.behaviours import SERVER_TIME, Case, Fields, Names, Step, fields_of, load, sync_reply
+
+LONGEST_BACKOFF = 30
+
+
+class Driver:
+    """Runs a session: keeps its clock, its connections and the frames that it sent."""
+
+    def __init__(self, seed: int = 1, **options: Any) -> None:
+        self.now = 1_000.0
+        self._options = options
+        self._random = random.Random(seed)
+        self._ids = iter(range(1, 1_000_000))
+        self.frames: list[tuple[int, Fields]] = []
+        self.opening: list[int] = []
+        self.closed: set[int] = set()
+        self.answers: dict[str, object] = {}
+        self.accepted = 0
+        self._links: dict[int, int] = {}
+        self._numbers: dict[int, int] = {}
+        self.session = self._new_session(None)
+
+    def _new_session(self, state: Fields | None) -> Session:
+        session = Session(
+            clock=lambda: self.now,
+            rng=self._random,
+            new_id=lambda: f"message-{next(self._ids)}",
+            state=state,
+            **self._options,
+        )
+        session.start()
+        return session
+
+    def restart(self) -> None:
+        state = json.loads(json.dumps(self.session.state))
+        self.session.stop()
+        self.frames.clear()
+        self.opening.clear()
+        self._links.clear()
+        self._numbers.clear()
+        self.session = self._new_session(state)
+
+    def collect(self) -> None:
+        while self.session.effects:
+            match self.session.effects.popleft():
+                case Open(link):
+                    self.opening.append(link)
+                case Write(link, text):
+                    self.frames.append((self._numbers[link], json.loads(text)))
+                case Close(link):
+                    self.closed.add(self._numbers.get(link, 0))
+                case Answer(id, value):
+                    self.answers[id] = value
+
+    def advance(self, seconds: float, *, answer_syncs: bool = False) -> None:
+        end = self.now + seconds
+        while True:
+            self.collect()
+            if answer_syncs:
+                self._answer_syncs()
+            deadline = self.session.deadline
+            if deadline is None or deadline > end:
+                break
+            self.now = deadline
+            self.session.tick()
+        self.now = end
+        self.collect()
+
+    def _answer_syncs(self) -> None:
+        for number, frame in [one for one in self.frames if one[1]["action"] == "sync"]:
+            self.frames.remove((number, frame))
+            self.reply(sync_reply(frame["id"], [], int(self.now * 1_000)), number)
+
+    def next_opening(self) -> int:
+        """The connection that the session asks for, now or after a backoff."""
+        end = self.now + LONGEST_BACKOFF
+        self.collect()
+        while not self.opening and self.session.deadline is not None and self.session.deadline <= end:
+            self.advance(self.session.deadline - self.now)
+        return self.opening.pop(0)
+
+    def accept(self) -> int:
+        link = self.next_opening()
+        self.accepted += 1
+        self._links[self.accepted] = link
+        self._numbers[link] = self.accepted
+        self.session.opened(link)
+        self.collect()
+        return self.accepted
+
+    def refuse(self, status: int) -> None:
+        link, reason = self.next_opening(), f"HTTP {status}"
+        if status in (401, 403):
+            self.session.refused(link, reason)
+        else:
+            self.session.failed(link, reason)
+        self.collect()
+
+    def reply(self, frame: Fields | str, number: int | None = None) -> None:
+        text = frame if isinstance(frame, str) else json.dumps(frame)
+        self.session.received(self._links[number or self.accepted], text)
+        self.collect()
+
+    def drop(self, number: int) -> None:
+        self.session.closed(self._links[number], "the connection broke")
+        self.collect()
+
+    def events(self) -> list[parley.Event]:
+        events: list[parley.Event] = []
+        while event := self.session.next_event():
+            events.append(event)
+        self.collect()
+        return events
+
+    def take(self, action: str) -> Fields:
+        """The oldest frame of this action that was not used up."""
+        found = next(one for one in self.frames if one[1]["action"] == action)
+        self.frames.remove(found)
+        return found[1]
+
+    def start(self, chats: list[Fields] | None = None) -> None:
+        """Connects, and answers the first sync."""
+        self.accept()
+        self.reply(sync_reply(self.take("sync")["id"], chats or [], SERVER_TIME))
+
+
+class CaseDriver(Driver):
+    """Carries out the steps of a case."""
+
+    def __init__(self, case: Case, seed: int) -> None:
+        super().__init__(seed, **case.options)
+        self._names = Names()
+        self._case = case
+
+    def run(self) -> None:
+        for number, step in enumerate([*self._case.steps, {"quiet": True}]):
+            kind = next(iter(step))
+            try:
+                getattr(self, f"on_{kind}")(step)
+            except Exception as error:
+                raise AssertionError(f"step {number}, {step}: {error!r}; frames left: {self.frames}") from error
+
+    def on_accept(self, _: Step) -> None:
+        self.accept()
+
+    def on_refuse(self, step: Step) -> None:
+        self.refuse(step["refuse"])
+
+    def on_expect(self, step: Step) -> None:
+        end = self.now + step.get("within", 0)
+        while not self._found(step["expect"], step.get("link")):
+            deadline = self.session.deadline
+            assert deadline is not None, "no such frame"
+            assert deadline <= end, "no such frame"
+            self.advance(deadline - self.now)
+
+    def _found(self, fields: Fields, number: int | None) -> bool:
+        for at, frame in self.frames:
+            if number in (None, at) and self._names.matches(fields, frame):
+                self.frames.remove((at, frame))
+                return True
+        return False
+
+    def on_reply(self, step: Step) -> None:
+        self.reply(self._names.filled(step["reply"]), step.get("link"))
+
+    def on_raw(self, step: Step) -> None:
+        self.reply(step["raw"])
+
+    def on_drop(self, step: Step) -> None:
+        self.drop(step["drop"])
+
+    def on_closed(self, step: Step) -> None:
+        assert step["closed"] in self.closed
+
+    def on_event(self, step: Step) -> None:
+        event = self.session.next_event()
+        assert event is not None, "no event"
+        assert self._names.matches(step["event"], fields_of(event)), event
+
+    def on_wait(self, step: Step) -> None:
+        self.advance(step["wait"])
+
+    def on_idle(self, step: Step) -> None:
+        self.advance(step["idle"], answer_syncs=True)
+
+    def on_restart(self, _: Step) -> None:
+        self.restart()
+
+    def on_quiet(self, _: Step) -> None:
+        self.collect()
+        assert (self.frames, self.opening) == ([], [])
+        assert self.session.next_event() is None
+
+    def on_do(self, step: Step) -> None:
+        self._act(step["do"], step)
+
+    def _act(self, action: str, step: Step) -> None:
+        match action:
+            case "send":
+                self.session.post(step["to"], step["text"])
+            case "read":
+                self.session.read(step["peer"], step.get("seq"))
+            case "type":
+                self.session.typing(step["to"], step["composing"])
+            case _:
+                raise ValueError(action)
+        self.collect()
+
+
+@pytest.mark.parametrize("case", load(), ids=str)
+def test_behaviour(case: Case) -> None:
+    for seed in range(5):  # of the jitter
+        CaseDriver(case, seed).run()
+
+
+# Connections
+
+
+def test_backoff_is_full_jitter_that_grows_to_thirty_seconds() -> None:
+    highest = [0.0] * 10
+    for seed in range(200):
+        driver = Driver(seed)
+        for attempt in range(10):
+            driver.refuse(503)
+            (event,) = driver.events()
+            assert isinstance(event, Disconnected)
+            highest[attempt] = max(highest[attempt], event.retry_in)
+    for attempt, delay in enumerate(highest):
+        most = min(30, 0.5 * 2**attempt)
+        assert 0.9 * most < delay <= most
+
+
+def test_a_connection_that_ends_soon_after_it_was_made_is_not_made_ever_so_fast() -> None:
+    driver = Driver(backlog=0)
+    for number in range(1, 8):
+        driver.start()
+        driver.drop(number)
+    delays = [event.retry_in for event in driver.events() if isinstance(event, Disconnected)]
+    assert max(delays) > 2
+
+
+def test_a_connection_that_has_lasted_is_replaced_soon() -> None:
+    driver = Driver()
+    for _ in range(6):
+        driver.refuse(503)
+    driver.start()
+    driver.advance(31, answer_syncs=True)
+    driver.events()
+    driver.drop(1)
+    (event,) = driver.events()
+    assert isinstance(event, Disconnected)
+    assert event.retry_in <= 0.5
+
+
+def test_moves_are_spread_over_the_age_of_90_to_115_minutes() -> None:
+    ages = []
+    for seed in range(50):
+        driver = Driver(seed)
+        driver.start()
+        began = driver.now
+        while not driver.opening:
+            driver.advance(60, answer_syncs=True)
+        ages.append((driver.now - began) / 60)
+    assert min(ages) >= 90
+    assert max(ages) <= 116
+    assert max(ages) - min(ages) > 15
+
+
+def test_heartbeats_come_every_four_to_five_minutes_the_first_after_a_part_of_that() -> None:
+    firsts, intervals = [], []
+    for seed in range(50):
+        driver = Driver(seed)
+        driver.start()
+        began = driver.now
+        for _ in range(3):
+            while not driver.frames:
+                driver.advance(1)
+            intervals.append(driver.now - began)
+            began = driver.now
+            driver.reply(sync_reply(driver.take("sync")["id"], [], SERVER_TIME))
+        firsts.append(intervals[-3])
+        del intervals[-3]
+    assert min(firsts) < 60
+    assert max(firsts) <= 301
+    assert min(intervals) >= 240
+    assert max(intervals) <= 301
+
+
+def test_a_fixed_token_that_is_refused_ends_the_session_with_advice() -> None:
+    driver = Driver(can_renew_token=False)
+    driver.refuse(403)
+    assert isinstance(driver.session.failure, TokenRefused)
+    assert "a function that fetches a fresh one" in str(driver.session.failure)
+    driver.advance(100)
+    assert not driver.opening
+
+
+def test_a_fixed_token_that_expires_ends_the_session_with_advice() -> None:
+    driver = Driver(can_renew_token=False)
+    driver.start()
+    driver.session.post("bob", "hi")
+    driver.reply({"type": "error", "code": "token_expired", "message": "expired", "temporary": False})
+    assert isinstance(driver.session.failure, TokenRefused)
+    assert "has expired" in str(driver.session.failure)
+    assert driver.closed == {1}
+
+
+def test_a_token_of_another_user_than_the_state_ends_the_session() -> None:
+    driver = Driver()
+    driver.start()
+    driver.restart()
+    driver.accept()
+    driver.reply(sync_reply(driver.take("sync")["id"], [], SERVER_TIME) | {"user": "mallory"})
+    assert isinstance(driver.session.failure, WrongUser)
+
+
+def test_a_connection_that_comes_after_the_end_is_closed() -> None:
+    driver = Driver()
+    link = driver.next_opening()
+    driver.session.stop()
+    driver.session.opened(link)
+    assert list(driver.session.effects) == [Close(link)]
+
+
+# What the application may ask
+
+
+@pytest.mark.parametrize(
+    ("to", "text", "reason"),
+    [
+        ("b b", "hi", "not a user id"),
+        ("", "hi", "not a user id"),
+        ("bob", "", "must not be empty"),
+        ("bob", "\ud800", "half of a surrogate pair"),
+        ("bob", "x" * 8_193, "8193 bytes"),
+        ("bob", "\u20ac" * 3_000, "9000 bytes"),
+        ("bob", "\x01" * 6_000, "too much of it is escaped"),
+    ],
+)
+def test_a_message_that_the_server_could_never_take_is_not_queued(to: str, text: str, reason: str) -> None:
+    driver = Driver()
+    driver.start()
+    with pytest.raises(ValueError, match=reason):
+        driver.session.post(to, text)
+    assert driver.session.conversations == []
+
+
+def test_an_id_is_not_used_for_two_waiting_messages() -> None:
+    driver = Driver()
+    driver.session.post("bob", "one", id="same")
+    with pytest.raises(ValueError, match="its own id"):
+        driver.session.post("bob", "two", id="same")
+
+
+def test_a_queue_has_an_end() -> None:
+    driver = Driver()
+    for _ in range(parley.MAX_OUTBOX):
+        driver.session.post("bob", "hi")
+    with pytest.raises(parley.ParleyError, match="wait to be sent"):
+        driver.session.post("bob", "hi")
+
+
+def test_a_send_is_answered_when_it_is_stored_and_when_it_is_refused() -> None:
+    driver = Driver()
+    driver.start()
+    stored, refused = driver.session.post("bob", "hi"), driver.session.post("carol", "hi")
+    driver.collect()
+    driver.reply({"type": "ack", "id": stored, "to": "bob", "seq": 1, "ts": 10, "duplicate": False, "delivered": 1})
+    driver.reply({"type": "error", "id": refused, "code": "forbidden", "message": "no", "temporary": False})
+    assert driver.answers[stored] == Sent(stored, "bob", 1, 10, 1)
+    assert isinstance(driver.answers[refused], Refused)
+    assert driver.events() == [
+        Connected("alice"),
+        Sent(stored, "bob", 1, 10, 1),
+        Message("bob", "alice", "bob", 1, stored, "hi", 10),
+        Failed(refused, "carol", "forbidden", "no"),
+    ]
+
+
+def test_a_question_is_asked_again_on_the_next_connection() -> None:
+    driver = Driver()
+    driver.start()
+    id = driver.session.ask_history("bob", before=10, limit=20)
+    driver.collect()
+    assert driver.take("history") == {"action": "history", "peer": "bob", "limit": 20, "before": 10, "id": id}
+    driver.drop(1)
+    driver.accept()
+    assert driver.take("history")["id"] == id
+    old = {"from": "bob", "to": "alice", "seq": 9, "id": "b9", "text": "nine", "ts": 9}
+    driver.reply({"type": "history", "id": id, "peer": "bob", "messages": [old], "more": True})
+    assert driver.answers[id] == HistoryPage((Message("bob", "bob", "alice", 9, "b9", "nine", 9),), more=True)
+    assert not any(isinstance(event, Message) for event in driver.events())
+
+
+def test_a_question_that_nobody_waits_for_is_not_repeated() -> None:
+    driver = Driver()
+    driver.start()
+    id = driver.session.ask_presence(["bob"])
+    driver.collect()
+    driver.session.forget_question(id)
+    driver.frames.clear()
+    driver.drop(1)
+    driver.accept()
+    assert [frame["action"] for _, frame in driver.frames] == ["sync"]
+
+
+def test_a_chat_list_has_unread_counts_ticks_and_what_is_pending() -> None:
+    driver = Driver(backlog=0)
+    last = {"from": "bob", "text": "six"}
+    driver.start([{"peer": "bob", "seq": 6, "ts": 60, "read": 4, "peer_read": 3, "peer_delivered": 2, "last": last}])
+    driver.session.post("bob", "hi", id="m")
+    (chat,) = driver.session.conversations
+    assert (chat.unread, chat.peer_read, chat.peer_delivered, chat.last_text) == (2, 3, 3, "six")
+    assert chat.pending == (parley.Pending("m", "hi"),)
+    driver.session.read("bob")
+    assert driver.session.conversations[0].unread == 0
+
+
+def test_what_was_not_read_from_the_session_is_not_marked_read() -> None:
+    driver = Driver(send_delivered=False)
+    driver.start()
+    for seq in (1, 2):
+        driver.reply({"type": "message", "from": "bob", "to": "alice", "seq": seq, "id": "b", "text": "x", "ts": seq})
+    assert isinstance(driver.session.next_event(), Connected)
+    assert isinstance(driver.session.next_event(), Message)
+    driver.session.read("bob")
+    driver.collect()
+    assert driver.take("receipt")["seq"] == 1
+
+
+def test_a_number_that_does_not_exist_cannot_be_read() -> None:
+    driver = Driver(backlog=0)
+    driver.start([{"peer": "bob", "seq": 6, "ts": 60, "read": 4, "peer_read": 3, "peer_delivered": 2}])
+    with pytest.raises(ValueError, match="no message 7"):
+        driver.session.read("bob", 7)
+
+
+# Bounds
+
+
+def _chat(peer: str, seq: int) -> Fields:
+    return {"peer": peer, "seq": seq, "ts": seq, "read": 0, "peer_read": 0, "peer_delivered": 0}
+
+
+def test_a_first_sync_of_many_conversations_asks_for_a_few_at_a_time() -> None:
+    driver = Driver()
+    driver.start([_chat(f"user{number}", 1) for number in range(50)])
+    asked = 0
+    while driver.frames:
+        assert len(driver.frames) <= parley.MAX_FETCHES
+        frame = driver.take("history")
+        message = {"from": frame["peer"], "to": "alice", "seq": 1, "id": "x", "text": "hi", "ts": 1}
+        driver.reply(
+            {"type": "history", "id": frame["id"], "peer": frame["peer"], "messages": [message], "more": False}
+        )
+        driver.frames = [one for one in driver.frames if one[1]["action"] == "history"]
+        asked += 1
+    assert asked == 50
+    assert isinstance(driver.events()[-1], Connected)
+
+
+def test_messages_wait_at_the_server_while_the_application_reads_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parley, "MAX_EVENTS", 10)
+    driver = Driver(send_delivered=False)
+    driver.start()
+    log = [
+        {"from": "bob", "to": "alice", "seq": seq, "id": f"b{seq}", "text": str(seq), "ts": seq} for seq in range(1, 31)
+    ]
+    for message in log:
+        driver.reply({"type": "message"} | message)
+    assert driver.frames == []
+    told = []
+    for _ in range(200):
+        event = driver.session.next_event()
+        driver.collect()
+        if isinstance(event, Message):
+            told.append(event.seq)
+        for _, frame in driver.frames:
+            page = [message for message in log if int(str(message["seq"])) > frame["after"]][:3]
+            more = bool(page) and page[-1] is not log[-1]
+            reply = {"type": "history", "id": frame["id"], "peer": "bob", "messages": page, "more": more}
+            driver.frames.remove((1, frame))
+            driver.reply(reply)
+            break
+    assert told == list(range(1, 31))
+
+
+def test_the_oldest_conversations_are_forgotten_and_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parley, "MAX_CHATS", 10)
+    driver = Driver(backlog=0)
+    driver.start([_chat(f"user{number}", number) for number in range(1, 31)])
+    assert len(driver.session.state["chats"]) <= 10
+    assert driver.session.conversations[0].peer == "user30"
+    message = {"type": "message", "from": "user1", "to": "alice", "seq": 2, "id": "x", "text": "back", "ts": 99}
+    driver.reply(message)
+    driver.reply(sync_reply(driver.take("sync")["id"], [_chat("user1", 2)], SERVER_TIME + 1))
+    assert driver.session.conversations[0].peer == "user30"
+    assert "user1" in [chat.peer for chat in driver.session.conversations]
+
+
+@pytest.mark.parametrize("state", [{}, {"version": 2}, {"version": 1, "user": "alice", "since": 1, "chats": 3}])
+def test_a_state_that_is_none_is_refused(state: Fields) -> None:
+    with pytest.raises(ValueError, match="connect without a state"):
+        Session(state=state)

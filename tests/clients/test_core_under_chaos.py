@@ -1,0 +1,211 @@
+"""The client's core against a server whose network loses, repeats and reorders whatever it can.
+
+A small model of the server keeps the log. However the dice fall, in the end every message was told once and in order,
+and every message that was sent is stored once and in order.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+
+import pytest
+
+from clients.parley import Message
+from tests.clients.behaviours import Fields
+from tests.clients.test_core import Driver
+
+PEERS = ("bob", "carol")
+STEPS = 400
+
+
+class Server:
+    """The protocol's server as far as messages and receipts go, without failures of its own."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[Fields]] = defaultdict(list)
+        self.read: dict[str, int] = defaultdict(int)
+        self.time = 1_000_000
+
+    def append(self, peer: str, sender: str, id: str, text: str) -> tuple[Fields, bool]:
+        log = self.logs[peer]
+        for message in log:
+            if (message["from"], message["id"]) == (sender, id):
+                return message, True
+        self.time += 1
+        to = "alice" if sender == peer else peer
+        log.append({"from": sender, "to": to, "seq": len(log) + 1, "id": id, "text": text, "ts": self.time})
+        return log[-1], False
+
+    def serve(self, frame: Fields, dice: random.Random) -> Fields | None:
+        reply = {"id": frame["id"]}
+        match frame["action"]:
+            case "send":
+                message, duplicate = self.append(frame["to"], "alice", frame["id"], frame["text"])
+                stored = {"to": frame["to"], "seq": message["seq"], "ts": message["ts"]}
+                return reply | {"type": "ack", "duplicate": duplicate, "delivered": 1} | stored
+            case "sync":
+                return reply | self._sync(frame, dice)
+            case "history":
+                return reply | self._history(frame, dice)
+            case "receipt":
+                assert frame["seq"] <= len(self.logs[frame["peer"]])
+                self.read[frame["peer"]] = max(self.read[frame["peer"]], frame["seq"])
+                return reply | {name: frame[name] for name in ("peer", "kind", "seq")} | {"type": "ack"}
+        return None
+
+    def _sync(self, frame: Fields, dice: random.Random) -> Fields:
+        marks = {"read": 0, "peer_read": 0, "peer_delivered": 0}
+        chats = [
+            {"peer": peer, "seq": len(log), "ts": log[-1]["ts"], **marks}
+            for peer, log in sorted(self.logs.items())
+            if log and log[-1]["ts"] > frame.get("since", 0) and peer > frame.get("next", "")
+        ]
+        page = chats[: dice.randint(1, 2)]
+        more = {"next": page[-1]["peer"]} if len(page) < len(chats) else {}
+        times = {"server_time": self.time, "heartbeat_ms": 270_000}
+        return {"type": "sync", "user": "alice", "chats": page, **times, **more}
+
+    def _history(self, frame: Fields, dice: random.Random) -> Fields:
+        log = self.logs[frame["peer"]]
+        after = [message for message in log if message["seq"] > frame.get("after", 0)]
+        page = after[: dice.randint(1, 5)] if "after" in frame else log[-frame["limit"] :]
+        return {"type": "history", "peer": frame["peer"], "messages": page, "more": len(page) < len(after)}
+
+
+class Chaos(Driver):
+    """A client, a server, and a network between them that the dice rule."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, backlog=100)
+        self.server = Server()
+        self.dice = random.Random(seed)
+        self.told: dict[str, list[str]] = defaultdict(list)
+        self.posted: dict[str, list[str]] = defaultdict(list)
+        self.on_the_way: list[tuple[int, Fields]] = []
+        self.alive: set[int] = set()
+
+    def step(self) -> None:
+        acts = [self.peer_posts, self.post, self.read_events, self.wait, self.fail, self.connect]
+        self.dice.choices([*acts, self.serve, self.deliver], [6, 5, 5, 3, 1, 4, 20, 20])[0]()
+        self.alive -= self.closed
+
+    def peer_posts(self) -> None:
+        peer = self.dice.choice(PEERS)
+        number = len(self.server.logs[peer])
+        message, _ = self.server.append(peer, peer, f"{peer}-{number}", f"{peer}-{number}")
+        self.push(message, lost=0.3)
+
+    def push(self, message: Fields, lost: float, but: int = 0) -> None:
+        for link in self.alive - {but}:
+            if self.dice.random() >= lost:
+                self.on_the_way.append((link, {"type": "message"} | message))
+
+    def post(self) -> None:
+        peer = self.dice.choice(PEERS)
+        text = f"alice-{len(self.posted[peer])}"
+        self.session.post(peer, text)
+        self.posted[peer].append(text)
+        self.collect()
+
+    def read_events(self) -> None:
+        for _ in range(self.dice.randint(1, 10)):
+            event = self.session.next_event()
+            if isinstance(event, Message):
+                self.told[event.peer].append(event.text)
+                if self.dice.random() < 0.2:
+                    self.session.read(event.peer)
+        self.collect()
+
+    def wait(self) -> None:
+        self.advance(self.dice.choice([0.1, 0.5, 1, 1, 5, 40]))
+
+    def connect(self) -> None:
+        if not self.opening:
+            return
+        if self.dice.random() < 0.3:
+            self.refuse(self.dice.choice([403, 500]))
+        else:
+            self.alive.add(self.accept())
+
+    def fail(self) -> None:
+        match self.dice.choice(["drop", "drop", "expire", "restart", "move"]):
+            case "restart":
+                self.restart()
+                self.alive.clear()
+            case "drop" if self.alive:
+                link = self.dice.choice(sorted(self.alive))
+                self.alive.discard(link)
+                self.drop(link)
+            case "expire" if self.alive:
+                error = {"type": "error", "code": "token_expired", "message": "", "temporary": False}
+                self.reply(error, self.dice.choice(sorted(self.alive)))
+            case "move":
+                self.advance(3_600, answer_syncs=False)
+
+    def serve(self) -> None:
+        if not self.frames:
+            return
+        link, frame = self.frames.pop(self.dice.randrange(len(self.frames)))
+        luck = self.dice.random()
+        if luck < 0.1:
+            temporary = {"type": "error", "id": frame["id"], "code": "internal", "message": "", "temporary": True}
+            gateway = {"message": "Internal server error", "connectionId": "c", "requestId": "r"}
+            self.on_the_way.append((link, self.dice.choice([temporary, gateway])))
+        if luck < 0.05:
+            return
+        self.answer(link, frame, lost=0.1 <= luck < 0.15)
+
+    def answer(self, link: int, frame: Fields, *, lost: bool = False) -> None:
+        reply = self.server.serve(frame, self.dice)
+        if frame["action"] == "send":
+            self.push(self.server.logs[frame["to"]][-1], lost=0.2, but=link)
+        if reply and not lost:
+            self.on_the_way.append((link, reply))
+
+    def deliver(self) -> None:
+        if not self.on_the_way:
+            return
+        number = self.dice.randrange(len(self.on_the_way))
+        link, frame = self.on_the_way[number]
+        if self.dice.random() > 0.1:
+            del self.on_the_way[number]
+        if link in self.alive:
+            self.reply(frame, link)
+
+    def settle(self) -> None:
+        """From here on the network works."""
+        for _ in range(200):
+            while self.frames or self.on_the_way or self.opening:
+                self.alive -= self.closed
+                if self.opening:
+                    self.alive.add(self.accept())
+                for link, frame in self.on_the_way[:]:
+                    if link in self.alive:
+                        self.reply(frame, link)
+                self.on_the_way.clear()
+                frames, self.frames = self.frames, []
+                for link, frame in frames:
+                    if link in self.alive:
+                        self.answer(link, frame)
+            self.advance(5)
+        while event := self.session.next_event():
+            if isinstance(event, Message):
+                self.told[event.peer].append(event.text)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_message_is_told_and_stored_once_and_in_order(seed: int) -> None:
+    chaos = Chaos(seed)
+    chaos.alive.add(chaos.accept())
+    for _ in range(STEPS):
+        chaos.step()
+    chaos.settle()
+    for peer in PEERS:
+        log = chaos.server.logs[peer]
+        assert chaos.told[peer] == [message["text"] for message in log]
+        assert [message["text"] for message in log if message["from"] == "alice"] == chaos.posted[peer]
+    assert chaos.session.is_connected
+    assert all(not chat.pending for chat in chaos.session.conversations)
+    assert json.loads(json.dumps(chaos.session.state)) == chaos.session.state

@@ -1,0 +1,571 @@
+"""The whole client over real sockets, against a scripted server on loopback, with short intervals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from clients import parley
+from clients.parley import Chat, Connected, Disconnected, Message, Timing, TokenPlace
+from tests.clients.behaviours import SERVER_TIME, Case, Fields, Names, Step, fields_of, load, sync_reply
+from tests.clients.test_core_under_chaos import Server as Model
+
+FAST = Timing(backoff_first=0.02, backoff_most=0.1, drain=1, close=1)
+PATIENCE = 5  # seconds, for what comes at once
+
+
+class Server:
+    """A server whose handshakes and frames the test answers, one by one. Connections are numbered from 1."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.requests: list[Request] = []
+        self.frames: list[tuple[int, Fields]] = []
+        self.links: dict[int, ServerConnection] = {}
+        self.ended: set[int] = set()
+        self._handshakes: asyncio.Queue[asyncio.Future[int | None]] = asyncio.Queue()
+        self._news = asyncio.Condition()
+
+    async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.requests.append(request)
+        decision: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._handshakes.put_nowait(decision)
+        status = await decision
+        return None if status is None else connection.respond(status, "")
+
+    async def handle(self, connection: ServerConnection) -> None:
+        number = len(self.links) + 1
+        await self._tell(lambda: self.links.update({number: connection}))
+        try:
+            async for text in connection:
+                frame = json.loads(text)
+                if frame["action"] == "presence":  # a question that the cases leave for `in_step`
+                    await connection.send(json.dumps({"type": "presence", "id": frame["id"], "users": []}))
+                else:
+                    await self._tell(lambda frame=frame: self.frames.append((number, frame)))  # type: ignore[misc]
+        except ConnectionClosed:
+            pass
+        await self._tell(lambda: self.ended.add(number))
+
+    async def _tell(self, change: Callable[[], object]) -> None:
+        async with self._news:
+            change()
+            self._news.notify_all()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(condition)
+
+    async def decide(self, status: int | None) -> None:
+        async with asyncio.timeout(PATIENCE):
+            decision = await self._handshakes.get()
+        decision.set_result(status)
+
+    async def accept(self) -> int:
+        number = len(self.links) + 1
+        await self.decide(None)
+        await self.until(lambda: number in self.links)
+        return number
+
+    async def reply(self, frame: Fields | str, number: int | None = None) -> None:
+        text = frame if isinstance(frame, str) else json.dumps(frame)
+        await self.links[number or len(self.links)].send(text)
+
+    async def take(self, action: str) -> Fields:
+        """The oldest frame of this action that was not used up, once there is one."""
+        await self.until(lambda: any(frame["action"] == action for _, frame in self.frames))
+        found = next(one for one in self.frames if one[1]["action"] == action)
+        self.frames.remove(found)
+        return found[1]
+
+    async def start(self, chats: list[Fields] | None = None) -> None:
+        """Accepts the client and answers its first sync."""
+        await self.accept()
+        await self.reply(sync_reply((await self.take("sync"))["id"], chats or [], SERVER_TIME))
+
+
+@asynccontextmanager
+async def scripted_server() -> AsyncIterator[Server]:
+    server = Server()
+    async with serve(
+        server.handle,
+        "127.0.0.1",
+        0,
+        process_request=server.process_request,
+        select_subprotocol=lambda _, offered: offered[0] if offered else None,
+        close_timeout=1,
+    ) as listener:
+        server.url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}/dev"
+        yield server
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+async def next_event(chat: Chat) -> parley.Event:
+    async with asyncio.timeout(PATIENCE):
+        return await anext(chat)
+
+
+async def entered(chat: Chat, server: Server) -> Chat:
+    """The chat, connected to the server."""
+    _, chat = await asyncio.gather(server.start(), chat.__aenter__())
+    assert await next_event(chat) == Connected("alice")
+    return chat
+
+
+class CaseDriver:
+    """Carries out the steps of a case."""
+
+    def __init__(self, case: Case, server: Server) -> None:
+        self._case = case
+        self._server = server
+        self._names = Names()
+        self._tokens = 0
+        self._chat = self._connect(None)
+
+    def _connect(self, state: Fields | None) -> Chat:
+        return Chat.connect(
+            self._server.url, self._fresh_token, timeout=None, timing=FAST, state=state, **self._case.options
+        )
+
+    def _fresh_token(self) -> str:
+        self._tokens += 1
+        return f"token-{self._tokens}"
+
+    async def run(self) -> None:
+        await self._chat.__aenter__()
+        try:
+            for number, step in enumerate([*self._case.steps, {"quiet": True}]):
+                try:
+                    await getattr(self, f"on_{next(iter(step))}")(step)
+                except Exception as error:
+                    frames = self._server.frames
+                    raise AssertionError(f"step {number}, {step}: {error!r}; frames left: {frames}") from error
+        finally:
+            await self._chat.close()
+        paths = [request.path for request in self._server.requests]
+        assert paths == [f"/dev?token=token-{number}" for number in range(1, len(paths) + 1)]
+
+    async def _in_step(self) -> None:
+        """Waits until each side has got what the other has sent."""
+        if self._chat.is_connected:
+            async with asyncio.timeout(PATIENCE):
+                await self._chat.presence("nobody")
+
+    async def on_accept(self, _: Step) -> None:
+        await self._server.accept()
+
+    async def on_refuse(self, step: Step) -> None:
+        await self._server.decide(step["refuse"])
+
+    async def on_expect(self, step: Step) -> None:
+        await self._server.until(lambda: self._found(step["expect"], step.get("link")))
+
+    def _found(self, fields: Fields, number: int | None) -> bool:
+        for at, frame in self._server.frames:
+            if number in (None, at) and self._names.matches(fields, frame):
+                self._server.frames.remove((at, frame))
+                return True
+        return False
+
+    async def on_reply(self, step: Step) -> None:
+        await self._server.reply(self._names.filled(step["reply"]), step.get("link"))
+
+    async def on_raw(self, step: Step) -> None:
+        await self._server.reply(step["raw"])
+
+    async def on_drop(self, step: Step) -> None:
+        await self._in_step()
+        self._server.links[step["drop"]].transport.abort()
+
+    async def on_closed(self, step: Step) -> None:
+        await self._server.until(lambda: step["closed"] in self._server.ended)
+
+    async def on_event(self, step: Step) -> None:
+        event = await next_event(self._chat)
+        assert self._names.matches(step["event"], fields_of(event)), event
+
+    async def on_wait(self, _: Step) -> None:
+        """What comes after it is waited for; that nothing comes before is shown with a clock that can be moved."""
+
+    async def on_restart(self, _: Step) -> None:
+        await self._in_step()
+        state = json.loads(json.dumps(self._chat.state))
+        await self._chat.close()
+        self._chat = self._connect(state)
+        await self._chat.__aenter__()
+
+    async def on_quiet(self, _: Step) -> None:
+        await self._in_step()
+        assert self._server.frames == []
+        event = asyncio.ensure_future(anext(self._chat))
+        await asyncio.sleep(0)
+        assert not event.done(), event.result()
+        event.cancel()
+
+    async def on_do(self, step: Step) -> None:
+        match step["do"]:
+            case "send":
+                self._chat.post(step["to"], step["text"])
+            case "read":
+                self._chat.read(step["peer"], step.get("seq"))
+            case "type":
+                self._chat.typing(step["to"], step["composing"])
+
+
+@pytest.mark.parametrize("case", [case for case in load() if not case.needs_clock], ids=str)
+def test_behaviour(case: Case) -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            await CaseDriver(case, server).run()
+
+    run(work())
+
+
+# Addresses and tokens
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("https://example.org/dev", "starts with wss://"),
+        ("example.org/dev", "of the form wss://HOST/STAGE"),
+        ("wss:///dev", "of the form wss://HOST/STAGE"),
+        ("ws://host:port/dev", "not a URL"),
+        ("", "of the form wss://HOST/STAGE"),
+    ],
+)
+def test_a_bad_address_is_refused_with_advice(url: str, advice: str) -> None:
+    with pytest.raises(parley.BadUrl, match=re.escape(advice)):
+        Chat.connect(url, "token")
+
+
+def _closed_port_url() -> str:
+    return "ws://127.0.0.1:9/dev"
+
+
+def test_entering_gives_up_when_nobody_listens() -> None:
+    async def work() -> None:
+        with pytest.raises(parley.Unreachable, match="Connect"):
+            async with Chat.connect(_closed_port_url(), "token", timeout=0.1, timing=FAST):
+                pass
+
+    run(work())
+
+
+def test_a_chat_may_start_offline_and_keeps_what_is_posted() -> None:
+    async def work() -> None:
+        async with Chat.connect(_closed_port_url(), "token", timeout=None, timing=FAST) as chat:
+            id = chat.post("bob", "later")
+            assert isinstance(await next_event(chat), Disconnected)
+            assert not chat.is_connected
+        assert chat.state["chats"][0]["outbox"] == [{"id": id, "text": "later", "tried": False}]
+
+    run(work())
+
+
+def test_an_address_that_is_no_websocket_is_refused_at_once() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            deciding = asyncio.create_task(server.decide(404))
+            with pytest.raises(parley.Unreachable, match="HTTP 404"):
+                async with Chat.connect(server.url, "token", timeout=60, timing=FAST):
+                    pass
+            await deciding
+
+    run(work())
+
+
+def test_a_fixed_token_that_is_refused_raises_at_once_and_says_what_to_do() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            deciding = asyncio.create_task(server.decide(401))
+            with pytest.raises(parley.TokenRefused, match=r"HTTP 401.*a function that fetches a fresh one"):
+                async with Chat.connect(server.url, "stale", timeout=60, timing=FAST):
+                    pass
+            await deciding
+            assert len(server.requests) == 1
+
+    run(work())
+
+
+def test_a_refused_token_is_not_tried_again() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            deciding = asyncio.create_task(server.decide(403))
+            with pytest.raises(parley.Unreachable, match="returned it again"):
+                async with Chat.connect(server.url, lambda: "stale", timeout=0.3, timing=FAST):
+                    pass
+            await deciding
+            assert len(server.requests) == 1
+
+    run(work())
+
+
+def test_a_token_may_be_fetched_by_a_coroutine() -> None:
+    tokens = iter(["stale", "fresh"])
+
+    async def fetch() -> str:
+        return next(tokens)
+
+    async def work() -> None:
+        async with scripted_server() as server:
+            deciding = asyncio.gather(server.decide(403), server.start())
+            async with Chat.connect(server.url, fetch, timing=FAST) as chat:
+                await deciding
+                assert chat.user == "alice"
+            assert [request.path for request in server.requests] == ["/dev?token=stale", "/dev?token=fresh"]
+
+    run(work())
+
+
+def test_a_failing_token_function_is_told_of_by_its_kind_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def fetch() -> str:
+        raise RuntimeError("secret")
+
+    async def work() -> None:
+        with pytest.raises(parley.Unreachable, match="raised RuntimeError") as raised:
+            async with Chat.connect(_closed_port_url(), fetch, timeout=0.1, timing=FAST):
+                pass
+        assert "secret" not in str(raised.value)
+
+    run(work())
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("token", ["", "two words", "n\u00f6", 7])
+def test_what_is_no_token_is_refused(token: Any) -> None:
+    async def work() -> None:
+        with pytest.raises(parley.TokenRefused, match="Pass the token itself"):
+            async with Chat.connect(_closed_port_url(), token, timing=FAST):
+                pass
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("place", "path", "headers"),
+    [
+        ("query", "/dev?token=a.b-c_d", {}),
+        ("header", "/dev", {"Authorization": "Bearer a.b-c_d"}),
+        ("subprotocol", "/dev", {"Sec-WebSocket-Protocol": "parley.v1, bearer.a.b-c_d"}),
+    ],
+)
+def test_the_token_goes_where_the_deployment_wants_it(place: TokenPlace, path: str, headers: dict[str, str]) -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = await entered(Chat.connect(server.url, "a.b-c_d", token_in=place, timing=FAST), server)
+            await chat.close()
+            (request,) = server.requests
+            assert request.path == path
+            assert {name: request.headers.get(name) for name in headers} == headers
+
+    run(work())
+
+
+def test_without_a_token_the_address_is_used_as_it_is() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = await entered(Chat.connect(f"{server.url}?userId=alice", timing=FAST), server)
+            await chat.close()
+            assert server.requests[0].path == "/dev?userId=alice"
+
+    run(work())
+
+
+def test_no_log_holds_a_token_or_a_text(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "parley")
+
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = await entered(Chat.connect(server.url, "the-token", timing=FAST), server)
+            chat.post("bob", "the-text")
+            await server.take("send")
+            await chat.close()
+
+    run(work())
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("parley")]
+    assert not any("the-token" in line or "the-text" in line for line in ours)
+
+
+# Asking and sending
+
+
+def test_a_send_returns_when_it_is_stored() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+            sending = asyncio.create_task(chat.send("bob", "hi"))
+            frame = await server.take("send")
+            await server.reply({"type": "ack", "id": frame["id"], "to": "bob", "seq": 1, "ts": 5, "delivered": 1})
+            assert await sending == parley.Sent(frame["id"], "bob", 1, 5, 1)
+            await chat.close()
+
+    run(work())
+
+
+def test_a_send_raises_what_the_server_refuses() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+            sending = asyncio.create_task(chat.send("bob", "hi"))
+            frame = await server.take("send")
+            await server.reply(
+                {"type": "error", "id": frame["id"], "code": "forbidden", "message": "no", "temporary": False}
+            )
+            with pytest.raises(parley.Refused, match="forbidden: no"):
+                await sending
+            await chat.close()
+
+    run(work())
+
+
+def test_closing_ends_every_wait() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+            waits = [
+                asyncio.create_task(chat.send("bob", "hi")),
+                asyncio.create_task(chat.history("bob")),
+                asyncio.create_task(_read_all(chat)),
+            ]
+            await server.take("send")
+            await chat.close()
+            sent, page, events = await asyncio.gather(*waits, return_exceptions=True)
+            assert isinstance(sent, parley.Closed)
+            assert isinstance(page, parley.Closed)
+            assert events == []
+            with pytest.raises(parley.Closed):
+                chat.post("bob", "too late")
+
+    run(work())
+
+
+async def _read_all(chat: Chat) -> list[parley.Event]:
+    return [event async for event in chat]
+
+
+def test_a_wait_that_is_cancelled_leaves_the_message_in_the_queue() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+            sending = asyncio.create_task(chat.send("bob", "hi"))
+            await server.take("send")
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            assert [pending.text for pending in chat.chats[0].pending] == ["hi"]
+            await chat.close()
+
+    run(work())
+
+
+def test_an_expired_fixed_token_is_raised_to_whoever_waits() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+            sending = asyncio.create_task(chat.send("bob", "hi"))
+            frame = await server.take("send")
+            await server.reply(
+                {"type": "error", "id": frame["id"], "code": "token_expired", "message": "", "temporary": False}
+            )
+            with pytest.raises(parley.TokenRefused, match="has expired"):
+                await sending
+            with pytest.raises(parley.TokenRefused, match="has expired"):
+                await next_event(chat)
+            await chat.close()
+
+    run(work())
+
+
+# Under load
+
+
+class BusyServer:
+    """A server with a log, that loses a connection now and then, as a frame comes or goes."""
+
+    def __init__(self, seed: int, lost: float) -> None:
+        self.model = Model()
+        self.dice = random.Random(seed)
+        self.lost = lost
+        self.links: set[ServerConnection] = set()
+        self.connections = 0
+
+    async def handle(self, connection: ServerConnection) -> None:
+        self.links.add(connection)
+        self.connections += 1
+        try:
+            async for text in connection:
+                frame = json.loads(text)
+                reply = self.model.serve(frame, self.dice)
+                if self.dice.random() < self.lost:
+                    connection.transport.abort()
+                elif reply:
+                    await connection.send(json.dumps(reply))
+        except ConnectionClosed:
+            pass
+        finally:
+            self.links.discard(connection)
+
+    async def post(self, text: str) -> None:
+        message, _ = self.model.append("bob", "bob", text, text)
+        for connection in list(self.links):
+            try:
+                await connection.send(json.dumps({"type": "message"} | message))
+            except ConnectionClosed:
+                continue
+
+
+@pytest.mark.parametrize(
+    ("timing", "lost", "least_connections"),
+    [
+        pytest.param(Timing(move_earliest=0.03, move_latest=0.06, drain=1, close=1), 0.0, 4, id="moving"),
+        pytest.param(FAST, 0.05, 4, id="losing connections"),
+        pytest.param(
+            Timing(0.01, 0.05, move_earliest=0.03, move_latest=0.06, drain=1, close=1), 0.03, 4, id="moving and losing"
+        ),
+    ],
+)
+def test_nothing_is_lost_doubled_or_out_of_order(timing: Timing, lost: float, least_connections: int) -> None:
+    count = 60
+
+    async def work() -> None:
+        server = BusyServer(seed=1, lost=lost)
+        async with serve(server.handle, "127.0.0.1", 0, close_timeout=1) as listener:
+            url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+            async with Chat.connect(url, lambda: "token", timing=timing) as chat, asyncio.timeout(20):
+                talking = asyncio.create_task(_talk(server, chat, count))
+                told = []
+                async for event in chat:
+                    if isinstance(event, Message):
+                        told.append(event)
+                    if len(told) == 2 * count:
+                        break
+                await talking
+        log = server.model.logs["bob"]
+        assert [message.seq for message in told] == list(range(1, 2 * count + 1))
+        assert [message.text for message in told] == [message["text"] for message in log]
+        assert [message["text"] for message in log if message["from"] == "alice"] == [f"a{n}" for n in range(count)]
+        assert server.connections >= least_connections
+
+    run(work())
+
+
+async def _talk(server: BusyServer, chat: Chat, count: int) -> None:
+    for number in range(count):
+        await server.post(f"b{number}")
+        await chat.send("bob", f"a{number}")
+        await asyncio.sleep(0.003)  # so that the intervals of the client come round

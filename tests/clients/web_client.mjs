@@ -1,0 +1,286 @@
+// Drives the web page's client through cases of the table of behaviours, without a socket, on a clock that it moves.
+// Reads the cases from the standard input, and prints what is wrong with each by its name: null where nothing is.
+
+import { isDeepStrictEqual } from "node:util";
+
+import { ChatClient } from "../../clients/web/chat-client.js";
+
+const LONGEST_BACKOFF_MS = 30_000;
+const SEEDS = 5; // of the jitter
+
+/** A clock whose time goes by only when it is told to. */
+class Clock {
+  #timers = new Set();
+  #time = 1_000_000;
+
+  now() {
+    return this.#time;
+  }
+
+  after(ms, action) {
+    const timer = { at: this.#time + ms, action };
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  cancel(timer) {
+    this.#timers.delete(timer);
+  }
+
+  /** When the next timer is due, if it is by `end`. */
+  next(end = Infinity) {
+    const due = [...this.#timers].filter((timer) => timer.at <= end);
+    return due.length ? Math.min(...due.map((timer) => timer.at)) : null;
+  }
+
+  to(time) {
+    this.#time = time;
+    for (const timer of [...this.#timers].filter((one) => one.at <= time).sort((a, b) => a.at - b.at)) {
+      if (this.#timers.delete(timer)) timer.action();
+    }
+  }
+}
+
+/** Promises that are settled now have had their say when this resolves. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+function generator(seed) {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** What the names of a case (`$a`) stand for. */
+class Names {
+  #values = new Map();
+
+  matches(expected, actual) {
+    const bound = new Map();
+    for (const [name, value] of Object.entries(expected)) {
+      const found = actual[name] ?? null;
+      if (typeof value === "string" && value.startsWith("$") && !this.#values.has(value)) bound.set(value, found);
+      else if (!isDeepStrictEqual(found, this.filled(value))) return false;
+    }
+    for (const [name, value] of bound) this.#values.set(name, value);
+    return true;
+  }
+
+  filled(value) {
+    if (Array.isArray(value)) return value.map((one) => this.filled(one));
+    if (value !== null && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.filled(one)]));
+    }
+    return typeof value === "string" && value.startsWith("$") ? this.#values.get(value) : value;
+  }
+}
+
+/** The client's events as the table writes them. */
+const EVENTS = {
+  connected: ({ user }) => ({ user }),
+  disconnected: () => ({}),
+  message: ({ peer, message: { from, ...fields } }) => ({ peer, sender: from, ...fields }),
+  sent: (detail) => detail,
+  failed: (detail) => detail,
+  receipt: (detail) => detail,
+  typing: ({ peer, isComposing }) => ({ peer, composing: isComposing }),
+  presence: ({ lastSeen, ...fields }) => ({ ...fields, last_seen: lastSeen }),
+  expired: (detail) => detail,
+};
+
+class Driver {
+  #clock = new Clock();
+  #names = new Names();
+  #opening = []; // sockets that are asked for
+  #sockets = [null]; // those that were accepted, by number
+  #closed = new Set();
+  #frames = []; // sent, and not expected yet
+  #events = []; // told, and not expected yet
+  #saved = null;
+  #options;
+  #client;
+
+  constructor({ options }, seed) {
+    this.#options = {
+      address: async () => "ws://parley.test/",
+      store: { load: () => this.#saved, save: (state) => (this.#saved = structuredClone(state)) },
+      backlog: options.backlog,
+      sendDelivered: options.send_delivered,
+      timing: { receipts: 0 },
+      clock: this.#clock,
+      random: generator(seed),
+      WebSocket: this.#socketClass(),
+    };
+    this.#start();
+  }
+
+  #start() {
+    this.#client = new ChatClient(this.#options);
+    for (const [type, fields] of Object.entries(EVENTS)) {
+      this.#client.addEventListener(type, ({ detail }) => this.#events.push({ type, ...fields(detail) }));
+    }
+    this.#client.start();
+  }
+
+  #socketClass() {
+    const driver = this;
+    return class {
+      constructor() {
+        driver.#opening.push(this);
+      }
+
+      send(text) {
+        driver.#frames.push({ link: this.number, frame: JSON.parse(text) });
+      }
+
+      close() {
+        driver.#closed.add(this.number);
+        driver.#opening = driver.#opening.filter((socket) => socket !== this); // it has waited for too long
+      }
+    };
+  }
+
+  async run(steps) {
+    await this.#settle();
+    for (const [number, step] of [...steps, { quiet: true }].entries()) {
+      try {
+        await this[Object.keys(step)[0]](step);
+        await this.#settle();
+      } catch (error) {
+        const left = JSON.stringify({ frames: this.#frames, events: this.#events });
+        return `step ${number}, ${JSON.stringify(step)}: ${error.stack}\nleft: ${left}`;
+      }
+    }
+    return null;
+  }
+
+  async #settle() {
+    await settled();
+    while (this.#clock.next(this.#clock.now()) !== null) {
+      this.#clock.to(this.#clock.now());
+      await settled();
+    }
+  }
+
+  async #advance(ms, meanwhile = async () => false) {
+    const end = this.#clock.now() + ms;
+    await this.#settle();
+    for (let isDone = await meanwhile(); !isDone; isDone = await meanwhile()) {
+      const at = this.#clock.next(end);
+      if (at === null) break;
+      this.#clock.to(at);
+      await this.#settle();
+    }
+    return end;
+  }
+
+  async #nextOpening() {
+    await this.#advance(LONGEST_BACKOFF_MS, async () => this.#opening.length > 0);
+    check(this.#opening.length, "no connection is asked for");
+    return this.#opening.shift();
+  }
+
+  async accept() {
+    const socket = await this.#nextOpening();
+    socket.number = this.#sockets.push(socket) - 1;
+    socket.onopen();
+  }
+
+  async refuse() {
+    (await this.#nextOpening()).onclose();
+  }
+
+  async expect({ expect, link, within = 0 }) {
+    let isFound = false;
+    await this.#advance(within * 1_000, async () => {
+      const at = this.#frames.findIndex(
+        (one) => (link === undefined || one.link === link) && this.#names.matches(expect, one.frame),
+      );
+      if (at !== -1) this.#frames.splice(at, 1);
+      isFound = at !== -1;
+      return isFound;
+    });
+    check(isFound, "no such frame");
+  }
+
+  async reply({ reply, link }) {
+    this.#receive(JSON.stringify(this.#names.filled(reply)), link);
+  }
+
+  async raw({ raw }) {
+    this.#receive(raw);
+  }
+
+  #receive(data, link = this.#sockets.length - 1) {
+    this.#sockets[link].onmessage({ data });
+  }
+
+  async drop({ drop }) {
+    this.#sockets[drop].onclose();
+  }
+
+  async closed({ closed }) {
+    check(this.#closed.has(closed), "it is open");
+  }
+
+  async event({ event }) {
+    const told = this.#events.shift();
+    check(told && this.#names.matches(event, told), `told: ${JSON.stringify(told)}`);
+  }
+
+  async wait({ wait }) {
+    this.#clock.to(await this.#advance(wait * 1_000));
+  }
+
+  async idle({ idle }) {
+    const end = await this.#advance(idle * 1_000, async () => {
+      for (const { link, frame } of this.#frames.filter((one) => one.frame.action === "sync")) {
+        this.#frames = this.#frames.filter((one) => one.frame !== frame);
+        const times = { server_time: this.#clock.now(), heartbeat_ms: 270_000, max_text_bytes: 8_192 };
+        this.#receive(JSON.stringify({ type: "sync", id: frame.id, user: "alice", chats: [], ...times }), link);
+        await this.#settle();
+      }
+      return false;
+    });
+    this.#clock.to(end);
+  }
+
+  async quiet() {
+    check(!this.#frames.length && !this.#opening.length && !this.#events.length, "it is not");
+  }
+
+  async restart() {
+    const saved = structuredClone(this.#saved);
+    this.#client.stop();
+    await this.#settle();
+    this.#frames = [];
+    this.#events = [];
+    this.#saved = saved;
+    this.#start();
+  }
+
+  async do(step) {
+    if (step.do === "send") this.#client.send(step.to, step.text);
+    else if (step.do === "read") this.#client.markRead(step.peer, step.seq);
+    else this.#client.typing(step.to, step.composing);
+  }
+}
+
+function check(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+async function outcome(case_) {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const wrong = await new Driver(case_, seed).run(case_.steps);
+    if (wrong) return `with jitter ${seed}: ${wrong}`;
+  }
+  return null;
+}
+
+let input = "";
+for await (const part of process.stdin) input += part;
+const outcomes = {};
+for (const case_ of JSON.parse(input)) outcomes[case_.name] = await outcome(case_);
+console.log(JSON.stringify(outcomes));
