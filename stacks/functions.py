@@ -15,11 +15,16 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.roots import aws_roots
+
 SOURCE = Path(__file__).parent.parent / "lambda_src"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 PYTHON_VERSION = "3.14"
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64")
 NOT_SHIPPED = ("__pycache__", ".*_cache")  # what tools leave beside the sources; it would change the asset's hash
+
+ROOTS = "roots.pem"
+"""Whom the functions' SDK trusts, made when the asset is bundled; Lambda unpacks an asset into /var/task."""
 
 TIMEOUT = Duration.seconds(10)
 """Above what the SDK's own timeouts and retries allow one call, below the 29 s that API Gateway would wait."""
@@ -40,6 +45,7 @@ class PipBundling:
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
         ignored = shutil.ignore_patterns(*NOT_SHIPPED, "requirements.txt")
         shutil.copytree(SOURCE, output_dir, dirs_exist_ok=True, ignore=ignored)
+        (Path(output_dir) / ROOTS).write_text(aws_roots())
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         target = ["--target", output_dir, "--python-version", PYTHON_VERSION, "--implementation", "cp"]
         platforms = [f"--platform={platform}" for platform in PLATFORMS]
@@ -84,7 +90,7 @@ class ChatFunction(Construct):
             handler=handler,
             code=code,
             role=self.role,
-            environment=dict(environment),
+            environment={**environment, "AWS_CA_BUNDLE": f"/var/task/{ROOTS}"},
             timeout=TIMEOUT,
             memory_size=MEMORY_MB,
             log_group=self.log_group,
@@ -100,7 +106,8 @@ def asset() -> lambda_.Code:
         asset_hash_type=AssetHashType.SOURCE,
         bundling=BundlingOptions(
             image=DockerImage.from_registry("unused"),
-            command=[PYTHON_VERSION, *PLATFORMS],  # never run, but part of the hash, which the target must change too
+            # Never run, but part of the hash, which what is bundled beside the sources must change too.
+            command=[PYTHON_VERSION, *PLATFORMS, aws_roots()],
             local=PipBundling(),
         ),
     )

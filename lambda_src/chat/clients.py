@@ -1,14 +1,17 @@
 """The SDK's clients, made once when a function starts.
 
-botocore is the SDK's core and all that these calls need; boto3 on top of it costs a cold start its import.
+botocore is the SDK's core and all that these calls need; boto3 on top of it costs a cold start its import. What else
+a cold start need not read is left out here; `docs/performance.md` measures it.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from botocore.config import Config
+from botocore.loaders import Loader
 from botocore.session import Session
 
 from chat.parallel import THREADS
@@ -27,12 +30,31 @@ CONFIG = Config(
     max_pool_connections=THREADS,
     tcp_keepalive=True,
     parameter_validation=False,  # `protocol` has checked what comes from outside
+    user_agent="parley",  # the SDK's own is put together anew for each call
 )
+
+
+class _Loader(Loader):
+    """Reads the models of our services, and nothing about the hundreds of others that the SDK knows."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the SDK's signature
+        # The SDK's own looks into the folder of each service, to see that the one asked for is there.
+        return list(get_args(Service))
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        if name == "endpoints":
+            # A megabyte of JSON about the hosts of all services. The rules in each service's own folder have taken
+            # its place; with no partitions in it, they decide alone.
+            return {"partitions": []}, str(Path(self.BUILTIN_DATA_PATH) / "endpoints.json")
+        data, path = super().load_data_with_path(name)
+        return data, path
 
 
 @cache
 def _session() -> Session:
-    return Session()
+    session = Session()
+    session.register_component("data_loader", _Loader())
+    return session
 
 
 def client(service: Service) -> BaseClient:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -12,6 +14,7 @@ from aws_cdk.assertions import Template
 
 from stacks import functions
 from stacks.functions import SOURCE, BundlingFailed, PipBundling
+from stacks.roots import aws_roots
 from tests.stack.conftest import NO_BUNDLING
 
 
@@ -45,7 +48,7 @@ def test_bundle_holds_the_handlers_their_package_and_its_dependencies(tmp_path: 
     assert PipBundling().try_bundle(str(bundle))
 
     top = {path.name for path in bundle.iterdir() if not path.name.endswith(".dist-info")}
-    assert top == {"authorizer.py", "connection.py", "message.py", "chat", "jwt"}
+    assert top == {"authorizer.py", "connection.py", "message.py", "chat", "jwt", "roots.pem"}
     assert {path.name for path in (bundle / "chat").iterdir()} == {path.name for path in (SOURCE / "chat").glob("*.py")}
     assert not [path for path in bundle.rglob("*") if path.suffix == ".pyc" or path.name == "tests"]
 
@@ -78,6 +81,27 @@ def test_hash_changes_with_the_sources(source: Path, file: str) -> None:
     before = asset_hash()
     with (source / file).open("a") as text:
         text.write("# a change\n")
+
+    assert asset_hash() != before
+
+
+def test_bundle_trusts_the_roots_that_aws_asks_for_and_few_others(tmp_path: Path) -> None:
+    path = tmp_path / "roots.pem"
+    path.write_text(aws_roots())
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(path)
+
+    certificates: Any = context.get_ca_certs()
+    names = {dict(pair for (pair,) in certificate["subject"]).get("commonName") for certificate in certificates}
+    assert names >= {f"Amazon Root CA {number}" for number in range(1, 5)}
+    assert "Starfield Services Root Certificate Authority - G2" in names
+    assert len(names) < 20
+
+
+def test_hash_changes_with_the_roots(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = asset_hash()
+    monkeypatch.setattr(functions, "aws_roots", lambda: "others")
 
     assert asset_hash() != before
 

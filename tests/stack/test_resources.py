@@ -122,7 +122,9 @@ def test_open_identity_warns_and_has_no_secret(synthesize: Synthesize) -> None:
     assert "anyone can connect as anyone" in stack.warnings[0]
     assert not stack.all("AWS::SecretsManager::Secret")
     assert "TokenSecretArn" not in stack.template["Outputs"]
-    assert stack.function("authorizer")[1]["Environment"]["Variables"] == {"IDENTITY": "open"}
+    variables = stack.function("authorizer")[1]["Environment"]["Variables"]
+    assert variables["IDENTITY"] == "open"
+    assert "TOKEN_SECRET_ARN" not in variables
 
 
 def test_identity_is_by_token_unless_open_is_asked_for(default: Synthesized) -> None:
