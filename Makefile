@@ -14,14 +14,16 @@ NODE := node_modules/installed
 ENGINE := .local/dynamodb-local
 CONTEXTS := $(addprefix --context ,$(CONTEXT))
 
-.PHONY: help demo chat token test soak synth diff deploy destroy docs clean
+.PHONY: help demo chat token terminal test soak bench synth diff deploy destroy docs clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
 	@echo "make chat                 deploy to an emulator on this machine and keep it running"
 	@echo "make token USER=alice     a connection token for it; with STACK=... for a stack on AWS"
+	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
 	@echo "make synth | diff | deploy | destroy [CONTEXT='stage=prod retentionDays=90']     the CDK, on AWS"
+	@echo "make bench                measure cost, cold start and latency; writes docs/performance.md"
 	@echo "make docs                 the protocol as a page, .local/docs/index.html"
 	@echo "make clean                remove what the others made"
 
@@ -39,6 +41,13 @@ else
 	@python -m local token "$(USER)" $(if $(STACK),--stack "$(STACK)")
 endif
 
+terminal: $(VENV)
+ifneq ($(origin USER),command line)
+	@echo "error: say who you are: make terminal USER=alice" >&2; exit 2
+else
+	@python -m clients.terminal --user "$(USER)"
+endif
+
 test: $(VENV) $(NODE) $(ENGINE)
 	ruff check .
 	ruff format --check --quiet .
@@ -50,6 +59,10 @@ soak: $(VENV) $(NODE) $(ENGINE)
 
 synth diff deploy destroy: $(VENV) $(NODE)
 	cdk $@ $(CONTEXTS)
+
+bench: $(VENV) $(NODE) $(ENGINE)
+	@$(BIN)/python -m pip install --quiet --requirement bench/requirements.txt
+	@python -m bench
 
 docs: $(VENV)
 	@python -m local.docs

@@ -121,7 +121,10 @@ class Table(Protocol):
         limit: int | None = None,
         consistent: bool = True,
     ) -> list[Item]:
-        """The items of a partition in order of `sk`, from `first` to `last` (both inclusive), at most `limit`."""
+        """The items of a partition in order of `sk`, at most `limit`.
+
+        `first` and `last` are the sort keys between which they lie, both inclusive; give both or neither.
+        """
 
     def get(self, keys: Collection[Key], *, consistent: bool = True) -> dict[Key, Item]:
         """Those of the items that exist; at most 100 keys."""
