@@ -74,7 +74,7 @@ class Page {
     this.#view = new ConversationView(this.#client);
     this.#client.addEventListener("change", () => this.#drawSoon());
     this.#client.addEventListener("connected", () => this.#onConnected());
-    this.#client.addEventListener("message", ({ detail }) => this.#announce(detail.message));
+    this.#client.addEventListener("message", ({ detail }) => this.#onMessage(detail.message));
     store.onOrphan((state) => this.#client.adopt(state));
     this.#listen();
     setText(id("me"), user);
@@ -179,8 +179,10 @@ class Page {
     if (document.title !== title) document.title = title;
   }
 
-  #announce({ from, text }) {
+  #onMessage({ from, text }) {
     if (from === this.#client.user || this.#client.status.state !== "online") return;
+    // Of somebody new nothing was told so far, and who writes is there.
+    if (!this.#client.presence(from)?.online) void this.#client.askPresence([from]);
     setText(id("announcer"), `${from}: ${text.slice(0, 200)}`);
   }
 
@@ -188,6 +190,7 @@ class Page {
     const { state, reason } = this.#client.status;
     if (state === this.#shownState) return;
     this.#shownState = state;
+    id("app").dataset.connection = state;
     clearTimeout(this.#bannerTimer);
     const words = {
       connecting: "Connecting…",

@@ -744,8 +744,8 @@ export class ChatClient extends EventTarget {
   }
 
   #learnChat({ peer, seq, ts, read, peer_read: peerRead, peer_delivered: peerDelivered, last }) {
-    const isNews = this.#conversations.has(peer);
     const chat = this.#conversation(peer);
+    const isNews = chat.seq > 0;
     if (seq > chat.seq || (seq === chat.seq && !chat.preview)) {
       Object.assign(chat, { seq, ts, preview: last ?? null });
     }

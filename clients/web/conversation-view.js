@@ -93,6 +93,8 @@ export class ConversationView {
     const chat = this.#client.chat(this.#peer);
     this.#renderStatus(chat);
     const entries = this.#client.entries(this.#peer);
+    // Who looks at a conversation without messages sees the first one come.
+    if (!entries.length && this.#client.status.state === "online" && !chat.seq) this.#isPlaced = true;
     if (this.#unreadFrom === Infinity && chat.unread && !this.#isLooking()) this.#unreadFrom = chat.read + 1;
     if (!this.#isPlaced && chat.unread) this.#unreadFrom = chat.read + 1;
     const hold = this.#holdPlace();

@@ -107,7 +107,7 @@ class Driver {
       store: { load: () => this.#saved, save: (state) => (this.#saved = structuredClone(state)) },
       backlog: options.backlog,
       sendDelivered: options.send_delivered,
-      timing: { receipts: 0 },
+      timing: { receipts: 0, open: Infinity },
       clock: this.#clock,
       random: generator(seed),
       WebSocket: this.#socketClass(),
@@ -237,7 +237,7 @@ class Driver {
     const end = await this.#advance(idle * 1_000, async () => {
       for (const { link, frame } of this.#frames.filter((one) => one.frame.action === "sync")) {
         this.#frames = this.#frames.filter((one) => one.frame !== frame);
-        const times = { server_time: this.#clock.now(), heartbeat_ms: 270_000, max_text_bytes: 8_192 };
+        const times = { server_time: Math.floor(this.#clock.now()), heartbeat_ms: 270_000, max_text_bytes: 8_192 };
         this.#receive(JSON.stringify({ type: "sync", id: frame.id, user: "alice", chats: [], ...times }), link);
         await this.#settle();
       }

@@ -1,0 +1,99 @@
+"""The web page's client against the table of behaviours, in Node.js."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from local.emulator import clean_environment
+from tests.clients.behaviours import SERVER_TIME, Case, Fields, Step, load, sync_reply
+
+DRIVER = Path(__file__).with_name("web_client.mjs")
+BACKLOG = {"backlog": 0, "send_delivered": False}
+
+
+def _message(seq: int, id: str, text: str, sender: str = "alice") -> Fields:
+    peer = "bob" if sender == "alice" else "alice"
+    return {"from": sender, "to": peer, "seq": seq, "id": id, "text": text, "ts": seq * 10}
+
+
+def _reloaded(seq: int, history: list[Fields], *then: Step) -> list[Step]:
+    """One message is under way and one waits; the page is loaded again, and finds this after message 5."""
+    chat = {"peer": "bob", "seq": seq, "ts": seq, "read": seq, "peer_read": 0, "peer_delivered": 0}
+    return [
+        {"accept": True},
+        {"expect": {"action": "sync", "id": "$start"}},
+        {"reply": sync_reply("$start", [chat | {"seq": 5, "read": 5}], SERVER_TIME)},
+        {"event": {"type": "connected"}},
+        {"do": "send", "to": "bob", "text": "tried"},
+        {"expect": {"action": "send", "text": "tried", "id": "$a"}},
+        {"do": "send", "to": "bob", "text": "waiting"},
+        {"restart": True},
+        {"accept": True},
+        {"expect": {"action": "sync", "since": None, "id": "$y"}},
+        {"quiet": True},
+        {"reply": sync_reply("$y", [chat], SERVER_TIME + 1)},
+        {"event": {"type": "connected"}},
+        {"expect": {"action": "history", "peer": "bob", "after": 5, "id": "$h"}},
+        {"quiet": True},
+        {"reply": {"type": "history", "id": "$h", "peer": "bob", "more": False, "messages": history}},
+        *then,
+    ]
+
+
+def _sent(name: str, text: str, seq: int) -> list[Step]:
+    ack = {"type": "ack", "id": name, "to": "bob", "seq": seq, "ts": seq * 10, "duplicate": False, "delivered": 0}
+    return [
+        {"expect": {"action": "send", "text": text, "id": name}},
+        {"reply": ack},
+        {"event": {"type": "sent", "id": name}},
+        {"event": {"type": "message", "seq": seq, "text": text}},
+    ]
+
+
+RELOADS = [
+    Case(
+        "a reload sends what was unsent after a look at the history",
+        _reloaded(5, [], *_sent("$a", "tried", 6), *_sent("$b", "waiting", 7)),
+        BACKLOG,
+    ),
+    Case(
+        "a reload finds in the history what was stored before it",
+        _reloaded(
+            7,
+            [_message(6, "$a", "tried"), _message(7, "b7", "seven", "bob")],
+            {"event": {"type": "sent", "id": "$a", "seq": 6}},
+            *_sent("$b", "waiting", 8),
+        ),
+        BACKLOG,
+    ),
+]
+
+# The page saves its queue and nothing else: what else it knows, it asks for anew.
+CASES = [case for case in load() if {"restart": True} not in case.steps] + RELOADS
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, str | None]:
+    """What is wrong with each case, by its name."""
+    done = subprocess.run(
+        ["node", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", str(DRIVER)],
+        input=json.dumps([asdict(case) for case in CASES]),
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, str | None] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_behaviour(case: Case, outcomes: dict[str, str | None]) -> None:
+    assert outcomes[case.name] is None, outcomes[case.name]
