@@ -1,0 +1,172 @@
+"""Clients: one that only asks, and one that keeps the protocol's rules and says so when it misses something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+from chat.protocol import ChatError, History, Receipt, ReceiptKind, Request, Send, Sync
+from chat.routes import MessageRoutes
+from chat.sessions import Connection
+from tests.schedules.explorer import Outcome, Player, Step
+from tests.schedules.instance import Code, Died, LostReply, connection_function
+from tests.schedules.world import Marked, Sent, Violation, World
+
+T = TypeVar("T")
+
+PAGE = 50
+
+Reply = Mapping[str, Any]
+
+
+def text_of(id: str) -> str:
+    return f"text of {id}"
+
+
+class Client:
+    """One connection of a user, which asks and keeps nothing of what it is told."""
+
+    def __init__(self, player: Player, code: Code, connection: Connection) -> None:
+        self._player = player
+        self._code = code
+        self._connection = connection
+
+    def send(self, to: str, id: str, instance: MessageRoutes | None = None) -> int | None:
+        """The number of the message, once it is acknowledged; None if it is not."""
+        reply = self._try(Send(id, to, text_of(id)), instance)
+        if reply is None:
+            return None
+        seq = int(reply["seq"])
+        self.acknowledge(to, id, seq, pushed=True)
+        return seq
+
+    def acknowledge(self, to: str, id: str, seq: int, *, pushed: bool) -> None:
+        """From here on, the user believes that the message is sent."""
+        sent = Sent(self._connection.user, to, seq, id, pushed)
+        self._do(f"takes {id} as acknowledged, number {seq}", lambda world: world.acknowledge(sent))
+
+    def mark(self, peer: str, kind: ReceiptKind, seq: int) -> bool:
+        """Whether the receipt is acknowledged."""
+        if self._try(Receipt(None, peer, kind, seq)) is None:
+            return False
+        marked = Marked(self._connection.user, peer, kind, seq)
+        self._do(f"takes {kind} {seq} as acknowledged", lambda world: world.acknowledge(marked))
+        return True
+
+    def look(self, peer: str) -> dict[str, int]:
+        """The numbers of the conversation's latest messages, by id."""
+        page = self._ask(History(None, peer, None, None, PAGE))
+        return {message["id"]: message["seq"] for message in page["messages"]}
+
+    def _ask(self, request: Request) -> Reply:
+        """Asks until there is an answer."""
+        while (reply := self._try(request)) is None:
+            pass
+        return reply
+
+    def _try(self, request: Request, instance: MessageRoutes | None = None) -> Reply | None:
+        """None if the request failed in a way that the explorer has arranged."""
+        try:
+            served = (instance or self._code.message_function(self._player)).serve(self._connection, request)
+        except (ChatError, LostReply, Died):
+            return None
+        return served.reply
+
+    def _do(self, name: str, action: Callable[[World], T]) -> T:
+        result: T = self._player.step(Step(name, {"": lambda world: Outcome(action(world))}))
+        return result
+
+
+class Device(Client):
+    """A client by the rules. `held` is up to where it has each conversation from an earlier connection."""
+
+    def __init__(
+        self, player: Player, code: Code, connection: Connection, held: Mapping[str, int] | None = None
+    ) -> None:
+        super().__init__(player, code, connection)
+        self._last = dict(held or {})
+        self._messages: dict[tuple[str, int], str] = {}
+        self._chats: dict[str, Reply] = {}
+        self._since: int | None = None
+
+    def connect(self) -> None:
+        connection_function(self._player).connect(self._connection)
+        self._do("its handshake ends", lambda world: world.open_connection(self._connection))
+
+    def sync(self) -> None:
+        owed = self._do("sends sync", lambda world: world.acknowledged)
+        reply = self._ask(Sync(None, self._since, PAGE, None))
+        self._take_pushes()
+        for chat in reply["chats"]:
+            self._chats[chat["peer"]] = chat
+            self._fetch(chat["peer"], chat["seq"])
+        self._since = reply["server_time"]
+        self._must_have(owed, "after its sync")
+
+    def send(self, to: str, id: str, instance: MessageRoutes | None = None) -> int | None:
+        seq = super().send(to, id, instance)
+        if seq is not None:
+            self._take({"from": self._connection.user, "to": to, "seq": seq, "id": id})
+        return seq
+
+    def finish(self) -> None:
+        """When everything is over: what came by push, then a heartbeat."""
+        self._player.pause(last=True)
+        self._do("is still connected", self._check_registered)
+        owed, push_failed = self._do("wakes up", lambda world: (world.acknowledged, world.push_failed))
+        self._take_pushes()
+        if not push_failed:
+            pushed = [promise for promise in owed if isinstance(promise, Sent) and promise.pushed]
+            self._must_have(pushed, "before its heartbeat, although no push failed")
+        self.sync()
+
+    def _check_registered(self, world: World) -> None:
+        if not world.is_registered(self._connection):
+            raise Violation(f"{self._connection.id} is connected, and not among the sessions of its user")
+
+    def _take_pushes(self) -> None:
+        for frame in self._do("takes in what was pushed", lambda world: world.take_pushed(self._connection.id)):
+            if frame["type"] == "message":
+                self._take(frame)
+
+    def _take(self, message: Reply) -> None:
+        peer, seq = self._peer(message), message["seq"]
+        self._fetch(peer, seq - 1)
+        if seq > self._reached(peer):
+            self._keep(message)
+
+    def _fetch(self, peer: str, seq: int) -> None:
+        while self._reached(peer) < seq:
+            page = self._ask(History(None, peer, self._reached(peer), None, PAGE))
+            # A query is atomic here, so a number that is missing in the page need not be asked for once more.
+            for message in page["messages"]:
+                self._keep(message)
+            if not page["more"]:
+                self._last[peer] = max(self._reached(peer), seq)
+
+    def _keep(self, message: Reply) -> None:
+        peer = self._peer(message)
+        self._messages[peer, message["seq"]] = message["id"]
+        self._last[peer] = message["seq"]
+
+    def _peer(self, message: Reply) -> str:
+        return str(message["to"] if message["from"] == self._connection.user else message["from"])
+
+    def _reached(self, peer: str) -> int:
+        return self._last.get(peer, 0)
+
+    def _must_have(self, owed: Collection[Sent | Marked], when: str) -> None:
+        missing = [promise for promise in owed if not self._has(promise)]
+        if missing:
+            raise Violation(f"{self._connection.id} misses {missing[0]} {when}")
+
+    def _has(self, promise: Sent | Marked) -> bool:
+        user = self._connection.user
+        if isinstance(promise, Sent):
+            mine = user in (promise.sender, promise.to)
+            peer = promise.to if promise.sender == user else promise.sender
+            return not mine or self._messages.get((peer, promise.seq)) == promise.id
+        if user == promise.peer and self._chats[promise.user][f"peer_{promise.kind}"] < promise.seq:
+            return False
+        read = user == promise.user and promise.kind is ReceiptKind.READ
+        return not read or bool(self._chats[promise.peer]["read"] >= promise.seq)

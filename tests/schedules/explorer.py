@@ -1,0 +1,251 @@
+"""Runs actors in every order of their steps. The package says how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from chat.table import Updated
+from tests.schedules.world import START, World
+
+MINUTES_MS = 300_000
+"""Longer than a function remembers a tail, and than the overlap of a heartbeat."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an actor gets of a step: a value, or an error that is raised."""
+
+    value: object = None
+    error: BaseException | None = None
+
+    def identity(self) -> Hashable:
+        return _frozen(self.value), repr(self.error)
+
+
+def _frozen(value: object) -> Hashable:
+    match value:
+        case dict():
+            return frozenset((name, _frozen(part)) for name, part in value.items())
+        case list() | tuple():
+            return tuple(map(_frozen, value))
+        case _:
+            return value if isinstance(value, Hashable) else repr(value)
+
+
+Way = Callable[[World], Outcome]
+"""Makes a step, which may change the world."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that an actor does to the world, in one of several ways, or in a way that counts as a fault."""
+
+    name: str
+    ways: Mapping[str, Way]
+    faults: Mapping[str, Way] = field(default_factory=dict)
+    private: bool = False
+    """Whether no other actor can tell when it is made; then it is made at once, and not at every other time, too."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Ends once all actors pause or have ended, some time later.
+
+    After the last one, actors go on one after another, in the scenario's order, and nothing fails any more.
+    """
+
+    ms: int
+    last: bool
+
+
+class _Waiting(BaseException):
+    """The actor has come to a step that was not made yet."""
+
+    def __init__(self, step: Step | Pause) -> None:
+        super().__init__()
+        self.step = step
+
+
+class Player:
+    """One actor's access to the world: a step has the outcome it had before, or ends the play if it had none yet."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        self._outcomes = iter(outcomes)
+        self._now = START
+
+    def now(self) -> int:
+        return self._now
+
+    def pause(self, ms: int = MINUTES_MS, *, last: bool = False) -> None:
+        self._now = self._outcome_of(Pause(ms, last))
+
+    def step(self, step: Step) -> Any:
+        return self._outcome_of(step)
+
+    def _outcome_of(self, step: Step | Pause) -> Any:
+        outcome = next(self._outcomes, None)
+        if outcome is None:
+            raise _Waiting(step)
+        if outcome.error is not None:
+            raise outcome.error.with_traceback(None)
+        return outcome.value
+
+
+Actor = Callable[[Player], None]
+
+
+class _Part:
+    """How far an actor has come: the outcomes it has had, and the step that comes next; None if it has ended."""
+
+    def __init__(self, actor: Actor, outcomes: tuple[Outcome, ...] = ()) -> None:
+        self._actor = actor
+        self._outcomes = outcomes
+        self._later: dict[Hashable, _Part] = {}
+        self.next: Step | Pause | None = None
+        try:
+            actor(Player(outcomes))
+        except _Waiting as waiting:
+            self.next = waiting.step
+
+    def after(self, outcome: Outcome) -> _Part:
+        identity = outcome.identity()
+        if identity not in self._later:
+            self._later[identity] = _Part(self._actor, (*self._outcomes, outcome))
+        return self._later[identity]
+
+
+_Parts = Mapping[str, _Part]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Actors by name, the world they find, and what must hold at the end.
+
+    `unreliable` names the actors whose steps may fail.
+    """
+
+    actors: Mapping[str, Actor]
+    world: World
+    check: Callable[[World], None]
+    unreliable: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Explored:
+    schedules: int
+    states: int
+
+
+class ScheduleFailed(AssertionError):
+    """A schedule in which something went wrong, as it ran."""
+
+    def __init__(self, reason: str, schedule: Sequence[str]) -> None:
+        super().__init__("\n".join([reason, *(f"{place:3}  {line}" for place, line in enumerate(schedule, 1))]))
+
+
+@dataclass(frozen=True)
+class _Move:
+    """One way that a schedule can go on."""
+
+    line: str
+    way: Way
+    movers: Collection[str]
+
+
+def explore(scenario: Scenario) -> Explored:
+    """Runs every schedule. Raises ScheduleFailed for the first in which something goes wrong."""
+    exploration = _Exploration(scenario)
+    parts = {name: _Part(actor) for name, actor in scenario.actors.items()}
+    return Explored(exploration.visit(parts, scenario.world), len(exploration.visited))
+
+
+class _Exploration:
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._schedule: list[str] = []
+        self.visited: dict[Hashable, int] = {}
+        """How many schedules lead on from each state."""
+
+    def visit(self, parts: _Parts, world: World) -> int:
+        state = (*parts.values(), world.state())
+        if state not in self.visited:
+            moves = list(self._moves(parts, world))
+            self.visited[state] = sum(self._go(parts, world, move) for move in moves) if moves else self._end(world)
+        return self.visited[state]
+
+    def _go(self, parts: _Parts, world: World, move: _Move) -> int:
+        world = world.copy()
+        self._schedule.append(move.line)
+        try:
+            outcome = move.way(world)
+            self._schedule[-1] += _remark(outcome)
+            parts = {**parts, **{name: parts[name].after(outcome) for name in move.movers}}
+        except Exception as error:
+            raise ScheduleFailed(str(error) or repr(error), self._schedule) from error
+        schedules = self.visit(parts, world)
+        self._schedule.pop()
+        return schedules
+
+    def _end(self, world: World) -> int:
+        try:
+            self._scenario.check(world)
+        except Exception as error:
+            raise ScheduleFailed(str(error) or repr(error), self._schedule) from error
+        return 1
+
+    def _moves(self, parts: _Parts, world: World) -> Iterator[_Move]:
+        steps = {name: part.next for name, part in parts.items() if isinstance(part.next, Step)}
+        if not steps:
+            yield from _end_of_pause({name: part.next for name, part in parts.items() if isinstance(part.next, Pause)})
+        for name, step in _next(steps, settled=world.settled):
+            yield from (_Move(_line(name, step, remark), way, [name]) for remark, way in step.ways.items())
+            if name in self._scenario.unreliable and world.faults and not world.settled:
+                yield from (_Move(_line(name, step, fault), _fault(way), [name]) for fault, way in step.faults.items())
+
+
+def _next(steps: Mapping[str, Step], *, settled: bool) -> Collection[tuple[str, Step]]:
+    first = [(name, step) for name, step in steps.items() if settled or step.private][:1]
+    return first or steps.items()
+
+
+def _end_of_pause(pauses: Mapping[str, Pause]) -> Iterator[_Move]:
+    last = all(pause.last for pause in pauses.values())
+    ms = max((pause.ms for pause in pauses.values() if pause.last == last), default=0)
+
+    def way(world: World) -> Outcome:
+        world.now += ms
+        world.settled = last
+        return Outcome(world.now)
+
+    movers = [name for name, pause in pauses.items() if pause.last == last]
+    if movers:
+        yield _Move(f"{ms // 1_000} s pass", way, movers)
+
+
+def _fault(way: Way) -> Way:
+    def fault(world: World) -> Outcome:
+        world.faults -= 1
+        return way(world)
+
+    return fault
+
+
+def _line(name: str, step: Step, remark: str) -> str:
+    return f"{name}: {step.name}" + (f" [{remark}]" if remark else "")
+
+
+def _remark(outcome: Outcome) -> str:
+    match outcome.value:
+        case False:
+            return " -> no"
+        case Updated(made=False):
+            return " -> no, its condition does not hold"
+        case Enum(value=answer):
+            return f" -> {answer}"
+        case list(found) | dict(found):
+            return f" -> {len(found)} found"
+        case _:
+            return ""

@@ -1,0 +1,154 @@
+"""A function's instance whose table and gateway are the explorer's: each call is a step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from chat.conversations import Conversations
+from chat.delivery import Delivery, Pushed
+from chat.protocol import ChatError, ErrorCode
+from chat.routes import ConnectionRoutes, MessageRoutes
+from chat.sessions import Sessions
+from chat.table import Item, Key, Update, Updated
+from tests.memory import MemoryAnnouncer, MemoryTable, serially
+from tests.schedules.explorer import Outcome, Player, Step, Way
+from tests.schedules.world import World
+
+T = TypeVar("T")
+
+DAY_MS = 86_400_000
+RETENTION_MS = 30 * DAY_MS
+TIMES = ("ts", "changed", "last_seen")
+
+
+class Died(BaseException):
+    """The invocation ended in the middle; no code of ours runs any more."""
+
+
+class LostReply(Exception):
+    """The call was made, and nobody knows."""
+
+
+DIES: Mapping[str, Way] = {"dies before it": lambda _: Outcome(error=Died())}
+REFUSED: Mapping[str, Way] = {
+    **DIES,
+    "throttled": lambda _: Outcome(error=ChatError(ErrorCode.TOO_MANY_REQUESTS, "the table is over its rate")),
+}
+
+
+@dataclass(frozen=True)
+class Code:
+    """The code that is explored; tests put a mutation in the place of a class."""
+
+    conversations: type[Conversations] = Conversations
+    routes: type[MessageRoutes] = MessageRoutes
+
+    def message_function(self, player: Player) -> MessageRoutes:
+        """A new instance, which remembers no tail yet."""
+        table, gateway, parallel = StepTable(player), StepGateway(player), EitherOrder(player)
+        sessions = Sessions(table, player.now)
+        conversations = self.conversations(table, retention_ms=RETENTION_MS, clock=player.now, parallel=parallel)
+        delivery = Delivery(gateway, sessions, clock=player.now, parallel=parallel)
+        return self.routes(conversations, sessions, delivery, player.now)
+
+
+def connection_function(player: Player) -> ConnectionRoutes:
+    return ConnectionRoutes(Sessions(StepTable(player), player.now), StepGateway(player), MemoryAnnouncer())
+
+
+class StepTable:
+    """`Table`, one step a call."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def query(
+        self,
+        pk: str,
+        *,
+        first: str = "",
+        last: str = "",
+        newest_first: bool = False,
+        limit: int | None = None,
+        consistent: bool = True,
+    ) -> list[Item]:
+        def read(table: MemoryTable) -> list[Item]:
+            return table.query(pk, first=first, last=last, newest_first=newest_first, limit=limit)
+
+        return self._read(f"query {pk}", read, consistent=consistent)
+
+    def get(self, keys: Collection[Key], *, consistent: bool = True) -> dict[Key, Item]:
+        if not keys:
+            return {}
+        named = ", ".join(sorted({" ".join(key) for key in keys}))
+        return self._read(f"get {named}", lambda table: table.get(keys), consistent=consistent)
+
+    def insert(self, item: Item) -> bool:
+        return self._write(f"insert {item['pk']} {item['sk']}, id {item['id']}", lambda world: world.insert(item))
+
+    def update(self, key: Key, update: Update) -> Updated:
+        changes = [f"{name} = {value}" for name, value in update.put.items() if name not in TIMES]
+        changes += [f"no {name}" for name in update.remove]
+        return self._write(f"update {' '.join(key)}: {', '.join(changes)}", lambda world: world.update(key, update))
+
+    def _read(self, name: str, read: Callable[[MemoryTable], T], *, consistent: bool) -> T:
+        ways: dict[str, Way] = {"": lambda world: Outcome(read(world.table))}
+        if not consistent:
+            ways["stale"] = lambda world: Outcome(read(world.stale_table))
+        result: T = self._player.step(Step(name, ways, REFUSED))
+        return result
+
+    def _write(self, name: str, write: Callable[[World], T]) -> T:
+        def lost(world: World) -> Outcome:
+            write(world)
+            return Outcome(error=LostReply())
+
+        def made_twice(world: World) -> Outcome:
+            write(world)
+            return Outcome(write(world))
+
+        faults = {**REFUSED, "made, its reply is lost": lost, "made twice, the first reply is lost": made_twice}
+        result: T = self._player.step(Step(name, {"": lambda world: Outcome(write(world))}, faults))
+        return result
+
+
+class StepGateway:
+    """`Gateway`, one step a push."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def push(self, connection_id: str, data: bytes) -> Pushed:
+        frame = json.loads(data)
+
+        def way(world: World) -> Outcome:
+            return Outcome(Pushed.TAKEN if world.push(connection_id, frame) else Pushed.GONE)
+
+        def failed(world: World) -> Outcome:
+            world.push_failed = True
+            return Outcome(Pushed.FAILED)
+
+        name = f"push to {connection_id}: {frame['type']} {frame.get('seq', '')}".rstrip()
+        pushed: Pushed = self._player.step(Step(name, {"": way}, {**DIES, "fails": failed}))
+        return pushed
+
+    def close(self, connection_id: str) -> None:
+        raise NotImplementedError("no scenario has so many connections")
+
+
+class EitherOrder:
+    """`Parallel`: the calls in one order, or in its reverse."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        if len(calls) < 2:
+            return serially(calls)
+        ways: dict[str, Way] = {"in order": lambda _: Outcome(1), "reversed": lambda _: Outcome(-1)}
+        step = Step(f"makes {len(calls)} calls side by side", ways, private=True)
+        direction: int = self._player.step(step)
+        return serially(calls[::direction])[::direction]

@@ -1,0 +1,83 @@
+"""The code with one step moved or left out: what the scenarios must notice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chat import conversations
+from chat.conversations import Appended, Conversations, Tail
+from chat.protocol import Chat, Message, Send, message_frame, send_ack
+from chat.routes import MessageRoutes, Served
+from chat.sessions import Connection
+from chat.table import Item, chat_key, read, user_partition
+
+
+class SessionsBeforeMoves(MessageRoutes):
+    """Looks who listens before the message is in the chat lists."""
+
+    def send(self, caller: Connection, request: Send) -> Served:
+        appended = self._conversations.append(caller.user, request.to, request.id, request.text)
+        listeners = self._sessions.of({request.to, caller.user})
+        self._conversations.advance(appended.message)
+        others = [one for user in listeners.values() for one in user if one.id != caller.id]
+        delivered = self._delivery.push(others, message_frame(appended.message))
+        return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=0), delivered)
+
+
+class MovesBeforeAppend(Conversations):
+    """Moves the chat lists to a message that is stored only then."""
+
+    def append(self, sender: str, to: str, id: str | None, text: str) -> Appended:
+        tail = self._tail(sender, to)
+        if tail.find(sender, id or "") is None:
+            self.advance(Message(sender, to, tail.seq + 1, id or "", text, self._clock()))
+        return super().append(sender, to, id, text)
+
+
+class DuplicateOnlyAcknowledged(MessageRoutes):
+    """Takes a message that is stored for one that is delivered."""
+
+    def send(self, caller: Connection, request: Send) -> Served:
+        appended = self._conversations.append(caller.user, request.to, request.id, request.text)
+        if appended.duplicate:
+            return Served(send_ack(request, appended.message, duplicate=True, delivered=0))
+        return super().send(caller, request)
+
+
+class EventuallyConsistentSync(Conversations):
+    """Reads the chat list at half the price."""
+
+    def overview(self, user: str) -> list[Item]:
+        return self._table.query(user_partition(user), consistent=False)
+
+
+class LogBeforeChats(Conversations):
+    """Reads the chat items of an old log, and does not read the log again."""
+
+    def _tail(self, user: str, peer: str, *, back_to: int | None = None) -> Tail:
+        tail = self._newest(user, peer, back_to)
+        if not self._is_old(tail):
+            return tail
+        chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
+        moved = max((read(chat, "seq", 0) for chat in chats.values()), default=0)
+        return Tail(max(tail.seq, moved), tail.entries, tail.read_at)
+
+
+class OldLogAsAnyOther(Conversations):
+    """Takes the newest message that is found for the newest that was."""
+
+    def _is_old(self, tail: Tail) -> bool:
+        return False
+
+
+class TailReadOnce(Conversations):
+    """Reads only the newest messages again when another was quicker."""
+
+    def _newest(self, user: str, peer: str, back_to: int | None) -> Tail:
+        return super()._newest(user, peer, None)
+
+
+def changed_when_sent(item: Item) -> Chat | None:
+    """A chat that counts as changed when its last message was sent."""
+    chat = conversations.chat_of(item)
+    return chat and replace(chat, changed=chat.ts)

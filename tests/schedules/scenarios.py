@@ -1,0 +1,328 @@
+"""The scenarios: who does what at the same time, in which world, and what must hold when all is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from chat import conversations
+from chat.conversations import Conversations
+from chat.protocol import ReceiptKind
+from chat.sessions import Connection, Sessions
+from chat.table import message_key
+from tests.memory import MemoryTable, serially
+from tests.schedules.device import Client, Device, text_of
+from tests.schedules.explorer import Actor, Outcome, Player, Scenario, Step, Way
+from tests.schedules.instance import RETENTION_MS, Code
+from tests.schedules.world import START, Sent, Violation, World, seq_of
+
+HOUR_MS = 3_600_000
+SECONDS_MS = 5_000  # less than a function remembers a tail
+
+ALICE, BOB = "alice", "bob"
+ALICE_PHONE = Connection(ALICE, "alice-phone", START - HOUR_MS)
+ALICE_LAPTOP = Connection(ALICE, "alice-laptop", START - HOUR_MS)
+BOB_PHONE = Connection(BOB, "bob-phone", START - HOUR_MS)
+BOB_LAPTOP = Connection(BOB, "bob-laptop", START - HOUR_MS)
+BOB_GONE = Connection(BOB, "bob-gone", START - HOUR_MS)
+
+
+def world(
+    *,
+    messages: int = 2,
+    to: str = BOB,
+    age_ms: int = HOUR_MS,
+    open: Collection[Connection] = (),
+    gone: Collection[Connection] = (),
+    half_sent: str = "",
+    faults: int = 0,
+) -> World:
+    """Old messages of Alice, and connections: open ones, and ones that ended without anybody being told.
+
+    `half_sent` is the id of one more message, whose first try died behind the append.
+    """
+    table, then = MemoryTable(), START - age_ms
+    log = Conversations(table, retention_ms=RETENTION_MS, clock=lambda: then, parallel=serially)
+    for number in range(1, messages + 1):
+        log.advance(log.append(ALICE, to, f"old-{number}", "old").message)
+    if half_sent:
+        log.append(ALICE, to, half_sent, text_of(half_sent))
+    for connection in (*open, *gone):
+        Sessions(table, lambda: START - HOUR_MS).connect(connection)
+    numbered = frozenset(key for key in table.items if key.sk.startswith("MSG#"))
+    return World(table.items, open=frozenset(open), before=dict(table.items), numbered=numbered, faults=faults)
+
+
+def check(world: World) -> None:
+    """What holds at the end of every schedule."""
+    for promise in world.acknowledged:
+        if isinstance(promise, Sent):
+            item = world.items.get(message_key(promise.sender, promise.to, promise.seq), {})
+            if (item.get("from"), item.get("id")) != (promise.sender, promise.id):
+                raise Violation(f"{promise} is not stored")
+    copies = Counter((key.pk, item["from"], item["id"]) for key, item in world.messages().items())
+    for (partition, _, id), count in copies.items():
+        if count > 1:
+            raise Violation(f"{id} is stored {count} times in {partition}")
+    for partition in {key.pk for key in world.numbered}:
+        numbers = sorted(seq_of(key) for key in world.numbered if key.pk == partition)
+        if numbers != list(range(1, len(numbers) + 1)):
+            raise Violation(f"the numbers of {partition} are {numbers}")
+
+
+def sends_while_a_device_connects(code: Code, *, sends: int = 1, held: int = 2) -> Scenario:
+    """Messages, all but the first behind a remembered tail, while a device connects, syncs and reads what it misses."""
+
+    def alice(player: Player) -> None:
+        phone, instance = Device(player, code, ALICE_PHONE, {BOB: 2}), code.message_function(player)
+        for number in range(sends):
+            phone.send(BOB, f"a{number}", instance)
+        phone.finish()
+
+    actors = {"alice": alice, "bob": _connects(code, BOB_PHONE, {ALICE: held})}
+    return Scenario(actors, world(open=[ALICE_PHONE]), check)
+
+
+def a_push_meets_a_handshake(code: Code, *, devices: int = 1) -> Scenario:
+    """A message for a user with a connection that is opening and one that is long gone: both are answered 410."""
+
+    def alice(player: Player) -> None:
+        phone = Device(player, code, ALICE_PHONE, {BOB: 2})
+        phone.send(BOB, "a")
+        phone.finish()
+
+    connections = [BOB_PHONE, BOB_LAPTOP][:devices]
+    opening = {connection.id: _connects(code, connection) for connection in connections}
+    return Scenario({"alice": alice, **opening}, world(open=[ALICE_PHONE], gone=[BOB_GONE]), check)
+
+
+def a_retry_on_another_instance(code: Code, *, faults: int = 1) -> Scenario:
+    """A message and its retry at the same time, anything going wrong, then one more retry."""
+
+    def again(player: Player) -> None:
+        Client(player, code, ALICE_PHONE).send(BOB, "a")
+
+    actors = {
+        "alice": _sends_until_acknowledged(code, BOB, "a"),
+        "alice again": again,
+        "bob": _listens(code, BOB_PHONE, {ALICE: 2}),
+    }
+    return Scenario(actors, world(open=[BOB_PHONE], faults=faults), check, unreliable=["alice", "alice again"])
+
+
+def a_retry_between_other_messages(code: Code, *, faults: int = 0) -> Scenario:
+    """As before, while the other side writes, too."""
+
+    def bob(player: Player) -> None:
+        Client(player, code, BOB_LAPTOP).send(ALICE, "b")
+
+    retry = a_retry_on_another_instance(code, faults=faults)
+    return replace(retry, actors={**retry.actors, "bob's laptop": bob})
+
+
+def a_retry_behind_a_stale_tail(code: Code, *, faults: int = 1) -> Scenario:
+    """The instance that gets the retry remembers the conversation as it was before the first try."""
+
+    def alice(player: Player) -> None:
+        player.pause(SECONDS_MS)
+        _sends_until_acknowledged(code, BOB, "a")(player)
+
+    def again(player: Player) -> None:
+        phone, instance = Client(player, code, ALICE_PHONE), code.message_function(player)
+        phone.send(BOB, "before", instance)
+        player.pause(SECONDS_MS)
+        phone.send(BOB, "a", instance)
+
+    actors = {"alice": alice, "alice again": again}
+    return Scenario(actors, world(faults=faults), check, unreliable=actors)
+
+
+def a_retry_far_behind(code: Code) -> Scenario:
+    """Between first try and retry come more messages than a tail holds, none of them in the remembered tail."""
+
+    def alice(player: Player) -> None:
+        player.pause(SECONDS_MS)
+        Client(player, code, ALICE_LAPTOP).send(BOB, "a")
+
+    def again(player: Player) -> None:
+        phone, instance = Client(player, code, ALICE_PHONE), code.message_function(player)
+        phone.send(BOB, "before", instance)
+        for _ in range(3):
+            player.pause(SECONDS_MS)
+        _must(phone.send(BOB, "a", instance))
+
+    def bob(player: Player) -> None:
+        phone, instance = Client(player, code, BOB_PHONE), code.message_function(player)
+        player.pause(SECONDS_MS)
+        player.pause(SECONDS_MS)
+        for number in range(conversations.TAIL_LENGTH + 1):
+            phone.send(ALICE, f"b{number}", instance)
+
+    return Scenario({"alice": alice, "alice again": again, "bob": bob}, world(faults=1), check, unreliable=["alice"])
+
+
+def a_retry_heals_late(code: Code, *, faults: int = 1) -> Scenario:
+    """The first try died long ago; the retry comes to a device that connects just then, and whose push may fail."""
+
+    def alice(player: Player) -> None:
+        Client(player, code, ALICE_PHONE).send(BOB, "a")
+
+    actors = {"alice": alice, "bob": _connects(code, BOB_PHONE, {ALICE: 2})}
+    return Scenario(actors, world(half_sent="a", faults=faults), check, unreliable=["alice"])
+
+
+def a_client_finds_its_message(code: Code, *, finding_is_enough: bool = False) -> Scenario:
+    """A client without an answer looks into the log; if its message is there, a receipt heals what is undone."""
+
+    def alice(player: Player) -> None:
+        phone = Client(player, code, ALICE_PHONE)
+        if phone.send(BOB, "a"):
+            return
+        player.pause()
+        seq = phone.look(BOB).get("a")
+        if seq is None:
+            _must(phone.send(BOB, "a"))
+            return
+        if not finding_is_enough:
+            _must(phone.mark(BOB, ReceiptKind.READ, seq))
+        phone.acknowledge(BOB, "a", seq, pushed=False)
+
+    actors = {"alice": alice, "bob": _listens(code, BOB_PHONE, {ALICE: 2})}
+    return Scenario(actors, world(open=[BOB_PHONE], faults=1), check, unreliable=["alice"])
+
+
+def a_receipt_meets_a_send(code: Code, *, faults: int = 1, kind: ReceiptKind = ReceiptKind.READ) -> Scenario:
+    """A device marks the newest message it finds in the log, which may be half sent."""
+
+    def bob(player: Player) -> None:
+        phone = Client(player, code, BOB_PHONE)
+        phone.mark(ALICE, kind, max(phone.look(ALICE).values()))
+
+    actors = {
+        "alice": _sends_until_acknowledged(code, BOB, "a"),
+        "bob": bob,
+        "alice's laptop": _listens(code, ALICE_LAPTOP, {BOB: 2}),
+    }
+    return Scenario(actors, world(open=[ALICE_LAPTOP], faults=faults), check, unreliable=["alice"])
+
+
+def receipts_meet(code: Code) -> Scenario:
+    """Three devices mark different numbers; none of them goes back."""
+
+    def reader(device: str, kind: ReceiptKind, seq: int) -> Actor:
+        connection = Connection(BOB, device, START - HOUR_MS)
+        return lambda player: _must(Client(player, code, connection).mark(ALICE, kind, seq))
+
+    actors = {
+        "bob's phone": reader("bob-phone", ReceiptKind.READ, 2),
+        "bob's laptop": reader("bob-laptop", ReceiptKind.READ, 1),
+        "bob's tablet": reader("bob-tablet", ReceiptKind.DELIVERED, 2),
+        "alice": _listens(code, ALICE_PHONE, {BOB: 2}),
+    }
+    return Scenario(actors, world(open=[ALICE_PHONE]), check)
+
+
+def both_write_first(code: Code, *, faults: int = 0) -> Scenario:
+    """The first message of a pair, from both sides at once, each with a device that listens."""
+
+    def writer(connection: Connection, peer: str, id: str) -> Actor:
+        def actor(player: Player) -> None:
+            device = Device(player, code, connection)
+            device.send(peer, id)
+            player.pause(last=True)
+            _must(device.send(peer, id))
+            device.finish()
+
+        return actor
+
+    actors = {"alice": writer(ALICE_PHONE, BOB, "a"), "bob": writer(BOB_PHONE, ALICE, "b")}
+    return Scenario(actors, world(messages=0, open=[ALICE_PHONE, BOB_PHONE], faults=faults), check, unreliable=actors)
+
+
+def a_user_writes_to_itself(code: Code, *, faults: int = 1) -> Scenario:
+    """A note from one device to the user's others, one of which is just connecting."""
+    laptop, tablet = ALICE_LAPTOP, replace(ALICE_LAPTOP, id="alice-tablet")
+    actors = {
+        "alice": _sends_until_acknowledged(code, ALICE, "a"),
+        "alice's laptop": _connects(code, laptop),
+        "alice's tablet": _listens(code, tablet, {ALICE: 2}),
+    }
+    return Scenario(actors, world(to=ALICE, open=[tablet], faults=faults), check, unreliable=["alice"])
+
+
+def both_write_into_an_old_log(
+    code: Code, *, age_ms: int = RETENTION_MS + HOUR_MS, one_by_one: bool = False
+) -> Scenario:
+    """A log whose messages have expired, or are about to; the expired ones TTL deletes in any order, or not yet."""
+
+    def alice(player: Player) -> None:
+        Client(player, code, ALICE_PHONE).send(BOB, "a")
+
+    def bob(player: Player) -> None:
+        Client(player, code, BOB_PHONE).send(ALICE, "b")
+
+    actors = {"alice": alice, "bob": bob, "TTL": _deletes_expired(age_ms, one_by_one=one_by_one)}
+    return Scenario(actors, world(age_ms=age_ms), check)
+
+
+def a_retry_into_an_old_log(code: Code, *, one_by_one: bool = False, faults: int = 0) -> Scenario:
+    """A message and its retry, the first ones for a long time."""
+    age_ms = RETENTION_MS + HOUR_MS
+    retry = a_retry_on_another_instance(code)
+    actors = {name: retry.actors[name] for name in ("alice", "alice again")}
+    actors["TTL"] = _deletes_expired(age_ms, one_by_one=one_by_one)
+    return replace(retry, actors=actors, world=world(age_ms=age_ms, faults=faults))
+
+
+def _sends_until_acknowledged(code: Code, to: str, id: str) -> Actor:
+    """Alice sends, and in the end once more, on another instance, which must work."""
+
+    def actor(player: Player) -> None:
+        phone = Client(player, code, ALICE_PHONE)
+        phone.send(to, id)
+        player.pause(last=True)
+        _must(phone.send(to, id))
+
+    return actor
+
+
+def _must(acknowledged: object) -> None:
+    if not acknowledged:
+        raise Violation("nothing fails any more, and still there is no acknowledgement")
+
+
+def _connects(code: Code, connection: Connection, held: Mapping[str, int] | None = None) -> Actor:
+    def actor(player: Player) -> None:
+        device = Device(player, code, replace(connection, connected_at=player.now()), held)
+        device.connect()
+        device.sync()
+        device.finish()
+
+    return actor
+
+
+def _listens(code: Code, connection: Connection, held: Mapping[str, int]) -> Actor:
+    return lambda player: Device(player, code, connection, held).finish()
+
+
+def _deletes_expired(age_ms: int, *, one_by_one: bool) -> Actor:
+    """DynamoDB's TTL: if the two messages are old enough, deletes any of them or none, in one step or one by one."""
+
+    def actor(player: Player) -> None:
+        left: list[tuple[int, ...]] = [(1,), (2,)] if one_by_one else [(1,), (2,), (1, 2)]
+        while left and age_ms > RETENTION_MS:
+            ways = {f"numbers {batch}": _deletion(batch) for batch in left}
+            deleted = player.step(Step("deletes", {**ways, "nothing more": lambda _: Outcome()}))
+            left = [batch for batch in left if deleted not in (batch, None)] if one_by_one else []
+
+    return actor
+
+
+def _deletion(numbers: tuple[int, ...]) -> Way:
+    def way(world: World) -> Outcome:
+        for seq in numbers:
+            world.delete(message_key(ALICE, BOB, seq))
+        return Outcome(numbers)
+
+    return way

@@ -1,0 +1,172 @@
+"""No schedule loses, doubles or hides a message; and where the code would, the explorer finds the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from chat.protocol import ReceiptKind
+from tests.schedules import mutations
+from tests.schedules.explorer import Scenario, ScheduleFailed, explore
+from tests.schedules.instance import RETENTION_MS, Code
+from tests.schedules.scenarios import (
+    a_client_finds_its_message,
+    a_push_meets_a_handshake,
+    a_receipt_meets_a_send,
+    a_retry_behind_a_stale_tail,
+    a_retry_between_other_messages,
+    a_retry_far_behind,
+    a_retry_heals_late,
+    a_retry_into_an_old_log,
+    a_retry_on_another_instance,
+    a_user_writes_to_itself,
+    both_write_first,
+    both_write_into_an_old_log,
+    receipts_meet,
+    sends_while_a_device_connects,
+)
+
+HALF_AN_HOUR_MS = 1_800_000
+SHORT_TAIL = 2
+SOAK_SECONDS = 900
+
+Build = Callable[[Code], Scenario]
+
+
+def _name(build: Build) -> str:
+    if not isinstance(build, partial):
+        return build.__name__
+    return " ".join([build.func.__name__, *(f"{name}={value}" for name, value in build.keywords.items())])
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        sends_while_a_device_connects,
+        partial(sends_while_a_device_connects, sends=2, held=1),
+        a_push_meets_a_handshake,
+        a_retry_on_another_instance,
+        a_retry_behind_a_stale_tail,
+        a_retry_heals_late,
+        a_client_finds_its_message,
+        a_receipt_meets_a_send,
+        partial(a_receipt_meets_a_send, kind=ReceiptKind.DELIVERED, faults=0),
+        receipts_meet,
+        both_write_first,
+        a_user_writes_to_itself,
+        both_write_into_an_old_log,
+        partial(both_write_into_an_old_log, age_ms=RETENTION_MS - HALF_AN_HOUR_MS),
+        a_retry_into_an_old_log,
+    ],
+    ids=_name,
+)
+def test_no_schedule_breaks_a_promise(build: Build) -> None:
+    _explore(build)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(SOAK_SECONDS)
+@pytest.mark.parametrize(
+    "build",
+    [
+        partial(sends_while_a_device_connects, sends=3),
+        partial(a_push_meets_a_handshake, devices=2),
+        partial(a_retry_on_another_instance, faults=2),
+        a_retry_between_other_messages,
+        partial(a_retry_behind_a_stale_tail, faults=2),
+        partial(a_receipt_meets_a_send, faults=2),
+        partial(both_write_first, faults=1),
+        partial(a_user_writes_to_itself, faults=2),
+        partial(both_write_into_an_old_log, one_by_one=True),
+        partial(a_retry_into_an_old_log, one_by_one=True),
+        partial(a_retry_into_an_old_log, faults=1),
+    ],
+    ids=_name,
+)
+def test_no_longer_schedule_breaks_a_promise(build: Build) -> None:
+    _explore(build)
+
+
+def test_a_retry_is_recognised_behind_more_messages_than_a_tail_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.conversations.TAIL_LENGTH", SHORT_TAIL)
+    _explore(a_retry_far_behind)
+
+
+def _explore(build: Build) -> None:
+    explored = explore(build(Code()))
+    print(f"{explored.schedules:,} schedules, {explored.states:,} states")
+    assert explored.schedules > 1
+
+
+@pytest.mark.parametrize(
+    ("build", "code", "consequence"),
+    [
+        pytest.param(
+            sends_while_a_device_connects,
+            Code(routes=mutations.SessionsBeforeMoves),
+            "bob-phone misses .* although no push failed",
+            id="sessions read before the moves",
+        ),
+        pytest.param(
+            a_retry_on_another_instance,
+            Code(conversations=mutations.MovesBeforeAppend),
+            "is beyond the log",
+            id="moves before the append",
+        ),
+        pytest.param(
+            a_retry_on_another_instance,
+            Code(routes=mutations.DuplicateOnlyAcknowledged),
+            "bob-phone misses",
+            id="a duplicate is only acknowledged",
+        ),
+        pytest.param(
+            sends_while_a_device_connects,
+            Code(conversations=mutations.EventuallyConsistentSync),
+            "bob-phone misses .* after its sync",
+            id="an eventually consistent sync",
+        ),
+        pytest.param(
+            a_retry_into_an_old_log,
+            Code(conversations=mutations.LogBeforeChats),
+            "a is stored 2 times",
+            id="the log read before the chat items",
+        ),
+        pytest.param(
+            both_write_into_an_old_log,
+            Code(conversations=mutations.OldLogAsAnyOther),
+            "is given out twice",
+            id="the newest message found taken for the newest",
+        ),
+        pytest.param(
+            partial(a_client_finds_its_message, finding_is_enough=True),
+            Code(),
+            "bob-phone misses .* after its sync",
+            id="a client that takes a message in the log as delivered",
+        ),
+    ],
+)
+def test_a_mutation_is_found(build: Build, code: Code, consequence: str) -> None:
+    _assert_found(build, code, consequence)
+
+
+def test_a_410_that_prunes_a_fresh_connection_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.delivery.OPENING_MS", -1)
+    _assert_found(a_push_meets_a_handshake, Code(), "bob-phone is connected, and not among the sessions")
+
+
+def test_a_heartbeat_that_goes_by_the_time_of_the_message_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.routes.chat_of", mutations.changed_when_sent)
+    _assert_found(a_retry_heals_late, Code(), "bob-phone misses .* after its sync")
+
+
+def test_a_tail_that_is_not_read_far_enough_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.conversations.TAIL_LENGTH", SHORT_TAIL)
+    _assert_found(a_retry_far_behind, Code(conversations=mutations.TailReadOnce), "a is stored 2 times")
+
+
+def _assert_found(build: Build, code: Code, consequence: str) -> None:
+    with pytest.raises(ScheduleFailed, match=consequence) as found:
+        explore(build(code))
+    print(found.value)

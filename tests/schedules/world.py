@@ -1,0 +1,176 @@
+"""What the actors of a schedule share: the table, the connections, the time, and what clients have been promised."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from chat.protocol import Frame, ReceiptKind
+from chat.sessions import Connection, is_registered
+from chat.table import SESSIONS, Item, Key, Update, Updated, log_partition, sessions_key
+from tests.memory import MemoryTable
+
+START = 1_750_000_000_000
+
+MARKS = ("seq", "read", "peer_read", "peer_delivered")
+"""The numbers of a chat item: none of them ever falls, none goes beyond the log."""
+
+
+class Violation(Exception):
+    """Something that must not happen in any schedule."""
+
+
+class Sent(NamedTuple):
+    """A message that its sender takes as sent. `pushed` is whether a `send` said so, which pushes before it answers."""
+
+    sender: str
+    to: str
+    seq: int
+    id: str
+    pushed: bool
+
+
+class Marked(NamedTuple):
+    """A `receipt` that was acknowledged."""
+
+    user: str
+    peer: str
+    kind: ReceiptKind
+    seq: int
+
+
+@dataclass
+class World:
+    """The state that a step changes. What clients have been promised is kept beside it, for the checks."""
+
+    items: dict[Key, Item]
+    """The table. Items are replaced, never changed."""
+    frozen: dict[Key, Hashable] = field(default_factory=dict)
+    """The same, for comparison."""
+    shared: dict[Hashable, Hashable] = field(default_factory=dict)
+    """What many states have in common, kept once for all copies of this world."""
+    open: frozenset[Connection] = frozenset()
+    """The connections whose handshake has ended; a push to any other is answered 410."""
+    pushed: Mapping[str, tuple[Frame, ...]] = field(default_factory=dict)
+    """What each connection took and its device has not read yet."""
+    acknowledged: frozenset[Sent | Marked] = frozenset()
+    numbered: frozenset[Key] = frozenset()
+    """The key of every message that was ever stored, deleted ones included."""
+    before: Mapping[Key, Item] = field(default_factory=dict)
+    """The table as it was at the start, which an eventually consistent read may still return."""
+    now: int = START
+    faults: int = 0
+    """How many more steps may fail."""
+    push_failed: bool = False
+    """Whether a push failed to a connection that was there."""
+    settled: bool = False
+    """Whether the actors go on one after another now."""
+
+    def __post_init__(self) -> None:
+        for key in self.items:
+            self._freeze(key)
+
+    def copy(self) -> World:
+        world = copy(self)
+        world.items, world.frozen = dict(self.items), dict(self.frozen)
+        return world
+
+    def state(self) -> Hashable:
+        """Equal for worlds that have the same future."""
+        unread = frozenset((name, repr(frames)) for name, frames in self.pushed.items() if frames)
+        ghosts = (self.acknowledged, self.numbered, self.push_failed)
+        return (
+            self._share(frozenset(self.frozen.items())),
+            unread,
+            self.open,
+            ghosts,
+            self.now,
+            self.faults,
+            self.settled,
+        )
+
+    @property
+    def table(self) -> MemoryTable:
+        return _table(self.items)
+
+    @property
+    def stale_table(self) -> MemoryTable:
+        return _table(dict(self.before))
+
+    def insert(self, item: Item) -> bool:
+        """Stores a message."""
+        if not self.table.insert(item):
+            return False
+        key = Key(str(item["pk"]), str(item["sk"]))
+        if key in self.numbered:
+            raise Violation(f"number {seq_of(key)} of {key.pk} is given out twice")
+        self.numbered |= {key}
+        self._freeze(key)
+        return True
+
+    def update(self, key: Key, update: Update) -> Updated:
+        updated = self.table.update(key, update)
+        self._freeze(key)
+        if updated.made and key.sk.startswith("CHAT#"):
+            self._check_marks(key, updated.before)
+        return updated
+
+    def _check_marks(self, chat: Key, before: Item) -> None:
+        after = self.items[chat]
+        partition = log_partition(chat.pk.removeprefix("USER#"), chat.sk.removeprefix("CHAT#"))
+        last = max((seq_of(key) for key in self.numbered if key.pk == partition), default=0)
+        for name in MARKS:
+            if number(after, name) < number(before, name):
+                raise Violation(f"{name} of {chat.pk} {chat.sk} moves back")
+            if number(after, name) > last:
+                raise Violation(f"{name} of {chat.pk} {chat.sk} is beyond the log, which ends at {last}")
+
+    def delete(self, key: Key) -> None:
+        del self.items[key], self.frozen[key]
+
+    def _freeze(self, key: Key) -> None:
+        if key in self.items:  # an update whose condition does not hold creates nothing
+            self.frozen[key] = self._share(frozenset(self.items[key].items()))
+
+    def _share(self, value: Hashable) -> Hashable:
+        return self.shared.setdefault(value, value)
+
+    def open_connection(self, connection: Connection) -> None:
+        self.open |= {connection}
+
+    def is_registered(self, connection: Connection) -> bool:
+        return is_registered(connection, {"sk": SESSIONS, **self.items.get(sessions_key(connection.user), {})})
+
+    def acknowledge(self, promise: Sent | Marked) -> None:
+        self.acknowledged |= {promise}
+
+    def push(self, connection_id: str, frame: Frame) -> bool:
+        """Whether the connection takes it."""
+        if all(connection.id != connection_id for connection in self.open):
+            return False
+        self.pushed = {**self.pushed, connection_id: (*self.pushed.get(connection_id, ()), frame)}
+        return True
+
+    def take_pushed(self, connection_id: str) -> tuple[Frame, ...]:
+        frames = self.pushed.get(connection_id, ())
+        self.pushed = {name: rest for name, rest in self.pushed.items() if name != connection_id}
+        return frames
+
+    def messages(self) -> dict[Key, Item]:
+        return {key: item for key, item in self.items.items() if key.sk.startswith("MSG#")}
+
+
+def _table(items: dict[Key, Item]) -> MemoryTable:
+    table = MemoryTable()
+    table.items = items
+    return table
+
+
+def seq_of(key: Key) -> int:
+    return int(key.sk.removeprefix("MSG#"))
+
+
+def number(item: Item, name: str) -> int:
+    return int(item.get(name, 0))
