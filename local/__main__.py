@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from local import chat, demo
+from local import chat, demo, web
 from local.deployment import ENDPOINT_FILE, STATE, Endpoint, deploy, deployed_secret, local_secret, token
 from local.emulator import Emulator, emulator
 from local.progress import StepFailed, end_of, step
@@ -34,8 +34,9 @@ def run_chat() -> None:
         endpoint = deploy(running)
         endpoint.write()
         try:
-            print(chat.instructions(endpoint), flush=True)
-            chat.follow(running.function_log)
+            with web.serve(endpoint, local_secret(endpoint), port=web.PORT) as page:
+                print(chat.instructions(endpoint, page), flush=True)
+                chat.follow(running.function_log)
         except KeyboardInterrupt:
             print("\nStopping.", flush=True)
         finally:

@@ -11,7 +11,11 @@ from local.deployment import Endpoint, local_secret, token
 POLL_SECONDS = 0.1
 
 INSTRUCTIONS = """
-Parley is running. Stop it with Ctrl-C.
+Parley is running. Stop it with Ctrl-C. Open this in a browser, twice, and talk:
+
+  {page}
+
+The WebSocket API is at
 
   {url}
 
@@ -32,9 +36,9 @@ then type a frame, like
 """
 
 
-def instructions(endpoint: Endpoint) -> str:
-    """How to connect to the deployment."""
-    return INSTRUCTIONS.format(url=endpoint.url, token=token(local_secret(endpoint), "alice"))
+def instructions(endpoint: Endpoint, page: str) -> str:
+    """How to connect to the deployment, whose web client is at `page`."""
+    return INSTRUCTIONS.format(page=page, url=endpoint.url, token=token(local_secret(endpoint), "alice"))
 
 
 def follow(function_log: Path) -> None:

@@ -23,7 +23,7 @@ const HEARTBEAT_SPREAD = 1 / 9; // 4 to 5 minutes, around the 4.5 that the serve
 export const TIMING = Object.freeze({
   open: 30_000,
   reply: 35_000, // API Gateway gives a function 29 s
-  check: 5_000, // for the reply to a ping when it is in doubt that the connection still carries anything
+  check: 3_000, // for the reply to a ping when it is in doubt that the connection still carries anything
   backoffFirst: 500,
   backoffMost: 30_000,
   moveEarliest: 90 * 60_000,

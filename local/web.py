@@ -1,0 +1,179 @@
+"""The web client on loopback. It mints connection tokens, so it is for a deployment on this machine, and no other.
+
+Nothing but the page itself may ask for a token: a page of another site can reach loopback too. So the Host header has
+to name this server (a foreign name that was made to resolve to 127.0.0.1 does not), the Origin has to be this server's,
+and the body has to be JSON, which another site may not send without asking first.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+from local.deployment import TOKEN_SECONDS, Endpoint, token
+from local.emulator import PROJECT
+
+PAGE = PROJECT / "clients" / "web"
+PORT = 8642
+"""The first choice: what a page keeps in the browser belongs to its port."""
+
+MAX_BODY_BYTES = 1024
+TIMEOUT_SECONDS = 10
+USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
+USER_ID_RULE = "a user id has 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -"
+
+
+class Refusal(Exception):
+    """A request that is not served; the message is for whoever made it."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@contextmanager
+def serve(endpoint: Endpoint, secret: str, *, port: int = 0, token_seconds: int = TOKEN_SECONDS) -> Iterator[str]:
+    """Serves the page and its tokens, and yields the page's address. If `port` is taken, it is another one."""
+    server = _bound(port)
+    server.policy = _policy(endpoint)
+    server.files = _files(endpoint)
+    server.mint = lambda user: token(secret, user, token_seconds)
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="web", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _bound(port: int) -> _Server:
+    try:
+        return _Server(("127.0.0.1", port), _Handler)
+    except OSError:
+        if port == 0:
+            raise
+        return _Server(("127.0.0.1", 0), _Handler)
+
+
+def _policy(endpoint: Endpoint) -> str:
+    """The page runs its own scripts and talks to its own server and the deployment's socket: nothing else."""
+    socket = urlsplit(endpoint.url)
+    directives = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": f"'self' {socket.scheme}://{socket.netloc}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in directives.items())
+
+
+def _files(endpoint: Endpoint) -> dict[str, tuple[str, bytes]]:
+    """Everything that can be fetched, by path: what is not listed here does not exist."""
+    files = {f"/{path.name}": (_content_type(path.name), path.read_bytes()) for path in PAGE.iterdir()}
+    config = json.dumps({"url": endpoint.url, "sign_in": "local"}).encode()
+    return files | {"/": files["/index.html"], "/config.json": ("application/json", config)}
+
+
+def _content_type(name: str) -> str:
+    kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
+    if kind is None:
+        return "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = False  # a port that something else listens on is taken
+    policy: str
+    files: dict[str, tuple[str, bytes]]
+    mint: Callable[[str], str]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = TIMEOUT_SECONDS
+
+    def do_GET(self) -> None:
+        self._answer(self._file)
+
+    def do_POST(self) -> None:
+        self._answer(self._token)
+
+    def _answer(self, serve: Callable[[], tuple[str, bytes]]) -> None:
+        status = HTTPStatus.OK
+        try:
+            self._check_host()
+            content_type, body = serve()
+        except Refusal as refusal:
+            status = refusal.status
+            content_type, body = "application/json", json.dumps({"error": refusal.message}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", self.server.policy)
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        self.wfile.write(body)
+
+    @property
+    def _names(self) -> set[str]:
+        return {f"{host}:{self.server.server_port}" for host in ("127.0.0.1", "localhost")}
+
+    def _check_host(self) -> None:
+        if self.headers.get("Host") not in self._names:
+            raise Refusal(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to 127.0.0.1 and localhost only")
+
+    def _file(self) -> tuple[str, bytes]:
+        try:
+            return self.server.files[urlsplit(self.path).path]
+        except KeyError:
+            raise Refusal(HTTPStatus.NOT_FOUND, "there is no such page") from None
+
+    def _token(self) -> tuple[str, bytes]:
+        if urlsplit(self.path).path != "/token":
+            raise Refusal(HTTPStatus.NOT_FOUND, "tokens are at /token")
+        if self.headers.get("Origin") != f"http://{self.headers['Host']}":
+            raise Refusal(HTTPStatus.FORBIDDEN, "tokens are for the page of this server only")
+        if self.headers.get_content_type() != "application/json":
+            raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON")
+        user = self._json().get("user")
+        if not isinstance(user, str) or not USER_ID.fullmatch(user):
+            raise Refusal(HTTPStatus.BAD_REQUEST, USER_ID_RULE)
+        return "application/json", json.dumps({"token": self.server.mint(user)}).encode()
+
+    def _json(self) -> dict[str, Any]:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"send at most {MAX_BODY_BYTES} bytes, and say how many")
+        try:
+            value = json.loads(self.rfile.read(int(length)))
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise Refusal(HTTPStatus.BAD_REQUEST, "send a JSON object")
+        return value
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing: the terminal is for what the deployment does."""

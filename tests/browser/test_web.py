@@ -1,0 +1,118 @@
+"""The page's server: who gets what from it. No browser, no deployment."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from urllib.parse import urlsplit
+
+import jwt
+import pytest
+
+from local import web
+from local.deployment import Endpoint
+
+SECRET = "a secret of at least thirty-two characters"
+ENDPOINT = Endpoint("ws://127.0.0.1:4566/api/local", "", "local", "table", "", "us-east-1")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with web.serve(ENDPOINT, SECRET) as url:
+        yield urlsplit(url).netloc
+
+
+def _ask(server: str, method: str, path: str, body: str | None = None, **headers: str) -> HTTPResponse:
+    connection = HTTPConnection(server, timeout=5)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, {"Host": server, **names})
+    return connection.getresponse()
+
+
+def _ask_for_token(server: str, body: str = '{"user": "alice"}', **headers: str) -> HTTPResponse:
+    right = {"Origin": f"http://{server}", "Content_Type": "application/json"}
+    return _ask(server, "POST", "/token", body, **(right | headers))
+
+
+def test_a_token_is_for_the_user_that_was_asked_for(server: str) -> None:
+    response = _ask_for_token(server, '{"user": "alice@example.com"}')
+    assert response.status == 200
+    claims = jwt.decode(json.load(response)["token"], SECRET, algorithms=["HS256"])
+    assert claims["sub"] == "alice@example.com"
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1", "https://{server}"])
+def test_no_other_site_gets_a_token(server: str, origin: str) -> None:
+    response = _ask_for_token(server, Origin=origin.format(server=server))
+    assert response.status == 403
+    assert json.load(response) == {"error": "tokens are for the page of this server only"}
+
+
+def test_a_form_of_another_site_gets_no_token(server: str) -> None:
+    assert _ask(server, "POST", "/token", '{"user": "alice"}', Content_Type="application/json").status == 403
+    assert _ask_for_token(server, Content_Type="text/plain").status == 415
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1.evil.example:{port}"])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/token")])
+def test_a_foreign_name_that_leads_here_gets_nothing(server: str, method: str, path: str, host: str) -> None:
+    foreign = host.format(port=server.rpartition(":")[2])
+    headers = {"Host": foreign, "Origin": f"http://{foreign}", "Content_Type": "application/json"}
+    assert _ask(server, method, path, '{"user": "alice"}', **headers).status == 421
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ('{"user": ""}', 400),
+        ('{"user": "bob smith"}', 400),
+        ('{"user": 1}', 400),
+        ('{"user": "' + "a" * 129 + '"}', 400),
+        ("{}", 400),
+        ("[]", 400),
+        ("not JSON", 400),
+        ('{"user": "' + "a" * 2000 + '"}', 413),
+    ],
+)
+def test_what_is_no_user_gets_a_reason_and_no_token(server: str, body: str, status: int) -> None:
+    response = _ask_for_token(server, body)
+    assert response.status == status
+    assert set(json.load(response)) == {"error"}
+
+
+@pytest.mark.parametrize("path", ["/app.js?x=1", "/", "/style.css", "/config.json", "/icon.svg"])
+def test_every_file_comes_with_a_strict_policy(server: str, path: str) -> None:
+    response = _ask(server, "GET", path)
+    assert response.status == 200
+    policy = dict(part.split(" ", 1) for part in str(response.headers["Content-Security-Policy"]).split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+    assert policy["connect-src"] == "'self' ws://127.0.0.1:4566"
+    assert policy["frame-ancestors"] == "'none'"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/../web.py", "/..%2fweb.py", "//etc/passwd", "/local/web.py", "/token"])
+def test_there_is_nothing_else(server: str, path: str) -> None:
+    assert _ask(server, "GET", path).status == 404
+
+
+def test_the_page_is_told_where_to_connect(server: str) -> None:
+    assert json.load(_ask(server, "GET", "/config.json")) == {"url": ENDPOINT.url, "sign_in": "local"}
+
+
+def test_it_takes_another_port_if_the_first_choice_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with web.serve(ENDPOINT, SECRET, port=port) as url:
+            assert urlsplit(url).port != port
+
+
+def test_it_is_gone_in_the_end() -> None:
+    with web.serve(ENDPOINT, SECRET) as url:
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        _ask(urlsplit(url).netloc, "GET", "/")
