@@ -1000,7 +1000,6 @@ export class ChatClient extends EventTarget {
     } catch (error) {
       if (!(error instanceof Refused)) {
         item.isDoubtful = true;
-        item.base = chat.last; // what was taken since would have been recognised
         throw error;
       }
       item.problem = error.message;

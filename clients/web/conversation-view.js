@@ -274,6 +274,7 @@ function rowElement(row) {
     { class: "bubble" },
     hidden(row.isOwn ? "You: " : `${row.from}: `),
     element("p", { class: "text", dir: "auto" }, row.text),
+    element("span", { class: "room", "aria-hidden": "true" }, timeOf(row.ts)),
     foot,
   );
   const item = element("li", { class: classes.filter(Boolean).join(" ") }, bubble);
