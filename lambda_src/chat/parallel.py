@@ -8,8 +8,9 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
-THREADS = 32
-"""Calls at a time. The SDK's connection pool is as wide, or calls would wait for a connection, then drop it."""
+THREADS = 40
+"""Calls at a time: a push to every device that two users can have. The SDK's connection pool is as wide, or calls
+would wait for a connection, then drop it."""
 
 
 class Parallel(Protocol):

@@ -1,0 +1,76 @@
+"""`python -m bench`: runs every row, prints it as it comes, and writes docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+
+from bench import PROJECT, cold_start, cost, fan_out, growth, latency, report, warm_cpu
+from bench.measure import Section, wrap
+from local.progress import StepFailed
+
+ROWS: Mapping[str, Callable[[], Section]] = {
+    "cost": cost.run,
+    "cold-start": cold_start.run,
+    "warm-cpu": warm_cpu.run,
+    "fan-out": fan_out.run,
+    "latency": latency.run,
+    "growth": growth.run,
+}
+AWS_REPORT = report.PLOTS / "aws.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; all of them unless named")
+    parser.add_argument("--url", help="a deployment on AWS: run the end-to-end row against it")
+    parser.add_argument(
+        "--token-secret-stack", metavar="STACK", help="the deployment's stack, whose secret signs tokens"
+    )
+    arguments = parser.parse_args()
+    if unknown := set(arguments.rows) - set(ROWS):
+        parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+    if bool(arguments.url) != bool(arguments.token_secret_stack):
+        parser.error("give --url and --token-secret-stack together")
+    if find_spec("matplotlib") is None:
+        sys.exit("error: the plots need bench/requirements.txt; `make bench` installs it")
+    try:
+        if arguments.url:
+            run_deployed(arguments.url, arguments.token_secret_stack)
+        else:
+            run(arguments.rows)
+    except StepFailed as failure:
+        sys.exit(f"\nerror: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def run(rows: Sequence[str]) -> None:
+    started = time.monotonic()
+    sections = [_shown(name, ROWS[name]) for name in rows or ROWS]
+    print(f"\n{report.bars(sections)}\n")
+    if not rows:
+        report.write(sections, time.monotonic() - started)
+        print(f"Written to {report.REPORT.relative_to(PROJECT)}.")
+
+
+def run_deployed(url: str, stack: str) -> None:
+    section = _shown("latency", lambda: latency.run_deployed(url, stack))
+    AWS_REPORT.parent.mkdir(parents=True, exist_ok=True)
+    AWS_REPORT.write_text(f"# {section.title}\n\n{wrap(section.text)}\n")
+    print(f"Written to {AWS_REPORT.relative_to(PROJECT)}.")
+
+
+def _shown(name: str, row: Callable[[], Section]) -> Section:
+    print(f"\n{name} ...", flush=True)
+    started = time.monotonic()
+    section = row()
+    print(f"{section.title}, {time.monotonic() - started:.0f} s\n\n{wrap(section.text)}", flush=True)
+    return section
+
+
+if __name__ == "__main__":
+    main()

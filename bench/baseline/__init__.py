@@ -1,0 +1,1 @@
+"""A plain handler, to compare with."""

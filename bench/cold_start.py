@@ -1,0 +1,168 @@
+"""Cold start: fresh processes, from the interpreter's first instruction to a handler that is ready, or has pushed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from botocore.httpsession import where
+
+from bench import plots
+from bench.functions import BASELINE, OURS, copy_asset, environment, event
+from bench.measure import Bar, Section, interleave, medians, table
+from bench.stub import HOST, stub
+from local.emulator import clean_environment
+from stacks.roots import aws_roots
+
+ROUNDS = 15
+PROCESS = Path(__file__).with_name("cold_process.py")
+NOWHERE = "http://127.0.0.1:9/stage"
+HANDLERS = {
+    "message": ("dynamodb", "apigatewaymanagementapi"),
+    "connection": ("dynamodb", "apigatewaymanagementapi"),
+    "authorizer": ("secretsmanager",),
+}
+
+
+class Cold(NamedTuple):
+    """Milliseconds of CPU, and from the start of the process to the end of what was asked of it."""
+
+    cpu: float
+    wall: float
+
+
+def run() -> Section:
+    with tempfile.TemporaryDirectory() as folder:
+        ours = copy_asset(OURS, Path(folder) / "ours")
+        baseline = copy_asset(BASELINE, Path(folder) / "baseline")
+        imports = _medians(_import_sides(ours))
+        paths = _medians(_path_sides(ours, baseline, Path(folder)))
+    ratios = {
+        handler: _over(imports[handler], imports["python"]) / _over(imports[_plain(handler)], imports["python"])
+        for handler in HANDLERS
+    }
+    path_ratio = _over(paths["ours"], paths["python"]) / _over(paths["baseline"], paths["python"])
+    core = _over(imports["botocore"], imports["python"]) / _over(imports[_plain("message")], imports["python"])
+    rest = f"(the SDK's core alone is {core:.2f})"
+    saved = f"(ours starts at {_over(imports['message'], imports['python']):.0f} ms before its first call)"
+    return Section(
+        "Cold start",
+        _text(imports, paths, ratios, core),
+        [
+            Bar("import and clients, message handler, of boto3 with the same clients", ratios["message"], 0.65, rest),
+            Bar("whole cold path over TLS, of the baseline's", path_ratio, 0.55, saved),
+        ],
+        {"cold-start": partial(plots.bars, title="CPU of a cold start, ms", values=_plotted(imports, paths))},
+    )
+
+
+def _over(side: Cold, bare: Cold) -> float:
+    return side.cpu - bare.cpu
+
+
+def _plain(handler: str) -> str:
+    return f"boto3 for {handler}"
+
+
+def _import_sides(ours: Path) -> Mapping[str, Callable[[], Cold]]:
+    start = partial(cold, ours, environment(NOWHERE, NOWHERE))
+    sides: dict[str, Callable[[], Cold]] = {"python": partial(start, ""), "boto3": partial(start, "-c import boto3")}
+    sides["botocore"] = partial(start, "-c import botocore.session")
+    for handler, services in HANDLERS.items():
+        calls = "; ".join(f"boto3.client({service!r})" for service in services)
+        sides[handler] = partial(start, handler)
+        sides[_plain(handler)] = partial(start, f"-c import boto3; {calls}")
+    return sides
+
+
+def _path_sides(ours: Path, baseline: Path, folder: Path) -> Mapping[str, Callable[[], Cold]]:
+    """A `send` whose first push ends the measurement; both sides trust the stub beside what they trust anyway."""
+    certificate = _certificate(folder)
+    sdk, small = folder / "sdk.pem", folder / "small.pem"
+    sdk.write_text(Path(where()).read_text() + certificate.read_text())
+    small.write_text(aws_roots() + certificate.read_text())
+
+    def serve(asset: Path, module: str, roots: Path) -> Cold:
+        with stub(certificate=certificate) as url:
+            variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
+            return cold(asset, variables, module, json.dumps(event(1)))
+
+    return {
+        "python": partial(cold, ours, environment(NOWHERE, NOWHERE), ""),
+        "ours": partial(serve, ours, "message", small),
+        "ours, with all of the SDK's roots": partial(serve, ours, "message", sdk),
+        "baseline": partial(serve, baseline, "handler", sdk),
+    }
+
+
+def _certificate(folder: Path) -> Path:
+    """A self-signed certificate, its key in the same file."""
+    path, key = folder / "certificate.pem", folder / "key.pem"
+    extensions = [f"subjectAltName=IP:{HOST}", "keyUsage=critical,digitalSignature,keyCertSign"]
+    options = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=stub", "-keyout", str(key)]
+    added = [word for extension in extensions for word in ("-addext", extension)]
+    command = ["openssl", "req", "-x509", *options, *added, "-out", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_text(path.read_text() + key.read_text())
+    return path
+
+
+def cold(asset: Path, variables: Mapping[str, str], module: str, event: str = "") -> Cold:
+    """One fresh process. The asset has no bytecode, as on Lambda, and gets none."""
+    environment = {**clean_environment(), **variables, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, str(PROCESS), str(asset), module, event]
+    started = time.perf_counter() * 1_000  # the same clock in every process
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    cpu, ended = map(float, done.stdout.split())
+    return Cold(cpu, ended - started)
+
+
+def _medians(sides: Mapping[str, Callable[[], Cold]]) -> dict[str, Cold]:
+    results = interleave(sides, ROUNDS)
+    cpu = medians({name: [one.cpu for one in runs] for name, runs in results.items()})
+    wall = medians({name: [one.wall for one in runs] for name, runs in results.items()})
+    return {name: Cold(cpu[name], wall[name]) for name in results}
+
+
+def _plotted(imports: Mapping[str, Cold], paths: Mapping[str, Cold]) -> dict[str, float]:
+    shown = {
+        "import, ours": imports["message"],
+        "import, boto3": imports[_plain("message")],
+        "to first push, ours": paths["ours"],
+        "to first push, baseline": paths["baseline"],
+    }
+    return {name: side.cpu for name, side in shown.items()}
+
+
+def _text(imports: Mapping[str, Cold], paths: Mapping[str, Cold], ratios: Mapping[str, float], core: float) -> str:
+    rows = [(name, *_figures(side, imports["python"])) for name, side in imports.items()]
+    path_rows = [(name, *_figures(side, paths["python"])) for name, side in paths.items()]
+    header = ["", "CPU, ms", "over bare Python", "wall, ms"]
+    return f"""\
+Fresh processes, {ROUNDS} of each, interleaved; medians. Our own code is compiled each time, as on Lambda, where the
+asset is read-only and holds no bytecode. Import and creation of the clients that the handler makes at its start:
+
+{table(header, rows)}
+
+Of boto3 with the same clients: {", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())}.
+`import botocore.session` alone, which has no client and none of our code, is {core:.2f}: what boto3 adds to it, and
+the SDK's data that `lambda_src/chat/clients.py` leaves out (a listing of over 400 folders, a megabyte of JSON), is all
+that a handler which keeps the SDK can save. Here the folders are in the file cache; where they are not, listing them
+takes longer.
+
+From the start of the process to the first push, over TLS to a local stub: the whole handler serves one `send`, on new
+connections. The stub's certificate is added to the roots that each side trusts.
+
+{table(header, path_rows)}
+"""
+
+
+def _figures(side: Cold, bare: Cold) -> tuple[str, str, str]:
+    return f"{side.cpu:.0f}", f"{_over(side, bare):.0f}", f"{side.wall:.0f}"

@@ -1,0 +1,105 @@
+"""Fan-out: one frame to many connections, each push 20 ms long, beside one after the other."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import boto3
+
+from bench import plots
+from bench.functions import TEXT, environment, running_in
+from bench.instance import OPENED_MS_AGO
+from bench.measure import Bar, Section, interleave, table
+from bench.stub import stub
+from chat.clients import client
+from chat.clock import now_ms
+from chat.delivery import ApiGateway, Delivery
+from chat.parallel import THREADS, Threads
+from chat.sessions import Connection, Sessions
+from chat.table import DynamoTable
+
+PUSH_MS = 20
+CONNECTIONS = (1, 10, 100, 1_000)
+ROUNDS = 9
+SEQUENTIAL_ROUNDS = 1  # half a minute
+FRAME: dict[str, object] = {"type": "message", "from": "alice", "to": "bob", "seq": 1, "text": TEXT}
+
+
+class Spent(NamedTuple):
+    """Milliseconds."""
+
+    wall: float
+    cpu: float
+
+
+def run() -> Section:
+    with stub(push_ms=PUSH_MS) as url, running_in(environment(url, f"{url}/stage")):
+        sessions = Sessions(DynamoTable(client("dynamodb"), "chat"), now_ms)
+        gateway = ApiGateway(client("apigatewaymanagementapi"))
+        delivery = Delivery(gateway, sessions, clock=now_ms, parallel=Threads())
+        plain: Any = boto3.client("apigatewaymanagementapi")
+        to = {count: [_connection(number) for number in range(count)] for count in CONNECTIONS}
+        ours = {count: partial(_spent, partial(delivery.push, to[count], FRAME)) for count in CONNECTIONS}
+        plainly = {count: partial(_spent, partial(_one_by_one, plain, to[count])) for count in CONNECTIONS}
+        interleave(ours, 1)  # opens the connections
+        parallel = _medians(interleave(ours, ROUNDS))
+        sequential = _medians(interleave(plainly, SEQUENTIAL_ROUNDS))
+    ratio = parallel[100].wall / parallel[1].wall
+    series = {"ours": _walls(parallel), "one after the other": _walls(sequential)}
+    title = f"Pushing a frame to many connections, {PUSH_MS} ms a push"
+    draw = partial(plots.lines, title=title, x="connections", y="wall, ms", series=series, log_y=True)
+    return Section(
+        "Fan-out",
+        _text(parallel, sequential),
+        [Bar("fan-out of 100, of one push", ratio, 5)],
+        {"fan-out": draw},
+    )
+
+
+def _connection(number: int) -> Connection:
+    return Connection("bob", f"bob-{number}", now_ms() - OPENED_MS_AGO)
+
+
+def _one_by_one(plain: Any, connections: list[Connection]) -> None:
+    for connection in connections:
+        plain.post_to_connection(ConnectionId=connection.id, Data=b"x" * 100)
+
+
+def _medians(results: Mapping[int, Sequence[Spent]]) -> dict[int, Spent]:
+    return {count: Spent(*map(statistics.median, zip(*runs, strict=True))) for count, runs in results.items()}
+
+
+def _spent(work: Callable[[], object]) -> Spent:
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Spent((time.perf_counter() - wall) * 1_000, (time.process_time() - cpu) * 1_000)
+
+
+def _walls(spent: dict[int, Spent]) -> dict[int, float]:
+    return {count: one.wall for count, one in spent.items()}
+
+
+def _text(parallel: dict[int, Spent], sequential: dict[int, Spent]) -> str:
+    rows = [
+        (
+            f"{count:,}",
+            f"{parallel[count].wall:.0f}",
+            f"{parallel[count].cpu:.0f}",
+            f"{sequential[count].wall:.0f}",
+            f"{sequential[count].cpu:.0f}",
+            f"{parallel[count].wall / parallel[1].wall:.1f}",
+        )
+        for count in CONNECTIONS
+    ]
+    header = ["connections", "wall, ms", "CPU, ms", "sequential wall, ms", "sequential CPU, ms", "of one push"]
+    return f"""\
+A frame to so many connections, against a stub that takes {PUSH_MS} ms to answer a push; medians of {ROUNDS},
+one after the other {SEQUENTIAL_ROUNDS}. Ours pushes {THREADS} at a time, over as many kept connections;
+sequential is untuned boto3.
+
+{table(header, rows)}
+"""

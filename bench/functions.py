@@ -1,0 +1,72 @@
+"""The functions as they run on AWS: their environment, their events, their asset."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from bench import FUNCTIONS
+
+TEXT = "a message of an ordinary length, as people write them"
+
+
+def environment(dynamodb: str, gateway: str) -> dict[str, str]:
+    """What the stack gives the functions, ours and the baseline, with both endpoints elsewhere."""
+    return {
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": gateway,
+        "MANAGEMENT_URL": gateway,
+        "TABLE_NAME": "chat",
+        "CONNECTIONS_TABLE": "connections",
+        "RETENTION_DAYS": "365",
+        "MESSAGE_FUNCTION": "message",
+        "IDENTITY": "token",
+        "TOKEN_SOURCE": "query",
+        "TOKEN_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench",
+    }
+
+
+@contextmanager
+def running_in(variables: dict[str, str]) -> Iterator[None]:
+    """This process, with the functions' environment and no other setting of the SDK, and their log thrown away."""
+    before = dict(os.environ)
+    for name in [name for name in before if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(variables)
+    try:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def event(number: int, user: str = "alice", **frame: object) -> Any:
+    """A frame's event, as API Gateway hands it over; a `send` to bob unless told otherwise."""
+    context = {
+        "connectionId": f"{user}-1",
+        "connectedAt": int(time.time() * 1_000) - 90_000,
+        "eventType": "MESSAGE",
+        "requestId": f"request-{number}",
+        "authorizer": {"userId": user},
+    }
+    body = frame or {"action": "send", "to": "bob", "text": TEXT}
+    return {"requestContext": context, "body": json.dumps({"id": f"{number:032d}", **body})}
+
+
+def copy_asset(source: Path, target: Path) -> Path:
+    """A copy as Lambda gets it: without bytecode, which a machine with another Python could not make."""
+    return Path(shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*")))
+
+
+OURS, BASELINE = FUNCTIONS, Path(__file__).parent / "baseline"

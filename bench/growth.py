@@ -1,0 +1,191 @@
+"""Growth: what each action takes when there is a lot already, in process against DynamoDB Local."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bench import plots
+from bench.functions import TEXT, environment, running_in
+from bench.instance import RETENTION_MS, Instance, connection, forget_tail, instance
+from bench.measure import Bar, Section, percentile, table
+from chat.clock import now_ms
+from chat.parallel import Threads
+from chat.protocol import UserPresence
+from chat.table import chat_key, message_key
+from local.dynamodb_local import dynamodb_local
+
+NOWHERE = "http://127.0.0.1:9/stage"
+MESSAGES = (10, 1_000, 100_000)
+CHATS = (10, 100, 1_000)
+ROUNDS = 60
+WARM_UP = 40  # the engine compiles what it runs often
+BATCH = 25  # what BatchWriteItem takes
+PERCENTS = (50, 95, 99)
+
+Actions = Mapping[str, Callable[[], object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Milliseconds of each run, and the most units that one took."""
+
+    milliseconds: Sequence[float]
+    units: float
+
+    def at(self, percent: float) -> float:
+        return percentile(self.milliseconds, percent)
+
+
+def run() -> Section:
+    with dynamodb_local() as url, running_in(environment(url, NOWHERE)):
+        warm = instance(Threads())
+        by_messages = _measure(warm, {count: _conversation(warm, count) for count in MESSAGES})
+        by_chats = _measure(warm, {count: _chat_list(warm, count) for count in CHATS})
+    few, many = by_messages[MESSAGES[0]], by_messages[MESSAGES[-1]]
+    units = {name: many[name].units / few[name].units for name in few}
+    times = {name: many[name].at(50) / few[name].at(50) for name in few}
+    series = {name: {count: by_messages[count][name].at(50) for count in MESSAGES} for name in few}
+    draw = partial(
+        plots.lines, title="Time of an action, by messages there already", x="messages", y="ms", series=series
+    )
+    return Section(
+        "Growth",
+        _text(by_messages, by_chats),
+        [
+            Bar("growth from 10 to 100,000 messages, units", max(units.values()), 1.2, f"({_worst(units)})"),
+            Bar("growth from 10 to 100,000 messages, time", max(times.values()), 1.5, f"({_worst(times)})"),
+        ],
+        {"growth": draw},
+    )
+
+
+def _worst(ratios: Mapping[str, float]) -> str:
+    return max(ratios, key=lambda name: ratios[name])
+
+
+def _conversation(warm: Instance, count: int) -> Actions:
+    """Two users with so many messages between them."""
+    user, peer = f"writer-{count}", f"reader-{count}"
+    _open(warm, user, peer)
+    _fill(warm, [_message(user, peer, seq) for seq in range(1, count + 1)])
+    _fill(warm, [_chat(one, other, count) for one, other in ((user, peer), (peer, user))])
+    read = itertools.count(1)
+    ask = partial(warm.ask, user)
+
+    def unremembered() -> object:
+        forget_tail(warm, user, peer)
+        return ask("send", to=peer, text=TEXT)
+
+    return {
+        "send": lambda: ask("send", to=peer, text=TEXT),
+        "send, tail not remembered": unremembered,
+        "receipt": lambda: warm.ask(peer, "receipt", peer=user, kind="read", seq=next(read)),
+        "history, latest 10": lambda: ask("history", peer=peer, limit=10),
+        "history, first 10": lambda: ask("history", peer=peer, limit=10, after=0),
+        "sync": lambda: ask("sync"),
+    }
+
+
+def _chat_list(warm: Instance, count: int) -> Actions:
+    """A user with so many chats, each with one message."""
+    user, peers = f"popular-{count}", [f"friend-{number}" for number in range(count)]
+    _open(warm, user, peers[0])
+    _fill(warm, [_chat(user, peer, 1) for peer in peers])
+    _fill(warm, [_message(user, peer, 1) for peer in peers])
+    online, since = UserPresence(user, online=True, last_seen=now_ms(), rev=1), now_ms() + RETENTION_MS
+    return {
+        "send": lambda: warm.ask(user, "send", to=peers[0], text=TEXT),
+        "sync, first page of 50": lambda: warm.ask(user, "sync"),
+        "sync, a heartbeat without change": lambda: warm.ask(user, "sync", since=since),
+        "announcement": lambda: warm.messages.announce(online),
+    }
+
+
+def _open(warm: Instance, *users: str) -> None:
+    for user in users:
+        warm.connections.connect(connection(user))
+
+
+def _measure(warm: Instance, by_size: Mapping[int, Actions]) -> dict[int, dict[str, Taken]]:
+    """Each action at each size, the sizes interleaved."""
+    taken: dict[tuple[int, str], list[float]] = {}
+    units: dict[tuple[int, str], float] = {}
+    for number in range(WARM_UP + ROUNDS):
+        for size, actions in by_size.items():
+            for name, action in actions.items():
+                warm.meter.reset()
+                started = time.perf_counter()
+                action()
+                elapsed = (time.perf_counter() - started) * 1_000
+                if number >= WARM_UP:
+                    taken.setdefault((size, name), []).append(elapsed)
+                    bill = warm.meter.bill
+                    units[size, name] = max(units.get((size, name), 0), bill.read_units + bill.write_units)
+    return {
+        size: {name: Taken(taken[size, name], units[size, name]) for name in actions}
+        for size, actions in by_size.items()
+    }
+
+
+def _message(user: str, peer: str, seq: int) -> dict[str, Any]:
+    key, now = message_key(user, peer, seq), now_ms()
+    texts = {"pk": key.pk, "sk": key.sk, "from": user, "id": f"{seq:032d}", "text": TEXT}
+    numbers = {"ts": now, "ttl": (now + RETENTION_MS) // 1_000}
+    return _attributes(texts, numbers)
+
+
+def _chat(user: str, peer: str, seq: int) -> dict[str, Any]:
+    key, now = chat_key(user, peer), now_ms()
+    return _attributes({"pk": key.pk, "sk": key.sk}, {"seq": seq, "ts": now, "changed": now, "read": 0})
+
+
+def _attributes(texts: Mapping[str, str], numbers: Mapping[str, int]) -> dict[str, Any]:
+    return {name: {"S": text} for name, text in texts.items()} | {
+        name: {"N": str(number)} for name, number in numbers.items()
+    }
+
+
+def _fill(warm: Instance, items: Sequence[dict[str, Any]]) -> None:
+    for start in range(0, len(items), BATCH):
+        puts = [{"PutRequest": {"Item": item}} for item in items[start : start + BATCH]]
+        warm.client.batch_write_item(RequestItems={warm.table_name: puts})
+
+
+def _text(by_messages: Mapping[int, Mapping[str, Taken]], by_chats: Mapping[int, Mapping[str, Taken]]) -> str:
+    few = by_messages[MESSAGES[0]]
+    header = ["", *(f"p{percent}, ms" for percent in PERCENTS)]
+    latencies = [(name, *(f"{taken.at(percent):.1f}" for percent in PERCENTS)) for name, taken in few.items()]
+    return f"""\
+The routes in process against DynamoDB Local, one push answered in the gateway's place; {ROUNDS} of each after
+{WARM_UP} to warm up, interleaved. With {MESSAGES[0]} messages in the conversation:
+
+{table(header, latencies)}
+
+Median milliseconds and units by the messages that are in the conversation already:
+
+{_growth(by_messages)}
+
+And by the chats that the user has. `sync` reads the chat list whole, to sort it by time without an index that every
+message would have to write; so it grows by a read unit for each 4 KB of list, some fifty chats:
+
+{_growth(by_chats)}
+"""
+
+
+def _growth(by_size: Mapping[int, Mapping[str, Taken]]) -> str:
+    sizes = list(by_size)
+    header = ["", *(f"{size:,}: ms" for size in sizes), *(f"{size:,}: units" for size in sizes)]
+    rows = [
+        (
+            name,
+            *(f"{by_size[size][name].at(50):.1f}" for size in sizes),
+            *(f"{by_size[size][name].units:g}" for size in sizes),
+        )
+        for name in by_size[sizes[0]]
+    ]
+    return table(header, rows)

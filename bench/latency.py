@@ -1,0 +1,153 @@
+"""End to end: from a `send` on one device to its receipt on another, over real sockets, with many pairs at once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from bench import plots
+from bench.functions import TEXT
+from bench.measure import Section, percentile, table
+from local.deployment import STATE, deploy, deployed_secret, local_secret, token
+from local.emulator import emulator
+
+PAIRS = (1, 10, 50)
+SECONDS = 6
+SETTLE_SECONDS = 1  # the first round of a level opens workers and connections
+PERCENTS = (50, 95, 99)
+_users = itertools.count(int(time.time()))
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What so many pairs saw: milliseconds of each exchange, and how many there were a second."""
+
+    pairs: int
+    milliseconds: Sequence[float]
+    rate: float
+
+    def figures(self) -> tuple[str, ...]:
+        return (*(f"{percentile(self.milliseconds, percent):.1f}" for percent in PERCENTS), f"{self.rate:.0f}")
+
+
+def run() -> Section:
+    with emulator(STATE / "bench") as running:
+        endpoint = deploy(running, "throttlingRate=10000", "throttlingBurst=5000")
+        sends, pings = measure(endpoint.url, local_secret(endpoint))
+    text = f"""\
+On the emulator, all on this machine: it serves one frame of a connection and one invocation of a function at a time on
+its sockets, so more pairs wait in its queue; its own share is what `ping` takes, which reaches the same function and
+neither table nor push. The emulator stands in for API Gateway, Lambda and DynamoDB; none of their times are in here.
+
+{_table(sends, pings)}
+"""
+    return Section("End to end on the emulator", text, (), {"latency": _plot(sends, pings)})
+
+
+def run_deployed(url: str, stack: str) -> Section:
+    """The same against a deployment."""
+    sends, pings = measure(url, deployed_secret(stack))
+    text = f"Against {stack} on AWS, from this machine; the way there and back is in every figure.\n\n"
+    return Section("End to end on AWS", text + _table(sends, pings) + "\n", (), {"latency-aws": _plot(sends, pings)})
+
+
+def measure(url: str, secret: str) -> tuple[list[Level], list[Level]]:
+    """Sends and pings, at each number of pairs."""
+    sends = [asyncio.run(_level(url, secret, pairs, send)) for pairs in PAIRS]
+    pings = [asyncio.run(_level(url, secret, pairs, ping)) for pairs in PAIRS]
+    return sends, pings
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    sender: ClientConnection
+    receiver: ClientConnection
+    to: str
+
+
+async def send(pair: Pair, id: str) -> float:
+    """Seconds from the send to the receipt of the message, on the receiver's own connection."""
+    started = time.perf_counter()
+    await pair.sender.send(json.dumps({"action": "send", "to": pair.to, "text": TEXT, "id": id}))
+    await _frame(pair.receiver, "message", id)
+    elapsed = time.perf_counter() - started
+    await _frame(pair.sender, "ack", id)
+    return elapsed
+
+
+async def ping(pair: Pair, id: str) -> float:
+    started = time.perf_counter()
+    await pair.sender.send(json.dumps({"action": "ping", "id": id}))
+    await _frame(pair.sender, "pong", id)
+    return time.perf_counter() - started
+
+
+async def _frame(socket: ClientConnection, type: str, id: str) -> None:
+    """Waits for the frame; others, of presence, are passed over."""
+    while True:
+        frame: Any = json.loads(await socket.recv())
+        if frame.get("id") == id:
+            if frame["type"] != type:
+                raise RuntimeError(f"expected {type}, got {frame}")
+            return
+
+
+async def _level(
+    url: str, secret: str, pairs: int, exchange: Callable[[Pair, str], Coroutine[Any, Any, float]]
+) -> Level:
+    async with AsyncExitStack() as stack:
+        opened = [await _pair(stack, url, secret) for _ in range(pairs)]
+        await asyncio.gather(*(_exchanges(pair, exchange, SETTLE_SECONDS) for pair in opened))
+        started = time.perf_counter()
+        results = await asyncio.gather(*(_exchanges(pair, exchange, SECONDS) for pair in opened))
+        elapsed = time.perf_counter() - started
+    seconds = [one for result in results for one in result]
+    return Level(pairs, [one * 1_000 for one in seconds], len(seconds) / elapsed)
+
+
+async def _pair(stack: AsyncExitStack, url: str, secret: str) -> Pair:
+    sender, receiver = (f"bench-{next(_users)}" for _ in range(2))
+    sending = await stack.enter_async_context(_connect(url, secret, sender))
+    receiving = await stack.enter_async_context(_connect(url, secret, receiver))
+    return Pair(sending, receiving, receiver)
+
+
+def _connect(url: str, secret: str, user: str) -> connect:
+    return connect(f"{url}?token={token(secret, user)}", open_timeout=30, ping_interval=None)
+
+
+async def _exchanges(
+    pair: Pair, exchange: Callable[[Pair, str], Coroutine[Any, Any, float]], seconds: float
+) -> list[float]:
+    """One after the other for so long; each pair waits for its own."""
+    found = []
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        found.append(await exchange(pair, f"{next(_users):032d}"))
+    return found
+
+
+def _table(sends: Sequence[Level], pings: Sequence[Level]) -> str:
+    header = ["pairs", *(f"send p{percent}, ms" for percent in PERCENTS), "messages a second"]
+    header += [*(f"ping p{percent}, ms" for percent in PERCENTS), "pings a second"]
+    return table(header, [(one.pairs, *one.figures(), *echo.figures()) for one, echo in zip(sends, pings, strict=True)])
+
+
+def _plot(sends: Sequence[Level], pings: Sequence[Level]) -> partial[None]:
+    series = {f"send p{percent}": _points(sends, percent) for percent in (50, 99)}
+    series |= {"ping p50": _points(pings, 50)}
+    title = "From send to receipt, by pairs talking at once"
+    return partial(plots.lines, title=title, x="pairs", y="ms", series=series, log_y=True)
+
+
+def _points(levels: Sequence[Level], percent: int) -> dict[int, float]:
+    return {level.pairs: percentile(level.milliseconds, percent) for level in levels}

@@ -1,0 +1,92 @@
+"""Counts what clients of the SDK are billed for, at the SDK's own events, so that no call is missed.
+
+Units are the engine's own word, which counts them as AWS does, from the sizes of the items; but for a transaction
+DynamoDB Local answers the same whatever is in it, so its items, below 1 KB here, are counted twice each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, TypeVar
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+
+T = TypeVar("T")
+
+READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
+
+
+@dataclass
+class Bill:
+    """What was asked of DynamoDB and of `@connections`."""
+
+    calls: int = 0
+    read_units: float = 0
+    write_units: float = 0
+    pushes: int = 0
+    table_round_trips: int = 0
+    push_round_trips: int = 0
+
+
+@dataclass
+class Meter:
+    """Watches clients. It is a `Parallel` too, which makes calls one by one and counts them as one round trip."""
+
+    bill: Bill = field(default_factory=Bill)
+    _lock: Lock = field(default_factory=Lock)
+
+    def reset(self) -> None:
+        self.bill = Bill()
+
+    def watch_table(self, client: Any) -> None:
+        client.meta.events.register("before-parameter-build.dynamodb", _ask_for_units)
+        client.meta.events.register("after-call.dynamodb", self._called)
+
+    def watch_gateway(self, client: Any) -> None:
+        """Watches the client, and answers in the gateway's place."""
+        client.meta.events.register("before-send.apigatewaymanagementapi", self._pushed)
+
+    def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        before = self.bill.table_round_trips, self.bill.push_round_trips
+        results = [call() for call in calls]
+        after = self.bill.table_round_trips, self.bill.push_round_trips
+        self.bill.table_round_trips, self.bill.push_round_trips = (
+            start + min(1, end - start) for start, end in zip(before, after, strict=True)
+        )
+        return results
+
+    def _called(self, model: Any, parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+        consumed = parsed.get("ConsumedCapacity", [])
+        units = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
+        if parsed.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+            units = 1  # a refused write is billed by the item's size all the same, and ours are small
+        if model.name == "TransactWriteItems":
+            units = 2 * context["items"]
+        with self._lock:
+            self.bill.calls += 1
+            self.bill.table_round_trips += 1
+            if model.name in READS:
+                self.bill.read_units += units
+            else:
+                self.bill.write_units += units
+
+    def _pushed(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        with self._lock:
+            self.bill.pushes += 1
+            self.bill.push_round_trips += 1
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Nothing())
+
+
+class _Nothing:
+    """The body of an answer that has none."""
+
+    def stream(self, **_: object) -> list[bytes]:
+        return []
+
+
+def _ask_for_units(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    params["ReturnConsumedCapacity"] = "TOTAL"
+    context["items"] = len(params.get("TransactItems", []))

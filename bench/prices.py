@@ -1,0 +1,55 @@
+"""List prices, and what a million of an action comes to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.meter import Bill
+
+MEMORY_GB = 0.5
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Dollars:
+    """A million of an action."""
+
+    websocket: float
+    writes: float
+    reads: float
+    functions: float
+
+    @property
+    def total(self) -> float:
+        return self.websocket + self.writes + self.reads + self.functions
+
+
+@cache
+def prices() -> Any:
+    return json.loads(Path(__file__).with_suffix(".json").read_text())
+
+
+def dollars(bill: Bill, *, frames: int, invocations: int = 1) -> Dollars:
+    """`frames` are those of the caller: what it sent, and the reply; pushes are counted by the bill."""
+    list_prices: Mapping[str, float] = prices()["list_prices_in_dollars"]
+    seconds = duration_ms(bill) / 1_000
+    return Dollars(
+        websocket=MILLION * list_prices["websocket_message_32_kb"] * (frames + bill.pushes),
+        writes=MILLION * list_prices["write_unit"] * bill.write_units,
+        reads=MILLION * list_prices["read_unit"] * bill.read_units,
+        functions=MILLION
+        * invocations
+        * (list_prices["lambda_request"] + list_prices["lambda_gb_second_arm64"] * MEMORY_GB * seconds),
+    )
+
+
+def duration_ms(bill: Bill) -> float:
+    """What Lambda would bill, from the assumed times of a call: this machine cannot measure AWS's."""
+    assumed: Mapping[str, float] = prices()["assumed_milliseconds"]
+    calls = assumed["table_round_trip"] * bill.table_round_trips + assumed["push_round_trip"] * bill.push_round_trips
+    return calls + assumed["code"]

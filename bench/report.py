@@ -1,0 +1,75 @@
+"""docs/performance.md, written by the run that it reports."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from bench import PROJECT
+from bench.measure import Bar, Section, table, wrap
+
+REPORT = PROJECT / "docs" / "performance.md"
+PLOTS = PROJECT / "docs" / "performance"
+
+
+def bars(sections: Sequence[Section]) -> str:
+    return table(["figure", "measured", "at most", ""], [_row(bar) for section in sections for bar in section.bars])
+
+
+def _row(bar: Bar) -> tuple[str, ...]:
+    verdict = "met" if bar.met else f"**not met** {bar.note}"
+    return bar.figure, f"{bar.measured:.3g}", f"{bar.limit:g}", verdict.rstrip()
+
+
+def write(sections: Sequence[Section], seconds: float, path: Path = REPORT) -> None:
+    """Writes the report and draws its plots."""
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        for name, draw in section.plots.items():
+            draw(PLOTS / f"{name}.svg")
+    path.write_text("\n".join([wrap(_head(sections, seconds)) + "\n", *(_section(section) for section in sections)]))
+
+
+def _section(section: Section) -> str:
+    images = "".join(f"\n![{section.title}](performance/{name}.svg)\n" for name in section.plots)
+    return f"## {section.title}\n\n{wrap(section.text)}\n{images}"
+
+
+def _head(sections: Sequence[Section], seconds: float) -> str:
+    return f"""\
+# Performance
+
+Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, in {seconds / 60:.1f} minutes, on {_machine()}. Each row puts
+its sides next to each other in one run, interleaved: the ratios are what carries over to another machine, the
+milliseconds are not.
+
+{bars(sections)}
+
+**Not measured: AWS itself.** Nothing here has been to AWS. Calls, units and frames are counted and priced by the list;
+processor time is measured on this machine; the network, API Gateway, Lambda's own start and DynamoDB's answer times
+are not in any figure. On Lambda at 512 MB a function has about a third of a core, so processor time there takes three
+times as long, or more. To run the end-to-end row against a deployment, with your credentials and region set:
+
+```
+python -m bench --url wss://ID.execute-api.REGION.amazonaws.com/STAGE --token-secret-stack Parley-STAGE
+```
+
+It opens up to 100 connections and sends as fast as messages are received; that costs cents. Its figures go to
+`docs/performance/aws.md`. A single row runs as `python -m bench ROW`; only a whole run writes this page.
+"""
+
+
+def _machine() -> str:
+    modules = ", ".join(f"{name} {version(name)}" for name in ("botocore", "boto3", "ministack"))
+    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {modules}"
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", information.read_text()) if information.exists() else None
+    return found[1] if found else platform.machine()

@@ -1,0 +1,148 @@
+"""CPU of a warm `send`: the whole handler, beside the calls to the SDK that it makes and nothing else."""
+
+from __future__ import annotations
+
+import cProfile
+import importlib
+import io
+import itertools
+import pstats
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import boto3
+from botocore import xform_name
+
+from bench import plots
+from bench.functions import environment, event, running_in
+from bench.measure import Bar, Section, interleave, medians, table
+from bench.stub import stub
+from chat.clients import client
+
+ROUNDS = 25
+SENDS = 40  # a round
+PROFILED = 500
+TOP = 10
+SERVICES = ("dynamodb", "apigatewaymanagementapi")
+
+
+class SdkCall(NamedTuple):
+    service: str
+    method: str
+    arguments: dict[str, Any]
+
+
+def run() -> Section:
+    with stub() as url, running_in(environment(url, f"{url}/stage")):
+        handler, numbers = importlib.import_module("message").handler, itertools.count(1)
+
+        def send() -> None:
+            handler(event(next(numbers)), None)  # each with an id of its own: none is a retry
+
+        send()  # remembers the tail
+        calls = _calls_of(send)
+        tuned: dict[str, Any] = {service: client(service) for service in SERVICES}  # type: ignore[arg-type]
+        untuned: dict[str, Any] = {service: boto3.client(service) for service in SERVICES}  # type: ignore[call-overload]
+        resources = {**untuned, "dynamodb": boto3.resource("dynamodb").meta.client}
+        plain_calls = [call._replace(arguments=_plain(call.arguments)) for call in calls]
+        sides = {
+            "handler": partial(_cpu, send),
+            "its SDK calls, tuned": partial(_cpu, lambda: _replay(calls, tuned)),
+            "its SDK calls, untuned boto3": partial(_cpu, lambda: _replay(calls, untuned)),
+            "its SDK calls, untuned boto3 with resources": partial(_cpu, lambda: _replay(plain_calls, resources)),
+        }
+        interleave(sides, 2)  # connections are opened, caches filled
+        cpu = medians(interleave(sides, ROUNDS))
+        profile = _profile(send)
+    whole, bare, plain, _ = cpu.values()
+    rows = [(name, f"{value:.2f}", f"{value / bare:.2f}") for name, value in cpu.items()]
+    text = f"""\
+Milliseconds of CPU of one `send`, its threads included, against a stub in another process; medians of {ROUNDS}
+interleaved rounds of {SENDS}. It makes {len(calls)} calls: {", ".join(call.method for call in calls)}.
+
+{table(["", "CPU, ms", "of the tuned calls"], rows)}
+
+Tuned are the clients of `lambda_src/chat/clients.py`: a short user agent, no second validation of what we checked
+ourselves. The handler makes two of its calls side by side; on two free cores their threads contend for the
+interpreter's lock, which costs some CPU that a busy or a smaller machine does not spend.
+
+The ten functions with the most time of their own, of {PROFILED} sends, in the handler's own thread. `acquire`,
+`recv_into` and `sendall` wait for the other thread and for the stub:
+
+```
+{profile}
+```
+"""
+    return Section(
+        "Warm CPU of a send",
+        text,
+        [
+            Bar("warm handler, of its bare tuned SDK calls", whole / bare, 1.25),
+            Bar(
+                "warm handler, of the same calls through untuned boto3",
+                whole / plain,
+                0.8,
+                f"(the tuned calls alone are {bare / plain:.2f})",
+            ),
+        ],
+        {"warm-cpu": partial(plots.bars, title="CPU of a warm send, ms", values=cpu)},
+    )
+
+
+def _calls_of(send: Callable[[], None]) -> list[SdkCall]:
+    """The SDK calls of one `send`, seen at the clients of the handler's module."""
+    routes: Any = importlib.import_module("message")._ROUTES
+    calls: list[SdkCall] = []
+
+    def record(params: dict[str, Any], model: Any, **_: object) -> None:
+        calls.append(SdkCall(model.service_model.service_name, xform_name(model.name), params))
+
+    clients = [routes._sessions._table._client, routes._delivery._gateway._client]
+    for one in clients:
+        one.meta.events.register("provide-client-params", record)
+    send()
+    for one in clients:
+        one.meta.events.unregister("provide-client-params", record)
+    return calls
+
+
+def _replay(calls: Sequence[SdkCall], clients: dict[str, Any]) -> None:
+    for call in calls:
+        getattr(clients[call.service], call.method)(**call.arguments)
+
+
+def _plain(value: Any) -> Any:
+    """Attributes as the values they hold, as boto3's resources take them."""
+    match value:
+        case {"S": str(text), **others} if not others:
+            return text
+        case {"N": str(number), **others} if not others:
+            return int(number)
+        case dict():
+            return {name: _plain(one) for name, one in value.items()}
+        case list():
+            return [_plain(one) for one in value]
+        case _:
+            return value
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    """Milliseconds of CPU for one."""
+    started = time.process_time()
+    for _ in range(SENDS):
+        work()
+    return (time.process_time() - started) * 1_000 / SENDS
+
+
+def _profile(work: Callable[[], object]) -> str:
+    profiler = cProfile.Profile()
+    with profiler:
+        for _ in range(PROFILED):
+            work()
+    output = io.StringIO()
+    pstats.Stats(profiler, stream=output).strip_dirs().sort_stats("tottime").print_stats(TOP)
+    lines = output.getvalue().strip().splitlines()
+    header = next(index for index, line in enumerate(lines) if "ncalls" in line)
+    return "\n".join(lines[header:]).rstrip()

@@ -1,0 +1,43 @@
+"""What an action costs, as the bench counts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from bench.cost import BASELINE_NAME, SEND, SEND_UNREMEMBERED, Cost, costs
+from bench.meter import Bill
+from tests.engines import DynamoDbLocal
+
+
+@pytest.fixture(scope="module")
+def found(dynamodb: DynamoDbLocal) -> Mapping[str, Cost]:
+    return costs(dynamodb.url)
+
+
+BUDGETS = {
+    SEND: Bill(calls=4, table_round_trips=3, read_units=2, write_units=3, pushes=1),
+    SEND_UNREMEMBERED: Bill(calls=5, table_round_trips=4, read_units=3, write_units=3, pushes=1),
+    "receipt": Bill(calls=3, table_round_trips=2, read_units=2, write_units=2, pushes=1),
+    "typing": Bill(calls=1, table_round_trips=1, read_units=1, pushes=1),
+    "ping": Bill(),
+    "connect": Bill(calls=1, table_round_trips=1, write_units=1),
+    "disconnect": Bill(calls=1, table_round_trips=1, write_units=1),
+}
+
+
+@pytest.mark.parametrize("action", BUDGETS)
+@pytest.mark.parametrize("figure", ["calls", "table_round_trips", "read_units", "write_units", "pushes"])
+def test_an_action_stays_within_its_budget(found: Mapping[str, Cost], action: str, figure: str) -> None:
+    assert getattr(found[action].bill, figure) <= getattr(BUDGETS[action], figure)
+
+
+@pytest.mark.parametrize("action", [SEND, SEND_UNREMEMBERED])
+def test_a_million_direct_messages_stay_within_their_price(found: Mapping[str, Cost], action: str) -> None:
+    assert found[action].bill.pushes == 1
+    assert found[action].dollars.total <= 5.75
+
+
+def test_a_message_costs_less_than_through_a_plain_handler(found: Mapping[str, Cost]) -> None:
+    assert found[SEND].dollars.total < found[BASELINE_NAME].dollars.total
