@@ -36,7 +36,9 @@ ARGUMENTS = (
 
 _numbers = itertools.count(1)
 
-expect.set_options(timeout=10_000)
+TIMEOUT_MS = 10_000
+
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="session")
@@ -119,6 +121,7 @@ def open_page(new_context: NewContext, address: str) -> Iterator[OpenPage]:
 
     def opened(user: str, peer: str | None = None, *, context: BrowserContext | None = None) -> Person:
         page = (context or new_context()).new_page()
+        page.set_default_timeout(TIMEOUT_MS)
         watch(page, errors)
         page.goto(address_of(address, user, peer))
         person = Person(page, user)

@@ -59,28 +59,28 @@ class Person:
     def say(self, *texts: str) -> None:
         """Writes messages, and waits until they are stored."""
         self.write(*texts)
-        expect(self.bubble(texts[-1]).locator(".tick")).to_have_text(STORED)
+        self.bubble(texts[-1]).locator(".tick").get_by_text(STORED).wait_for()
 
     def expect_texts(self, *texts: str) -> None:
         """These messages, once each, in this order, and no others."""
         expect(self.bubbles).to_have_text(list(texts))
 
     def expect_state(self, text: str, state: str) -> None:
-        expect(self.bubble(text).locator(".tick")).to_have_text(state)
+        self.bubble(text).locator(".tick").get_by_text(state, exact=True).wait_for()
 
     def expect_unread(self, peer: str, count: int) -> None:
         badge = self.line(peer).locator(".badge")
         if count:
-            expect(badge).to_have_text(f"{count} unread")
+            badge.get_by_text(f"{count} unread").wait_for()
         else:
-            expect(badge).to_have_count(0)
+            badge.wait_for(state="detached")
 
     def expect_connected(self) -> None:
-        expect(self.page.locator("#app")).to_have_attribute("data-connection", "online")
+        self.page.locator('#app[data-connection="online"]').wait_for()
         expect(self.banner).to_be_hidden()
 
     def expect_disconnected(self) -> None:
-        expect(self.banner).to_contain_text(re.compile("No connection|Connecting"))
+        self.banner.get_by_text(re.compile("No connection|Connecting")).wait_for()
 
     def expect_nothing_sticks_out(self) -> None:
         """Nothing is wider than the screen, so that nothing scrolls sideways."""
