@@ -52,7 +52,7 @@ test: $(VENV) $(NODE) $(ENGINE)
 	ruff check .
 	ruff format --check --quiet .
 	mypy .
-	pytest -m "not soak"
+	pytest -n 2 -m "not soak"
 
 soak: $(VENV) $(NODE) $(ENGINE)
 	pytest -m soak --timeout 3600

@@ -53,7 +53,7 @@ def deploy(running: Emulator, *context: str) -> Endpoint:
 
     `context` are further CDK context values, as `name=value`. Raises StepFailed.
     """
-    outputs, log = running.folder / "outputs.json", running.folder / "cdk.log"
+    outputs, log = running.scratch / "outputs.json", running.folder / "cdk.log"
     log.write_text("")
     environment = {**running.environment, "CDK_DISABLE_CLI_TELEMETRY": "1"}
     advice = f"The emulator's own log is {running.log}."
@@ -71,7 +71,7 @@ def deploy(running: Emulator, *context: str) -> Endpoint:
 
 def _cdk(running: Emulator, command: str) -> list[str]:
     """The command line; its output folder is the emulator's, so that two deploys can run side by side."""
-    output = str(running.folder / "cdk.out")
+    output = str(running.scratch / "cdk.out")
     return [str(PROJECT / "node_modules" / ".bin" / "cdk"), command, "--output", output, "--no-notices"]
 
 

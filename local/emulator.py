@@ -23,6 +23,9 @@ BIN = Path(sys.executable).parent
 ACCESS_KEY = "test"  # the emulator's name for the account's own rights; another one is nobody
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+SETTINGS = {"AUTH": "true", "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0"}
+"""IAM enforced, for the functions' roles too; on loopback only; and without a port of its own for IoT."""
+
 START_SECONDS = 30
 STOP_SECONDS = 5
 
@@ -34,6 +37,8 @@ class Emulator:
     port: int
     folder: Path
     """Where it and what is deployed to it leave their logs."""
+    scratch: Path
+    """A folder that goes with it."""
 
     @property
     def log(self) -> Path:
@@ -71,14 +76,14 @@ def clean_environment() -> dict[str, str]:
 def emulator(folder: Path) -> Iterator[Emulator]:
     """Starts the emulator, and ends it with all it started. Raises StepFailed if it does not come up."""
     folder.mkdir(parents=True, exist_ok=True)
-    running = Emulator(_free_port(), folder.resolve())
-    running.function_log.write_text("")
-    settings = {"AUTH": "true", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(running.port), "IOT_MTLS_ENABLED": "0"}
-    with running.log.open("wb") as output, TemporaryDirectory(prefix="parley-") as scratch:
+    with TemporaryDirectory(prefix="parley-") as scratch, (folder / "emulator.log").open("wb") as output:
+        running = Emulator(_free_port(), folder.resolve(), Path(scratch))
+        running.function_log.write_text("")
+        own = {"TMPDIR": scratch, "FUNCTION_LOG": str(running.function_log)}
         process = subprocess.Popen(
             [sys.executable, "-m", "local.emulator_process"],
             cwd=PROJECT,
-            env={**clean_environment(), **settings, "TMPDIR": scratch, "FUNCTION_LOG": str(running.function_log)},
+            env={**clean_environment(), **SETTINGS, **own, "GATEWAY_PORT": str(running.port)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -6,9 +6,23 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from local.dynamodb_local import MissingJava, dynamodb_local, find_java
 from tests.engines import DynamoDbLocal
+
+
+class FolderScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Keeps a folder's tests in one process: they share what is slow to start, an emulator or a browser."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "/".join(nodeid.split("/")[:2])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
+    return FolderScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ TIMEOUT_MS = 10_000
 expect.set_options(timeout=TIMEOUT_MS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium as the system has it. Without one, the tests are skipped; in CI they fail."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
@@ -57,14 +57,14 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def endpoint(browser: Browser) -> Iterator[Endpoint]:
     """The deployment. Asked for after the browser: without one there is no need for it."""
     with emulator(STATE / "browser") as running:
         yield deploy(running)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def secret(endpoint: Endpoint) -> str:
     return local_secret(endpoint)
 
