@@ -380,6 +380,8 @@ class _Outgoing:
     text: str
     tried: bool = False
     """Whether a frame of it has left, so that it may be stored already."""
+    found: Message | None = None
+    """It as it stands in the history: stored, but perhaps not yet in anybody's chat list."""
 
 
 @dataclass(slots=True)
@@ -1002,6 +1004,12 @@ class Session:
         if first and message.sender == self.user and message.id == first.id:
             self._acknowledge(conversation, Sent(message.id, message.peer, message.seq, message.ts, delivered=None))
 
+    def _find(self, conversation: _Conversation, message: Message) -> None:
+        """Our own message in the history is stored; who stored it may have died before anybody was told."""
+        first = conversation.outbox[0] if conversation.outbox else None
+        if first and message.sender == self.user and message.id == first.id:
+            first.found = message
+
     def _take(self, conversation: _Conversation, message: Message) -> None:
         if not conversation.queued:
             conversation.told = message.seq - 1
@@ -1082,7 +1090,7 @@ class Session:
         before = conversation.last
         has_hole = False
         for message in messages:
-            self._recognise(conversation, message)
+            self._find(conversation, message)
             self._take_held(conversation)
             if message.seq <= conversation.last:
                 continue
@@ -1150,6 +1158,9 @@ class Session:
             return
         outgoing = conversation.outbox[0]
         outgoing.tried = conversation.sending = True
+        if outgoing.found is not None:
+            self._complete(conversation, outgoing, outgoing.found)
+            return
 
         def refused(error: Refused) -> None:
             conversation.outbox.popleft()
@@ -1169,6 +1180,19 @@ class Session:
                 outgoing.id, frame, "ack", lambda reply: self._on_ack(conversation, outgoing, reply), refused, lost
             )
         )
+
+    def _complete(self, conversation: _Conversation, outgoing: _Outgoing, found: Message) -> None:
+        """Has the server finish what the first try left undone: a receipt does, and its ack is the message's."""
+
+        def done(*_: object) -> None:
+            self._acknowledge(conversation, Sent(found.id, found.peer, found.seq, found.ts, delivered=None))
+
+        def lost() -> None:
+            conversation.sending = False
+            self._touch(conversation)
+
+        frame: Frame = {"action": "receipt", "peer": conversation.peer, "kind": "read", "seq": found.seq}
+        self._ask(_Request(self._request_id("receipt-"), frame, "ack", done, done, lost))
 
     def _on_ack(self, conversation: _Conversation, outgoing: _Outgoing, frame: Frame) -> None:
         seq, ts, delivered = _number(frame, "seq"), _number(frame, "ts"), _optional_number(frame, "delivered")

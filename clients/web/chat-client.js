@@ -397,7 +397,7 @@ export class ChatClient extends EventTarget {
     const stored = [...chat.messages, ...waiting.sort((a, b) => a.seq - b.seq)];
     return [
       ...stored.map((message) => ({ ...message, key: `s${message.seq}`, state: this.#stateOf(chat, message) })),
-      ...this.#outbox.filter((item) => item.to === peer).map((item) => this.#pendingEntry(item)),
+      ...this.#outbox.filter((item) => item.to === peer && !item.found).map((item) => this.#pendingEntry(item)),
     ];
   }
 
@@ -826,6 +826,12 @@ export class ChatClient extends EventTarget {
     if (item) this.#acknowledge(item, { seq, ts, delivered: null });
   }
 
+  /** Our own message in the history is stored; who stored it may have died before anybody was told. */
+  #find({ from, id, seq, ts }) {
+    const item = from === this.user && this.#outbox.find((one) => one.id === id);
+    if (item) item.found = { seq, ts };
+  }
+
   #acknowledge({ id, to }, { seq, ts, delivered }) {
     if (!this.#outbox.some((item) => item.id === id)) return;
     this.discard(id);
@@ -913,7 +919,7 @@ export class ChatClient extends EventTarget {
   #takePage(chat, messages) {
     for (const { from, to, seq, id, text, ts } of messages) {
       const message = { from, to, seq, id, text, ts };
-      this.#recognise(message);
+      this.#find(message);
       this.#hear(chat, message);
       this.#takeAhead(chat);
       if (seq <= chat.last) continue;
@@ -972,7 +978,8 @@ export class ChatClient extends EventTarget {
     chat.isSending = true;
     for (let item; this.#isReady && (item = this.#nextToSend(chat.peer)); ) {
       try {
-        if (item.isDoubtful) await this.#lookUp(chat, item);
+        if (item.found) await this.#complete(chat, item);
+        else if (item.isDoubtful) await this.#lookUp(chat, item);
         else await this.#sendOne(chat, item);
       } catch (error) {
         if (!(error instanceof Lost)) throw error;
@@ -986,6 +993,15 @@ export class ChatClient extends EventTarget {
     await chat.filling; // one that began before does not look for it
     if (item.isDoubtful) await this.#fill(chat);
     item.isDoubtful = false; // where the history is refused, the same id has to do
+  }
+
+  /** Has the server finish what the first try left undone: a receipt does, and its ack is the message's. */
+  async #complete(chat, item) {
+    const { seq, ts } = item.found;
+    await this.#ask({ action: "receipt", peer: chat.peer, kind: "read", seq }).catch((error) => {
+      if (!(error instanceof Refused)) throw error;
+    });
+    this.#acknowledge(item, { seq, ts, delivered: null });
   }
 
   async #sendOne(chat, item) {

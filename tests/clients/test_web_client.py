@@ -66,6 +66,8 @@ RELOADS = [
         _reloaded(
             7,
             [_message(6, "$a", "tried"), _message(7, "b7", "seven", "bob")],
+            {"expect": {"action": "receipt", "peer": "bob", "kind": "read", "seq": 6, "id": "$r"}},
+            {"reply": {"type": "ack", "id": "$r", "peer": "bob", "kind": "read", "seq": 6}},
             {"event": {"type": "sent", "id": "$a", "seq": 6}},
             *_sent("$b", "waiting", 8),
         ),
