@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Delivery, Gateway
-from chat.events import WebSocketEvent
 from chat.parallel import Parallel
 from chat.protocol import encode, parse
 from chat.routes import ConnectionRoutes, MessageRoutes
@@ -28,7 +27,7 @@ class Instance:
     messages: MessageRoutes
     connections: ConnectionRoutes
     conversations: Conversations
-    announcer: MemoryAnnouncer = field(default_factory=MemoryAnnouncer)
+    sessions: Sessions
 
     def serve(self, caller: Connection, **frame: object) -> Any:
         """The reply to a frame as it arrives on the wire; None if there is none. Raises what the route raises."""
@@ -47,24 +46,5 @@ def instance(
     sessions = Sessions(table, clock)
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
-    announcer = MemoryAnnouncer()
-    return Instance(
-        MessageRoutes(conversations, sessions, delivery, clock),
-        ConnectionRoutes(sessions, gateway, announcer),
-        conversations,
-        announcer,
-    )
-
-
-def message_event(caller: Connection, **frame: object) -> WebSocketEvent:
-    """The event of a frame, as API Gateway hands it to the message function."""
-    return {
-        "requestContext": {
-            "connectionId": caller.id,
-            "connectedAt": caller.connected_at,
-            "eventType": "MESSAGE",
-            "requestId": "request-1",
-            "authorizer": {"userId": caller.user},
-        },
-        "body": json.dumps(frame),
-    }
+    messages = MessageRoutes(conversations, sessions, delivery, clock)
+    return Instance(messages, ConnectionRoutes(sessions, gateway, MemoryAnnouncer()), conversations, sessions)

@@ -1,0 +1,68 @@
+"""The functions over DynamoDB Local and a gateway, with a client whose calls can fail."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import connection
+import message
+
+from chat.delivery import Gateway
+from chat.events import Response
+from chat.sessions import Connection
+from chat.table import DynamoTable
+from tests.clock import ManualClock
+from tests.engines import DynamoDbLocal
+from tests.instances import Instance, instance
+from tests.memory import MemoryGateway
+from tests.sdk import Faults, Recorder
+from tests.unit.events import websocket_event
+
+
+@dataclass
+class System:
+    engine: DynamoDbLocal
+    gateway: Gateway = field(default_factory=MemoryGateway)
+    clock: ManualClock = field(default_factory=ManualClock)
+
+    def __post_init__(self) -> None:
+        self.table_name = self.engine.create_table()
+        client = self.engine.client()
+        self.recorder, self.faults = Recorder(client), Faults(client)
+        self.table = DynamoTable(client, self.table_name)
+        self._observer = self.engine.client()
+
+    def instance(self) -> Instance:
+        return instance(self.table, self.gateway, clock=self.clock)
+
+    def connection(self, user: str, device: str) -> Connection:
+        return Connection(user, f"{user}-{device}=", self.clock())
+
+    def connect(self, user: str, device: str) -> Connection:
+        one = self.connection(user, device)
+        assert self.handshake(one)["statusCode"] == 200
+        return one
+
+    def handshake(self, one: Connection, event_type: str = "CONNECT") -> Response:
+        event = websocket_event(event_type, user=one.user, connection=one.id, connected_at=one.connected_at)
+        return connection.serve(event, self.instance().connections)
+
+    def ask(self, caller: Connection, frame: dict[str, object]) -> Any:
+        """The frame that comes back, from an instance that remembers nothing; None if none does."""
+        event = websocket_event(
+            "MESSAGE",
+            user=caller.user,
+            connection=caller.id,
+            connected_at=caller.connected_at,
+            body=json.dumps(frame),
+        )
+        response = message.serve(event, self.instance().messages)
+        assert response["statusCode"] == 200
+        return json.loads(response["body"]) if "body" in response else None
+
+    def items(self) -> dict[tuple[str, str], Any]:
+        """Everything in the table, by key."""
+        found = self._observer.scan(TableName=self.table_name, ConsistentRead=True)["Items"]
+        return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}

@@ -1,0 +1,173 @@
+"""Each call to DynamoDB of each route fails in each way: the client is told, nothing breaks, and a retry heals it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+
+from chat.sessions import MAX_CONNECTIONS
+from chat.table import Key, Update, chat_key
+from tests.engines import DynamoDbLocal
+from tests.faults.system import System
+from tests.sdk import Fault
+
+Frame = dict[str, object]
+
+FAULTS = (Fault.THROTTLED, Fault.UNAVAILABLE, Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER)
+SEND: Frame = {"action": "send", "to": "bob", "id": "m4", "text": "hi"}
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a client asks for, and the calls that it takes when nothing fails."""
+
+    frame: Frame
+    calls: tuple[str, ...]
+    undone: int = 0
+    """How many calls of the same send, made by a function that died then, come before."""
+
+
+MOVES = ("UpdateItem", "UpdateItem")
+ACTIONS = {
+    "send": Action(SEND, ("Query", "PutItem", *MOVES, "BatchGetItem")),
+    "send to a stranger": Action(
+        {**SEND, "to": "carol"}, ("Query", "BatchGetItem", "Query", "PutItem", *MOVES, "BatchGetItem")
+    ),
+    "send to oneself": Action(
+        {**SEND, "to": "alice"}, ("Query", "BatchGetItem", "Query", "PutItem", "UpdateItem", "BatchGetItem")
+    ),
+    "send again": Action(SEND, ("Query", *MOVES, "BatchGetItem"), undone=2),
+    "sync": Action({"action": "sync", "id": "1"}, ("Query", "BatchGetItem")),
+    "history": Action({"action": "history", "id": "1", "peer": "bob"}, ("Query",)),
+    "receipt": Action(
+        {"action": "receipt", "id": "1", "peer": "bob", "kind": "read", "seq": 3}, (*MOVES, "BatchGetItem")
+    ),
+    "receipt for what was not moved": Action(
+        {"action": "receipt", "id": "1", "peer": "bob", "kind": "read", "seq": 4},
+        (*MOVES, "BatchGetItem", *MOVES, *MOVES, "BatchGetItem"),
+        undone=2,
+    ),
+    "typing": Action({"action": "typing", "id": "1", "to": "bob", "state": "composing"}, ("BatchGetItem",)),
+    "presence": Action({"action": "presence", "id": "1", "users": ["bob", "carol"]}, ("BatchGetItem",)),
+}
+
+
+def system(engine: DynamoDbLocal, action: Action) -> System:
+    """Alice and bob with three messages between them, each with devices."""
+    made = System(engine)
+    alice, bob = made.connect("alice", "phone"), made.connect("bob", "phone")
+    made.connect("alice", "laptop")
+    for number, (caller, to) in enumerate([(alice, "bob"), (bob, "alice"), (bob, "alice")], start=1):
+        made.ask(caller, {"action": "send", "to": to, "id": f"m{number}", "text": "hello"})
+    if action.undone:
+        with made.faults.at(action.undone, Fault.UNAVAILABLE):
+            made.instance().conversations.append("alice", "bob", "m4", "hi")
+    made.recorder.calls.clear()
+    return made
+
+
+@cache
+def without_faults(engine: DynamoDbLocal, name: str) -> tuple[list[str], Any, Any]:
+    """The calls, the reply and the table where nothing fails. The clock stands still, so each run comes to the same."""
+    action = ACTIONS[name]
+    made = system(engine, action)
+    reply = made.ask(made.connection("alice", "phone"), action.frame)
+    return made.recorder.operations(), reply, made.items()
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_the_faults_below_meet_every_call(dynamodb: DynamoDbLocal, name: str) -> None:
+    calls, reply, _ = without_faults(dynamodb, name)
+    assert calls == list(ACTIONS[name].calls)
+    assert reply is None or reply["type"] != "error"
+
+
+EVERY_CALL = [
+    pytest.param(name, number, fault, id=f"{name}, {number + 1}: {operation}, {fault.name.lower()}")
+    for name, action in ACTIONS.items()
+    for number, operation in enumerate(action.calls)
+    for fault in FAULTS
+]
+
+
+@pytest.mark.parametrize(("name", "number", "fault"), EVERY_CALL)
+def test_the_client_is_told_and_a_retry_heals(dynamodb: DynamoDbLocal, name: str, number: int, fault: Fault) -> None:
+    _, expected, items = without_faults(dynamodb, name)
+    frame = ACTIONS[name].frame
+    made = system(dynamodb, ACTIONS[name])
+    caller = made.connection("alice", "phone")
+
+    with made.faults.at(number, fault):
+        told = made.ask(caller, frame)
+
+    assert told.pop("message")
+    code = {"code": "internal"}
+    if fault is Fault.THROTTLED:
+        code = {"code": "too_many_requests", "retry_after_ms": 1_000}  # type: ignore[dict-item]
+    assert told == {"type": "error", "id": frame["id"], "temporary": True, "request_id": "request-1=", **code}
+    no_chat_is_ahead_of_its_log(made)
+
+    healed = made.ask(caller, frame)
+    if healed and "duplicate" in healed:  # whether the first try stored it is nobody's concern
+        healed["duplicate"] = expected["duplicate"]
+    assert healed == expected
+    assert made.items() == items
+
+
+def no_chat_is_ahead_of_its_log(made: System) -> None:
+    """Or a device would skip a message that is stored under that number later."""
+    items = made.items()
+    for pk, sk in items:
+        if pk.startswith("USER#") and sk.startswith("CHAT#"):
+            first, second = sorted((pk.removeprefix("USER#"), sk.removeprefix("CHAT#")))
+            seq = int(items[pk, sk].get("seq", {"N": "0"})["N"])
+            assert not seq or (f"CHAT#{first}#{second}", f"MSG#{seq:012d}") in items
+
+
+HANDSHAKES = {"connect": ("UpdateItem",), "connect beyond the cap": MOVES, "disconnect": ("UpdateItem",)}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number) for name, calls in HANDSHAKES.items() for number in range(len(calls))]
+)
+def test_a_handshake_that_fails_can_be_repeated(dynamodb: DynamoDbLocal, name: str, number: int, fault: Fault) -> None:
+    made = System(dynamodb)
+    devices = [made.connect("alice", str(n)) for n in range(MAX_CONNECTIONS if "cap" in name else 2)]
+    event_type = "DISCONNECT" if name == "disconnect" else "CONNECT"
+    one = devices[0] if name == "disconnect" else made.connection("alice", "new")
+    made.recorder.calls.clear()
+
+    with made.faults.at(number, fault):
+        assert made.handshake(one, event_type) == {"statusCode": 500}
+    assert made.recorder.operations() == list(HANDSHAKES[name])[: number + (fault is not Fault.TIMEOUT_BEFORE)]
+    assert made.handshake(one, event_type) == {"statusCode": 200}
+
+    live = {connection.id for connection in made.instance().sessions.of(["alice"])["alice"]}
+    assert (one.id in live) is (name != "disconnect")
+    assert len(live) == (1 if name == "disconnect" else min(len(devices) + 1, MAX_CONNECTIONS))
+
+
+def test_a_batch_that_is_answered_in_part_is_asked_for_the_rest(dynamodb: DynamoDbLocal) -> None:
+    """A throttled batch is answered 200 with what could not be read; the SDK does not ask again."""
+    made = System(dynamodb)
+    keys = [chat_key("alice", f"peer-{number}") for number in range(4)]
+    for key in keys:
+        made.table.update(key, Update(put={"seq": 1}))
+    client = made.table._client
+    answered: list[int] = []
+
+    def leave_out(parsed: dict[str, Any], **_: object) -> None:
+        items = parsed["Responses"][made.table_name]
+        answered.append(len(items))
+        if len(items) > 1:
+            left = [{"pk": item["pk"], "sk": item["sk"]} for item in items[1:]]
+            parsed["Responses"][made.table_name] = items[:1]
+            parsed["UnprocessedKeys"] = {made.table_name: {"Keys": left, "ConsistentRead": True}}
+
+    client.meta.events.register("after-call.dynamodb.BatchGetItem", leave_out)
+    assert {Key(*map(str, (item["pk"], item["sk"]))) for item in made.table.get(keys).values()} == set(keys)
+    assert answered == [4, 3, 2, 1]

@@ -1,0 +1,128 @@
+"""Pushes that fail, over HTTP and through the SDK: the sender has its acknowledgement, and the message is not lost."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.config import Config
+
+from chat.clients import CONFIG
+from chat.delivery import ApiGateway
+from chat.sessions import OPENING_MS
+from tests.engines import REGION, DynamoDbLocal
+from tests.faults.stage import SILENCE, Stage, stage
+from tests.faults.system import System
+
+ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=0.2))
+SEND: dict[str, object] = {"action": "send", "to": "bob", "id": "m1", "text": "hi"}
+
+
+@pytest.fixture
+def running() -> Iterator[Stage]:
+    with stage() as one:
+        yield one
+
+
+def gateway(engine: DynamoDbLocal, url: str, config: Config = ONCE) -> ApiGateway:
+    return ApiGateway(
+        engine.session.create_client(
+            "apigatewaymanagementapi",
+            config=config,
+            endpoint_url=url,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+    )
+
+
+def live(made: System, user: str) -> set[str]:
+    return {connection.id for connection in made.instance().sessions.of([user])[user]}
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("status", "age_ms", "kept"),
+    [
+        pytest.param(410, OPENING_MS + 1, False, id="gone"),
+        pytest.param(410, OPENING_MS, True, id="gone, it seems, and young"),
+        pytest.param(403, OPENING_MS + 1, True, id="forbidden"),
+        pytest.param(413, OPENING_MS + 1, True, id="too large"),
+        pytest.param(429, OPENING_MS + 1, True, id="too many"),
+        pytest.param(500, OPENING_MS + 1, True, id="failed"),
+        pytest.param(503, OPENING_MS + 1, True, id="unavailable"),
+        pytest.param(SILENCE, OPENING_MS + 1, True, id="silence"),
+    ],
+)
+def test_a_push_that_fails_is_nobody_elses(
+    dynamodb: DynamoDbLocal,
+    running: Stage,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    status: int,
+    age_ms: int,
+    kept: bool,
+) -> None:
+    made = System(dynamodb, gateway=gateway(dynamodb, running.url))
+    alice, phone, laptop = (made.connect(*who) for who in [("alice", "a"), ("bob", "phone"), ("bob", "laptop")])
+    made.clock.advance(age_ms)
+    running.answers[phone.id] = [status]
+
+    ack = made.ask(alice, SEND)
+
+    assert (ack["type"], ack["seq"], ack["delivered"]) == ("ack", 1, 1)
+    line = last_line(capsys)
+    assert (line["taken"], line["gone"], line["failed"]) == (1, int(status == 410), int(status != 410))
+    assert sorted(running.asked) == sorted([phone.id, laptop.id])
+    assert [connection for connection, _ in running.pushed] == [laptop.id]
+    assert live(made, "bob") == ({phone.id, laptop.id} if kept else {laptop.id})
+
+    # The device finds the message, and is found again: what was pruned by mistake is put back by its next frame.
+    assert [chat["seq"] for chat in made.ask(phone, {"action": "sync"})["chats"]] == [1]
+    assert live(made, "bob") == {phone.id, laptop.id}
+    assert made.ask(alice, {**SEND, "id": "m2"})["delivered"] == 2
+
+
+def test_a_stage_that_is_not_there_keeps_nobody_from_sending(dynamodb: DynamoDbLocal) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        made = System(dynamodb, gateway=gateway(dynamodb, f"http://127.0.0.1:{taken.getsockname()[1]}"))
+        alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
+        made.clock.advance(OPENING_MS + 1)
+        ack = made.ask(alice, SEND)
+    assert (ack["type"], ack["delivered"]) == ("ack", 0)
+    assert live(made, "bob") == {bob.id}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_the_sdk_pushes_again_what_failed_for_a_moment(
+    dynamodb: DynamoDbLocal, running: Stage, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    made = System(dynamodb, gateway=gateway(dynamodb, running.url, CONFIG))
+    alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
+    running.answers[bob.id] = [status, status]
+
+    assert made.ask(alice, SEND)["delivered"] == 1
+
+    assert running.asked == [bob.id] * 3
+    assert [json.loads(data)["text"] for _, data in running.pushed] == ["hi"]
+
+
+def test_a_receipt_is_acknowledged_though_its_push_fails(dynamodb: DynamoDbLocal, running: Stage) -> None:
+    made = System(dynamodb, gateway=gateway(dynamodb, running.url))
+    alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
+    made.ask(alice, SEND)
+    running.answers[alice.id] = [500]
+
+    ack = made.ask(bob, {"action": "receipt", "id": "1", "peer": "alice", "kind": "read", "seq": 1})
+
+    assert ack == {"type": "ack", "id": "1", "peer": "alice", "kind": "read", "seq": 1}
+    assert made.ask(alice, {"action": "sync"})["chats"][0]["peer_read"] == 1
