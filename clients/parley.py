@@ -1159,7 +1159,7 @@ class Session:
         outgoing = conversation.outbox[0]
         outgoing.tried = conversation.sending = True
         if outgoing.found is not None:
-            self._complete(conversation, outgoing, outgoing.found)
+            self._complete(conversation, outgoing.found)
             return
 
         def refused(error: Refused) -> None:
@@ -1181,7 +1181,7 @@ class Session:
             )
         )
 
-    def _complete(self, conversation: _Conversation, outgoing: _Outgoing, found: Message) -> None:
+    def _complete(self, conversation: _Conversation, found: Message) -> None:
         """Has the server finish what the first try left undone: a receipt does, and its ack is the message's."""
 
         def done(*_: object) -> None:
