@@ -37,7 +37,7 @@ token: $(VENV)
 ifneq ($(origin USER),command line)
 	@echo "error: say whose token: make token USER=alice" >&2; exit 2
 else
-	@python -m local token "$(USER)" $(if $(STACK),--stack "$(STACK)")
+	@python -m local token $(if $(STACK),--stack "$(STACK)") -- '$(USER)'
 endif
 
 test: $(VENV) $(NODE) $(ENGINE)
@@ -67,12 +67,12 @@ $(VENV): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
 	@echo "Installing what requirements.txt pins into .venv (a minute or two, once)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --requirement requirements.txt || { echo "error: pip could not install what requirements.txt names; is the network there?" >&2; exit 1; }
 	@touch $@
 
 $(NODE): package.json package-lock.json $(VENV)
 	@echo "Installing the CDK's command line into node_modules (seconds, once)"
-	@npm ci --silent --no-audit --no-fund
+	@npm ci --loglevel=error --no-audit --no-fund >/dev/null || { echo "error: npm could not install what package-lock.json names; is the network there?" >&2; exit 1; }
 	@touch $@
 
 # Without Java the tests that need it are skipped, and say so.

@@ -13,13 +13,15 @@ from pathlib import Path
 
 from local import chat, demo, web
 from local.deployment import ENDPOINT_FILE, STATE, Endpoint, deploy, deployed_secret, local_secret, token
-from local.emulator import Emulator, emulator
+from local.emulator import Emulator, emulator, forget_aws_settings
 from local.progress import StepFailed, end_of, step
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 
 
 def run_demo() -> None:
+    forget_aws_settings()
     with _started(STATE / "demo") as running:
         endpoint = deploy(running)
         try:
@@ -30,6 +32,7 @@ def run_demo() -> None:
 
 
 def run_chat() -> None:
+    forget_aws_settings()
     with _started(STATE / "chat") as running:
         endpoint = deploy(running)
         endpoint.write()
@@ -46,7 +49,9 @@ def run_chat() -> None:
 def print_token(user: str, stack: str | None) -> None:
     if not USER_ID.fullmatch(user):
         raise StepFailed(f"{user!r} is no user id; give 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -")
-    secret = deployed_secret(stack) if stack else local_secret(Endpoint.read())
+    if stack is None:
+        forget_aws_settings()
+    secret = local_secret(Endpoint.read()) if stack is None else deployed_secret(stack)
     print(token(secret, user))
 
 
@@ -67,7 +72,8 @@ def main() -> None:
     for_token.add_argument("user")
     for_token.add_argument("--stack", help="a stack on AWS, instead of the running local one")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
     try:
         match arguments.command:
             case "demo":
@@ -83,6 +89,9 @@ def main() -> None:
 
 
 def _interrupt(*_: object) -> None:
+    # Once: make passes on what the group got already, and a second one would break off the stopping.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -66,8 +66,14 @@ class Emulator:
         }
 
 
+def forget_aws_settings() -> None:
+    """Takes every AWS setting out of this process: a profile is not looked up, and no account can be reached."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+
+
 def clean_environment() -> dict[str, str]:
-    """This environment without any AWS setting, so that nothing here can reach an account; our tools come first."""
+    """This environment without any AWS setting, for a process of its own; our tools come first."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**kept, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
 

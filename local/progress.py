@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TICK_SECONDS = 0.2
@@ -48,11 +50,22 @@ def _tick(title: str, started: float, done: threading.Event) -> None:
 def run(command: Sequence[str], *, environment: Mapping[str, str], log: Path, advice: str) -> None:
     """Runs a command with its output in `log`. Raises StepFailed with the end of the log and the advice."""
     with log.open("ab") as output:
-        done = subprocess.run(
-            command, check=False, env=dict(environment), stdout=output, stderr=output, stdin=subprocess.DEVNULL
+        process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
-    if done.returncode:
-        raise StepFailed(f"`{' '.join(command[:2])}` ended with {done.returncode}. {advice}\n{end_of(log)}")
+        try:
+            status = process.wait()
+        finally:
+            # The group: a command may have started another that would outlive it.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if status:
+        raise StepFailed(f"`{' '.join(command[:2])}` ended with {status}. {advice}\n{end_of(log)}")
 
 
 def end_of(log: Path) -> str:

@@ -10,7 +10,11 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from local.dynamodb_local import MissingJava, dynamodb_local, find_java
+from local.emulator import forget_aws_settings
 from tests.engines import DynamoDbLocal
+
+# A profile of whoever runs the tests would be looked up, and perhaps not found, when a handler makes its clients.
+forget_aws_settings()
 
 
 class FolderScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types

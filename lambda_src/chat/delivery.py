@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chat import log
 from chat.clock import Clock
 from chat.parallel import Parallel
-from chat.protocol import Frame, UserPresence, encode
+from chat.protocol import ChatError, Frame, UserPresence, encode
 from chat.sessions import OPENING_MS, Connection, Sessions
 
 if TYPE_CHECKING:
@@ -105,5 +106,10 @@ class Delivery:
         # API Gateway also answers 410 for a connection that is still opening; that one is alive.
         if pushed is not Pushed.GONE or age_ms <= OPENING_MS:
             return pushed, None
-        change = self._sessions.prune(connection)
+        try:
+            change = self._sessions.prune(connection)
+        except (ChatError, ClientError, BotoCoreError) as error:
+            # The next push finds it again; what was pushed here stands.
+            log.failure("prune failed", error)
+            return pushed, None
         return pushed, change.presence if change and change.went_online_or_offline else None

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat import log
 from chat.announcements import Announcer
 from chat.clock import Clock
 from chat.conversations import Conversations, chat_of
@@ -12,6 +15,7 @@ from chat.delivery import Delivered, Delivery, Gateway
 from chat.protocol import (
     PAGE_ROOM,
     Chat,
+    ChatError,
     Cursor,
     Frame,
     History,
@@ -139,7 +143,11 @@ class MessageRoutes:
 
     def _announce_offline(self, delivered: Delivered) -> None:
         for presence in delivered.went_offline:
-            self.announce(presence)
+            try:
+                self.announce(presence)
+            except (ChatError, ClientError, BotoCoreError) as error:
+                # A hint: what the caller asked for is done, and is answered as done.
+                log.failure("announcement failed", error)
 
     def announce(self, presence: UserPresence) -> Delivered:
         """Tells a user's chat partners that it came online or went offline."""

@@ -647,3 +647,23 @@ def test_a_connection_after_a_dead_one_is_announced(system: System, clock: Manua
 
     assert [presence.online for presence in system.announcer.announced] == [True]
     assert system.gateway.closed == []
+
+
+@pytest.mark.parametrize("failing", [8, 9, 10])
+def test_what_fails_after_the_push_does_not_change_the_ack(system: System, clock: ManualClock, failing: int) -> None:
+    """Forgetting who is gone, and telling others of it, are hints: the message is stored and was pushed."""
+    caller, gone = (Connection(user, user, clock()) for user in ("alice", "bob"))
+    system.connection_routes.connect(caller)
+    system.connection_routes.connect(gone)
+    clock.advance(OPENING_MS + 1)
+    system.gateway.answers[gone.id] = Pushed.GONE
+    system.steps.clear()
+
+    def fail(_: str) -> None:
+        if len([step for step in system.steps if step != "push"]) == failing:
+            raise ChatError(ErrorCode.TOO_MANY_REQUESTS, "over its rate")
+
+    system.before = fail
+    served = system.routes.serve(caller, Send("1", "bob", "hi"))
+    assert served.reply is not None
+    assert served.reply["type"] == "ack"
