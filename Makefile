@@ -65,13 +65,13 @@ clean:
 
 $(VENV): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
-	@echo "Installing what requirements.txt pins into .venv (a minute or two, once)"
+	@echo "Installing what requirements.txt pins into .venv (a minute or two, once)" >&2
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --requirement requirements.txt || { echo "error: pip could not install what requirements.txt names; is the network there?" >&2; exit 1; }
 	@touch $@
 
 $(NODE): package.json package-lock.json $(VENV)
-	@echo "Installing the CDK's command line into node_modules (seconds, once)"
+	@echo "Installing the CDK's command line into node_modules (seconds, once)" >&2
 	@npm ci --loglevel=error --no-audit --no-fund >/dev/null || { echo "error: npm could not install what package-lock.json names; is the network there?" >&2; exit 1; }
 	@touch $@
 
