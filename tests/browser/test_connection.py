@@ -66,6 +66,7 @@ def test_a_message_whose_acknowledgement_was_lost_is_sent_once(
     line.mend()
     at_alice.page.get_by_role("button", name="Try now").click()
     at_alice.expect_texts("one", *(f"later {number}" for number in range(10)), "two")
+    at_alice.expect_state("two", "sent")
     assert _texts(device.arrived()) == ["two"]
 
 
