@@ -380,8 +380,8 @@ class _Outgoing:
     text: str
     tried: bool = False
     """Whether a frame of it has left, so that it may be stored already."""
-    found: Message | None = None
-    """It as it stands in the history: stored, but perhaps not yet in anybody's chat list."""
+    found: Sent | None = None
+    """What to tell once a receipt is acknowledged: the history has it, but perhaps nobody's chat list yet."""
 
 
 @dataclass(slots=True)
@@ -1008,7 +1008,7 @@ class Session:
         """Our own message in the history is stored; who stored it may have died before anybody was told."""
         first = conversation.outbox[0] if conversation.outbox else None
         if first and message.sender == self.user and message.id == first.id:
-            first.found = message
+            first.found = Sent(message.id, message.peer, message.seq, message.ts, delivered=None)
 
     def _take(self, conversation: _Conversation, message: Message) -> None:
         if not conversation.queued:
@@ -1181,11 +1181,11 @@ class Session:
             )
         )
 
-    def _complete(self, conversation: _Conversation, found: Message) -> None:
+    def _complete(self, conversation: _Conversation, found: Sent) -> None:
         """Has the server finish what the first try left undone: a receipt does, and its ack is the message's."""
 
         def done(*_: object) -> None:
-            self._acknowledge(conversation, Sent(found.id, found.peer, found.seq, found.ts, delivered=None))
+            self._acknowledge(conversation, found)
 
         def lost() -> None:
             conversation.sending = False
@@ -1434,16 +1434,30 @@ def _saved(conversation: _Conversation) -> State:
         "read": conversation.read,
         "peer_read": conversation.peer_read,
         "peer_delivered": conversation.peer_delivered,
-        "outbox": [{"id": one.id, "text": one.text, "tried": one.tried} for one in conversation.outbox],
+        "outbox": [_saved_outgoing(one) for one in conversation.outbox],
         "receipts": {kind: [mark.wanted, mark.confirmed] for kind, mark in conversation.marks.items()},
     }
+
+
+def _saved_outgoing(outgoing: _Outgoing) -> State:
+    found = outgoing.found and [outgoing.found.seq, outgoing.found.ts]
+    return {"id": outgoing.id, "text": outgoing.text, "tried": outgoing.tried, "found": found}
+
+
+def _restored_outgoing(peer: str, saved: Mapping[str, Any]) -> _Outgoing:
+    outgoing = _Outgoing(saved["id"], saved["text"], saved["tried"])
+    if saved["found"]:
+        seq, ts = saved["found"]
+        outgoing.found = Sent(outgoing.id, peer, seq, ts, delivered=None)
+    return outgoing
 
 
 def _restored(chat: Mapping[str, Any]) -> _Conversation:
     fields = ("peer", "target", "ts", "last_from", "last_text", "read", "peer_read", "peer_delivered")
     conversation = _Conversation(last=chat["seq"], **{name: chat[name] for name in fields})
-    conversation.outbox.extend(_Outgoing(one["id"], one["text"], one["tried"]) for one in chat["outbox"])
-    conversation.lookup = bool(conversation.outbox and conversation.outbox[0].tried)
+    conversation.outbox.extend(_restored_outgoing(chat["peer"], one) for one in chat["outbox"])
+    first = conversation.outbox[0] if conversation.outbox else None
+    conversation.lookup = first is not None and first.tried and first.found is None
     for kind, (wanted, confirmed) in chat["receipts"].items():
         conversation.marks[kind] = _Mark(wanted, confirmed)
     return conversation

@@ -76,6 +76,7 @@ def test_no_schedule_breaks_a_promise(build: Build) -> None:
         partial(a_retry_on_another_instance, faults=2),
         a_retry_between_other_messages,
         partial(a_retry_behind_a_stale_tail, faults=2),
+        partial(a_client_finds_its_message, faults=2),
         partial(a_receipt_meets_a_send, faults=2),
         partial(both_write_first, faults=1),
         partial(a_user_writes_to_itself, faults=2),
