@@ -345,10 +345,11 @@ class Chats(Screen[None]):
     """The chat list, and beside it the conversation that is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Chat above", priority=True),
-        Binding("down", "move(1)", "Chat below", priority=True),
+        Binding("up", "move(-1)", "Above", priority=True),
+        Binding("down", "move(1)", "Below", priority=True),
         Binding("pageup", "scroll(-1)", "Older", priority=True),
         Binding("pagedown", "scroll(1)", "Newer", priority=True),
+        Binding("escape", "close", "Close", priority=True),
         Binding("ctrl+n", "new", "New chat", priority=True),
     ]
 
@@ -422,8 +423,7 @@ class Chats(Screen[None]):
         self._open_chat(self._lines[event.option_index].peer)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        if self._open:
-            self._chat.typing(self._open, bool(event.value))
+        self._tell_typing(bool(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if not self._open or not event.value.strip():
@@ -467,25 +467,39 @@ class Chats(Screen[None]):
         self.app.push_screen(NewChat(), opened)
 
     def _open_chat(self, peer: str) -> None:
-        if peer == self._open:
-            return
+        if peer != self._open:
+            self._switch(peer)
+
+    def action_close(self) -> None:
+        """Goes back to the chat list alone."""
+        if self._open:
+            self._switch(None)
+
+    def _switch(self, peer: str | None) -> None:
         composer = self.query_one(Composer)
         if self._open:
             self._threads[self._open].draft = composer.value
-            self._chat.typing(self._open, False)
+            self._tell_typing(False)
         self._open = peer
-        thread = self._threads[peer]
-        thread.show_latest()
+        self.set_class(peer is not None, "-open")
+        draft = ""
+        if peer is not None:
+            self._threads[peer].show_latest()
+            draft = self._threads[peer].draft
         with composer.prevent(Input.Changed):
-            composer.value = thread.draft
-        composer.placeholder = "Write a message; Enter sends it"
-        composer.disabled = False
+            composer.value = draft
+        composer.placeholder = "" if peer is None else "Write a message; Enter sends it"
+        composer.disabled = peer is None
         composer.focus()
         # A list of its own: it starts at the end, wherever the other one was.
         self._messages.remove()
         self._messages = MessageList()
         self.query_one("#conversation").mount(self._messages, before=composer)
         self._refresh_soon()
+
+    def _tell_typing(self, composing: bool) -> None:
+        if self._open and USER_ID.fullmatch(self._open) and not self.failure:
+            self._chat.typing(self._open, composing)
 
     def _show_older(self) -> None:
         if not self._open:
@@ -501,7 +515,7 @@ class Chats(Screen[None]):
         try:
             before = thread.messages[0].seq if thread.messages else None
             thread.take_older(await self._chat.history(peer, before=before, limit=PAGE))
-        except ParleyError as error:
+        except (ParleyError, ValueError) as error:
             self.notify(f"No older messages: {printable(str(error))}", severity="error", markup=False)
         finally:
             thread.is_loading = False
@@ -536,7 +550,7 @@ class Chats(Screen[None]):
         banner = self.query_one("#banner", Static)
         banner.display = self._trouble is not None
         banner.update(
-            Content(f"No connection: {printable(self._trouble or '')}. Trying again; what you write is sent then.")
+            Content(f"No connection ({printable(self._trouble or '')}). Trying again; what you write is kept.")
         )
 
     def _show_list(self) -> None:
@@ -613,7 +627,9 @@ class Terminal(App[None]):
     CSS = f"""
     #banner {{ display: none; background: $warning; color: $text; padding: 0 1; }}
     ChatList {{ width: {LIST_WIDTH}; height: 1fr; border: none; border-right: vkey $panel; padding: 0 1; }}
-    .-narrow ChatList {{ display: none; }}
+    .-narrow ChatList {{ width: 1fr; }}
+    .-narrow.-open ChatList, .-narrow #conversation {{ display: none; }}
+    .-narrow.-open #conversation {{ display: block; }}
     #peer {{ padding: 0 1; background: $panel; }}
     MessageList {{ height: 1fr; align: left bottom; padding: 0 1; scrollbar-size-vertical: 1; }}
     Row {{ width: 1fr; padding: 0 1; }}
@@ -657,10 +673,10 @@ def local_access(user: str) -> tuple[str, Callable[[], str]]:
     return endpoint.url, mint
 
 
-async def converse(url: str, access: Access) -> None:
+async def converse(chat: Chat) -> None:
     """Connects, and shows the chats until the user quits. Raises ParleyError."""
     try:
-        async with Chat.connect(url, access) as chat:
+        async with chat:
             app = Terminal(chat)
             await app.run_async()
             if app.chats.failure:
@@ -685,9 +701,10 @@ def main(words: Iterable[str] | None = None) -> None:
         access: Access = arguments.token or os.environ.get(TOKEN_VARIABLE)
         if arguments.user is not None:
             url, access = local_access(arguments.user)
+        chat = Chat.connect(url, access)
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise Refusal("This client fills a terminal. Start it in one, without redirecting its input or output.")
-        asyncio.run(converse(url, access))
+        asyncio.run(converse(chat))
     except (ParleyError, Refusal, StepFailed) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

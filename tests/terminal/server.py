@@ -1,0 +1,133 @@
+"""A server on loopback that plays alice's peers: it keeps conversations, and does what the test tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+USER = "alice"
+MORNING = 1_772_442_000_000  # 2 March 2026, 9:00 UTC
+
+Fields = dict[str, Any]
+
+
+class Server:
+    """As much of the server as a client of one user sees."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.logs: dict[str, list[Fields]] = defaultdict(list)
+        self.marks: dict[str, Fields] = defaultdict(lambda: {"read": 0, "peer_read": 0, "peer_delivered": 0})
+        self.online: set[str] = set()
+        self.frames: list[Fields] = []
+        self.refuses_connections: int | None = None
+        self.refuses_sends = False
+        self._connections: set[ServerConnection] = set()
+
+    async def process_request(self, connection: ServerConnection, _: Request) -> Response | None:
+        return connection.respond(self.refuses_connections, "") if self.refuses_connections else None
+
+    async def handle(self, connection: ServerConnection) -> None:
+        self._connections.add(connection)
+        try:
+            async for text in connection:
+                frame = json.loads(text)
+                self.frames.append(frame)
+                reply = getattr(self, f"_on_{frame['action']}")(frame)
+                if reply:
+                    await connection.send(json.dumps({"id": frame["id"]} | reply))
+        except ConnectionClosed:
+            pass
+        finally:
+            self._connections.discard(connection)
+
+    def sent(self, action: str) -> list[Fields]:
+        return [frame for frame in self.frames if frame["action"] == action]
+
+    def store(self, sender: str, to: str, text: str) -> Fields:
+        """Appends a message, without telling anyone."""
+        log = self.logs[to if sender == USER else sender]
+        seq = len(log) + 1
+        log.append(
+            {"from": sender, "to": to, "seq": seq, "id": f"{sender}-{seq}", "text": text, "ts": MORNING + seq * 60_000}
+        )
+        return log[-1]
+
+    def say(self, sender: str, text: str) -> None:
+        self.push({"type": "message"} | self.store(sender, USER, text))
+
+    def mark(self, peer: str, kind: str, seq: int) -> None:
+        """The peer has got or read alice's messages up to `seq`."""
+        self.marks[peer][f"peer_{kind}"] = seq
+        self.push({"type": "receipt", "from": peer, "peer": USER, "kind": kind, "seq": seq, "ts": MORNING})
+
+    def compose(self, peer: str, state: str) -> None:
+        self.push({"type": "typing", "from": peer, "state": state})
+
+    def push(self, frame: Fields) -> None:
+        broadcast(self._connections, json.dumps(frame))
+
+    def drop(self) -> None:
+        for connection in self._connections:
+            connection.transport.abort()
+
+    def _on_sync(self, _: Fields) -> Fields:
+        chats = [
+            {"peer": peer, "seq": len(log), "ts": log[-1]["ts"], "last": log[-1]} | self.marks[peer]
+            for peer, log in self.logs.items()
+            if log
+        ]
+        times = {"server_time": MORNING, "heartbeat_ms": 270_000, "max_text_bytes": 8192}
+        return {"type": "sync", "user": USER, "chats": chats, **times}
+
+    def _on_history(self, frame: Fields) -> Fields:
+        after, before = frame.get("after", 0), frame.get("before", 1 << 40)
+        found = [message for message in self.logs[frame["peer"]] if after < message["seq"] < before]
+        page = found[: frame["limit"]] if "after" in frame else found[-frame["limit"] :]
+        return {"type": "history", "peer": frame["peer"], "messages": page, "more": len(page) < len(found)}
+
+    def _on_send(self, frame: Fields) -> Fields:
+        if self.refuses_sends:
+            return {"type": "error", "code": "forbidden", "message": "no \x1b[31mthem"}
+        stored = self.store(USER, frame["to"], frame["text"])
+        stored["id"] = frame["id"]
+        ack = {name: stored[name] for name in ("to", "seq", "ts")}
+        return {"type": "ack", "duplicate": False, "delivered": 0, **ack}
+
+    def _on_receipt(self, frame: Fields) -> Fields:
+        if frame["kind"] == "read":
+            self.marks[frame["peer"]]["read"] = frame["seq"]
+        return {"type": "ack"} | {name: frame[name] for name in ("peer", "kind", "seq")}
+
+    def _on_presence(self, frame: Fields) -> Fields:
+        users = [{"user": user, "online": user in self.online, "last_seen": None, "rev": 1} for user in frame["users"]]
+        return {"type": "presence", "users": users}
+
+    def _on_typing(self, _: Fields) -> None:
+        return None
+
+
+@asynccontextmanager
+async def serving(server: Server, port: int = 0) -> AsyncIterator[int]:
+    """Serves on loopback, and yields the port."""
+    async with serve(
+        server.handle, "127.0.0.1", port, process_request=server.process_request, close_timeout=1
+    ) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        server.url = f"ws://127.0.0.1:{port}/dev"
+        yield port
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    """Waits for something that the screen or the server is about to show: neither announces it."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)

@@ -1,0 +1,368 @@
+"""The terminal client, driven by keys against a server of the test's own; what counts is what the screen shows."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import unicodedata
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.pilot import Pilot
+
+from clients.parley import Chat, HistoryPage, Message, Timing, TokenRefused
+from clients.terminal import PAGE, Composer, Refusal, Row, Terminal, Thread, converse, printable
+from local.emulator import PROJECT
+from tests.terminal.server import Server, serving, until
+
+FAST = Timing(backoff_first=0.01, backoff_most=0.05, drain=1, close=1)
+
+
+class Screen:
+    """A client that runs, its server, and what the client shows."""
+
+    def __init__(self, server: Server, app: Terminal, pilot: Pilot[None]) -> None:
+        self.server = server
+        self.app = app
+        self._pilot = pilot
+
+    def text(self) -> str:
+        """All of the screen, as a terminal has it."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips)
+
+    async def shows(self, *texts: str) -> None:
+        try:
+            await until(lambda: all(text in self.text() for text in texts))
+        except TimeoutError:
+            raise AssertionError(f"{texts} not on the screen:\n{self.text()}") from None
+
+    async def hides(self, text: str) -> None:
+        await until(lambda: text not in self.text())
+
+    async def press(self, *keys: str) -> None:
+        await self._pilot.press(*keys)
+
+    async def open(self, peer: str) -> None:
+        """Opens the only chat."""
+        await self.shows(peer)
+        await self.press("down")
+        await self.shows("Write a message")
+
+    async def write(self, text: str) -> None:
+        composer = self.app.screen.query_one(Composer)
+        composer.value = text
+        await self.press("enter")
+
+    def rows(self) -> list[str]:
+        return [row.entry.text for row in self.app.screen.query(Row) if row.entry.kind != "note"]
+
+
+@asynccontextmanager
+async def running(server: Server, *, width: int = 90) -> AsyncIterator[Screen]:
+    async with (
+        serving(server),
+        Chat.connect(server.url, lambda: "token", timing=FAST) as chat,
+    ):
+        app = Terminal(chat)
+        async with app.run_test(size=(width, 24), notifications=True) as pilot:
+            yield Screen(server, app, pilot)
+
+
+def run(scenario: Callable[[Server], Coroutine[None, None, None]]) -> None:
+    asyncio.run(scenario(Server()))
+
+
+def test_a_chat_is_unread_until_it_is_opened() -> None:
+    async def scenario(server: Server) -> None:
+        for text in ("one", "two", "three"):
+            server.store("bob", "alice", text)
+        async with running(server) as screen:
+            await screen.shows("You are alice", "bob", "  3", "three")
+            assert server.marks["bob"]["read"] == 0
+            await screen.open("bob")
+            await screen.shows("one", "two")
+            await until(lambda: server.marks["bob"]["read"] == 3)
+            await screen.hides("  3")
+            server.say("bob", "four")
+            await screen.shows("four")
+            await until(lambda: server.marks["bob"]["read"] == 4)
+
+    run(scenario)
+
+
+def test_what_comes_while_nobody_looks_stays_unread() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        async with running(server) as screen:
+            await screen.open("bob")
+            await until(lambda: server.marks["bob"]["read"] == 1)
+            screen.app.app_focus = False
+            server.say("bob", "are you there?")
+            await screen.shows("are you there?", "  1")
+            assert server.marks["bob"]["read"] == 1
+            screen.app.app_focus = True
+            await until(lambda: server.marks["bob"]["read"] == 2)
+
+    run(scenario)
+
+
+def test_the_ticks_of_a_message_follow_its_way() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        async with running(server) as screen:
+            await screen.open("bob")
+            await screen.write("hello")
+            await screen.shows("✓ ▐")
+            assert "✓✓" not in screen.text()
+            server.mark("bob", "delivered", 2)
+            await screen.shows("✓✓ ▐")
+            server.mark("bob", "read", 2)
+            await screen.shows("✓✓ read ▐")
+            assert screen.rows() == ["hi", "hello"]
+
+    run(scenario)
+
+
+def test_a_message_that_is_refused_says_so() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        server.refuses_sends = True
+        async with running(server) as screen:
+            await screen.open("bob")
+            await screen.write("hello")
+            await screen.shows("hello  not sent: no �[31mthem")
+
+    run(scenario)
+
+
+def test_a_text_that_is_too_long_stays_where_it_was_written() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        async with running(server) as screen:
+            await screen.open("bob")
+            await screen.write("x" * 8193)
+            await screen.shows("8193 bytes")
+            assert screen.app.screen.query_one(Composer).value == "x" * 8193
+
+    run(scenario)
+
+
+def test_typing_and_presence_of_the_other_are_shown() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        server.online.add("bob")
+        async with running(server) as screen:
+            await screen.open("bob")
+            await screen.shows("● bob", "bob  online")
+            server.compose("bob", "composing")
+            await screen.shows("bob  typing…")
+            server.compose("bob", "paused")
+            await screen.shows("bob  online")
+            server.push({"type": "presence", "users": [{"user": "bob", "online": False, "last_seen": None, "rev": 2}]})
+            await screen.shows("○ bob", "bob  offline")
+
+    run(scenario)
+
+
+def test_typing_is_told_to_the_other() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        async with running(server) as screen:
+            await screen.open("bob")
+            await screen.press("h", "e", "y")
+            await until(lambda: len(server.sent("typing")) == 1)
+            await screen.press("backspace", "backspace", "backspace")
+            await until(lambda: [frame["state"] for frame in server.sent("typing")] == ["composing", "paused"])
+
+    run(scenario)
+
+
+def test_a_lost_connection_is_told_and_what_is_written_then_is_sent_once() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        async with running(server) as screen:
+            await screen.open("bob")
+            server.refuses_connections = 503
+            server.drop()
+            await screen.shows("No connection (")
+            await screen.write("later")
+            await screen.shows("later   … ▐")
+            server.refuses_connections = None
+            await screen.hides("No connection")
+            await screen.shows("✓ ▐")
+            assert [message["text"] for message in server.logs["bob"]] == ["hi", "later"]
+            assert screen.rows() == ["hi", "later"]
+
+    run(scenario)
+
+
+def test_history_comes_as_one_scrolls_and_what_was_in_view_stays() -> None:
+    async def scenario(server: Server) -> None:
+        count = 3 * PAGE
+        for number in range(count):
+            server.store("bob", "alice", f"message {number}.")
+        async with running(server) as screen:
+            await screen.open("bob")
+            await screen.shows(f"message {count - 1}.")
+            while screen.rows()[0] != "message 0.":
+                before = len(server.sent("history"))
+                shown = screen.rows()
+                await screen.press("pageup")
+                if len(server.sent("history")) > before:
+                    await until(lambda shown=shown: len(screen.rows()) > len(shown))  # type: ignore[misc]
+                    await screen.shows(shown[0])
+            assert screen.rows() == [f"message {number}." for number in range(count)]
+            server.say("bob", "news")
+            await until(lambda: screen.rows()[-1] == "news")
+            assert "news" not in "\n".join(line[30:] for line in screen.text().splitlines())
+
+    run(scenario)
+
+
+def test_a_new_chat_is_opened_by_user_id() -> None:
+    async def scenario(server: Server) -> None:
+        async with running(server) as screen:
+            await screen.shows("You are alice")
+            await screen.press("ctrl+n", *"no one", "enter")
+            await screen.shows("A user id has 1 to 128")
+            await screen.press(*["backspace"] * 6, *"carol", "enter")
+            await screen.shows("○ carol")
+            await screen.write("hello")
+            await screen.shows("✓ ▐", "you: hello")
+            assert server.logs["carol"][0]["text"] == "hello"
+
+    run(scenario)
+
+
+def test_each_chat_keeps_its_draft() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        server.store("carol", "alice", "hello")
+        async with running(server) as screen:
+            await screen.open("carol")
+            await screen.press("d", "r", "a", "f", "t", "down")
+            composer = screen.app.screen.query_one(Composer)
+            await until(lambda: composer.value == "")
+            await screen.press("up")
+            await until(lambda: composer.value == "draft")
+
+    run(scenario)
+
+
+def test_a_narrow_terminal_shows_the_list_or_a_chat() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        async with running(server, width=40) as screen:
+            await screen.shows("○ bob")
+            await screen.press("down")
+            await screen.shows("▌ hi", "bob  offline")
+            await screen.hides("○ bob")
+            await screen.press("escape")
+            await screen.shows("○ bob")
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("width", [40, 90])
+def test_what_others_write_cannot_touch_the_terminal(width: int) -> None:
+    hostile = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\u2066 [bold red]x[/] [@click=app.quit]y[/] \x00\x7f\ud7ff"
+
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", hostile)
+        server.store("m\x1b[2Jallory", "alice", hostile)
+        async with running(server, width=width) as screen:
+            await until(lambda: len(screen.app.chats._lines) == 2)
+            for _ in range(2):
+                await screen.press("down")
+                await until(lambda: len(screen.rows()) == 1)
+                assert screen.rows() == [printable(hostile)]
+                await screen.shows("[bold red]x[/]")
+                shown = screen.text().replace("\n", "")
+                assert {unicodedata.category(character) for character in shown}.isdisjoint({"Cc", "Cf", "Cs"})
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("a\r\nb\rc\nd", "a b c d"),
+        ("a\tb", "a b"),
+        ("\x1b[31mred", "�[31mred"),
+        ("\x9b31m\x85", "�31m�"),
+        ("\u202eevil\u2069", "�evil�"),
+        ("\ufeff\u200b\u00ad", "���"),
+        ("\u2028", "�"),
+        ("👩\u200d🚀", "👩🚀"),
+        ("a\u200cb", "a\u200cb"),
+        ("é ß 漢 [b]", "é ß 漢 [b]"),
+    ],
+)
+def test_printable_leaves_text_and_nothing_else(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_printable_keeps_lines_where_there_is_room() -> None:
+    assert printable("a\r\nb\x1b\n\nc", lines=True) == "a\nb�\n\nc"
+
+
+def message(seq: int) -> Message:
+    return Message("bob", "bob", "alice", seq, f"id-{seq}", "text", 0)
+
+
+def test_a_thread_takes_each_message_once_whichever_way_it_comes() -> None:
+    thread = Thread()
+    thread.take_older(HistoryPage((message(3), message(4)), more=True))
+    thread.take(message(4))
+    thread.take(message(5))
+    thread.take_older(HistoryPage((message(2), message(3)), more=False))
+    assert [one.seq for one in thread.messages] == [2, 3, 4, 5]
+    assert not thread.has_older
+
+
+def test_a_token_that_expires_ends_the_client_with_its_reason() -> None:
+    async def scenario(server: Server) -> None:
+        async with serving(server), Chat.connect(server.url, "token", timing=FAST) as chat:
+            app = Terminal(chat)
+            async with app.run_test():
+                server.push({"type": "error", "code": "token_expired", "message": "", "temporary": True})
+                await until(lambda: isinstance(app.chats.failure, TokenRefused))
+                await until(lambda: not app.is_running)
+
+    run(scenario)
+
+
+def test_a_refused_token_is_one_sentence() -> None:
+    async def scenario(server: Server) -> None:
+        server.refuses_connections = 403
+        async with serving(server):
+            with pytest.raises(Refusal, match="does not take the token") as refusal:
+                await converse(Chat.connect(server.url, "secret-token"))
+        assert "secret-token" not in str(refusal.value)
+        assert not isinstance(refusal.value.__cause__, TokenRefused)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--url", "https://example.com"], "error: The address starts with https://"),
+        (["--url", "nonsense"], "error: The address must be of the form wss://HOST/STAGE"),
+        (["--user", "no one"], "error: 'no one' is no user id."),
+        (["--url", "ws://127.0.0.1:9/dev"], "error: This client fills a terminal."),
+        ([], "error: one of the arguments --user --url is required"),
+    ],
+)
+def test_wrong_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    command = [sys.executable, "-m", "clients.terminal", *arguments]
+    done = subprocess.run(
+        command, check=False, cwd=PROJECT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30
+    )
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
