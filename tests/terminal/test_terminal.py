@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import subprocess
 import sys
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import jwt
 import pytest
 from textual.pilot import Pilot
 
-from clients.parley import Chat, HistoryPage, Message, Timing, TokenRefused
-from clients.terminal import PAGE, Composer, Refusal, Row, Terminal, Thread, converse, printable
+from clients import terminal
+from clients.parley import Chat, HistoryPage, Message, ParleyError, Timing, TokenRefused
+from clients.terminal import PAGE, Composer, Refusal, Row, Terminal, Thread, converse, local_access, main, printable
+from local import deployment
+from local.deployment import Endpoint
 from local.emulator import PROJECT
 from tests.terminal.server import Server, serving, until
 
@@ -346,6 +353,49 @@ def test_a_refused_token_is_one_sentence() -> None:
         assert not isinstance(refusal.value.__cause__, TokenRefused)
 
     run(scenario)
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Endpoint:
+    """A local deployment that runs, as far as its file says."""
+    monkeypatch.setattr(deployment, "ENDPOINT_FILE", tmp_path / "endpoint.json")
+    monkeypatch.setattr(terminal, "local_secret", lambda endpoint: "secret-of-thirty-two-bytes-or-more")
+    endpoint = Endpoint("ws://127.0.0.1:1/local", "http://127.0.0.1:1", "local", "table", "http://127.0.0.1:1", "here")
+    endpoint.write()
+    return endpoint
+
+
+def test_a_local_token_is_minted_anew_for_each_connection(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, mint = local_access("alice")
+    first = mint()
+    monkeypatch.setattr("time.time", lambda clock=time.time: clock() + 24 * 3600)
+    assert url == endpoint.url
+    assert expiry(mint()) >= expiry(first) + 24 * 3600
+
+
+def expiry(token: str) -> int:
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["sub"] == "alice"
+    return int(claims["exp"])
+
+
+def test_a_local_deployment_that_is_stopped_may_come_back(endpoint: Endpoint) -> None:
+    _, mint = local_access("alice")
+    deployment.ENDPOINT_FILE.unlink()
+    assert mint()
+
+
+def test_another_local_deployment_is_not_taken_for_the_first(endpoint: Endpoint) -> None:
+    _, mint = local_access("alice")
+    dataclasses.replace(endpoint, url="ws://127.0.0.1:2/local").write()
+    with pytest.raises(ParleyError, match="Another local deployment"):
+        mint()
+
+
+def test_without_a_local_deployment_there_is_one_sentence(endpoint: Endpoint) -> None:
+    deployment.ENDPOINT_FILE.unlink()
+    with pytest.raises(SystemExit, match="no local deployment is running; start one with `make chat`"):
+        main(["--user", "alice"])
 
 
 @pytest.mark.parametrize(
