@@ -14,12 +14,13 @@ NODE := node_modules/installed
 ENGINE := .local/dynamodb-local
 CONTEXTS := $(addprefix --context ,$(CONTEXT))
 
-.PHONY: help demo chat token test soak bench synth diff deploy destroy docs clean
+.PHONY: help demo chat token terminal test soak bench synth diff deploy destroy docs clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
 	@echo "make chat                 deploy to an emulator on this machine and keep it running"
 	@echo "make token USER=alice     a connection token for it; with STACK=... for a stack on AWS"
+	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
 	@echo "make synth | diff | deploy | destroy [CONTEXT='stage=prod retentionDays=90']     the CDK, on AWS"
 	@echo "make bench                measure cost, cold start and latency; writes docs/performance.md"
@@ -38,6 +39,13 @@ ifneq ($(origin USER),command line)
 	@echo "error: say whose token: make token USER=alice" >&2; exit 2
 else
 	@python -m local token $(if $(STACK),--stack "$(STACK)") -- '$(USER)'
+endif
+
+terminal: $(VENV)
+ifneq ($(origin USER),command line)
+	@echo "error: say who you are: make terminal USER=alice" >&2; exit 2
+else
+	@python -m clients.terminal --user '$(USER)'
 endif
 
 test: $(VENV) $(NODE) $(ENGINE)
