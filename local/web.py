@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import mimetypes
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.deployment import TOKEN_SECONDS, Endpoint, token
+from local.deployment import TOKEN_SECONDS, USER_ID, Endpoint, token
 from local.emulator import PROJECT
 
 PAGE = PROJECT / "clients" / "web"
@@ -27,7 +26,6 @@ PORT = 8642
 
 MAX_BODY_BYTES = 1024
 TIMEOUT_SECONDS = 10
-USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 USER_ID_RULE = "a user id has 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -"
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Protocol
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from local.deployment import Endpoint, token
 from local.dynamodb_local import MissingJava, dynamodb_local, find_java
 from local.emulator import forget_aws_settings
+from tests.e2e.device import Device, device
 from tests.engines import DynamoDbLocal
 
 # A profile of whoever runs the tests would be looked up, and perhaps not found, when a handler makes its clients.
 forget_aws_settings()
+
+
+_numbers = itertools.count(1)
 
 
 class FolderScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
@@ -46,3 +54,28 @@ def dynamodb() -> Iterator[DynamoDbLocal]:
 def table_name(dynamodb: DynamoDbLocal) -> str:
     """A table of the test's own on DynamoDB Local."""
     return dynamodb.create_table()
+
+
+@pytest.fixture
+def alice() -> str:
+    return f"alice-{next(_numbers)}"
+
+
+@pytest.fixture
+def bob() -> str:
+    return f"bob-{next(_numbers)}"
+
+
+class Connect(Protocol):
+    def __call__(self, user: str) -> Device: ...
+
+
+@pytest.fixture
+def connect(endpoint: Endpoint, secret: str) -> Iterator[Connect]:
+    """Connects a device of a user to the folder's deployment; all of them are closed after the test."""
+    with ExitStack() as stack:
+
+        def connected(user: str) -> Device:
+            return stack.enter_context(device(f"{endpoint.url}?token={token(secret, user)}"))
+
+        yield connected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -93,7 +93,7 @@ class MessageRoutes:
         # A duplicate takes the same way: its first try may have died behind any of these steps.
         self._conversations.advance(appended.message)
         # Only now: a device that registers after this read finds the message when it syncs.
-        delivered = self._tell(caller, request.to, message_frame(appended.message))
+        delivered = self._tell(caller, {request.to, caller.user}, message_frame(appended.message))
         count = delivered.count(request.to)
         return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count), delivered)
 
@@ -123,19 +123,16 @@ class MessageRoutes:
 
     def receipt(self, caller: Connection, request: Receipt) -> Served:
         self._conversations.mark(caller.user, request)
-        delivered = self._tell(caller, request.peer, receipt_frame(request, caller.user, self._clock()))
+        frame = receipt_frame(request, caller.user, self._clock())
+        delivered = self._tell(caller, {request.peer, caller.user}, frame)
         return Served(receipt_ack(request), delivered)
 
     def typing(self, caller: Connection, request: Typing) -> Served:
-        listeners = self._sessions.of([request.to])[request.to]
-        others = [connection for connection in listeners if connection.id != caller.id]
-        delivered = self._delivery.push(others, typing_frame(request, caller.user, self._clock()))
-        self._announce_offline(delivered)
-        return Served(None, delivered)
+        return Served(None, self._tell(caller, {request.to}, typing_frame(request, caller.user, self._clock())))
 
-    def _tell(self, caller: Connection, peer: str, frame: Frame) -> Delivered:
-        """Pushes to the peer's connections and to the caller's other ones."""
-        listeners = self._sessions.of({peer, caller.user})
+    def _tell(self, caller: Connection, users: Collection[str], frame: Frame) -> Delivered:
+        """Pushes to all connections of the users but the caller's own."""
+        listeners = self._sessions.of(users)
         others = [one for user in listeners.values() for one in user if one.id != caller.id]
         delivered = self._delivery.push(others, frame)
         self._announce_offline(delivered)

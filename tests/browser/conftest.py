@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,11 +15,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from local import web
-from local.deployment import STATE, Endpoint, deploy, local_secret, token
+from local.deployment import STATE, Endpoint, deploy, local_secret
 from local.emulator import emulator
 from tests.browser.line import Line, line_to
 from tests.browser.person import Person
-from tests.e2e.device import Device, device
 
 SCREENSHOTS = STATE / "screenshots"
 DESKTOP = {"width": 1180, "height": 760}
@@ -33,8 +30,6 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-
-_numbers = itertools.count(1)
 
 TIMEOUT_MS = 10_000
 
@@ -145,31 +140,6 @@ def watch(page: Page, errors: list[str]) -> None:
 
     page.on("console", heard)
     page.on("pageerror", lambda error: errors.append(str(error)))
-
-
-@pytest.fixture
-def alice() -> str:
-    return f"alice-{next(_numbers)}"
-
-
-@pytest.fixture
-def bob() -> str:
-    return f"bob-{next(_numbers)}"
-
-
-class Connect(Protocol):
-    def __call__(self, user: str) -> Device: ...
-
-
-@pytest.fixture
-def connect(endpoint: Endpoint, secret: str) -> Iterator[Connect]:
-    """Connects a user's device that is no browser, past the line."""
-    with ExitStack() as stack:
-
-        def connected(user: str) -> Device:
-            return stack.enter_context(device(f"{endpoint.url}?token={token(secret, user)}"))
-
-        yield connected
 
 
 class Shoot(Protocol):

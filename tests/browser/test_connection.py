@@ -9,9 +9,10 @@ from playwright.sync_api import BrowserContext, expect
 
 from local import web
 from local.deployment import Endpoint
-from tests.browser.conftest import Connect, NewContext, OpenPage, Shoot, address_of
+from tests.browser.conftest import NewContext, OpenPage, Shoot, address_of
 from tests.browser.line import Line
 from tests.browser.person import Person
+from tests.conftest import Connect
 from tests.e2e.device import Frame
 
 TOKEN_SECONDS = 2

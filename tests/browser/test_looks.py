@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from local.deployment import Endpoint, token
-from tests.browser.conftest import Connect, NewContext, OpenPage, Shoot
+from tests.browser.conftest import NewContext, OpenPage, Shoot
 from tests.browser.person import Person
+from tests.conftest import Connect
 from tests.e2e.device import device
 
 PHONE = {"viewport": {"width": 360, "height": 720}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}

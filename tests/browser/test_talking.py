@@ -7,7 +7,8 @@ import re
 
 from playwright.sync_api import WebSocketRoute, expect
 
-from tests.browser.conftest import Connect, NewContext, OpenPage, Shoot, address_of
+from tests.browser.conftest import NewContext, OpenPage, Shoot, address_of
+from tests.conftest import Connect
 
 
 def test_two_people_talk_and_see_what_was_delivered_and_read(

@@ -13,7 +13,7 @@ from websockets.sync.client import connect as connect_socket
 from chat.sessions import MAX_CONNECTIONS
 from local.deployment import Endpoint, local_client, token
 from local.emulator import Emulator
-from tests.e2e.conftest import Connect
+from tests.conftest import Connect
 from tests.e2e.device import device as open_device
 
 

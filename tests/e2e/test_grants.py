@@ -11,7 +11,7 @@ import pytest
 import websockets.exceptions
 
 from local.deployment import Endpoint, local_client
-from tests.e2e.conftest import Connect
+from tests.conftest import Connect
 
 
 @contextmanager
