@@ -15,6 +15,7 @@ from local.deployment import ENDPOINT_FILE, STATE, USER_ID, Endpoint, deploy, de
 from local.emulator import Emulator, emulator, forget_aws_settings
 from local.progress import StepFailed, end_of, step
 
+PORT = 8643  # the same each time, so that clients find the deployment again after a stop
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -31,7 +32,7 @@ def run_demo() -> None:
 
 def run_chat() -> None:
     forget_aws_settings()
-    with _started(STATE / "chat") as running:
+    with _started(STATE / "chat", port=PORT, keep=True) as running:
         endpoint = deploy(running)
         endpoint.write()
         try:
@@ -39,7 +40,7 @@ def run_chat() -> None:
                 print(chat.instructions(endpoint, page), flush=True)
                 chat.follow(running.function_log)
         except KeyboardInterrupt:
-            print("\nStopping.", flush=True)
+            print("\nStopping. The chats are kept for the next `make chat`; `make clean` forgets them.", flush=True)
         finally:
             ENDPOINT_FILE.unlink(missing_ok=True)
 
@@ -54,10 +55,10 @@ def print_token(user: str, stack: str | None) -> None:
 
 
 @contextmanager
-def _started(folder: Path) -> Iterator[Emulator]:
+def _started(folder: Path, *, port: int = 0, keep: bool = False) -> Iterator[Emulator]:
     with ExitStack() as stack:
         with step("Starting the emulator, with IAM enforced"):
-            running = stack.enter_context(emulator(folder))
+            running = stack.enter_context(emulator(folder, port=port, keep=keep))
         yield running
 
 

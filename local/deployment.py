@@ -59,6 +59,8 @@ def deploy(running: Emulator, *context: str) -> Endpoint:
     log.write_text("")
     environment = {**running.environment, "CDK_DISABLE_CLI_TELEMETRY": "1"}
     advice = f"The emulator's own log is {running.log}."
+    if running.state.exists():
+        advice += f" If what it kept is in the way, remove {running.state}."
     with step("Preparing the emulator for the CDK (cdk bootstrap)"):
         account = f"aws://{ACCOUNT}/{REGION}"
         run([*_cdk(running, "bootstrap"), account], environment=environment, log=log, advice=advice)

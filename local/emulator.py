@@ -27,7 +27,7 @@ SETTINGS = {"AUTH": "true", "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0"}
 """IAM enforced, for the functions' roles too; on loopback only; and without a port of its own for IoT."""
 
 START_SECONDS = 30
-STOP_SECONDS = 5
+SAVE_SECONDS = 15  # it gives open connections 3 s to end, then saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Emulator:
     def function_log(self) -> Path:
         """What the functions log, a JSON line an event."""
         return self.folder / "functions.log"
+
+    @property
+    def state(self) -> Path:
+        """What it keeps, if it keeps anything: what is deployed, and the data."""
+        return self.folder / "state"
 
     @property
     def endpoint(self) -> str:
@@ -79,17 +84,21 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def emulator(folder: Path) -> Iterator[Emulator]:
-    """Starts the emulator, and ends it with all it started. Raises StepFailed if it does not come up."""
+def emulator(folder: Path, *, port: int = 0, keep: bool = False) -> Iterator[Emulator]:
+    """Starts the emulator, and ends it with all it started. Raises StepFailed if it does not come up.
+
+    If `port` is taken, it is another one. With `keep` it goes on with what was deployed to it and stored in it when it
+    was stopped last, in the same folder; of two that run at a time, one would overwrite what the other kept.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="parley-") as scratch, (folder / "emulator.log").open("wb") as output:
-        running = Emulator(_free_port(), folder.resolve(), Path(scratch))
+        running = Emulator(_free_port(port), folder.resolve(), Path(scratch))
         running.function_log.write_text("")
-        own = {"TMPDIR": scratch, "FUNCTION_LOG": str(running.function_log)}
+        own = {"TMPDIR": scratch, "FUNCTION_LOG": str(running.function_log), "GATEWAY_PORT": str(running.port)}
         process = subprocess.Popen(
             [sys.executable, "-m", "local.emulator_process"],
             cwd=PROJECT,
-            env={**clean_environment(), **SETTINGS, **own, "GATEWAY_PORT": str(running.port)},
+            env={**clean_environment(), **SETTINGS, **own, **(_kept_in(running.state) if keep else {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -99,12 +108,20 @@ def emulator(folder: Path) -> Iterator[Emulator]:
             _wait_until_ready(process, running)
             yield running
         finally:
-            _stop(process)
+            _stop(process, saves=keep)
 
 
-def _free_port() -> int:
+def _kept_in(state: Path) -> dict[str, str]:
+    return {"PERSIST_STATE": "1", "STATE_DIR": str(state), "S3_PERSIST": "1", "S3_DATA_DIR": str(state / "s3")}
+
+
+def _free_port(first: int) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what the one before left behind is not in the way
+        try:
+            probe.bind(("127.0.0.1", first))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
@@ -119,10 +136,12 @@ def _wait_until_ready(process: subprocess.Popen[bytes], running: Emulator) -> No
     raise StepFailed(f"the emulator {what}; its log says why\n{end_of(running.log)}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        # The group, not the process: the functions run in workers of its own.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal_number)
+def _stop(process: subprocess.Popen[bytes], *, saves: bool) -> None:
+    if saves:
+        process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+            process.wait(SAVE_SECONDS)
+    # The group, not the process: the functions run in workers of its own.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,7 +1,10 @@
-"""The emulator's process, made to keep what the functions log.
+"""The emulator's process, made to keep what the functions log, and to end as soon as its state is saved.
 
 On AWS a function's log goes to CloudWatch. MiniStack puts it there too, but not for functions that a WebSocket invokes:
 it reads their output and drops it. Here each invocation's output is appended to the file in FUNCTION_LOG as well.
+
+Told to stop, MiniStack ends its connections, saves, and then waits for threads that have nothing to do any more, for
+20 seconds and longer.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ministack.app import main
+from ministack import app
 from ministack.core.lambda_runtime import Worker
 
 
@@ -27,6 +30,18 @@ def keep_logs(path: str) -> None:
     Worker.invoke = invoke_and_keep
 
 
+def end_when_saved() -> None:
+    """Makes the saving of the state, which is the last thing of all, the process's end."""
+    save_all = app.save_all
+
+    def save_and_end(services: dict[str, Any]) -> None:
+        save_all(services)
+        os._exit(0)
+
+    app.save_all = save_and_end
+
+
 if __name__ == "__main__":
     keep_logs(os.environ["FUNCTION_LOG"])
-    main()
+    end_when_saved()
+    app.main()
