@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,20 +15,12 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from local import web
 from local.deployment import STATE, Endpoint, deploy, local_secret
 from local.emulator import emulator
+from tests.browser.chromium import ARGUMENTS, chromium
 from tests.browser.line import Line, line_to
 from tests.browser.person import Person
 
 SCREENSHOTS = STATE / "screenshots"
 DESKTOP = {"width": 1180, "height": 760}
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-ARGUMENTS = (
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-
 TIMEOUT_MS = 10_000
 
 expect.set_options(timeout=TIMEOUT_MS)
@@ -39,15 +29,9 @@ expect.set_options(timeout=TIMEOUT_MS)
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium as the system has it. Without one, the tests are skipped; in CI they fail."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        message = f"no browser: none of {', '.join(NAMES)} is installed (on Debian: apt install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    found = chromium()
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=[*ARGUMENTS, *as_root])
+        started = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield started
         started.close()
 

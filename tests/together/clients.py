@@ -1,0 +1,207 @@
+"""Four ways to take part in a conversation, each driven as its user drives it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from playwright.async_api import Page, async_playwright
+from textual.pilot import Pilot
+
+from clients.parley import Chat, Message
+from clients.terminal import Composer, NewChat, Row, Terminal
+from tests.browser.chromium import ARGUMENTS
+
+WEBSOCKETS = Path(sys.executable).with_name("websockets")
+WAIT_SECONDS = 60
+POLL_SECONDS = 0.05
+
+_ids = itertools.count(1)
+
+# What was shown twice at any time, if only for a moment, is still known at the end.
+_REMEMBER_DOUBLES = """
+window.doubles = [];
+new MutationObserver(() => {
+  const texts = [...document.querySelectorAll("#entries .text")].map((one) => one.textContent);
+  window.doubles.push(...texts.filter((text, index) => texts.indexOf(text) < index));
+}).observe(document, {childList: true, subtree: true});
+"""
+
+
+async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Waits for something to hold. Raises AssertionError if it does not come true."""
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not await holds():
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        raise AssertionError(f"waited {WAIT_SECONDS} s in vain: {what}") from None
+
+
+class Client(Protocol):
+    """Somebody's end of the conversation."""
+
+    async def say(self, text: str) -> None:
+        """Writes a message, whether it can be sent now or not."""
+
+    async def shown(self) -> list[str]:
+        """The messages, as the user has them before the eyes, from first to last."""
+
+
+class BrowserPage:
+    """The web client in Chromium."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    async def say(self, text: str) -> None:
+        field = self._page.get_by_label("Message", exact=True)
+        await field.fill(text)
+        await field.press("Enter")
+
+    async def shown(self) -> list[str]:
+        assert await self._page.evaluate("window.doubles") == []
+        return await self._page.locator("#entries .text").all_inner_texts()
+
+
+@asynccontextmanager
+async def browser_page(chromium: Path, address: str, user: str, peer: str) -> AsyncIterator[BrowserPage]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        page = await browser.new_page()
+        await page.add_init_script(_REMEMBER_DOUBLES)
+        await page.goto(f"{address}#/{user}/{peer}")
+        await page.locator('#app[data-connection="online"]').wait_for()
+        yield BrowserPage(page)
+        await browser.close()
+
+
+class TerminalScreen:
+    """The terminal client, driven by keys."""
+
+    def __init__(self, app: Terminal, pilot: Pilot[None]) -> None:
+        self._app = app
+        self._pilot = pilot
+
+    async def open(self, peer: str) -> None:
+        await self._pilot.press("ctrl+n")
+        await self._pilot.pause()
+        assert isinstance(self._app.screen, NewChat)
+        await self._pilot.press(*peer, "enter")
+        await self._pilot.pause()
+
+    async def say(self, text: str) -> None:
+        self._app.screen.query_one(Composer).value = text
+        await self._pilot.press("enter")
+
+    async def shown(self) -> list[str]:
+        texts = [row.entry.text for row in self._app.screen.query(Row) if row.entry.kind != "note"]
+        assert len(texts) == len(set(texts))
+        return texts
+
+
+@asynccontextmanager
+async def terminal_screen(chat: Chat, peer: str) -> AsyncIterator[TerminalScreen]:
+    async with chat:
+        app = Terminal(chat)
+        async with app.run_test(size=(100, 30)) as pilot:
+            screen = TerminalScreen(app, pilot)
+            await screen.open(peer)
+            yield screen
+
+
+class Program:
+    """A program on the Python client. It keeps what it was told, in the order in which it was told."""
+
+    def __init__(self, chat: Chat, peer: str) -> None:
+        self._chat = chat
+        self._peer = peer
+        self.messages: list[Message] = []
+
+    async def follow(self) -> None:
+        async for event in self._chat:
+            if isinstance(event, Message):
+                self.messages.append(event)
+
+    async def say(self, text: str) -> None:
+        self._chat.post(self._peer, text)
+
+    async def shown(self) -> list[str]:
+        return [message.text for message in self.messages]
+
+
+@asynccontextmanager
+async def program(chat: Chat, peer: str) -> AsyncIterator[Program]:
+    async with chat:
+        running = Program(chat, peer)
+        following = asyncio.create_task(running.follow())
+        try:
+            yield running
+        finally:
+            following.cancel()
+
+
+class CommandLine:
+    """A WebSocket client for any protocol, into which a person types frames; it ends when its connection does."""
+
+    def __init__(self, process: asyncio.subprocess.Process, peer: str) -> None:
+        self._process = process
+        self._peer = peer
+        self._frames: list[dict[str, Any]] = []
+
+    async def read(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            if frame := re.search(r"< (\{.*\})", line.decode()):
+                self._frames.append(json.loads(frame[1]))
+
+    async def type(self, action: str, **fields: object) -> dict[str, Any]:
+        """Types a frame, and waits for its reply."""
+        assert self._process.stdin is not None
+        id = f"{action}-{next(_ids)}"
+        self._process.stdin.write(json.dumps({"action": action, "id": id, **fields}).encode() + b"\n")
+        await self._process.stdin.drain()
+        await until(lambda: self._has(id), f"the command line shows the reply to {action}")
+        return next(frame for frame in self._frames if frame.get("id") == id)
+
+    async def _has(self, id: str) -> bool:
+        return any(frame.get("id") == id for frame in self._frames)
+
+    async def say(self, text: str) -> None:
+        await self.type("send", to=self._peer, text=text)
+
+    async def history(self) -> list[str]:
+        """The conversation as the server has it."""
+        return [message["text"] for message in (await self.type("history", peer=self._peer, limit=100))["messages"]]
+
+    async def shown(self) -> list[str]:
+        """What came in; what was typed here is not repeated."""
+        return [frame["text"] for frame in self._frames if frame["type"] == "message"]
+
+    async def ended(self) -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def command_line(url: str, peer: str) -> AsyncIterator[CommandLine]:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(WEBSOCKETS, url, stdin=pipe, stdout=pipe)
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).startswith(b"Connected")
+    running = CommandLine(process, peer)
+    reading = asyncio.create_task(running.read())
+    try:
+        yield running
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+        await reading

@@ -1,0 +1,144 @@
+"""Two people at every kind of client at once, and the deployment stopped and started under them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from clients.parley import Chat
+from local import web
+from local.deployment import Endpoint, deploy, local_secret, token
+from local.emulator import emulator
+from tests.browser.chromium import chromium
+from tests.together.clients import (
+    Client,
+    CommandLine,
+    browser_page,
+    command_line,
+    program,
+    terminal_screen,
+    until,
+)
+
+PORTS = range(20_000, 30_000)
+"""Below those that the system gives to outgoing connections: while nobody listens there, nobody else takes it."""
+
+EACH = 30
+"""Messages that a client says while the deployment is stopped and started."""
+
+PAUSE_SECONDS = 0.2
+
+
+class Deployment:
+    """A deployment that can be stopped and started again, at the same address and with all that it held."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._folder = folder
+        self._port = port
+        self._running = ExitStack()
+
+    def start(self) -> Endpoint | None:
+        is_first = not (self._folder / "state").exists()
+        running = self._running.enter_context(emulator(self._folder, port=self._port, keep=True))
+        assert running.port == self._port
+        return deploy(running) if is_first else None
+
+    def stop(self) -> None:
+        self._running.close()
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    one = Deployment(tmp_path, _free_port())
+    yield one
+    one.stop()
+
+
+def _free_port() -> int:
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    raise AssertionError("no port is free")
+
+
+def test_no_client_shows_a_message_twice_or_out_of_order_or_not_at_all(deployment: Deployment) -> None:
+    asyncio.run(_converse(deployment, chromium()))
+
+
+async def _converse(deployment: Deployment, browser: Path) -> None:
+    """alice at a browser and with a program, bob at a terminal and with a tool for WebSockets."""
+    endpoint = await asyncio.to_thread(deployment.start)
+    assert endpoint is not None
+    with web.serve(endpoint, local_secret(endpoint)) as address:
+        async with (
+            browser_page(browser, address, "alice", "bob") as page,
+            program(_chat(endpoint, "alice"), "bob") as script,
+            terminal_screen(_chat(endpoint, "bob"), "alice") as screen,
+        ):
+            clients: list[Client] = [page, script, screen]
+            async with command_line(_url(endpoint, "bob"), "alice") as typist:
+                said = await _one_after_the_other(clients, typist)
+                said += await _through_a_restart(deployment, clients)
+                await typist.ended()
+            async with command_line(_url(endpoint, "bob"), "alice") as typist:
+                await typist.say("back again")
+                await until(lambda: _holds(typist, [*said, "back again"]), "everything is stored, once")
+                log = await typist.history()
+            for client in clients:
+                await until(lambda client=client: _shows(client, log), f"{type(client).__name__} shows {log}")  # type: ignore[misc]
+            numbers = [message.seq for message in script.messages]
+            assert numbers == list(range(1, len(log) + 1))
+
+
+def _url(endpoint: Endpoint, user: str) -> str:
+    return f"{endpoint.url}?token={token(local_secret(endpoint), user)}"
+
+
+def _chat(endpoint: Endpoint, user: str) -> Chat:
+    secret = local_secret(endpoint)
+    return Chat.connect(endpoint.url, lambda: token(secret, user))
+
+
+async def _one_after_the_other(clients: list[Client], typist: CommandLine) -> list[str]:
+    """Each says something, and all show it before the next one speaks."""
+    said: list[str] = []
+    for number, client in enumerate([*clients, typist]):
+        said.append(f"hello from {number}")
+        await client.say(said[-1])
+        for one in clients:
+            await until(lambda one=one: _shows(one, said), f"{type(one).__name__} shows {said}")  # type: ignore[misc]
+    assert await typist.shown() == said[:-1]
+    return said
+
+
+async def _through_a_restart(deployment: Deployment, clients: list[Client]) -> list[str]:
+    """All talk at once, and go on when the deployment stops, is away, and comes back."""
+    talking = [asyncio.create_task(_talk(client, str(number))) for number, client in enumerate(clients)]
+    await asyncio.sleep(2 * PAUSE_SECONDS)
+    await asyncio.to_thread(deployment.stop)
+    await asyncio.sleep(PAUSE_SECONDS)
+    await asyncio.to_thread(deployment.start)
+    return [text for said in await asyncio.gather(*talking) for text in said]
+
+
+async def _talk(client: Client, name: str) -> list[str]:
+    said = [f"{name} says {number}" for number in range(EACH)]
+    for text in said:
+        await client.say(text)
+        await asyncio.sleep(PAUSE_SECONDS)
+    return said
+
+
+async def _shows(client: Client, texts: list[str]) -> bool:
+    return await client.shown() == texts
+
+
+async def _holds(typist: CommandLine, texts: list[str]) -> bool:
+    return sorted(await typist.history()) == sorted(texts)
