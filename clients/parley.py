@@ -248,7 +248,7 @@ Event: TypeAlias = Message | Sent | Failed | Receipt | Typing | PresenceChange |
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A message of ours that is not known to be stored yet."""
+    """A message of ours that was not told as a Message yet."""
 
     id: str
     text: str
@@ -1463,6 +1463,11 @@ def _restored(chat: Mapping[str, Any]) -> _Conversation:
     return conversation
 
 
+def _is_told(conversation: _Conversation, outgoing: _Outgoing) -> bool:
+    """Whether the application has got it as a message, from the history, before its acknowledgement."""
+    return outgoing.found is not None and outgoing.found.seq <= (conversation.seen or 0)
+
+
 def _view(conversation: _Conversation) -> Conversation:
     return Conversation(
         peer=conversation.peer,
@@ -1474,7 +1479,7 @@ def _view(conversation: _Conversation) -> Conversation:
         peer_delivered=max(conversation.peer_delivered, conversation.peer_read),
         last_from=conversation.last_from,
         last_text=conversation.last_text,
-        pending=tuple(Pending(one.id, one.text) for one in conversation.outbox),
+        pending=tuple(Pending(one.id, one.text) for one in conversation.outbox if not _is_told(conversation, one)),
     )
 
 

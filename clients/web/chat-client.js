@@ -397,7 +397,9 @@ export class ChatClient extends EventTarget {
     const stored = [...chat.messages, ...waiting.sort((a, b) => a.seq - b.seq)];
     return [
       ...stored.map((message) => ({ ...message, key: `s${message.seq}`, state: this.#stateOf(chat, message) })),
-      ...this.#outbox.filter((item) => item.to === peer && !item.found).map((item) => this.#pendingEntry(item)),
+      ...this.#outbox
+        .filter((item) => item.to === peer && !(item.found?.seq <= chat.last)) // told, but not acknowledged yet
+        .map((item) => this.#pendingEntry(item)),
     ];
   }
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from clients.parley import Event, PresenceChange
+from clients.parley import Conversation, Event, PresenceChange
 
 Step = dict[str, Any]
 Fields = dict[str, Any]
@@ -105,3 +105,8 @@ def fields_of(event: Event) -> Fields:
     """An event as the table writes it."""
     type = "presence" if isinstance(event, PresenceChange) else event.__class__.__name__.lower()
     return {"type": type, **asdict(event)}
+
+
+def pending_texts(conversations: list[Conversation], peer: str) -> list[str]:
+    """What the conversation with the peer shows as waiting to be sent."""
+    return [pending.text for one in conversations if one.peer == peer for pending in one.pending]

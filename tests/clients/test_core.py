@@ -25,7 +25,7 @@ from clients.parley import (
     Write,
     WrongUser,
 )
-from tests.clients.behaviours import SERVER_TIME, Case, Fields, Names, Step, fields_of, load, sync_reply
+from tests.clients.behaviours import SERVER_TIME, Case, Fields, Names, Step, fields_of, load, pending_texts, sync_reply
 
 LONGEST_BACKOFF = 30
 
@@ -204,6 +204,9 @@ class CaseDriver(Driver):
         event = self.session.next_event()
         assert event is not None, "no event"
         assert self._names.matches(step["event"], fields_of(event)), event
+
+    def on_pending(self, step: Step) -> None:
+        assert pending_texts(self.session.conversations, step["peer"]) == step["pending"]
 
     def on_wait(self, step: Step) -> None:
         self.advance(step["wait"])
@@ -442,6 +445,22 @@ def test_a_chat_list_has_unread_counts_ticks_and_what_is_pending() -> None:
     assert chat.pending == (parley.Pending("m", "hi"),)
     driver.session.read("bob")
     assert driver.session.conversations[0].unread == 0
+
+
+def test_a_message_of_ours_is_pending_until_it_was_read_from_the_session() -> None:
+    driver = Driver()
+    driver.start()
+    driver.session.post("bob", "hi", id="m")
+    driver.collect()
+    driver.drop(1)
+    driver.accept()
+    driver.events()
+    stored = {"from": "alice", "to": "bob", "seq": 1, "id": "m", "text": "hi", "ts": 10}
+    page = {"type": "history", "peer": "bob", "messages": [stored], "more": False}
+    driver.reply(page | {"id": driver.take("history")["id"]})
+    assert pending_texts(driver.session.conversations, "bob") == ["hi"]
+    assert isinstance(driver.session.next_event(), Message)
+    assert pending_texts(driver.session.conversations, "bob") == []
 
 
 def test_what_was_not_read_from_the_session_is_not_marked_read() -> None:

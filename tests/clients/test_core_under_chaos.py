@@ -13,7 +13,7 @@ from collections import defaultdict
 import pytest
 
 from clients.parley import Message
-from tests.clients.behaviours import Fields
+from tests.clients.behaviours import Fields, pending_texts
 from tests.clients.test_core import Driver
 
 PEERS = ("bob", "carol")
@@ -174,6 +174,10 @@ class Chaos(Driver):
         if link in self.alive:
             self.reply(frame, link)
 
+    def check_that_nothing_is_shown_twice(self) -> None:
+        for peer in PEERS:
+            assert not set(pending_texts(self.session.conversations, peer)) & set(self.told[peer])
+
     def settle(self) -> None:
         """From here on the network works."""
         for _ in range(200):
@@ -201,11 +205,12 @@ def test_every_message_is_told_and_stored_once_and_in_order(seed: int) -> None:
     chaos.alive.add(chaos.accept())
     for _ in range(STEPS):
         chaos.step()
+        chaos.check_that_nothing_is_shown_twice()
     chaos.settle()
     for peer in PEERS:
         log = chaos.server.logs[peer]
         assert chaos.told[peer] == [message["text"] for message in log]
         assert [message["text"] for message in log if message["from"] == "alice"] == chaos.posted[peer]
     assert chaos.session.is_connected
-    assert all(not chat.pending for chat in chaos.session.conversations)
+    assert all(not chat["outbox"] for chat in chaos.session.state["chats"])
     assert json.loads(json.dumps(chaos.session.state)) == chaos.session.state

@@ -18,7 +18,7 @@ from websockets.http11 import Request, Response
 
 from clients import parley
 from clients.parley import Chat, Connected, Disconnected, Message, Timing, TokenPlace
-from tests.clients.behaviours import SERVER_TIME, Case, Fields, Names, Step, fields_of, load, sync_reply
+from tests.clients.behaviours import SERVER_TIME, Case, Fields, Names, Step, fields_of, load, pending_texts, sync_reply
 from tests.clients.test_core_under_chaos import Server as Model
 
 FAST = Timing(backoff_first=0.02, backoff_most=0.1, drain=1, close=1)
@@ -197,6 +197,9 @@ class CaseDriver:
     async def on_event(self, step: Step) -> None:
         event = await next_event(self._chat)
         assert self._names.matches(step["event"], fields_of(event)), event
+
+    async def on_pending(self, step: Step) -> None:
+        assert pending_texts(self._chat.chats, step["peer"]) == step["pending"]
 
     async def on_wait(self, _: Step) -> None:
         """What comes after it is waited for; that nothing comes before is shown with a clock that can be moved."""

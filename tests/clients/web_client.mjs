@@ -229,6 +229,11 @@ class Driver {
     check(told && this.#names.matches(event, told), `told: ${JSON.stringify(told)}`);
   }
 
+  async pending({ pending, peer }) {
+    const shown = this.#client.entries(peer).filter((entry) => entry.state === "queued").map((entry) => entry.text);
+    check(isDeepStrictEqual(shown, pending), `waiting: ${JSON.stringify(shown)}`);
+  }
+
   async wait({ wait }) {
     this.#clock.to(await this.#advance(wait * 1_000));
   }
