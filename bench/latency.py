@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from bench import plots
 from bench.functions import TEXT
 from bench.measure import Section, percentile, table
+from clients.parley import Chat, Message
 from local.deployment import STATE, deploy, deployed_secret, local_secret, token
 from local.emulator import emulator
 
 PAIRS = (1, 10, 50)
 SECONDS = 6
 SETTLE_SECONDS = 1  # the first round of a level opens workers and connections
+OPEN_SECONDS = 30
 PERCENTS = (50, 95, 99)
 _users = itertools.count(int(time.time()))
+
+Exchange: TypeAlias = Callable[[], Awaitable[float]]
+"""Seconds that one took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ def run() -> Section:
 On the emulator, all on this machine: it serves one frame of a connection and one invocation of a function at a time on
 its sockets, so more pairs wait in its queue; its own share is what `ping` takes, which reaches the same function and
 neither table nor push. The emulator stands in for API Gateway, Lambda and DynamoDB; none of their times are in here.
+Messages go from one Python client (`clients/parley.py`) to another, whose own time is in the figures.
 
 {_table(sends, pings)}
 """
@@ -62,77 +67,66 @@ def run_deployed(url: str, stack: str) -> Section:
 
 def measure(url: str, secret: str) -> tuple[list[Level], list[Level]]:
     """Sends and pings, at each number of pairs."""
-    sends = [asyncio.run(_level(url, secret, pairs, send)) for pairs in PAIRS]
-    pings = [asyncio.run(_level(url, secret, pairs, ping)) for pairs in PAIRS]
+    sends = [asyncio.run(_level(url, secret, pairs, _talking)) for pairs in PAIRS]
+    pings = [asyncio.run(_level(url, secret, pairs, _pinging)) for pairs in PAIRS]
     return sends, pings
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    sender: ClientConnection
-    receiver: ClientConnection
-    to: str
+async def _talking(stack: AsyncExitStack, url: str, secret: str) -> Exchange:
+    """A pair: from the send of one to the receipt of the message by the other. Receipts back are not sent."""
+    sender, receiver = (f"bench-{next(_users)}" for _ in range(2))
+    one, other = [
+        await stack.enter_async_context(
+            Chat.connect(url, token(secret, user), send_delivered=False, timeout=OPEN_SECONDS)
+        )
+        for user in (sender, receiver)
+    ]
+
+    async def exchange() -> float:
+        started = time.perf_counter()
+        sending = asyncio.ensure_future(one.send(receiver, TEXT))
+        while not isinstance(await anext(other), Message):
+            pass  # presence
+        elapsed = time.perf_counter() - started
+        await sending
+        return elapsed
+
+    return exchange
 
 
-async def send(pair: Pair, id: str) -> float:
-    """Seconds from the send to the receipt of the message, on the receiver's own connection."""
-    started = time.perf_counter()
-    await pair.sender.send(json.dumps({"action": "send", "to": pair.to, "text": TEXT, "id": id}))
-    await _frame(pair.receiver, "message", id)
-    elapsed = time.perf_counter() - started
-    await _frame(pair.sender, "ack", id)
-    return elapsed
+async def _pinging(stack: AsyncExitStack, url: str, secret: str) -> Exchange:
+    """A connection: from a ping to its pong."""
+    address = f"{url}?token={token(secret, f'bench-{next(_users)}')}"
+    socket = await stack.enter_async_context(connect(address, open_timeout=OPEN_SECONDS, ping_interval=None))
 
+    async def exchange() -> float:
+        started = time.perf_counter()
+        await socket.send('{"action":"ping"}')
+        await socket.recv()
+        return time.perf_counter() - started
 
-async def ping(pair: Pair, id: str) -> float:
-    started = time.perf_counter()
-    await pair.sender.send(json.dumps({"action": "ping", "id": id}))
-    await _frame(pair.sender, "pong", id)
-    return time.perf_counter() - started
-
-
-async def _frame(socket: ClientConnection, type: str, id: str) -> None:
-    """Waits for the frame; others, of presence, are passed over."""
-    while True:
-        frame: Any = json.loads(await socket.recv())
-        if frame.get("id") == id:
-            if frame["type"] != type:
-                raise RuntimeError(f"expected {type}, got {frame}")
-            return
+    return exchange
 
 
 async def _level(
-    url: str, secret: str, pairs: int, exchange: Callable[[Pair, str], Coroutine[Any, Any, float]]
+    url: str, secret: str, pairs: int, opener: Callable[[AsyncExitStack, str, str], Awaitable[Exchange]]
 ) -> Level:
     async with AsyncExitStack() as stack:
-        opened = [await _pair(stack, url, secret) for _ in range(pairs)]
-        await asyncio.gather(*(_exchanges(pair, exchange, SETTLE_SECONDS) for pair in opened))
+        opened = [await opener(stack, url, secret) for _ in range(pairs)]
+        await asyncio.gather(*(_exchanges(exchange, SETTLE_SECONDS) for exchange in opened))
         started = time.perf_counter()
-        results = await asyncio.gather(*(_exchanges(pair, exchange, SECONDS) for pair in opened))
+        results = await asyncio.gather(*(_exchanges(exchange, SECONDS) for exchange in opened))
         elapsed = time.perf_counter() - started
     seconds = [one for result in results for one in result]
     return Level(pairs, [one * 1_000 for one in seconds], len(seconds) / elapsed)
 
 
-async def _pair(stack: AsyncExitStack, url: str, secret: str) -> Pair:
-    sender, receiver = (f"bench-{next(_users)}" for _ in range(2))
-    sending = await stack.enter_async_context(_connect(url, secret, sender))
-    receiving = await stack.enter_async_context(_connect(url, secret, receiver))
-    return Pair(sending, receiving, receiver)
-
-
-def _connect(url: str, secret: str, user: str) -> connect:
-    return connect(f"{url}?token={token(secret, user)}", open_timeout=30, ping_interval=None)
-
-
-async def _exchanges(
-    pair: Pair, exchange: Callable[[Pair, str], Coroutine[Any, Any, float]], seconds: float
-) -> list[float]:
+async def _exchanges(exchange: Exchange, seconds: float) -> list[float]:
     """One after the other for so long; each pair waits for its own."""
     found = []
     ends = time.perf_counter() + seconds
     while time.perf_counter() < ends:
-        found.append(await exchange(pair, f"{next(_users):032d}"))
+        found.append(await exchange())
     return found
 
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import websockets
-
+from clients.parley import Chat, Event, Message, PresenceChange, Sent, State, TokenRefused
 from local.deployment import Endpoint, local_secret, token
 from local.progress import StepFailed
 
 ANSWER_SECONDS = 10
-
-Frame = Mapping[str, Any]
 
 
 def expect(truth: bool, what: str) -> None:
@@ -26,121 +21,104 @@ def expect(truth: bool, what: str) -> None:
 
 
 class Device:
-    """One connection of a user. What arrives unasked is kept until it is looked for."""
+    """A client of a user. What it tells is kept until it is looked for."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, chat: Chat) -> None:
         self.name = name
-        self._connecting = websockets.connect(url)
-        self._arrived: list[Frame] = []
+        self.chat = chat
+        self._told: list[Event] = []
 
     async def __aenter__(self) -> Device:
-        self._socket = await self._connecting.__aenter__()
         print(f"  {self.name} connects", flush=True)
+        await self.chat.__aenter__()
         return self
 
     async def __aexit__(self, *problem: Any) -> None:
-        await self._connecting.__aexit__(*problem)
+        await self.chat.__aexit__(*problem)
         print(f"  {self.name} disconnects", flush=True)
 
-    async def ask(self, action: str, **fields: object) -> Frame:
-        """Sends a frame and waits for its reply."""
-        id = fields.setdefault("id", uuid.uuid4().hex)
-        await self._socket.send(json.dumps({"action": action, **fields}))
-        return await self.receive(id=id)
-
-    async def send(self, to: str, text: str, id: str) -> Frame:
+    async def send(self, to: str, text: str, id: str | None = None) -> Sent:
         print(f"  {self.name} -> {to}: {text}", flush=True)
-        return await self.ask("send", to=to, text=text, id=id)
-
-    async def receive(self, **fields: object) -> Frame:
-        """The first frame, arrived or arriving, that has these fields. Raises StepFailed if none comes."""
-        return await self._first(f"with {fields}", lambda frame: fields.items() <= frame.items())
-
-    async def is_told_offline(self, user: str) -> None:
-        """Waits for the news that the user went offline. Raises StepFailed if it does not come."""
-
-        def tells(frame: Frame) -> bool:
-            users = frame["users"] if frame["type"] == "presence" else []
-            return any(one["user"] == user and not one["online"] for one in users)
-
-        await self._first(f"that tells that {user} went offline", tells)
-
-    async def _first(self, what: str, wanted: Callable[[Frame], bool]) -> Frame:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                while not any(map(wanted, self._arrived)):
-                    self._arrived.append(json.loads(await self._socket.recv()))
+                return await self.chat.send(to, text, id=id)
         except TimeoutError:
-            raise StepFailed(f"{self.name} waited {ANSWER_SECONDS} s for a frame {what}") from None
-        frame = next(filter(wanted, self._arrived))
-        self._arrived.remove(frame)
-        return frame
+            raise StepFailed(f"{self.name} waited {ANSWER_SECONDS} s for an acknowledgement") from None
+
+    async def gets(self, seq: int, sender: str, text: str, what: str) -> None:
+        def is_it(event: Event) -> bool:
+            return isinstance(event, Message) and (event.seq, event.sender, event.text) == (seq, sender, text)
+
+        await self.is_told(is_it, what)
+
+    async def is_told(self, wanted: Callable[[Event], bool], what: str) -> None:
+        """Waits until the client tells what is wanted. Raises StepFailed if it does not."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                while not any(map(wanted, self._told)):
+                    self._told.append(await anext(self.chat))
+        except TimeoutError:
+            expect(False, what)
+        self._told.remove(next(filter(wanted, self._told)))
+        expect(True, what)
 
 
 async def converse(endpoint: Endpoint) -> None:
     """Holds the conversation. Raises StepFailed at the first expectation that does not hold."""
     secret = local_secret(endpoint)
 
-    def device(name: str, user: str) -> Device:
-        return Device(name, f"{endpoint.url}?token={token(secret, user)}")
+    def device(name: str, user: str, state: State | None = None) -> Device:
+        return Device(name, Chat.connect(endpoint.url, token(secret, user), state=state))
 
     async with device("alice's laptop", "alice") as laptop, device("alice's phone", "alice") as phone:
         async with device("bob", "bob") as bob:
             await _live(laptop, phone, bob)
-        await _while_away(laptop)
-        async with device("bob", "bob") as bob:
-            await _catch_up(bob)
-        await _retry(laptop)
+        sent = await _while_away(laptop)
+        async with device("bob", "bob", bob.chat.state) as bob:
+            await bob.gets(3, "alice", "Are you still there?", "bob received what was said while he was away")
+        await _retry(phone, sent)
     await _refused(endpoint)
 
 
 async def _live(laptop: Device, phone: Device, bob: Device) -> None:
     print("\nLive, both ways, on every device")
-    ack = await laptop.send("bob", "Hello Bob!", "hello-1")
-    expect(ack["seq"] == 1 and ack["delivered"] == 1, "stored as number 1, taken by bob's device")
-    message = await bob.receive(type="message", seq=1)
-    expect(message["from"] == "alice" and message["text"] == "Hello Bob!", "bob received it, from alice")
-    carbon = await phone.receive(type="message", seq=1)
-    expect(carbon["text"] == "Hello Bob!", "alice's phone received a carbon copy")
-    ack = await bob.send("alice", "Hi Alice 👋", "hi-1")
-    expect(ack["seq"] == 2 and ack["delivered"] == 2, "stored as number 2, taken by both of alice's devices")
+    sent = await laptop.send("bob", "Hello Bob!")
+    expect((sent.seq, sent.delivered) == (1, 1), "stored as number 1, taken by bob's device")
+    await bob.gets(1, "alice", "Hello Bob!", "bob received it, from alice")
+    await phone.gets(1, "alice", "Hello Bob!", "alice's phone received a carbon copy")
+    sent = await bob.send("alice", "Hi Alice 👋")
+    expect((sent.seq, sent.delivered) == (2, 2), "stored as number 2, taken by both of alice's devices")
     for device in (laptop, phone):
-        message = await device.receive(type="message", seq=2)
-        expect(message["from"] == "bob" and message["text"] == "Hi Alice 👋", f"{device.name} received it")
+        await device.gets(2, "bob", "Hi Alice 👋", f"{device.name} received it, from bob")
 
 
-async def _while_away(laptop: Device) -> None:
+async def _while_away(laptop: Device) -> Sent:
     print("\nTo somebody who is away")
-    await laptop.is_told_offline("bob")
-    print("    ok  alice's laptop was told that bob went offline", flush=True)
-    ack = await laptop.send("bob", "Are you still there?", "away-1")
-    expect(ack["seq"] == 3 and ack["delivered"] == 0, "stored as number 3, taken by nobody yet")
+
+    def is_offline(event: Event) -> bool:
+        return isinstance(event, PresenceChange) and event.user == "bob" and not event.online
+
+    await laptop.is_told(is_offline, "alice's laptop was told that bob went offline")
+    sent = await laptop.send("bob", "Are you still there?")
+    expect((sent.seq, sent.delivered) == (3, 0), "stored as number 3, taken by nobody yet")
+    return sent
 
 
-async def _catch_up(bob: Device) -> None:
-    sync = await bob.ask("sync")
-    chat = sync["chats"][0]
-    expect(chat["peer"] == "alice" and chat["seq"] == 3, "bob's sync says that the chat with alice goes to number 3")
-    history = await bob.ask("history", peer="alice", after=2)
-    texts = [message["text"] for message in history["messages"]]
-    expect(texts == ["Are you still there?"], "bob's history holds what was said while he was away")
-
-
-async def _retry(laptop: Device) -> None:
-    print("\nA retry, after a lost acknowledgement")
-    ack = await laptop.send("bob", "Are you still there?", "away-1")
-    expect(ack["duplicate"] is True and ack["seq"] == 3, "recognised: acknowledged again as number 3")
-    history = await laptop.ask("history", peer="bob")
-    expect([message["seq"] for message in history["messages"]] == [1, 2, 3], "stored once: the log is 1, 2, 3")
+async def _retry(phone: Device, sent: Sent) -> None:
+    print("\nThe same message once more, as a client does that got no acknowledgement")
+    again = await phone.send("bob", "Are you still there?", id=sent.id)
+    expect(again.seq == sent.seq, "recognised: acknowledged again as number 3")
+    history = await phone.chat.history("bob")
+    expect([message.seq for message in history.messages] == [1, 2, 3], "stored once: the log is 1, 2, 3")
 
 
 async def _refused(endpoint: Endpoint) -> None:
     print("\nA token that somebody else signed")
     forged = token("a secret that is not the deployment's own", "alice")
-    for what, url in (("a forged token", f"{endpoint.url}?token={forged}"), ("no token", endpoint.url)):
+    for what, credentials in (("a forged token", forged), ("no token", None)):
         try:
-            async with websockets.connect(url):
-                status = 101
-        except websockets.InvalidStatus as refusal:
-            status = refusal.response.status_code
-        expect(status in (401, 403), f"{what} is refused with {status}")
+            async with Chat.connect(endpoint.url, credentials):
+                is_refused = False
+        except TokenRefused:
+            is_refused = True
+        expect(is_refused, f"{what} is refused")
