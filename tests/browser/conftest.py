@@ -132,7 +132,7 @@ class Shoot(Protocol):
 
 @pytest.fixture
 def shoot(request: pytest.FixtureRequest) -> Shoot:
-    """Takes a picture of a page, for people to look at: .local/screenshots."""
+    """Takes a picture of a page, for people to look at: .local/screenshots. Two of them are in the README."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     test = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
 
