@@ -12,7 +12,7 @@ class AuthorizerContext(TypedDict):
 
     userId: str
     expiresAt: NotRequired[str]
-    """Milliseconds since the epoch. Absent where no token is needed."""
+    """Milliseconds since the epoch: when frames are no longer taken. Absent where no token is needed."""
 
 
 class RequestContext(TypedDict):

@@ -16,7 +16,8 @@ ALGORITHM = "HS256"
 """Pinned: what a token's header says about it is never believed."""
 
 LEEWAY_SECONDS = 5
-"""What the clocks of whoever signs tokens and of Lambda may differ by."""
+"""What the clocks of whoever signs tokens and of Lambda may differ by. A token counts for so much longer than it says,
+for the handshake and for every frame after it."""
 
 _BEARER_SUBPROTOCOL = "bearer."
 
@@ -35,7 +36,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user, and until when that is vouched for: in milliseconds since the epoch, None for ever."""
+    """A user, and until when its token counts: in milliseconds since the epoch, None for ever."""
 
     user: str
     expires_at: int | None
@@ -52,7 +53,7 @@ def identify_by_token(event: AuthorizerEvent, source: TokenSource, secret: Calla
         raise Refused(f"the token is not valid: {type(error).__name__}") from error
     if not is_user_id(claims["sub"]):
         raise Refused("the token's sub is not a user id")
-    return Identity(claims["sub"], int(claims["exp"]) * 1_000)
+    return Identity(claims["sub"], (int(claims["exp"]) + LEEWAY_SECONDS) * 1_000)
 
 
 def identify_openly(event: AuthorizerEvent) -> Identity:

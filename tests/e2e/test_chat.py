@@ -10,6 +10,7 @@ import pytest
 import websockets.exceptions
 from websockets.sync.client import connect as connect_socket
 
+from chat.identity import LEEWAY_SECONDS
 from chat.sessions import MAX_CONNECTIONS
 from local.deployment import Endpoint, local_client, token
 from local.emulator import Emulator
@@ -184,7 +185,9 @@ def _refused(url: str, status: int) -> None:
 
 
 def test_a_connection_does_not_outlive_its_token(endpoint: Endpoint, secret: str, alice: str) -> None:
-    with open_device(f"{endpoint.url}?token={token(secret, alice, seconds=1)}") as short_lived:
+    nearly_over = token(secret, alice, seconds=3 - LEEWAY_SECONDS)
+    with open_device(f"{endpoint.url}?token={nearly_over}") as short_lived:
+        assert short_lived.ask("ping")["type"] == "pong"
         _until(lambda: short_lived.ask("ping").get("code") == "token_expired")
 
 

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from chat.events import AuthorizerEvent
-from chat.identity import Identity, Refused, identify_openly
+from chat.identity import LEEWAY_SECONDS, Identity, Refused, identify_openly
 from tests.unit.events import METHOD_ARN, handshake
 
 SECRET = "a secret that is long enough for HS256"
@@ -73,13 +73,13 @@ def test_the_handler_believes_a_token_of_its_secret_in_the_query_string(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(authorizer.Secret, "__call__", lambda _: SECRET)
-    expires_at = int(time.time()) + 60
-    token = jwt.encode({"sub": "alice", "exp": expires_at}, SECRET, "HS256")
+    expires = int(time.time()) + 60
+    token = jwt.encode({"sub": "alice", "exp": expires}, SECRET, "HS256")
 
     response = authorizer.handler(handshake(query={"token": token}), None)
 
     assert policy(response)[0] == "Allow"
-    assert response["context"] == {"userId": "alice", "expiresAt": str(expires_at * 1_000)}
+    assert response["context"] == {"userId": "alice", "expiresAt": str((expires + LEEWAY_SECONDS) * 1_000)}
     logged = capsys.readouterr().out
     assert token not in logged
     assert json.loads(logged)["user"] == "alice"
