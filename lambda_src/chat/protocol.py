@@ -220,8 +220,10 @@ def _request(fields: dict[str, object], id: str | None) -> Request:
             return Ping(id)
         case None:
             raise _bad(f"the field 'action' is missing; it is one of {', '.join(ACTIONS)}")
-        case _:
+        case str():
             raise ChatError(ErrorCode.UNKNOWN_ACTION, f"no such action; there are {', '.join(ACTIONS)}")
+        case _:
+            raise _bad(f"the field 'action' must be a string; it is one of {', '.join(ACTIONS)}")
 
 
 ACTIONS = ("send", "sync", "history", "receipt", "typing", "presence", "ping")
