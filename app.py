@@ -7,7 +7,7 @@ from stacks.settings import BadContext, ChatSettings
 
 app = cdk.App()
 try:
-    settings = ChatSettings.from_context(app.node.try_get_context)
+    settings = ChatSettings.from_context(app.node.get_all_context())
 except BadContext as problem:
     raise SystemExit(f"error: {problem}") from None
 ChatStack(app, settings.stack_name, settings=settings)

@@ -17,10 +17,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from clients import web_page
+from clients.web_page import SignIn
 from local.deployment import TOKEN_SECONDS, USER_ID, Endpoint, token
-from local.emulator import PROJECT
 
-PAGE = PROJECT / "clients" / "web"
 PORT = 8642
 """The first choice: what a page keeps in the browser belongs to its port."""
 
@@ -42,7 +42,7 @@ class Refusal(Exception):
 def serve(endpoint: Endpoint, secret: str, *, port: int = 0, token_seconds: int = TOKEN_SECONDS) -> Iterator[str]:
     """Serves the page and its tokens, and yields the page's address. If `port` is taken, it is another one."""
     server = _bound(port)
-    server.policy = _policy(endpoint)
+    server.guards = web_page.headers(endpoint.url)
     server.files = _files(endpoint)
     server.mint = lambda user: token(secret, user, token_seconds)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="web", daemon=True)
@@ -64,29 +64,11 @@ def _bound(port: int) -> _Server:
         return _Server(("127.0.0.1", 0), _Handler)
 
 
-def _policy(endpoint: Endpoint) -> str:
-    """The page runs its own scripts and talks to its own server and the deployment's socket: nothing else."""
-    socket = urlsplit(endpoint.url)
-    directives = {
-        "default-src": "'none'",
-        "script-src": "'self'",
-        "style-src": "'self'",
-        "img-src": "'self'",
-        "connect-src": f"'self' {socket.scheme}://{socket.netloc}",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "frame-ancestors": "'none'",
-        "require-trusted-types-for": "'script'",
-        "trusted-types": "'none'",
-    }
-    return "; ".join(f"{name} {value}" for name, value in directives.items())
-
-
 def _files(endpoint: Endpoint) -> dict[str, tuple[str, bytes]]:
     """Everything that can be fetched, by path: what is not listed here does not exist."""
-    files = {f"/{path.name}": (_content_type(path.name), path.read_bytes()) for path in PAGE.iterdir()}
-    config = json.dumps({"url": endpoint.url, "sign_in": "local"}).encode()
-    return files | {"/": files["/index.html"], "/config.json": ("application/json", config)}
+    files = {f"/{path.name}": (_content_type(path.name), path.read_bytes()) for path in web_page.FOLDER.iterdir()}
+    config = json.dumps(web_page.config(endpoint.url, SignIn.LOCAL)).encode()
+    return files | {"/": files["/index.html"], f"/{web_page.CONFIG}": ("application/json", config)}
 
 
 def _content_type(name: str) -> str:
@@ -100,7 +82,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = False  # a port that something else listens on is taken
-    policy: str
+    guards: dict[str, str]
     files: dict[str, tuple[str, bytes]]
     mint: Callable[[str], str]
 
@@ -127,11 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", self.server.policy)
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("X-Content-Type-Options", "nosniff")
+        for name, value in self.server.guards.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 

@@ -9,10 +9,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from clients.web_page import SignIn
 from stacks.functions import ChatFunction, asset
 from stacks.monitoring import Monitoring
 from stacks.settings import ChatSettings, IdentityMode
 from stacks.table import ChatTable
+from stacks.web import ChatWeb
 from stacks.websocket_api import ChatApi
 
 SECRET_LENGTH = 64  # characters; HS256 wants 32 bytes of key or more (RFC 7518, section 3.2)
@@ -64,6 +66,8 @@ class ChatStack(Stack):
         )
         CfnOutput(self, "Url", value=self._api.stage.url, description=f"Connect here, {settings.handshake.hint}")
         CfnOutput(self, "TableName", value=self._table.table_name, description="Holds chats, messages and sessions")
+        if settings.web:
+            self._host_page()
 
     def _message_function(self) -> ChatFunction:
         environment = {
@@ -128,13 +132,31 @@ class ChatStack(Stack):
             self, id, handler=handler, description=description, code=self._code, environment=environment
         )
 
+    def _host_page(self) -> None:
+        settings = self._settings
+        url = self._api.stage.url
+        if settings.emulator:
+            url = f"{settings.emulator.replace('http', 'ws', 1)}/{self._path_on_emulator()}"
+        web = ChatWeb(
+            self,
+            "Web",
+            name=f"{self.stack_name}-{self.region}",
+            url=url,
+            sign_in=SignIn.OPEN if settings.identity is IdentityMode.OPEN else SignIn.TOKEN,
+            throwaway=settings.throwaway,
+            emulated=settings.emulator is not None,
+        )
+        CfnOutput(self, "WebUrl", value=web.url, description="The web page")
+
     def _gateway_endpoint(self) -> dict[str, str]:
         """The address of `@connections`, where the SDK itself looks for it."""
-        stage = self._api.stage
-        url = stage.callback_url
+        url = self._api.stage.callback_url
         if self._settings.emulator:
-            url = f"{self._settings.emulator}/_aws/execute-api/{self._api.api.api_id}/{stage.stage_name}"
+            url = f"{self._settings.emulator}/{self._path_on_emulator()}"
         return {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": url}
+
+    def _path_on_emulator(self) -> str:
+        return f"_aws/execute-api/{self._api.api.api_id}/{self._api.stage.stage_name}"
 
     def _grant(self, grantee: ChatFunction, actions: list[str], resource: str) -> None:
         """Named actions on one resource: the CDK's own grants add actions and resources that nothing here uses."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -15,10 +16,14 @@ _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _BOOLEANS = {"true": True, "false": False}
+_SEPARATORS = frozenset(":@/")
+"""The name of a feature flag, and of whatever else the CDK keeps in the context, has one of them: @aws-cdk/core:..."""
+_OF_THE_COMMAND_LINE = frozenset({"acknowledged-issue-numbers", "cli-telemetry"})
+"""What `cdk acknowledge` and `cdk cli-telemetry` keep there, which has none."""
 
 
 class BadContext(Exception):
-    """A context value that cannot be used; the message says which, and what would do."""
+    """A context value that cannot be used, or that nobody knows; the message says which, and what would do."""
 
 
 class IdentityMode(StrEnum):
@@ -59,7 +64,9 @@ class ChatSettings:
 
     `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery.
     `emulator` is the endpoint of a local emulator, None on AWS. The rate, in events a second, and the burst are those
-    of each route. Alarms are told to the SNS topic, if there is one.
+    of each route. Alarms are told to the SNS topic, if there is one. With `web`, the stack hosts the web page too.
+
+    In the context a setting has the name of its field here, in camel case.
     """
 
     stage: str
@@ -70,7 +77,15 @@ class ChatSettings:
     throttling_burst: int
     throwaway: bool
     alarm_topic_arn: str | None
+    web: bool
     emulator: str | None
+
+    def __post_init__(self) -> None:
+        if self.web and self.identity is IdentityMode.TOKEN and self.token_source is not TokenSource.QUERY:
+            raise BadContext(
+                f"the context value web='true' cannot be used with tokenSource={str(self.token_source)!r}: "
+                "the page puts the token into the query string; give tokenSource=query, or leave web out"
+            )
 
     @property
     def stack_name(self) -> str:
@@ -81,8 +96,9 @@ class ChatSettings:
         return _OPEN if self.identity is IdentityMode.OPEN else _BY_TOKEN[self.token_source]
 
     @classmethod
-    def from_context(cls, context: Callable[[str], object]) -> ChatSettings:
-        """Reads each setting from the CDK context. Raises BadContext."""
+    def from_context(cls, context: Mapping[str, object]) -> ChatSettings:
+        """Reads each setting from the whole of the CDK context. Raises BadContext."""
+        _refuse_unknown(context, [_camel_case(field.name) for field in fields(cls)])
         return cls(
             stage=_matching(context, "stage", "dev", _STAGE, "1 to 20 of a-z 0-9 -, a letter first, like dev"),
             identity=_choice(context, "identity", IdentityMode.TOKEN),
@@ -93,23 +109,38 @@ class ChatSettings:
             throttling_burst=_number(context, "throttlingBurst", 1_000, 1, 5_000),
             throwaway=_boolean(context, "throwaway"),
             alarm_topic_arn=_optional(context, "alarmTopicArn", _TOPIC, "the ARN of an SNS topic"),
+            web=_boolean(context, "web"),
             emulator=_optional(context, "emulator", _LOOPBACK, "its endpoint, like http://127.0.0.1:4566"),
         )
 
 
-def _text(context: Callable[[str], object], name: str, default: str) -> str:
-    value = context(name)
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def _refuse_unknown(context: Iterable[str], known: list[str]) -> None:
+    for name in context:
+        if name in known or name in _OF_THE_COMMAND_LINE or _SEPARATORS & set(name):
+            continue
+        close = get_close_matches(name, known, n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        raise BadContext(f"there is no context value {name}{meant}; the names are {', '.join(known)}")
+
+
+def _text(context: Mapping[str, object], name: str, default: str) -> str:
+    value = context.get(name)
     return default if value is None else str(value)
 
 
-def _matching(context: Callable[[str], object], name: str, default: str, pattern: re.Pattern[str], hint: str) -> str:
+def _matching(context: Mapping[str, object], name: str, default: str, pattern: re.Pattern[str], hint: str) -> str:
     value = _text(context, name, default)
     if not pattern.fullmatch(value):
         raise BadContext(f"the context value {name}={value!r} cannot be used; give {hint}")
     return value
 
 
-def _choice(context: Callable[[str], object], name: str, default: E) -> E:
+def _choice(context: Mapping[str, object], name: str, default: E) -> E:
     value = _text(context, name, default)
     for choice in type(default):
         if choice == value:
@@ -117,7 +148,7 @@ def _choice(context: Callable[[str], object], name: str, default: E) -> E:
     raise BadContext(f"the context value {name}={value!r} cannot be used; give one of {', '.join(type(default))}")
 
 
-def _number(context: Callable[[str], object], name: str, default: int, low: int, high: int) -> int:
+def _number(context: Mapping[str, object], name: str, default: int, low: int, high: int) -> int:
     value = _text(context, name, str(default))
     # On the command line everything is text; cdk.json may hold a number.
     if not (_WHOLE_NUMBER.fullmatch(value) and low <= int(value) <= high):
@@ -125,12 +156,12 @@ def _number(context: Callable[[str], object], name: str, default: int, low: int,
     return int(value)
 
 
-def _boolean(context: Callable[[str], object], name: str) -> bool:
+def _boolean(context: Mapping[str, object], name: str) -> bool:
     value = _text(context, name, "false").lower()
     if value not in _BOOLEANS:
         raise BadContext(f"the context value {name}={value!r} cannot be used; give true or false")
     return _BOOLEANS[value]
 
 
-def _optional(context: Callable[[str], object], name: str, pattern: re.Pattern[str], hint: str) -> str | None:
-    return None if context(name) is None else _matching(context, name, "", pattern, hint)
+def _optional(context: Mapping[str, object], name: str, pattern: re.Pattern[str], hint: str) -> str | None:
+    return None if context.get(name) is None else _matching(context, name, "", pattern, hint)

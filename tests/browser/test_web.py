@@ -89,7 +89,7 @@ def test_every_file_comes_with_a_strict_policy(server: str, path: str) -> None:
     policy = dict(part.split(" ", 1) for part in str(response.headers["Content-Security-Policy"]).split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == "'self'"
-    assert policy["connect-src"] == "'self' ws://127.0.0.1:4566"
+    assert policy["connect-src"] == f"'self' {ENDPOINT.url}"
     assert policy["frame-ancestors"] == "'none'"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "no-store"

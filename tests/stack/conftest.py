@@ -30,6 +30,7 @@ class Synthesized:
     warnings: list[str]
     environment: str
     lookups: list[Any]
+    output: Path
 
     def all(self, type: str) -> dict[str, Resource]:
         """The properties of each resource of the type, by logical id."""
@@ -59,7 +60,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     def synthesize(**context: object) -> Synthesized:
         output = tmp_path_factory.mktemp("cdk.out")
         app = cdk.App(outdir=str(output), context={**CONTEXT, **NO_BUNDLING, **context})
-        settings = ChatSettings.from_context(app.node.try_get_context)
+        settings = ChatSettings.from_context(app.node.get_all_context())
         ChatStack(app, settings.stack_name, settings=settings)
         artifact = app.synth().get_stack_by_name(settings.stack_name)
         return Synthesized(
@@ -67,6 +68,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
             warnings=[str(message.entry.data) for message in artifact.messages],
             environment=artifact.environment.name,
             lookups=json.loads((output / "manifest.json").read_text()).get("missing", []),
+            output=output,
         )
 
     return synthesize
@@ -87,6 +89,8 @@ def rendered(value: Any) -> str:
             return f"${{{id}}}"
         case {"Fn::GetAtt": [id, attribute]}:
             return f"${{{id}.{attribute}}}"
+        case {"Fn::Sub": str(text)}:
+            return text
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(rendered(part) for part in parts)
         case _:

@@ -100,6 +100,19 @@ def test_message_function_may_read_and_write_items_and_push(synthesize: Synthesi
     }
 
 
+def test_function_that_copies_the_page_may_read_assets_and_write_the_page(synthesize: Synthesize) -> None:
+    stack = synthesize(web=True)
+    bucket, _ = stack.one("AWS::S3::Bucket")
+    assets = "arn:${AWS::Partition}:s3:::cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
+
+    assert allowed(stack, "index") == own_log(stack, "index") | {
+        ("s3:GetObject", f"{assets}/*"),
+        ("s3:ListBucket", f"${{{bucket}.Arn}}"),
+        ("s3:DeleteObject", f"${{{bucket}.Arn}}/*"),
+        ("s3:PutObject", f"${{{bucket}.Arn}}/*"),
+    }
+
+
 @pytest.mark.parametrize("context", VARIANTS, ids=str)
 def test_no_wildcard_but_for_the_connections_of_the_stage(synthesize: Synthesize, context: dict[str, object]) -> None:
     for statement in statements(synthesize(**context)):
@@ -112,9 +125,11 @@ def test_no_wildcard_but_for_the_connections_of_the_stage(synthesize: Synthesize
             assert "*" not in rendered(resource).removesuffix("/@connections/*")
 
 
-def test_each_function_has_a_role_of_its_own_that_only_lambda_takes(default: Synthesized) -> None:
-    roles = default.all("AWS::IAM::Role")
-    used = [function["Role"]["Fn::GetAtt"][0] for function in default.all("AWS::Lambda::Function").values()]
+@pytest.mark.parametrize("web", [False, True])
+def test_each_function_has_a_role_of_its_own_that_only_lambda_takes(synthesize: Synthesize, web: bool) -> None:
+    stack = synthesize(web=web)
+    roles = stack.all("AWS::IAM::Role")
+    used = [function["Role"]["Fn::GetAtt"][0] for function in stack.all("AWS::Lambda::Function").values()]
 
     assert sorted(used) == sorted(roles)
     for role in roles.values():

@@ -18,7 +18,7 @@ TOPIC = "arn:aws-cn:sns:cn-north-1:123456789012:a_b-c"
 
 
 def settings(**context: object) -> ChatSettings:
-    return ChatSettings.from_context(context.get)
+    return ChatSettings.from_context(context)
 
 
 def test_no_context_gives_the_safe_settings() -> None:
@@ -31,6 +31,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         throttling_burst=1_000,
         throwaway=False,
         alarm_topic_arn=None,
+        web=False,
         emulator=None,
     )
 
@@ -51,6 +52,8 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"throwaway": True}, "throwaway", True),
         ({"throwaway": False}, "throwaway", False),
         ({"alarmTopicArn": TOPIC}, "alarm_topic_arn", TOPIC),
+        ({"web": "true"}, "web", True),
+        ({"web": True, "identity": "open", "tokenSource": "header"}, "web", True),
         ({"emulator": "http://127.0.0.1:4566"}, "emulator", "http://127.0.0.1:4566"),
     ],
 )
@@ -71,6 +74,7 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
         *(("throttlingRate", bad, "1 to 10000") for bad in ("0", "10001")),
         *(("throttlingBurst", bad, "1 to 5000") for bad in ("0", "5001")),
         *(("throwaway", bad, "true or false") for bad in ("", "yes", "1", 1)),
+        *(("web", bad, "true or false") for bad in ("", "on", 1)),
         *(("alarmTopicArn", bad, "SNS topic") for bad in ("", "alarms", "arn:aws:sqs:eu-central-1:123456789012:q")),
         *(("emulator", bad, "http://127.0.0.1:4566") for bad in ("", "http://0.0.0.0:1", "https://127.0.0.1:1")),
         *(("emulator", bad, "http://127.0.0.1:4566") for bad in ("http://127.0.0.1.example.com:1", "127.0.0.1:1")),
@@ -84,6 +88,63 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
     assert sentence.startswith(f"the context value {name}={str(bad)!r} cannot be used; give ")
     assert hint in sentence
     assert "\n" not in sentence
+
+
+NAMES = (
+    "stage, identity, tokenSource, retentionDays, throttlingRate, throttlingBurst, "
+    "throwaway, alarmTopicArn, web, emulator"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("retentionDay", "retentionDays"),
+        ("RetentionDays", "retentionDays"),
+        ("retention_days", "retentionDays"),
+        ("throwAway", "throwaway"),
+        ("token-source", "tokenSource"),
+    ],
+)
+def test_a_mistyped_name_is_told_what_was_meant(name: str, close: str) -> None:
+    with pytest.raises(BadContext) as problem:
+        settings(**{name: "1"})
+
+    assert str(problem.value) == f"there is no context value {name} (did you mean {close}?); the names are {NAMES}"
+
+
+@pytest.mark.parametrize("name", ["foo", "", "x" * 100])
+def test_an_unknown_name_is_told_what_there_is(name: str) -> None:
+    with pytest.raises(BadContext) as problem:
+        settings(**{name: "1"})
+
+    assert str(problem.value) == f"there is no context value {name}; the names are {NAMES}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "@aws-cdk/core:checkSecretUsage",
+        "aws:cdk:bundling-stacks",
+        "aws-cdk:enableDiffNoFail",
+        "availability-zones:account=123456789012:region=eu-central-1",
+        "acknowledged-issue-numbers",
+        "cli-telemetry",
+    ],
+)
+def test_what_the_cdk_keeps_in_the_context_is_none_of_our_business(name: str) -> None:
+    assert settings(**{name: "1"}) == settings()
+
+
+@pytest.mark.parametrize("source", ["header", "subprotocol"])
+def test_page_is_refused_where_it_could_not_connect(source: str) -> None:
+    with pytest.raises(BadContext) as problem:
+        settings(web="true", tokenSource=source)
+
+    assert str(problem.value) == (
+        f"the context value web='true' cannot be used with tokenSource='{source}': "
+        "the page puts the token into the query string; give tokenSource=query, or leave web out"
+    )
 
 
 def run_app(output: Path, **context: object) -> subprocess.CompletedProcess[str]:

@@ -21,6 +21,8 @@ VARIANTS: dict[str, dict[str, object]] = {
     "open": {"identity": "open"},
     "throwaway": {"throwaway": True},
     "alarmed": {"alarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms"},
+    "web": {"web": True},
+    "web, throwaway": {"web": True, "throwaway": True},
 }
 
 
@@ -31,6 +33,19 @@ def without_hashes(template: dict[str, Any]) -> Any:
 
 def test_template_is_the_one_that_was_reviewed(default: Synthesized, snapshot: SnapshotAssertion) -> None:
     assert without_hashes(default.template) == snapshot.use_extension(JSONSnapshotExtension)
+
+
+def test_page_adds_what_was_reviewed_and_changes_nothing(
+    synthesize: Synthesize, default: Synthesized, snapshot: SnapshotAssertion
+) -> None:
+    with_page = json.loads(json.dumps(synthesize(web=True).template))
+    added = {
+        part: {id: with_page[part].pop(id) for id in with_page[part].keys() - default.template[part].keys()}
+        for part in ("Resources", "Outputs")
+    }
+
+    assert with_page == default.template
+    assert without_hashes(added) == snapshot.use_extension(JSONSnapshotExtension)
 
 
 @pytest.mark.parametrize("context", VARIANTS.values(), ids=VARIANTS)

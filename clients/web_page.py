@@ -1,0 +1,49 @@
+"""The web page for whoever serves it: its files, the headers that guard it, and what it is told."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "web"
+"""Every file in it is served."""
+
+CONFIG = "config.json"
+"""Where the page looks for its configuration, beside its files."""
+
+
+class SignIn(StrEnum):
+    """How the page gets what it connects with; clients/web/sign-in.js says more."""
+
+    LOCAL = "local"
+    TOKEN = "token"  # noqa: S105
+    OPEN = "open"
+
+
+def config(url: str, sign_in: SignIn) -> dict[str, str]:
+    """What `CONFIG` holds. `url` is the WebSocket's address."""
+    return {"url": url, "sign_in": sign_in.value}
+
+
+def headers(url: str) -> dict[str, str]:
+    """What every answer carries: the page runs its own scripts and talks to its own server and the socket at `url`,
+    nothing else, and no other page gets hold of it."""
+    directives = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": f"'self' {url}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in directives.items()),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }

@@ -1,0 +1,126 @@
+"""The web page, hosted: in a bucket that only CloudFront reads, written by the deploy."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_s3_deployment as deployment
+from constructs import Construct
+
+from clients import web_page
+from clients.web_page import SignIn
+
+HTTPS_FOR = Duration.days(365)
+"""How long a browser remembers that the page comes by HTTPS only."""
+
+
+class ChatWeb(Construct):
+    """The bucket, the distribution, and the function that copies the page when the stack is deployed.
+
+    The page connects to the socket at `url`. `name` is the account's only one of its kind: CloudFront has no regions.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, name: str, url: str, sign_in: SignIn, throwaway: bool, emulated: bool
+    ) -> None:
+        super().__init__(scope, id)
+        self._bucket = s3.Bucket(
+            self,
+            "Bucket",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            removal_policy=RemovalPolicy.DESTROY if throwaway else RemovalPolicy.RETAIN,
+            auto_delete_objects=throwaway and not emulated,
+        )
+        access_control = cloudfront.S3OriginAccessControl(self, "AccessControl", origin_access_control_name=name)
+        origin = origins.S3BucketOrigin.with_origin_access_control(self._bucket, origin_access_control=access_control)
+        self._distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=name,
+            default_root_object="index.html",
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            price_class=cloudfront.PriceClass.PRICE_CLASS_100,
+            default_behavior=cloudfront.BehaviorOptions(
+                origin=origin,
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+                response_headers_policy=self._headers(name, web_page.headers(url)),
+            ),
+        )
+        # The CDK's functions, which copy and empty, need what is not there on the emulator.
+        if not emulated:
+            self._copy(web_page.config(url, sign_in))
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"https://{self._distribution.distribution_domain_name}/"
+
+    def _copy(self, config: dict[str, str]) -> None:
+        """Has each deploy write the page and its configuration into the bucket."""
+        page = assets.Asset(self, "Page", path=str(web_page.FOLDER))
+        log_group = logs.LogGroup(
+            self, "DeploymentLogs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
+        )
+        role = self._deployment_role(page)
+        log_group.grant_write(role)
+        deployment.BucketDeployment(
+            self,
+            "Deployment",
+            sources=[
+                deployment.Source.bucket(page.bucket, page.s3_object_key),
+                deployment.Source.json_data(web_page.CONFIG, config),
+            ],
+            destination_bucket=self._bucket,
+            # Browsers and CloudFront ask whether it is still the same, so there is nothing to invalidate.
+            cache_control=[deployment.CacheControl.no_cache()],
+            log_group=log_group,
+            role=role.without_policy_updates(),  # the CDK would grant much more than what is called
+        )
+
+    def _deployment_role(self, page: assets.Asset) -> iam.Role:
+        role = iam.Role(self, "DeploymentRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        grants = {
+            # Of all assets: when a deploy is rolled back, it is those of the one before.
+            page.bucket.arn_for_objects("*"): ["s3:GetObject"],
+            self._bucket.bucket_arn: ["s3:ListBucket"],
+            self._bucket.arn_for_objects("*"): ["s3:DeleteObject", "s3:PutObject"],
+        }
+        for resource, actions in grants.items():
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        return role
+
+    def _headers(self, name: str, headers: dict[str, str]) -> cloudfront.CfnResponseHeadersPolicy:
+        """The headers. CloudFront has a place of its own for each of those that guard, and takes the others as is."""
+        policy = cloudfront.CfnResponseHeadersPolicy
+        security = policy.SecurityHeadersConfigProperty(
+            content_security_policy=policy.ContentSecurityPolicyProperty(
+                content_security_policy=headers.pop("Content-Security-Policy"), override=True
+            ),
+            referrer_policy=policy.ReferrerPolicyProperty(
+                referrer_policy=headers.pop("Referrer-Policy"), override=True
+            ),
+            strict_transport_security=policy.StrictTransportSecurityProperty(
+                access_control_max_age_sec=HTTPS_FOR.to_seconds(), override=True
+            ),
+            content_type_options=policy.ContentTypeOptionsProperty(override=True),
+        )
+        del headers["X-Content-Type-Options"]  # it has one value only
+        others = [
+            policy.CustomHeaderProperty(header=header, value=value, override=True) for header, value in headers.items()
+        ]
+        return policy(
+            self,
+            "Headers",
+            response_headers_policy_config=policy.ResponseHeadersPolicyConfigProperty(
+                name=name,
+                security_headers_config=security,
+                custom_headers_config=policy.CustomHeadersConfigProperty(items=others),
+            ),
+        )
