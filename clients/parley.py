@@ -29,6 +29,7 @@ import inspect
 import itertools
 import json
 import logging
+import os
 import random
 import re
 import socket
@@ -1633,14 +1634,8 @@ class _Dialer:
             if is_refused:
                 self._refused_token = token
             raise _NotOpened(f"HTTP {status}", is_refused=is_refused, is_hopeless=status in (400, 404)) from None
-        except socket.gaierror:
-            raise _NotOpened("the host name is not known", is_hopeless=True) from None
-        except ssl.SSLError as error:
-            raise _NotOpened(f"TLS: {error.reason or error.strerror}", is_hopeless=True) from None
-        except TimeoutError:
-            raise _NotOpened("no answer in time") from None
         except OSError as error:
-            raise _NotOpened(error.strerror or "no connection") from None
+            raise _not_opened(error) from None
         except (WebSocketException, EOFError) as error:
             raise _NotOpened(f"the handshake failed ({type(error).__name__})") from None
 
@@ -1680,10 +1675,33 @@ class _Dialer:
         )
 
 
+def _not_opened(error: OSError) -> _NotOpened:
+    """What a person would say of the error."""
+    match error:
+        case socket.gaierror(errno=socket.EAI_AGAIN):
+            return _NotOpened("the host name cannot be looked up")
+        case socket.gaierror():
+            return _NotOpened("the host name is not known", is_hopeless=True)
+        case ssl.SSLCertVerificationError():
+            return _NotOpened(
+                f"the server's certificate is refused: {error.verify_message.rstrip('.')}", is_hopeless=True
+            )
+        case ssl.SSLError():
+            what = (error.reason or "no reason given").replace("_", " ").lower()
+            return _NotOpened(f"the TLS handshake failed ({what})", is_hopeless=True)
+        case TimeoutError():
+            return _NotOpened("no answer in time")
+    # asyncio's own text quotes addresses, and is the only place of the numbers if there were several addresses.
+    numbers = [error.errno] if error.errno else map(int, re.findall(r"\[Errno (\d+)\]", str(error)))
+    reasons = dict.fromkeys(os.strerror(number) for number in numbers)
+    return _NotOpened(", ".join(reason[:1].lower() + reason[1:] for reason in reasons) or "the connection broke")
+
+
 def _checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # as the look-up will
     except ValueError as error:
         raise BadUrl(f"The address is not a URL: {error}.") from None
     if parts.scheme in ("http", "https"):

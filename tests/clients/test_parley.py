@@ -7,8 +7,13 @@ import json
 import logging
 import random
 import re
+import shutil
+import socket
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -248,6 +253,8 @@ def test_behaviour(case: Case) -> None:
         ("example.org/dev", "of the form wss://HOST/STAGE"),
         ("wss:///dev", "of the form wss://HOST/STAGE"),
         ("ws://host:port/dev", "not a URL"),
+        ("wss://two..dots/dev", "not a URL"),
+        (f"wss://{'long' * 16}.example/dev", "not a URL"),
         ("", "of the form wss://HOST/STAGE"),
     ],
 )
@@ -256,15 +263,80 @@ def test_a_bad_address_is_refused_with_advice(url: str, advice: str) -> None:
         Chat.connect(url, "token")
 
 
-def _closed_port_url() -> str:
-    return "ws://127.0.0.1:9/dev"
+def _closed_port_url(host: str = "127.0.0.1") -> str:
+    return f"ws://{host}:9/dev"
 
 
-def test_entering_gives_up_when_nobody_listens() -> None:
+async def _why_not(url: str, timeout: float = 0.1) -> str:
+    """What is told of an address at which no connection can be made."""
+    with pytest.raises(parley.Unreachable) as raised:
+        async with Chat.connect(url, "token", timeout=timeout, timing=FAST):
+            pass
+    told = re.fullmatch(r"No connection could be made: (.*)\. Check the address, .*", str(raised.value))
+    assert told, raised.value
+    return told[1]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "reason"),
+    [
+        pytest.param([("127.0.0.1", 9)], "connection refused", id="one address"),
+        pytest.param([("127.0.0.1", 9), ("127.0.0.1", 10)], "connection refused", id="two addresses"),
+        pytest.param([("127.0.0.1", 9), ("255.255.255.255", 9)], "connection refused, [a-z ]+", id="two reasons"),
+    ],
+)
+def test_entering_gives_up_when_nobody_listens(
+    addresses: list[tuple[str, int]], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address) for address in addresses]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    assert re.fullmatch(reason, asyncio.run(_why_not(_closed_port_url("a.test"))))
+
+
+@pytest.mark.parametrize(
+    ("number", "timeout", "reason"),
+    [
+        pytest.param(socket.EAI_NONAME, 60, "the host name is not known", id="at once"),
+        pytest.param(socket.EAI_AGAIN, 0.1, "the host name cannot be looked up", id="after some tries"),
+    ],
+)
+def test_entering_gives_up_when_the_host_is_not_found(
+    number: int, timeout: float, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(number, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", fail)
+    assert asyncio.run(_why_not(_closed_port_url("a.test"), timeout)) == reason
+
+
+def test_entering_gives_up_at_once_when_the_server_speaks_no_tls() -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
     async def work() -> None:
-        with pytest.raises(parley.Unreachable, match="Connect"):
-            async with Chat.connect(_closed_port_url(), "token", timeout=0.1, timing=FAST):
-                pass
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
+            told = await _why_not(f"wss://127.0.0.1:{listener.sockets[0].getsockname()[1]}", timeout=60)
+            assert re.fullmatch(r"the TLS handshake failed \([a-z ]+\)", told)
+
+    run(work())
+
+
+def test_entering_gives_up_at_once_when_the_certificate_is_nobodys(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout"
+    subprocess.run([*command.split(), key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    async def work() -> None:
+        async with serve(Server().handle, "127.0.0.1", 0, ssl=context) as listener:
+            url = f"wss://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+            told = await _why_not(url, timeout=60)
+            assert re.fullmatch(r"the server's certificate is refused: self[- ]signed certificate", told)
 
     run(work())
 
