@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from clients.parley import Chat
 from local import web
 from local.deployment import Endpoint, deploy, local_secret, token
-from local.emulator import emulator
+from local.emulator import Emulator, emulator
 from tests.browser.chromium import chromium
 from tests.together.clients import (
     Client,
@@ -27,7 +26,7 @@ from tests.together.clients import (
 )
 
 PORTS = range(20_000, 30_000)
-"""Below those that the system gives to outgoing connections: while nobody listens there, nobody else takes it."""
+"""Below those that the system gives to outgoing connections: while nobody listens on one, nobody else takes it."""
 
 EACH = 30
 """Messages that a client says while the deployment is stopped and started."""
@@ -36,36 +35,40 @@ PAUSE_SECONDS = 0.2
 
 
 class Deployment:
-    """A deployment that can be stopped and started again, at the same address and with all that it held."""
+    """A deployment and its page. Stopped and started again, they are where they were, with all that they held."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    endpoint: Endpoint
+    page: str
+
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = port
+        self._ports = random.sample(PORTS, 2)
         self._running = ExitStack()
 
-    def start(self) -> Endpoint | None:
-        is_first = not (self._folder / "state").exists()
-        running = self._running.enter_context(emulator(self._folder, port=self._port, keep=True))
-        assert running.port == self._port
-        return deploy(running) if is_first else None
+    def deploy(self) -> None:
+        self.endpoint = deploy(self._start())
+        self._serve()
+
+    def start(self) -> None:
+        self._start()
+        self._serve()
 
     def stop(self) -> None:
         self._running.close()
 
+    def _start(self) -> Emulator:
+        return self._running.enter_context(emulator(self._folder, port=self._ports[0], keep=True))
+
+    def _serve(self) -> None:
+        serving = web.serve(self.endpoint, local_secret(self.endpoint), port=self._ports[1])
+        self.page = self._running.enter_context(serving)
+
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    one = Deployment(tmp_path, _free_port())
+    one = Deployment(tmp_path)
     yield one
     one.stop()
-
-
-def _free_port() -> int:
-    for port in random.sample(PORTS, 100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise AssertionError("no port is free")
 
 
 def test_no_client_shows_a_message_twice_or_out_of_order_or_not_at_all(deployment: Deployment) -> None:
@@ -74,27 +77,26 @@ def test_no_client_shows_a_message_twice_or_out_of_order_or_not_at_all(deploymen
 
 async def _converse(deployment: Deployment, browser: Path) -> None:
     """alice at a browser and with a program, bob at a terminal and with a tool for WebSockets."""
-    endpoint = await asyncio.to_thread(deployment.start)
-    assert endpoint is not None
-    with web.serve(endpoint, local_secret(endpoint)) as address:
-        async with (
-            browser_page(browser, address, "alice", "bob") as page,
-            program(_chat(endpoint, "alice"), "bob") as script,
-            terminal_screen(_chat(endpoint, "bob"), "alice") as screen,
-        ):
-            clients: list[Client] = [page, script, screen]
-            async with command_line(_url(endpoint, "bob"), "alice") as typist:
-                said = await _one_after_the_other(clients, typist)
-                said += await _through_a_restart(deployment, clients)
-                await typist.ended()
-            async with command_line(_url(endpoint, "bob"), "alice") as typist:
-                await typist.say("back again")
-                await until(lambda: _holds(typist, [*said, "back again"]), "everything is stored, once")
-                log = await typist.history()
-            for client in clients:
-                await until(lambda client=client: _shows(client, log), f"{type(client).__name__} shows {log}")  # type: ignore[misc]
-            numbers = [message.seq for message in script.messages]
-            assert numbers == list(range(1, len(log) + 1))
+    await asyncio.to_thread(deployment.deploy)
+    endpoint, address = deployment.endpoint, deployment.page
+    async with (
+        browser_page(browser, address, "alice", "bob") as page,
+        program(_chat(endpoint, "alice"), "bob") as script,
+        terminal_screen(_chat(endpoint, "bob"), "alice") as screen,
+    ):
+        clients: list[Client] = [page, script, screen]
+        async with command_line(_url(endpoint, "bob"), "alice") as typist:
+            said = await _one_after_the_other(clients, typist)
+            said += await _through_a_restart(deployment, clients)
+            await typist.ended()
+        async with command_line(_url(endpoint, "bob"), "alice") as typist:
+            await typist.say("back again")
+            await until(lambda: _holds(typist, [*said, "back again"]), "everything is stored, once")
+            log = await typist.history()
+        for client in clients:
+            await until(lambda client=client: _shows(client, log), f"{type(client).__name__} shows {log}")  # type: ignore[misc]
+        assert [message.seq for message in script.messages] == list(range(1, len(log) + 1))
+        assert (deployment.endpoint, deployment.page) == (endpoint, address)
 
 
 def _url(endpoint: Endpoint, user: str) -> str:
