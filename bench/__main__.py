@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from importlib.util import find_spec
 
 from bench import PROJECT, cold_start, cost, fan_out, growth, latency, report, warm_cpu
 from bench.measure import Section, wrap
+from local.dynamodb_local import MissingJava
 from local.progress import StepFailed
 
 ROWS: Mapping[str, Callable[[], Section]] = {
@@ -42,13 +44,15 @@ def main() -> None:
             run_deployed(arguments.url, arguments.token_secret_stack)
         else:
             run(arguments.rows)
-    except StepFailed as failure:
+    except (MissingJava, StepFailed) as failure:
         sys.exit(f"\nerror: {failure}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
 def run(rows: Sequence[str]) -> None:
+    if "cold-start" in (rows or ROWS) and shutil.which("openssl") is None:
+        raise StepFailed("the cold start over TLS needs openssl, which is not on PATH (on Debian: apt install openssl)")
     started = time.monotonic()
     sections = [_shown(name, ROWS[name]) for name in rows or ROWS]
     print(f"\n{report.bars(sections)}\n")
