@@ -82,7 +82,9 @@ export function textProblem(text, maxBytes) {
 const whole = Number.isSafeInteger;
 const string = (value) => typeof value === "string";
 const receiptKind = (value) => value === "read" || value === "delivered";
-const listOf = (shape) => (value) => Array.isArray(value) && value.every((one) => matches(one, shape));
+const optional = (check) => (value) => value === undefined || value === null || check(value);
+const shaped = (shape) => (value) => matches(value, shape);
+const listOf = (shape) => (value) => Array.isArray(value) && value.every(shaped(shape));
 
 const MESSAGE = { from: string, to: string, seq: whole, id: string, text: string, ts: whole };
 const CHAT = { peer: string, seq: whole, ts: whole, read: whole, peer_read: whole, peer_delivered: whole };
@@ -119,6 +121,17 @@ function parsed(data) {
     return null;
   }
 }
+
+/** What a client has left unsent, a message. */
+const UNSENT = {
+  id: string,
+  to: isUserId,
+  text: string,
+  ts: whole,
+  base: optional(whole),
+  found: optional(shaped({ seq: whole, ts: whole })),
+  problem: optional(string),
+};
 
 /** One WebSocket. A request stays open until it is answered, over failures that are temporary. */
 class Connection {
@@ -495,16 +508,18 @@ export class ChatClient extends EventTarget {
     }
   }
 
-  /** Takes over what another client of the same user has left unsent. */
+  /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
   adopt(state) {
-    if (!state) return;
+    if (!isObject(state)) return;
     const known = new Set(this.#outbox.map((item) => item.id));
-    for (const item of state.outbox) {
+    const unsent = Array.isArray(state.outbox) ? state.outbox.filter(shaped(UNSENT)) : [];
+    for (const item of unsent) {
       // What was tried may be stored: the history is looked at before it is sent again.
-      if (!known.has(item.id)) this.#outbox.push({ ...item, isDoubtful: item.isTried });
+      if (!known.has(item.id)) this.#outbox.push({ ...item, isDoubtful: item.isTried !== false });
       this.#conversation(item.to);
     }
-    for (const [peer, seq] of Object.entries(state.reads)) {
+    for (const [peer, seq] of Object.entries(state.reads ?? {})) {
+      if (!isUserId(peer) || !whole(seq)) continue;
       const { read } = this.#conversation(peer).marks;
       read.wanted = Math.max(read.wanted, seq);
     }
@@ -887,7 +902,7 @@ export class ChatClient extends EventTarget {
       const item = this.#nextToSend(chat.peer);
       const isLookup = item?.isDoubtful === true;
       let isLooking = isLookup;
-      let after = isLooking ? Math.min(chat.last, item.base) : chat.last;
+      let after = isLooking ? Math.min(chat.last, item.base ?? 0) : chat.last;
       while (isLooking || chat.isBehind) {
         const known = chat.seq;
         const { messages, more } = await this.#ask({ action: "history", peer: chat.peer, after, limit: PAGE });

@@ -22,10 +22,15 @@ export class QueueStore {
   }
 
   save(state) {
-    if (state.outbox.length || Object.keys(state.reads).length) {
-      localStorage.setItem(this.#own, JSON.stringify(state));
-    } else {
-      localStorage.removeItem(this.#own);
+    if (state.outbox.length || Object.keys(state.reads).length) this.#write(JSON.stringify(state));
+    else localStorage.removeItem(this.#own);
+  }
+
+  #write(text) {
+    try {
+      localStorage.setItem(this.#own, text);
+    } catch {
+      // There is no room for it: what is unsent lives as long as this tab.
     }
   }
 
@@ -41,8 +46,17 @@ export class QueueStore {
   }
 
   #take(key, adopt) {
-    const saved = localStorage.getItem(key);
-    if (saved) adopt(JSON.parse(saved));
+    const state = parsed(localStorage.getItem(key));
+    if (state !== null) adopt(state);
     localStorage.removeItem(key);
+  }
+}
+
+/** What an entry holds; null where there is none, or one that is damaged. */
+function parsed(entry) {
+  try {
+    return JSON.parse(entry);
+  } catch {
+    return null;
   }
 }

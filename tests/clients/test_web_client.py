@@ -6,6 +6,7 @@ import json
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,8 +76,68 @@ RELOADS = [
     ),
 ]
 
+UNSENT: Fields = {"id": "m1", "to": "bob", "text": "whole", "ts": 1}
+DAMAGED: dict[str, Any] = {
+    "nothing": None,
+    "a number": 5,
+    "a text": "outbox",
+    "a list": [UNSENT],
+    "an empty object": {},
+    "numbers for all": {"outbox": 5, "reads": 5},
+    "objects for lists and lists for objects": {"outbox": {"0": UNSENT}, "reads": ["bob"]},
+    "messages of another kind": {"outbox": [None, 5, "text", [], {}]},
+    "reads of another kind": {"outbox": [], "reads": {"bob": "5", "no user": 5, "carol": None}},
+    "messages with a field less": {
+        "outbox": [{n: v for n, v in UNSENT.items() if n != left_out} for left_out in UNSENT]
+    },
+    "messages with a field of another kind": {"outbox": [UNSENT | {name: {"seq": 1}} for name in UNSENT]},
+    "messages with damage where little is needed": {
+        "outbox": [UNSENT | damage for damage in ({"base": "5"}, {"found": 6}, {"found": {"seq": 6}}, {"problem": 1})]
+    },
+}
+
+
+def _loaded_with(name: str, saved: object, *then: Step) -> Case:
+    """The page is loaded with this queue, and finds a conversation of five messages with bob."""
+    chat = {"peer": "bob", "seq": 5, "ts": 5, "read": 5, "peer_read": 0, "peer_delivered": 0}
+    return Case(
+        name,
+        [
+            {"accept": True},
+            {"expect": {"action": "sync"}},
+            {"restart": True, "saved": saved},
+            {"accept": True},
+            {"expect": {"action": "sync", "id": "$y"}},
+            {"reply": sync_reply("$y", [chat], SERVER_TIME)},
+            {"event": {"type": "connected"}},
+            *then,
+        ],
+        BACKLOG,
+    )
+
+
+def _damaged(name: str, saved: Any) -> Case:
+    """What is whole in the queue is sent, if there can be anything."""
+    name = f"a damaged queue does not break the page: {name}"
+    if not isinstance(saved, dict) or not isinstance(saved.get("outbox"), list):
+        return _loaded_with(name, saved)
+    whole = {"id": "m2", "to": "bob", "text": "whole", "ts": 1, "isTried": False}
+    return _loaded_with(name, saved | {"outbox": [*saved["outbox"], whole]}, *_sent("m2", "whole", 6))
+
+
+QUEUES = [
+    *(_damaged(name, saved) for name, saved in DAMAGED.items()),
+    _loaded_with(
+        "what may have been sent by a page that did not say so is looked for in all of the history",
+        {"outbox": [UNSENT]},
+        {"expect": {"action": "history", "peer": "bob", "after": 0, "id": "$h"}},
+        {"reply": {"type": "history", "id": "$h", "peer": "bob", "more": False, "messages": []}},
+        *_sent("m1", "whole", 6),
+    ),
+]
+
 # The page saves its queue and nothing else: what else it knows, it asks for anew.
-CASES = [case for case in load() if {"restart": True} not in case.steps] + RELOADS
+CASES = [case for case in load() if {"restart": True} not in case.steps] + RELOADS + QUEUES
 
 
 @pytest.fixture(scope="module")

@@ -255,8 +255,9 @@ class Driver {
     check(!this.#frames.length && !this.#opening.length && !this.#events.length, "it is not");
   }
 
-  async restart() {
-    const saved = structuredClone(this.#saved);
+  /** With the state that is given, if one is; else with its own. */
+  async restart(step) {
+    const saved = this.#names.filled(step.saved === undefined ? structuredClone(this.#saved) : step.saved);
     this.#client.stop();
     await this.#settle();
     this.#frames = [];

@@ -1,0 +1,56 @@
+"""The web page's store of what is unsent, in Node.js, on a `localStorage` that may be damaged or full."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emulator import clean_environment
+
+DRIVER = Path(__file__).with_name("queue_store.mjs")
+SCOPE = "wss://parley.test/dev alice"
+NOTHING: dict[str, Any] = {"outbox": [], "reads": {}}
+UNSENT: dict[str, Any] = {"outbox": [{"id": "m1", "to": "bob", "text": "hi", "ts": 1}], "reads": {"bob": 5}}
+
+
+def opened(entries: dict[str, str], unsent: dict[str, Any], *, is_full: bool = False) -> Any:
+    """What a new tab has adopted and what is left, if it finds these entries and then saves what is unsent."""
+    done = subprocess.run(
+        ["node", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", str(DRIVER)],
+        input=json.dumps({"scope": SCOPE, "entries": entries, "unsent": unsent, "is_full": is_full}),
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_what_other_tabs_have_left_is_adopted_once_and_taken_away() -> None:
+    others = {f"parley {SCOPE} {tab}": json.dumps(UNSENT | {"reads": {"bob": tab}}) for tab in (1, 2)}
+    foreign = {"parley wss://parley.test/dev bob 1": json.dumps(UNSENT), "theme": "dark"}
+    found = opened(others | foreign, NOTHING)
+    assert [state["reads"]["bob"] for state in found["adopted"]] == [1, 2]
+    assert sorted(found["keys"]) == sorted(foreign)
+
+
+@pytest.mark.parametrize("damaged", ["", "{", '{"outbox":[{"id":"m', "undefined", "\x00"])
+def test_an_entry_that_is_damaged_is_taken_away_and_keeps_nobody_from_the_others(damaged: str) -> None:
+    entries = {f"parley {SCOPE} 1": damaged, f"parley {SCOPE} 2": json.dumps(UNSENT)}
+    assert opened(entries, NOTHING) == {"adopted": [UNSENT], "left": [], "keys": []}
+
+
+def test_what_is_unsent_is_saved_until_it_is_sent() -> None:
+    found = opened({}, UNSENT)
+    assert [json.loads(entry) for entry in found["left"]] == [UNSENT]
+    assert found["keys"][0].startswith(f"parley {SCOPE} ")
+
+
+def test_a_storage_without_room_keeps_nobody_from_sending() -> None:
+    assert opened({}, UNSENT, is_full=True) == {"adopted": [], "left": [], "keys": []}
