@@ -102,6 +102,7 @@ MAX_KNOWN_PRESENCES = 10_000
 MAX_FETCHES = 8  # conversations whose gaps are being filled at once
 
 STATE_VERSION = 1
+ANEW = "connect without a state: all messages come from the server, and only what was unsent is lost"
 
 USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 _LOG = logging.getLogger("parley")
@@ -1414,14 +1415,19 @@ class Session:
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         try:
-            if state["version"] != STATE_VERSION:
-                raise ValueError("unknown version")
-            self.user, self._since = state["user"], state["since"]
-            self._has_forgotten = state["has_forgotten"]
-            self._is_primed = self._since is not None
-            self._conversations = {chat["peer"]: _restored(chat) for chat in state["chats"]}
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError("this is not what an earlier `chat.state` returned; connect without a state") from error
+            version = _number(state, "version")
+            if version == STATE_VERSION:
+                self.user, self._since = _optional_string(state, "user"), _optional_number(state, "since")
+                self._has_forgotten = state.get("has_forgotten") is True
+                self._conversations = {chat["peer"]: _restored(chat) for chat in _objects(state, "chats")}
+        except (AttributeError, KeyError, TypeError, ValueError, _Malformed) as error:
+            raise ValueError(f"this is not what an earlier `chat.state` returned, or it is damaged; {ANEW}") from error
+        if version != STATE_VERSION:
+            raise ValueError(
+                f"this state is of version {version}, and this client knows version {STATE_VERSION} only;"
+                f" use the client that saved it, or {ANEW}"
+            )
+        self._is_primed = self._since is not None
 
 
 def _saved(conversation: _Conversation) -> State:
@@ -1446,20 +1452,30 @@ def _saved_outgoing(outgoing: _Outgoing) -> State:
 
 
 def _restored_outgoing(peer: str, saved: Mapping[str, Any]) -> _Outgoing:
-    outgoing = _Outgoing(saved["id"], saved["text"], saved["tried"])
-    if saved["found"]:
-        seq, ts = saved["found"]
+    outgoing = _Outgoing(_string(saved, "id"), _string(saved, "text"), saved.get("tried") is not False)
+    if found := saved.get("found"):
+        seq, ts = map(_whole, found)
         outgoing.found = Sent(outgoing.id, peer, seq, ts, delivered=None)
     return outgoing
 
 
 def _restored(chat: Mapping[str, Any]) -> _Conversation:
-    fields = ("peer", "target", "ts", "last_from", "last_text", "read", "peer_read", "peer_delivered")
-    conversation = _Conversation(last=chat["seq"], **{name: chat[name] for name in fields})
-    conversation.outbox.extend(_restored_outgoing(chat["peer"], one) for one in chat["outbox"])
+    conversation = _Conversation(
+        peer=_string(chat, "peer"),
+        last=_optional_number(chat, "seq"),
+        target=_number(chat, "target"),
+        ts=_number(chat, "ts"),
+        last_from=_optional_string(chat, "last_from"),
+        last_text=_optional_string(chat, "last_text"),
+        read=_number(chat, "read"),
+        peer_read=_number(chat, "peer_read"),
+        peer_delivered=_number(chat, "peer_delivered"),
+    )
+    conversation.outbox.extend(_restored_outgoing(conversation.peer, one) for one in _objects(chat, "outbox"))
     first = conversation.outbox[0] if conversation.outbox else None
     conversation.lookup = first is not None and first.tried and first.found is None
-    for kind, (wanted, confirmed) in chat["receipts"].items():
+    for kind in conversation.marks:
+        wanted, confirmed = map(_whole, chat["receipts"][kind])
         conversation.marks[kind] = _Mark(wanted, confirmed)
     return conversation
 
@@ -1499,25 +1515,32 @@ def _decode(text: str) -> Frame:
     return frame
 
 
-def _string(frame: Frame, name: str) -> str:
+def _string(frame: Mapping[str, Any], name: str) -> str:
     value = frame.get(name)
     if not isinstance(value, str):
         raise _Malformed(name)
     return value
 
 
-def _number(frame: Frame, name: str) -> int:
-    value = frame.get(name)
+def _optional_string(frame: Mapping[str, Any], name: str) -> str | None:
+    return None if frame.get(name) is None else _string(frame, name)
+
+
+def _number(frame: Mapping[str, Any], name: str) -> int:
+    return _whole(frame.get(name))
+
+
+def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _Malformed(name)
+        raise _Malformed
     return value
 
 
-def _optional_number(frame: Frame, name: str) -> int | None:
+def _optional_number(frame: Mapping[str, Any], name: str) -> int | None:
     return None if frame.get(name) is None else _number(frame, name)
 
 
-def _objects(frame: Frame, name: str) -> list[Frame]:
+def _objects(frame: Mapping[str, Any], name: str) -> list[Frame]:
     value = frame.get(name)
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
         raise _Malformed(name)
@@ -1757,7 +1780,7 @@ class Chat:
         `timeout`: for how many seconds entering tries to connect before it raises Unreachable. With None it does not
         wait, and the chat starts offline.
 
-        Raises BadUrl, or ValueError for a state that is none.
+        Raises BadUrl, or ValueError for a state that is damaged or another version's.
         """
         timing = timing or Timing()
         session = Session(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
+import operator
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -33,7 +37,7 @@ LONGEST_BACKOFF = 30
 class Driver:
     """Runs a session: keeps its clock, its connections and the frames that it sent."""
 
-    def __init__(self, seed: int = 1, **options: Any) -> None:
+    def __init__(self, seed: int = 1, *, state: Fields | None = None, **options: Any) -> None:
         self.now = 1_000.0
         self._options = options
         self._random = random.Random(seed)
@@ -45,7 +49,7 @@ class Driver:
         self.accepted = 0
         self._links: dict[int, int] = {}
         self._numbers: dict[int, int] = {}
-        self.session = self._new_session(None)
+        self.session = self._new_session(state)
 
     def _new_session(self, state: Fields | None) -> Session:
         session = Session(
@@ -545,7 +549,83 @@ def test_the_oldest_conversations_are_forgotten_and_found_again(monkeypatch: pyt
     assert "user1" in [chat.peer for chat in driver.session.conversations]
 
 
-@pytest.mark.parametrize("state", [{}, {"version": 2}, {"version": 1, "user": "alice", "since": 1, "chats": 3}])
-def test_a_state_that_is_none_is_refused(state: Fields) -> None:
-    with pytest.raises(ValueError, match="connect without a state"):
+# Saved states
+
+
+def _state() -> Any:
+    """A state with a message that was tried and lost, one that was found, and one that waits, as JSON carries it."""
+    driver = Driver(backlog=0)
+    driver.start([_chat("bob", 5), _chat("carol", 2)])
+    for to, text in (("bob", "found"), ("bob", "waiting"), ("carol", "tried")):
+        driver.session.post(to, text, id=text)
+    driver.collect()
+    driver.drop(1)
+    driver.accept()
+    stored = {"from": "alice", "to": "bob", "seq": 6, "id": "found", "text": "found", "ts": 10}
+    page = {"type": "history", "peer": "bob", "messages": [stored], "more": False}
+    asked = next(frame for _, frame in driver.frames if frame["action"] == "history" and frame["peer"] == "bob")
+    driver.reply(page | {"id": asked["id"]})
+    state = json.loads(json.dumps(driver.session.state))
+    assert [[one["found"] for one in chat["outbox"]] for chat in state["chats"]] == [[[6, 10], None], [None]]
+    return state
+
+
+def _values(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path to each value in a state."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from _values(value[key], (*path, key))
+
+
+STATE = _state()
+ABSENT = "absent"
+
+
+@pytest.mark.parametrize("damage", [ABSENT, None, "text", -1.5, True, [], {}, [[]]], ids=str)
+@pytest.mark.parametrize("path", list(_values(STATE)), ids=str)
+def test_a_state_that_is_damaged_is_refused_with_advice_or_does_no_harm(path: tuple[Any, ...], damage: object) -> None:
+    state = copy.deepcopy(STATE)
+    *way, last = path
+    holder = functools.reduce(operator.getitem, way, state)
+    if damage is ABSENT:
+        del holder[last]
+    else:
+        holder[last] = damage
+    if driver := _restored(state):
+        driver.start([_chat("bob", 6)])
+        driver.session.post("dave", "hi")
+        driver.advance(60)
+        assert json.loads(json.dumps(driver.session.state)) == driver.session.state
+        assert driver.session.conversations
+
+
+def _restored(state: Fields) -> Driver | None:
+    """A client that goes on with the state, or None if that is refused with advice."""
+    try:
+        return Driver(state=state, backlog=0)
+    except ValueError as error:
+        if parley.ANEW not in str(error):
+            raise
+        return None
+
+
+def test_a_state_from_before_messages_were_found_looks_for_them_again() -> None:
+    state = copy.deepcopy(STATE)
+    for outgoing in (one for chat in state["chats"] for one in chat["outbox"]):
+        del outgoing["found"]
+    driver = Driver(state=state, backlog=0)
+    driver.accept()
+    asked = sorted((frame["peer"], frame["after"]) for _, frame in driver.frames if frame["action"] == "history")
+    assert asked == [("bob", 5), ("carol", 2)]
+    assert not [frame for _, frame in driver.frames if frame["action"] == "send"]
+
+
+@pytest.mark.parametrize("state", [{}, [], "state", {"version": None}, {"version": "1"}, {"version": True}])
+def test_what_is_no_state_is_refused_with_advice(state: Any) -> None:
+    with pytest.raises(ValueError, match=r"or it is damaged; connect without a state: .* only what was unsent is lost"):
         Session(state=state)
+
+
+def test_a_state_of_another_version_is_refused_with_advice() -> None:
+    with pytest.raises(ValueError, match=r"of version 2, .* version 1 only; use the client that saved it, or connect"):
+        Session(state=STATE | {"version": 2, "chats": {"another": "shape"}})
