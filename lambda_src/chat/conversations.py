@@ -11,8 +11,8 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from chat.clock import Clock
 from chat.parallel import Parallel
@@ -64,8 +64,7 @@ FIRST_PAUSE_SECONDS = 0.01  # at first, mostly, nobody else is writing: the reme
 PAUSE_SECONDS = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What a tail knows of one message."""
 
     seq: int
@@ -76,8 +75,7 @@ class Entry:
     expires: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(NamedTuple):
     """The newest messages of a log, newest first. `seq` is the last number given out, by message or by chat item."""
 
     seq: int
@@ -96,14 +94,12 @@ class Tail:
         return Tail(entry.seq, (entry, *self.entries)[:TAIL_LENGTH], self.read_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     message: Message
     duplicate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Messages, oldest first, and whether there are more beyond them in the direction asked for."""
 
     messages: Sequence[Message]

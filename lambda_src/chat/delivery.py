@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -65,8 +64,7 @@ def _is_gone(error: ClientError) -> bool:
     return bool(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.GONE)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """Who took a frame, and which users turned out to be offline while it was pushed."""
 
     taken: tuple[Connection, ...]
@@ -74,7 +72,7 @@ class Delivered:
     failed: int
     went_offline: tuple[UserPresence, ...]
 
-    def count(self, user: str) -> int:
+    def taken_by(self, user: str) -> int:
         """The user's connections that took the frame."""
         return sum(connection.user == user for connection in self.taken)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import jwt
 
@@ -34,8 +34,7 @@ class Refused(Exception):
     """A handshake that is refused. The message is for our log; it holds nothing of the token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """A user, and until when its token counts: in milliseconds since the epoch, None for ever."""
 
     user: str

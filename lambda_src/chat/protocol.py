@@ -1,4 +1,4 @@
-"""The wire protocol: frames to dataclasses and back, limits and error codes. No I/O, no import of ours.
+"""The wire protocol: frames to named tuples and back, limits and error codes. No I/O, no import of ours.
 
 `docs/protocol.md` says the same in prose; where they differ, that is a bug.
 """
@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -73,23 +72,20 @@ class ChatError(Exception):
         self.retry_after_ms = retry_after_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     id: str | None
     to: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sync:
+class Sync(NamedTuple):
     id: str | None
     since: int | None
     limit: int
     next: Cursor | None
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     id: str | None
     peer: str
     after: int | None
@@ -102,8 +98,7 @@ class ReceiptKind(StrEnum):
     READ = "read"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     id: str | None
     peer: str
     kind: ReceiptKind
@@ -115,29 +110,25 @@ class TypingState(StrEnum):
     PAUSED = "paused"
 
 
-@dataclass(frozen=True, slots=True)
-class Typing:
+class Typing(NamedTuple):
     id: str | None
     to: str
     state: TypingState
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(NamedTuple):
     id: str | None
     users: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(NamedTuple):
     id: str | None
 
 
 Request = Send | Sync | History | Receipt | Typing | Presence | Ping
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(NamedTuple):
     """Where the next page of a chat list starts: behind this chat, newest first."""
 
     ts: int
@@ -319,8 +310,7 @@ def _cursor(fields: Mapping[str, object]) -> Cursor | None:
         raise _bad("the field 'next' must be what an earlier sync returned as 'next'") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One entry of a conversation's log. `ts` is in milliseconds since the epoch."""
 
     sender: str
@@ -331,8 +321,7 @@ class Message:
     ts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
+class Chat(NamedTuple):
     """One user's view of a conversation: how far it goes, and how far each side has read it."""
 
     peer: str
@@ -344,8 +333,7 @@ class Chat:
     peer_delivered: int
 
 
-@dataclass(frozen=True, slots=True)
-class UserPresence:
+class UserPresence(NamedTuple):
     """Whether a user has a live connection; a higher `rev` is newer.
 
     `last_seen` is in milliseconds since the epoch, None before the first connection.

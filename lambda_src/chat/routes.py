@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -52,8 +52,7 @@ MAX_ANNOUNCED_CHATS = 100
 users with thousands; one BatchGetItem reads them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(NamedTuple):
     """The reply to a frame, and what the pushes it led to came to."""
 
     reply: Frame | None
@@ -94,7 +93,7 @@ class MessageRoutes:
         self._conversations.advance(appended.message)
         # Only now: a device that registers after this read finds the message when it syncs.
         delivered = self._tell(caller, {request.to, caller.user}, message_frame(appended.message))
-        count = delivered.count(request.to)
+        count = delivered.taken_by(request.to)
         return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count), delivered)
 
     def sync(self, caller: Connection, request: Sync) -> Frame:

@@ -7,7 +7,7 @@ was made), so that whoever delivers finds them in one read, and `$connect` and `
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chat.clock import Clock
 from chat.protocol import UserPresence
@@ -26,8 +26,7 @@ MAX_CONNECTIONS = 20
 _PREFIX = "@"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """One live WebSocket connection of a user. `connected_at` is in milliseconds since the epoch."""
 
     user: str
@@ -35,8 +34,7 @@ class Connection:
     connected_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What a connection's coming or going did to its user's presence."""
 
     presence: UserPresence

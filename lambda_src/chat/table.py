@@ -17,7 +17,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
@@ -65,23 +64,20 @@ def message_sort_key(seq: int) -> str:
     return f"MSG#{min(seq, MAX_SEQ):012d}"
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(NamedTuple):
     """The attribute exists."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Below:
+class Below(NamedTuple):
     """The attribute is below the number, or absent."""
 
     name: str
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class AtLeast:
+class AtLeast(NamedTuple):
     """The attribute is the number or more."""
 
     name: str
@@ -91,12 +87,11 @@ class AtLeast:
 Condition = Present | Below | AtLeast
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """A change to one item, made only if all of `only_if` hold; an item that is not there is created by it."""
 
-    put: Mapping[str, str | int] = field(default_factory=dict)
-    add: Mapping[str, int] = field(default_factory=dict)
+    put: Mapping[str, str | int] = {}
+    add: Mapping[str, int] = {}
     remove: Collection[str] = ()
     only_if: Sequence[Condition] = ()
 

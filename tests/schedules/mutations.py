@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chat import conversations
 from chat.conversations import Appended, Conversations, Tail
 from chat.protocol import Chat, Message, Send, message_frame, send_ack
@@ -80,4 +78,4 @@ class TailReadOnce(Conversations):
 def changed_when_sent(item: Item) -> Chat | None:
     """A chat that counts as changed when its last message was sent."""
     chat = conversations.chat_of(item)
-    return chat and replace(chat, changed=chat.ts)
+    return chat and chat._replace(changed=chat.ts)

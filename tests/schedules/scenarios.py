@@ -242,7 +242,7 @@ def both_write_first(code: Code, *, faults: int = 0) -> Scenario:
 
 def a_user_writes_to_itself(code: Code, *, faults: int = 1) -> Scenario:
     """A note from one device to the user's others, one of which is just connecting."""
-    laptop, tablet = ALICE_LAPTOP, replace(ALICE_LAPTOP, id="alice-tablet")
+    laptop, tablet = ALICE_LAPTOP, ALICE_LAPTOP._replace(id="alice-tablet")
     actors = {
         "alice": _sends_until_acknowledged(code, ALICE, "a"),
         "alice's laptop": _connects(code, laptop),
@@ -294,7 +294,7 @@ def _must(acknowledged: object) -> None:
 
 def _connects(code: Code, connection: Connection, held: Mapping[str, int] | None = None) -> Actor:
     def actor(player: Player) -> None:
-        device = Device(player, code, replace(connection, connected_at=player.now()), held)
+        device = Device(player, code, connection._replace(connected_at=player.now()), held)
         device.connect()
         device.sync()
         device.finish()

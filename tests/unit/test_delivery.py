@@ -104,7 +104,7 @@ def test_one_whose_entry_another_has_pruned_goes_offline_once(system: System, cl
 def test_only_ones_own_connections_are_counted() -> None:
     taken = (Connection("bob", "1", 0), Connection("bob", "2", 0), Connection("alice", "3", 0))
 
-    assert Delivered(taken, 0, 0, ()).count("bob") == 2
+    assert Delivered(taken, 0, 0, ()).taken_by("bob") == 2
 
 
 # the SDK's side of it
