@@ -5,13 +5,13 @@ import { ChatList } from "./chat-list.js";
 import { ConversationView } from "./conversation-view.js";
 import { avatar, element, setText } from "./dom.js";
 import { QueueStore } from "./queue-store.js";
-import { addressFor, loadConfig, signIn, signInProblem } from "./sign-in.js";
+import { addressFor, loadConfig, signIn, signInDoubt, signInProblem, signOut } from "./sign-in.js";
 
 const BANNER_AFTER_MS = 800; // a connection that is back at once is not worth a word
 const TICK_MS = 30_000; // "Today" becomes "Yesterday"
 const HINTS = {
   local: "This deployment runs on your machine: be anybody. Open a second window to talk to yourself.",
-  token: "Paste a connection token.",
+  token: "Paste your connection token. Whoever runs this deployment gives you one.",
   open: "This deployment believes whoever you say you are.",
 };
 
@@ -41,7 +41,7 @@ function askWho(config) {
     setText(id("sign-in-problem"), problem ?? "");
     field.setAttribute("aria-invalid", String(problem !== null));
     if (problem) field.focus();
-    else navigate(signIn(config, value));
+    else enterAs(signIn(config, value));
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -57,7 +57,14 @@ function askWho(config) {
   field.focus();
 }
 
+/** Shows the user's page: the conversation that the address names already, if it is the user's. */
+function enterAs(user) {
+  if (user === route().user) location.reload();
+  else navigate(user);
+}
+
 class Page {
+  #config;
   #user;
   #client;
   #list;
@@ -65,8 +72,11 @@ class Page {
   #isDrawn = true;
   #bannerTimer;
   #shownState;
+  #wasConnected = false;
+  #doubt = null; // what may be wrong with the sign-in
 
   constructor(config, user, address) {
+    this.#config = config;
     this.#user = user;
     const store = new QueueStore(`${config.url} ${user}`);
     this.#client = new ChatClient({ address, store, backlogOf: "unread" });
@@ -74,6 +84,7 @@ class Page {
     this.#view = new ConversationView(this.#client);
     this.#client.addEventListener("change", () => this.#drawSoon());
     this.#client.addEventListener("connected", () => this.#onConnected());
+    this.#client.addEventListener("disconnected", () => this.#onDisconnected());
     this.#client.addEventListener("message", ({ detail }) => this.#onMessage(detail.message));
     store.onOrphan((state) => this.#client.adopt(state));
     this.#listen();
@@ -99,7 +110,7 @@ class Page {
     });
     document.addEventListener("keydown", (event) => this.#onKey(event));
     id("banner-action").addEventListener("click", () => this.#onBannerAction());
-    id("switch-user").addEventListener("click", () => navigate(""));
+    id("switch-user").addEventListener("click", () => this.#leave());
     id("back").addEventListener("click", () => this.#close());
     id("new-chat").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -152,9 +163,20 @@ class Page {
     }
   }
 
+  #leave() {
+    signOut(this.#user);
+    navigate("");
+  }
+
   // Drawing
 
+  #onDisconnected() {
+    this.#doubt = signInDoubt(this.#config, this.#user, this.#wasConnected);
+  }
+
   #onConnected() {
+    this.#wasConnected = true;
+    this.#doubt = null;
     const { peer } = this.#view;
     if (peer !== null) this.#client.open(peer);
     void this.#client.askPresence([...new Set([...this.#client.chats.map((chat) => chat.peer), peer])].filter(Boolean));
@@ -193,13 +215,13 @@ class Page {
     id("app").dataset.connection = state;
     clearTimeout(this.#bannerTimer);
     const words = {
-      connecting: "Connecting…",
-      waiting: "No connection. What you write is sent when it is back.",
+      connecting: this.#doubt ?? "Connecting…",
+      waiting: this.#doubt ?? "No connection. What you write is sent when it is back.",
       refused: reason,
     }[state];
     const show = () => {
       setText(id("banner-text"), words ?? "");
-      setText(id("banner-action"), state === "refused" ? "Sign in again" : "Try now");
+      setText(id("banner-action"), state === "refused" || this.#doubt ? "Sign in again" : "Try now");
       id("banner").dataset.state = state;
       id("banner").hidden = !words;
     };
@@ -208,8 +230,14 @@ class Page {
   }
 
   #onBannerAction() {
-    if (this.#client.status.state === "refused") navigate("");
-    else this.#client.wake();
+    if (this.#client.status.state === "refused") {
+      this.#leave();
+    } else if (this.#doubt) {
+      signOut(this.#user);
+      location.reload();
+    } else {
+      this.#client.wake();
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  * `config.json` beside the page says it: `url`, the WebSocket's address, and `sign_in`, one of
  *
  * - `local`: the server of the page mints a token for whoever asks (a deployment on this machine);
- * - `token`: the user pastes one;
+ * - `token`: the user pastes one, which the tab keeps until it is closed or the user signs out;
  * - `open`: the deployment believes a user id.
  */
 
@@ -20,16 +20,32 @@ export async function loadConfig() {
 
 /** What keeps a value from being a sign-in, in words for the user, or null. */
 export function signInProblem(config, value) {
-  if (config.sign_in === "token") return subject(value) ? null : "This is not a connection token.";
+  if (config.sign_in === "token") return isUserId(claims(value).sub) ? null : "This is not a connection token.";
   return isUserId(value) ? null : USER_ID_RULE;
 }
 
 /** The user that a sign-in speaks for. */
 export function signIn(config, value) {
   if (config.sign_in !== "token") return value;
-  const user = subject(value);
+  const user = claims(value).sub;
   sessionStorage.setItem(tokenKey(user), value);
   return user;
+}
+
+/** Forgets what a user has signed in with. */
+export function signOut(user) {
+  sessionStorage.removeItem(tokenKey(user));
+}
+
+/**
+ * What may be wrong with a sign-in when no connection comes about, in words for the user, or null. A browser is not
+ * told why; `wasTaken` says that the deployment has taken this sign-in before.
+ */
+export function signInDoubt(config, user, wasTaken) {
+  if (config.sign_in !== "token") return null;
+  const { exp } = claims(sessionStorage.getItem(tokenKey(user)));
+  if (exp * 1000 <= Date.now()) return "Your connection token has expired. What you write is sent with the next one.";
+  return wasTaken ? null : "No connection. It may be that this deployment does not take your connection token.";
 }
 
 /** A function that gives the address of a new connection, or null if the user has to sign in first. */
@@ -52,14 +68,13 @@ async function mintedToken(user) {
   throw new Error(answer.error);
 }
 
-/** Whose token it is. Only to show it: the server checks. */
-function subject(token) {
+/** What a token says, `{}` if it is none. Only to show it: the server checks. */
+function claims(token) {
   try {
     const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    const { sub } = JSON.parse(atob(payload));
-    return isUserId(sub) ? sub : null;
+    return JSON.parse(atob(payload)) ?? {};
   } catch {
-    return null;
+    return {};
   }
 }
 

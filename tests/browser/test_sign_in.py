@@ -1,0 +1,171 @@
+"""The page of a deployment that mints no tokens: whoever uses it brings one."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+
+from chat.identity import LEEWAY_SECONDS
+from clients import web_page
+from clients.web_page import SignIn
+from local.deployment import Endpoint, token
+from tests.browser.conftest import TIMEOUT_MS, NewContext, Shoot, address_of, on_line, watch
+from tests.browser.line import Line
+from tests.browser.person import Person
+from tests.conftest import Connect
+
+TOKEN_SECONDS = 2 - LEEWAY_SECONDS  # what clocks may differ by comes on top
+OTHER_SECRET = "the secret of another deployment, of thirty-two characters or more"
+
+
+@pytest.fixture
+def context(new_context: NewContext, endpoint: Endpoint, line: Line) -> BrowserContext:
+    """A browser that is told what the page of a deployment on AWS is told."""
+    config = json.dumps(web_page.config(on_line(endpoint, line).url, SignIn.TOKEN))
+
+    def answer(route: Route) -> None:
+        route.fulfill(content_type="application/json", body=config)
+
+    opened = new_context()
+    opened.route(f"**/{web_page.CONFIG}", answer)
+    return opened
+
+
+class Visit(Protocol):
+    def __call__(self, user: str | None = None, peer: str | None = None) -> Page: ...
+
+
+@pytest.fixture
+def visit(context: BrowserContext, address: str) -> Iterator[Visit]:
+    """Opens the page in a new tab, perhaps by a link to a chat. A script error in any of them fails the test."""
+    errors: list[str] = []
+
+    def opened(user: str | None = None, peer: str | None = None) -> Page:
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        watch(page, errors)
+        page.goto(address if user is None else address_of(address, user, peer))
+        return page
+
+    yield opened
+    assert errors == []
+
+
+def field(page: Page) -> Locator:
+    return page.get_by_label("Connection token", exact=True)
+
+
+def sign_in(page: Page, user: str, with_token: str) -> Person:
+    """Pastes a token, as it comes out of a terminal, and continues as its user."""
+    field(page).fill(f" {with_token} ")
+    page.get_by_role("button", name="Continue").click()
+    return Person(page, user)
+
+
+def test_whoever_brings_a_token_talks(
+    *, visit: Visit, shoot: Shoot, connect: Connect, secret: str, alice: str, bob: str
+) -> None:
+    device, page = connect(bob), visit()
+    expect(field(page)).to_be_focused()
+    at_alice = Person(page, alice)
+    shoot(at_alice, "form")
+    sign_in(page, alice, token(secret, alice))
+    at_alice.expect_connected()
+    at_alice.open_chat(bob)
+    at_alice.say("hello")
+    device.receive(text="hello")
+    device.ask("send", to=alice, text="hi")
+    at_alice.expect_texts("hello", "hi")
+
+
+def test_a_token_is_kept_over_a_reload_and_in_its_tab_alone(visit: Visit, secret: str, alice: str, bob: str) -> None:
+    at_alice = sign_in(visit(alice, bob), alice, token(secret, alice))
+    at_alice.say("a note")
+    at_alice.page.reload()
+    at_alice.expect_connected()
+    at_alice.expect_texts("a note")
+    assert token(secret, alice).split(".")[0] not in at_alice.page.evaluate("JSON.stringify(localStorage)")
+    expect(field(visit(alice, bob))).to_be_visible()
+
+
+def test_a_link_to_a_conversation_leads_there_after_the_sign_in(
+    visit: Visit, secret: str, alice: str, bob: str
+) -> None:
+    at_alice = sign_in(visit(alice, bob), alice, token(secret, alice))
+    at_alice.expect_connected()
+    expect(at_alice.page.get_by_role("heading", name=bob, exact=True)).to_be_visible()
+
+
+def test_a_token_of_somebody_else_leads_to_that_one(visit: Visit, secret: str, alice: str, bob: str) -> None:
+    at_bob = sign_in(visit(alice), bob, token(secret, bob))
+    at_bob.expect_connected()
+    expect(at_bob.page.locator("#me")).to_have_text(bob)
+
+
+def test_who_leaves_leaves_no_token(visit: Visit, secret: str, alice: str) -> None:
+    page = visit()
+    sign_in(page, alice, token(secret, alice)).expect_connected()
+    page.get_by_role("button", name="Switch user").click()
+    expect(field(page)).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url(address_of(page.url.partition("#")[0], alice))
+    expect(field(page)).to_be_visible()
+
+
+@pytest.mark.parametrize("text", ["", "alice", "a.b.c", "e30.e30.e30", "e30.bnVsbA.e30", "e30.eyJzdWIiOiJhIGIifQ.e30"])
+def test_what_is_no_token_is_told_so(visit: Visit, text: str) -> None:
+    page = visit()
+    field(page).fill(text)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("This is not a connection token.")).to_be_visible()
+    expect(field(page)).to_be_focused()
+
+
+def test_a_token_that_is_not_taken_is_doubted_and_another_one_is(
+    *, visit: Visit, shoot: Shoot, secret: str, alice: str, bob: str
+) -> None:
+    at_alice = sign_in(visit(alice, bob), alice, token(OTHER_SECRET, alice))
+    at_alice.banner.get_by_text("does not take your connection token").wait_for()
+    at_alice.write("still here")
+    at_alice.expect_state("still here", "waiting to be sent")
+    shoot(at_alice)
+    at_alice.banner.get_by_role("button", name="Sign in again").click()
+    sign_in(at_alice.page, alice, token(secret, alice))
+    at_alice.expect_connected()
+    at_alice.expect_state("still here", "sent")
+
+
+def test_a_token_that_expires_is_said_to_have_expired_and_nothing_is_lost(
+    *, visit: Visit, shoot: Shoot, connect: Connect, secret: str, alice: str, bob: str
+) -> None:
+    device, page = connect(bob), visit(alice, bob)
+    at_alice = sign_in(page, alice, token(secret, alice, TOKEN_SECONDS))
+    expires = time.time() + TOKEN_SECONDS + LEEWAY_SECONDS
+    at_alice.say("before")
+    page.wait_for_function("(expires) => Date.now() > expires", arg=expires * 1000)
+    at_alice.write("after")
+    at_alice.banner.get_by_text("Your connection token has expired").wait_for()
+    at_alice.expect_state("after", "waiting to be sent")
+    shoot(at_alice)
+    at_alice.banner.get_by_role("button", name="Sign in again").click()
+    sign_in(page, alice, token(secret, alice))
+    at_alice.expect_texts("before", "after")
+    at_alice.expect_state("after", "sent")
+    assert [frame["text"] for frame in device.arrived() if frame["type"] == "message"] == ["before", "after"]
+
+
+def test_a_connection_that_is_lost_is_no_reason_to_sign_in_again(
+    visit: Visit, line: Line, secret: str, alice: str, bob: str
+) -> None:
+    at_alice = sign_in(visit(alice, bob), alice, token(secret, alice))
+    at_alice.expect_connected()
+    line.cut()
+    at_alice.banner.get_by_text("No connection. What you write is sent when it is back.").wait_for()
+    line.mend()
+    at_alice.banner.get_by_role("button", name="Try now").click()
+    at_alice.expect_connected()
