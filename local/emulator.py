@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +25,9 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 SETTINGS = {"AUTH": "true", "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0"}
 """IAM enforced, for the functions' roles too; on loopback only; and without a port of its own for IoT."""
+
+PROCESS_PAGE = "/_parley/process"
+"""Where the emulator says which process it is."""
 
 START_SECONDS = 30
 SAVE_SECONDS = 15  # it gives open connections 3 s to end, then saves
@@ -128,12 +131,21 @@ def _free_port(first: int) -> int:
 def _wait_until_ready(process: subprocess.Popen[bytes], running: Emulator) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            urllib.request.urlopen(f"{running.endpoint}/_ministack/health", timeout=1).close()  # noqa: S310
+        # Somebody else's answer says nothing: the port was free a moment ago, and another may have taken it since.
+        if process_at(running.endpoint) == process.pid:
             return
         time.sleep(0.05)
     what = "ended by itself" if process.poll() is not None else f"did not answer within {START_SECONDS} s"
     raise StepFailed(f"the emulator {what}; its log says why\n{end_of(running.log)}")
+
+
+def process_at(endpoint: str) -> int | None:
+    """The process of the emulator at this address; None if there is none."""
+    try:
+        with urllib.request.urlopen(f"{endpoint}{PROCESS_PAGE}", timeout=1) as answer:  # noqa: S310
+            return int(answer.read(20))
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
 
 
 def _stop(process: subprocess.Popen[bytes], *, saves: bool) -> None:

@@ -1,4 +1,4 @@
-"""The emulator's process, made to keep what the functions log, and to end as soon as its state is saved.
+"""The emulator's process, made to keep what the functions log, say which process it is, and end once it has saved.
 
 On AWS a function's log goes to CloudWatch. MiniStack puts it there too, but not for functions that a WebSocket invokes:
 it reads their output and drops it. Here each invocation's output is appended to the file in FUNCTION_LOG as well.
@@ -15,6 +15,8 @@ from typing import Any
 from ministack import app
 from ministack.core.lambda_runtime import Worker
 
+from local.emulator import PROCESS_PAGE
+
 
 def keep_logs(path: str) -> None:
     """Appends the output of every invocation from now on to the file."""
@@ -30,6 +32,20 @@ def keep_logs(path: str) -> None:
     Worker.invoke = invoke_and_keep
 
 
+def say_who_answers() -> None:
+    """Adds a page with the id of this process, so that whoever started it knows that the port became its own."""
+    answer = app.app
+
+    async def answer_or_say(scope: Any, receive: Any, send: Any) -> None:
+        if scope.get("path") != PROCESS_PAGE:
+            await answer(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+
+    app.app = answer_or_say
+
+
 def end_when_saved() -> None:
     """Makes the saving of the state, which is the last thing of all, the process's end."""
     save_all = app.save_all
@@ -43,5 +59,6 @@ def end_when_saved() -> None:
 
 if __name__ == "__main__":
     keep_logs(os.environ["FUNCTION_LOG"])
+    say_who_answers()
     end_when_saved()
     app.main()
