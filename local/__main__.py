@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from local import chat, demo, web
-from local.deployment import ENDPOINT_FILE, STATE, USER_ID, Endpoint, deploy, deployed_secret, local_secret, token
+from local.deployment import STATE, USER_ID, Endpoint, deploy, deployed_secret, local_secret, token
 from local.emulator import Emulator, emulator, forget_aws_settings
 from local.progress import StepFailed, end_of, step
 
@@ -32,7 +32,8 @@ def run_demo() -> None:
 
 def run_chat() -> None:
     forget_aws_settings()
-    with _started(STATE / "chat", port=PORT, keep=True) as running:
+    folder = STATE / "chat"
+    with chat.only_one(folder), _started(folder, port=PORT, keep=True) as running:
         endpoint = deploy(running)
         endpoint.write()
         try:
@@ -42,7 +43,7 @@ def run_chat() -> None:
         except KeyboardInterrupt:
             print("\nStopping. The chats are kept for the next `make chat`; `make clean` forgets them.", flush=True)
         finally:
-            ENDPOINT_FILE.unlink(missing_ok=True)
+            Endpoint.forget()
 
 
 def print_token(user: str, stack: str | None) -> None:

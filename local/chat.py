@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from local.deployment import Endpoint, local_secret, token
+from local.emulator import process_at
+from local.progress import StepFailed
 
 POLL_SECONDS = 0.1
 
@@ -34,6 +39,31 @@ then type a frame, like
   {{"action": "send", "to": "bob", "text": "hello", "id": "1"}}
   {{"action": "sync"}}
 """
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Holds the folder: two at a time would overwrite what the other keeps. Raises StepFailed if it is in use."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it goes with the process, however that ends
+        except BlockingIOError:
+            where = f"at {endpoint.url}" if (endpoint := _running()) else "and still starting"
+            raise StepFailed(f"`make chat` is running already, {where}; use that one, or stop it first") from None
+        if (endpoint := _running()) and (process := process_at(endpoint.endpoint_url)):
+            what = f"the emulator of a `make chat` that was killed still runs, at {endpoint.endpoint_url}"
+            raise StepFailed(f"{what}; end it with `kill {process}`, and start again")
+        Endpoint.forget()  # whatever a killed one has left
+        yield
+
+
+def _running() -> Endpoint | None:
+    """What the endpoint file says is running; None if there is none."""
+    try:
+        return Endpoint.read()
+    except StepFailed:
+        return None
 
 
 def instructions(endpoint: Endpoint, page: str) -> str:

@@ -41,12 +41,17 @@ class Endpoint:
         temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
         temporary.replace(ENDPOINT_FILE)
 
+    @staticmethod
+    def forget() -> None:
+        """Says that nothing is running."""
+        ENDPOINT_FILE.unlink(missing_ok=True)
+
     @classmethod
     def read(cls) -> Endpoint:
         """The running local deployment's. Raises StepFailed if there is none."""
         try:
             return cls(**json.loads(ENDPOINT_FILE.read_text()))
-        except FileNotFoundError:
+        except (FileNotFoundError, TypeError, ValueError):  # the file of another version says as little as none
             raise StepFailed("no local deployment is running; start one with `make chat` in another terminal") from None
 
 
