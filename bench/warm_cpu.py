@@ -65,8 +65,10 @@ interleaved rounds of {SENDS}. It makes {len(calls)} calls: {", ".join(call.meth
 {table(["", "CPU, ms", "of the tuned calls"], rows)}
 
 Tuned are the clients of `lambda_src/chat/clients.py`: a short user agent, no second validation of what we checked
-ourselves. The handler makes two of its calls side by side; on two free cores their threads contend for the
-interpreter's lock, which costs some CPU that a busy or a smaller machine does not spend.
+ourselves, one of the SDK's own event handlers instead of all. The garbage collector is turned down for all sides, as
+`lambda_src/chat` does it, which spares the untuned ones about 1 %. The handler makes two of its calls side by side; on
+two free cores their threads contend for the interpreter's lock, which costs some CPU that a busy or a smaller machine
+does not spend.
 
 The ten functions with the most time of their own, of {PROFILED} sends, in the handler's own thread. `acquire`,
 `recv_into` and `sendall` wait for the other thread and for the stub:

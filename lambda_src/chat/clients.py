@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from botocore.config import Config
+from botocore.handlers import add_recursion_detection_header
 from botocore.loaders import Loader
 from botocore.session import Session
 
@@ -33,6 +34,9 @@ CONFIG = Config(
     user_agent="parley",  # the SDK's own is put together anew for each call
 )
 
+MODELS = Path(__file__).parent.parent / "models"
+"""The descriptions of services that the asset brings along, cut down to what is called; the SDK's own where none is."""
+
 
 class _Loader(Loader):
     """Reads the models of our services, and nothing about the hundreds of others that the SDK knows."""
@@ -52,8 +56,11 @@ class _Loader(Loader):
 
 @cache
 def _session() -> Session:
-    session = Session()
-    session.register_component("data_loader", _Loader())
+    # Of the SDK's own handlers, which see to the peculiarities of all its services, our calls need one: it passes on
+    # the trace by which AWS ends functions that invoke each other in a circle.
+    session = Session(include_builtin_handlers=False)
+    session.register("before-call", add_recursion_detection_header)  # type: ignore[arg-type]
+    session.register_component("data_loader", _Loader(extra_search_paths=[str(MODELS)]))
     return session
 
 

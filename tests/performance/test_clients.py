@@ -1,4 +1,5 @@
-"""The functions' clients leave out most of the SDK's data: they ask the same hosts, in the same way, all the same."""
+"""The functions' clients leave out most of the SDK's data, and most of what it does about a call: they ask the same
+hosts for the same, in the same way, all the same."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ from typing import Any, NoReturn, get_args
 import pytest
 from botocore.session import Session
 
+from chat import clients
 from chat.clients import Service, client
 
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=a87bd80c:1"
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1")
 OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "apigatewaymanagementapi": ("post_to_connection", {"ConnectionId": "x", "Data": b"x"}),
@@ -16,6 +19,12 @@ OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "lambda": ("invoke", {"FunctionName": "x", "Payload": b"x"}),
     "secretsmanager": ("get_secret_value", {"SecretId": "x"}),
 }
+
+
+NOT_SENT = {"amz-sdk-invocation-id", "amz-sdk-request", "x-amz-api-version"}
+"""What the SDK tells AWS of its tries, and a version that DynamoDB also has in the name of its operation."""
+
+VARYING = {"authorization", "user-agent", "x-amz-date"}
 
 
 class Sent(Exception):
@@ -27,14 +36,48 @@ class Sent(Exception):
 def test_a_call_goes_where_the_sdk_itself_would_send_it(
     service: Service, region: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, region if "REGION" in name else "x")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    _run_on_lambda(monkeypatch, region)
     ours, sdk = _request(client(service), service), _request(Session().create_client(service), service)
     assert ours.method == sdk.method
     assert ours.url == sdk.url
     assert _scope(ours) == _scope(sdk)
     assert f"/{region}/" in _scope(ours)
+
+
+@pytest.mark.parametrize("service", get_args(Service))
+def test_a_call_says_what_the_sdk_itself_would_say(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run_on_lambda(monkeypatch, REGIONS[0])
+    ours, sdk = _request(client(service), service), _request(Session().create_client(service), service)
+    assert ours.body == sdk.body
+    assert _headers(ours) == {name: value for name, value in _headers(sdk).items() if name not in NOT_SENT}
+
+
+@pytest.mark.parametrize("service", get_args(Service))
+def test_a_call_hands_on_the_trace_by_which_aws_ends_a_circle(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run_on_lambda(monkeypatch, REGIONS[0])
+    assert _headers(_request(client(service), service))["x-amzn-trace-id"] == TRACE
+
+
+def _run_on_lambda(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_FUNCTION_NAME"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", TRACE)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    # The process has one session, which keeps the credentials that it found for an earlier test.
+    monkeypatch.setattr(clients, "_session", clients._session.__wrapped__)
+
+
+def _headers(request: Any) -> dict[str, str]:
+    """By lower-case name; without those that no two calls share."""
+    items = ((name.lower(), value) for name, value in request.headers.items())
+    return {name: _text(value) for name, value in items if name not in VARYING}
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _request(client: Any, service: Service) -> Any:
@@ -52,7 +95,6 @@ def _request(client: Any, service: Service) -> Any:
 
 
 def _scope(request: Any) -> str:
-    """The date, region and service that the signature is for; whose it is may be left from another test."""
-    header = request.headers["Authorization"]
-    text = header.decode() if isinstance(header, bytes) else header
-    return str(text.partition("Credential=")[2].partition(",")[0].partition("/")[2])
+    """The date, region and service that the signature is for."""
+    text = _text(request.headers["Authorization"])
+    return text.partition("Credential=")[2].partition(",")[0].partition("/")[2]

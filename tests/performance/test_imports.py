@@ -48,4 +48,4 @@ def test_the_message_handler_starts_in_less_than_boto3_with_its_clients() -> Non
     for _ in range(5):
         ours.append(run("import message", audited=False).milliseconds)
         plain.append(run(BOTO3, audited=False).milliseconds)
-    assert statistics.median(ours) < 0.97 * statistics.median(plain)
+    assert statistics.median(ours) < 0.85 * statistics.median(plain)
