@@ -19,9 +19,9 @@ from bench.functions import BASELINE, OURS, copy_asset, environment, event
 from bench.measure import Bar, Section, interleave, medians, table
 from bench.stub import HOST, stub
 from local.emulator import clean_environment
-from stacks.roots import aws_roots
+from stacks.bundle import ROOTS, compile_sources, write_sources
 
-ROUNDS = 15
+ROUNDS = 25
 PROCESS = Path(__file__).with_name("cold_process.py")
 NOWHERE = "http://127.0.0.1:9/stage"
 HANDLERS = {
@@ -29,6 +29,7 @@ HANDLERS = {
     "connection": ("dynamodb", "apigatewaymanagementapi"),
     "authorizer": ("secretsmanager",),
 }
+UNCOMPILED = "message, without bytecode"
 
 
 class Cold(NamedTuple):
@@ -38,18 +39,20 @@ class Cold(NamedTuple):
     wall: float
 
 
+class Assets(NamedTuple):
+    bundle: Path
+    uncompiled: Path
+    """The same, as another version's Python bundles it: without bytecode that is read."""
+    baseline: Path
+
+
 def run() -> Section:
     with tempfile.TemporaryDirectory() as folder:
-        ours = copy_asset(OURS, Path(folder) / "ours")
-        baseline = copy_asset(BASELINE, Path(folder) / "baseline")
-        imports = _medians(_import_sides(ours))
-        paths = _medians(_path_sides(ours, baseline, Path(folder)))
-    ratios = {
-        handler: _over(imports[handler], imports["python"]) / _over(imports[_plain(handler)], imports["python"])
-        for handler in HANDLERS
-    }
-    path_ratio = _over(paths["ours"], paths["python"]) / _over(paths["baseline"], paths["python"])
-    core = _over(imports["botocore"], imports["python"]) / _over(imports[_plain("message")], imports["python"])
+        assets = _assets(Path(folder))
+        imports = _medians(_import_sides(assets))
+        paths = _medians(_path_sides(assets, Path(folder)))
+    ratios = {handler: _ratio(imports, handler, _plain(handler)) for handler in HANDLERS}
+    core = _ratio(imports, "botocore", _plain("message"))
     rest = f"(the SDK's core alone is {core:.2f})"
     saved = f"(ours starts at {_over(imports['message'], imports['python']):.0f} ms before its first call)"
     return Section(
@@ -57,37 +60,51 @@ def run() -> Section:
         _text(imports, paths, ratios, core),
         [
             Bar("import and clients, message handler, of boto3 with the same clients", ratios["message"], 0.65, rest),
-            Bar("whole cold path over TLS, of the baseline's", path_ratio, 0.55, saved),
+            Bar("whole cold path over TLS, of the baseline's", _ratio(paths, "ours", "baseline"), 0.55, saved),
         ],
         {"cold-start": partial(plots.bars, title="CPU of a cold start, ms", values=_plotted(imports, paths))},
     )
+
+
+def _assets(folder: Path) -> Assets:
+    """What Lambda would unpack. The baseline's, one short file, holds no bytecode."""
+    bundle, uncompiled = folder / "bundle", folder / "uncompiled"
+    for asset in (bundle, uncompiled):
+        write_sources(OURS, asset)
+    compile_sources(bundle)
+    return Assets(bundle, uncompiled, copy_asset(BASELINE, folder / "baseline"))
 
 
 def _over(side: Cold, bare: Cold) -> float:
     return side.cpu - bare.cpu
 
 
+def _ratio(sides: Mapping[str, Cold], one: str, other: str) -> float:
+    return _over(sides[one], sides["python"]) / _over(sides[other], sides["python"])
+
+
 def _plain(handler: str) -> str:
     return f"boto3 for {handler}"
 
 
-def _import_sides(ours: Path) -> Mapping[str, Callable[[], Cold]]:
-    start = partial(cold, ours, environment(NOWHERE, NOWHERE))
+def _import_sides(assets: Assets) -> Mapping[str, Callable[[], Cold]]:
+    start = partial(cold, assets.bundle, environment(NOWHERE, NOWHERE))
     sides: dict[str, Callable[[], Cold]] = {"python": partial(start, ""), "boto3": partial(start, "-c import boto3")}
     sides["botocore"] = partial(start, "-c import botocore.session")
     for handler, services in HANDLERS.items():
         calls = "; ".join(f"boto3.client({service!r})" for service in services)
         sides[handler] = partial(start, handler)
         sides[_plain(handler)] = partial(start, f"-c import boto3; {calls}")
+    sides[UNCOMPILED] = partial(cold, assets.uncompiled, environment(NOWHERE, NOWHERE), "message")
     return sides
 
 
-def _path_sides(ours: Path, baseline: Path, folder: Path) -> Mapping[str, Callable[[], Cold]]:
+def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]]:
     """A `send` whose first push ends the measurement; both sides trust the stub beside what they trust anyway."""
     certificate = _certificate(folder)
     sdk, small = folder / "sdk.pem", folder / "small.pem"
     sdk.write_text(Path(where()).read_text() + certificate.read_text())
-    small.write_text(aws_roots() + certificate.read_text())
+    small.write_text((assets.bundle / ROOTS).read_text() + certificate.read_text())
 
     def serve(asset: Path, module: str, roots: Path) -> Cold:
         with stub(certificate=certificate) as url:
@@ -95,10 +112,11 @@ def _path_sides(ours: Path, baseline: Path, folder: Path) -> Mapping[str, Callab
             return cold(asset, variables, module, json.dumps(event(1)))
 
     return {
-        "python": partial(cold, ours, environment(NOWHERE, NOWHERE), ""),
-        "ours": partial(serve, ours, "message", small),
-        "ours, with all of the SDK's roots": partial(serve, ours, "message", sdk),
-        "baseline": partial(serve, baseline, "handler", sdk),
+        "python": partial(cold, assets.bundle, environment(NOWHERE, NOWHERE), ""),
+        "ours": partial(serve, assets.bundle, "message", small),
+        "ours, without bytecode": partial(serve, assets.uncompiled, "message", small),
+        "ours, with all of the SDK's roots": partial(serve, assets.bundle, "message", sdk),
+        "baseline": partial(serve, assets.baseline, "handler", sdk),
     }
 
 
@@ -115,7 +133,7 @@ def _certificate(folder: Path) -> Path:
 
 
 def cold(asset: Path, variables: Mapping[str, str], module: str, event: str = "") -> Cold:
-    """One fresh process. The asset has no bytecode, as on Lambda, and gets none."""
+    """One fresh process. It writes no bytecode, as on Lambda, where the asset is read-only."""
     environment = {**clean_environment(), **variables, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(PROCESS), str(asset), module, event]
     started = time.perf_counter() * 1_000  # the same clock in every process
@@ -146,16 +164,17 @@ def _text(imports: Mapping[str, Cold], paths: Mapping[str, Cold], ratios: Mappin
     path_rows = [(name, *_figures(side, paths["python"])) for name, side in paths.items()]
     header = ["", "CPU, ms", "over bare Python", "wall, ms"]
     return f"""\
-Fresh processes, {ROUNDS} of each, interleaved; medians. Our own code is compiled each time, as on Lambda, where the
-asset is read-only and holds no bytecode. Import and creation of the clients that the handler makes at its start:
+Fresh processes, {ROUNDS} of each, interleaved; medians. The asset is as `cdk deploy` bundles it, but for PyJWT. It
+holds bytecode of the Python that bundles, which here is the one that runs; where it is another than the functions'
+version, their sources are compiled at each cold start, as in the rows without bytecode. Import and creation of the
+clients that the handler makes at its start:
 
 {table(header, rows)}
 
-Of boto3 with the same clients: {", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())}.
-`import botocore.session` alone, which has no client and none of our code, is {core:.2f}: what boto3 adds to it, and
-the SDK's data that `lambda_src/chat/clients.py` leaves out (a listing of over 400 folders, a megabyte of JSON), is all
-that a handler which keeps the SDK can save. Here the folders are in the file cache; where they are not, listing them
-takes longer.
+Of boto3 with the same clients: {", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())}; without
+bytecode, message {_ratio(imports, UNCOMPILED, _plain("message")):.2f}. `import botocore.session` alone, which has no
+client and none of our code, is {core:.2f}. Ours turns the garbage collector down before it imports the SDK; the rows of
+the SDK do not. Here the folders that boto3 lists are in the file cache; where they are not, listing them takes longer.
 
 From the start of the process to the first push, over TLS to a local stub: the whole handler serves one `send`, on new
 connections. The stub's certificate is added to the roots that each side trusts.

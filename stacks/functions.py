@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,16 +14,14 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.bundle import BYTECODE, NOT_SHIPPED, ROOTS, TASK, compile_sources, write_sources
+from stacks.models import dynamodb_model
 from stacks.roots import aws_roots
 
 SOURCE = Path(__file__).parent.parent / "lambda_src"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 PYTHON_VERSION = "3.14"
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64")
-NOT_SHIPPED = ("__pycache__", ".*_cache")  # what tools leave beside the sources; it would change the asset's hash
-
-ROOTS = "roots.pem"
-"""Whom the functions' SDK trusts, made when the asset is bundled; Lambda unpacks an asset into /var/task."""
 
 TIMEOUT = Duration.seconds(10)
 """Above what the SDK's own timeouts and retries allow one call, below the 29 s that API Gateway would wait."""
@@ -43,9 +40,7 @@ class PipBundling:
     """Bundles the asset with the pip that runs synth, so that `cdk deploy` needs no Docker."""
 
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        ignored = shutil.ignore_patterns(*NOT_SHIPPED, "requirements.txt")
-        shutil.copytree(SOURCE, output_dir, dirs_exist_ok=True, ignore=ignored)
-        (Path(output_dir) / ROOTS).write_text(aws_roots())
+        write_sources(SOURCE, Path(output_dir))
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         target = ["--target", output_dir, "--python-version", PYTHON_VERSION, "--implementation", "cp"]
         platforms = [f"--platform={platform}" for platform in PLATFORMS]
@@ -58,6 +53,7 @@ class PipBundling:
                 f"for Python {PYTHON_VERSION} on arm64 (it says why above); "
                 "check the network, or name an index that it can reach in PIP_INDEX_URL, and try again"
             ) from error
+        compile_sources(Path(output_dir))
         return True
 
 
@@ -90,7 +86,7 @@ class ChatFunction(Construct):
             handler=handler,
             code=code,
             role=self.role,
-            environment={**environment, "AWS_CA_BUNDLE": f"/var/task/{ROOTS}"},
+            environment={**environment, "AWS_CA_BUNDLE": f"{TASK}/{ROOTS}"},
             timeout=TIMEOUT,
             memory_size=MEMORY_MB,
             log_group=self.log_group,
@@ -107,7 +103,7 @@ def asset() -> lambda_.Code:
         bundling=BundlingOptions(
             image=DockerImage.from_registry("unused"),
             # Never run, but part of the hash, which what is bundled beside the sources must change too.
-            command=[PYTHON_VERSION, *PLATFORMS, aws_roots()],
+            command=[PYTHON_VERSION, *PLATFORMS, aws_roots(), dynamodb_model(), BYTECODE],
             local=PipBundling(),
         ),
     )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import runpy
 import shutil
 import ssl
+import subprocess
+import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +16,16 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 
 from stacks import functions
+from stacks.bundle import MODELS, compile_sources, write_sources
 from stacks.functions import SOURCE, BundlingFailed, PipBundling
+from stacks.models import OPERATIONS
 from stacks.roots import aws_roots
-from tests.stack.conftest import NO_BUNDLING
+from tests.stack.conftest import NO_BUNDLING, Synthesize
+from tests.stack.test_permissions import allowed
 
 
 @pytest.fixture
@@ -48,9 +58,26 @@ def test_bundle_holds_the_handlers_their_package_and_its_dependencies(tmp_path: 
     assert PipBundling().try_bundle(str(bundle))
 
     top = {path.name for path in bundle.iterdir() if not path.name.endswith(".dist-info")}
-    assert top == {"authorizer.py", "connection.py", "message.py", "chat", "jwt", "roots.pem"}
-    assert {path.name for path in (bundle / "chat").iterdir()} == {path.name for path in (SOURCE / "chat").glob("*.py")}
-    assert not [path for path in bundle.rglob("*") if path.suffix == ".pyc" or path.name == "tests"]
+    ours = {"authorizer.py", "connection.py", "message.py", "chat"}
+    assert top == ours | {"__pycache__", "jwt", "models", "roots.pem"}
+    chat = {path.name for path in (bundle / "chat").iterdir()} - {"__pycache__"}
+    assert chat == {path.name for path in (SOURCE / "chat").glob("*.py")}
+    sources = set(bundle.rglob("*.py"))
+    assert set(bundle.rglob("*.pyc")) == {Path(cache_from_source(str(path))) for path in sources}
+    assert not [path for path in bundle.rglob("*") if path.name == "tests"]
+
+
+def test_bytecode_counts_only_as_long_as_its_source_stays_as_it_is(tmp_path: Path) -> None:
+    source = tmp_path / "edited.py"
+    source.write_text("value = 1\n")
+    compile_sources(tmp_path)
+    before = source.stat()
+    source.write_text("value = 2\n")
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert runpy.run_path(cache_from_source(str(source)))["value"] == 1
+    command = [sys.executable, "-c", "import edited; print(edited.value)"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True).stdout == "2\n"
 
 
 def test_pip_that_fails_is_one_clear_sentence(
@@ -97,6 +124,57 @@ def test_bundle_trusts_the_roots_that_aws_asks_for_and_few_others(tmp_path: Path
     assert names >= {f"Amazon Root CA {number}" for number in range(1, 5)}
     assert "Starfield Services Root Certificate Authority - G2" in names
     assert len(names) < 20
+
+
+def test_bundle_describes_every_call_that_the_functions_may_make(synthesize: Synthesize) -> None:
+    stack = synthesize()
+    actions = {action for name in ("message", "connection", "authorizer") for action, _ in allowed(stack, name)}
+    granted = {action.removeprefix("dynamodb:") for action in actions if action.startswith("dynamodb:")}
+
+    assert granted == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_bundle_describes_a_call_as_the_sdk_does(tmp_path: Path, operation: str) -> None:
+    write_sources(SOURCE, tmp_path / "bundle")
+    ours = Loader(extra_search_paths=[str(tmp_path / "bundle" / MODELS)])
+
+    assert outline(ours, operation) == outline(Loader(), operation)
+
+
+def outline(loader: Loader, operation: str) -> Any:
+    """What is sent and received in the operation, to the last member."""
+    service = loader.load_service_model("dynamodb", "service-2")
+    model = ServiceModel(service).operation_model(operation)
+    frame = {name: value for name, value in service["operations"][operation].items() if not refers_or_explains(name)}
+    return frame, shape(model.input_shape), shape(model.output_shape), [shape(one) for one in model.error_shapes]
+
+
+def refers_or_explains(name: str) -> bool:
+    return name in {"input", "output", "errors", "documentation"}
+
+
+def shape(one: Any, *outer: str) -> Any:
+    if one.name in outer:
+        return one.name  # a shape within itself: an attribute may be a list of attributes
+    inner = [one.name, *outer]
+    members = {name: shape(member, *inner) for name, member in getattr(one, "members", {}).items()}
+    parts = [shape(getattr(one, part), *inner) for part in ("member", "key", "value") if hasattr(one, part)]
+    return one.name, one.type_name, one.serialization, one.metadata, members, parts
+
+
+def test_hash_changes_with_the_model(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = asset_hash()
+    monkeypatch.setattr(functions, "dynamodb_model", lambda: "another")
+
+    assert asset_hash() != before
+
+
+def test_hash_changes_with_the_python_that_bundles(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = asset_hash()
+    monkeypatch.setattr(functions, "BYTECODE", "cpython-315")
+
+    assert asset_hash() != before
 
 
 def test_hash_changes_with_the_roots(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
