@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat import log
 from chat.clock import Clock
-from chat.protocol import UserPresence
+from chat.protocol import ChatError, UserPresence
 from chat.table import SESSIONS, Item, Present, Table, Update, read, sessions_key
 
 MAX_CONNECTION_MS = (2 * 60 + 5) * 60_000
@@ -91,8 +94,13 @@ class Sessions:
         live = {_PREFIX + connection.id for connection in connections(user, item, now)}
         dead = {name for name in item if name.startswith(_PREFIX)} - live
         dead |= {_PREFIX + connection.id for connection in surplus}
-        if dead:
+        if not dead:
+            return
+        try:
             self._table.update(sessions_key(user), Update(remove=sorted(dead)))
+        except (ChatError, ClientError, BotoCoreError) as error:
+            # The connection is registered, and a refusal would leave it so. The next one sweeps what this one did not.
+            log.failure("sweep failed", error, user=user)
 
     def of(self, users: Iterable[str]) -> dict[str, list[Connection]]:
         """Each user's live connections: one consistent read of one batch (at most 100 users)."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pytest
 
-from chat.sessions import MAX_CONNECTIONS
+from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS
 from chat.table import Key, Update, chat_key
 from tests.engines import DynamoDbLocal
 from tests.faults.system import System
+from tests.memory import MemoryGateway
 from tests.sdk import Fault
 
 Frame = dict[str, object]
@@ -127,28 +129,71 @@ def no_chat_is_ahead_of_its_log(made: System) -> None:
             assert not seq or (f"CHAT#{first}#{second}", f"MSG#{seq:012d}") in items
 
 
-HANDSHAKES = {"connect": ("UpdateItem",), "connect beyond the cap": MOVES, "disconnect": ("UpdateItem",)}
-
-
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
-@pytest.mark.parametrize(
-    ("name", "number"), [(name, number) for name, calls in HANDSHAKES.items() for number in range(len(calls))]
-)
-def test_a_handshake_that_fails_can_be_repeated(dynamodb: DynamoDbLocal, name: str, number: int, fault: Fault) -> None:
+@pytest.mark.parametrize("name", ["connect", "connect beyond the cap", "disconnect"])
+def test_a_handshake_that_fails_can_be_repeated(dynamodb: DynamoDbLocal, name: str, fault: Fault) -> None:
     made = System(dynamodb)
     devices = [made.connect("alice", str(n)) for n in range(MAX_CONNECTIONS if "cap" in name else 2)]
     event_type = "DISCONNECT" if name == "disconnect" else "CONNECT"
     one = devices[0] if name == "disconnect" else made.connection("alice", "new")
     made.recorder.calls.clear()
 
-    with made.faults.at(number, fault):
+    with made.faults.at(0, fault):
         assert made.handshake(one, event_type) == {"statusCode": 500}
-    assert made.recorder.operations() == list(HANDSHAKES[name])[: number + (fault is not Fault.TIMEOUT_BEFORE)]
+    assert made.recorder.operations() == ["UpdateItem"] * (fault is not Fault.TIMEOUT_BEFORE)
     assert made.handshake(one, event_type) == {"statusCode": 200}
 
-    live = {connection.id for connection in made.instance().sessions.of(["alice"])["alice"]}
+    live = live_connections(made, "alice")
     assert (one.id in live) is (name != "disconnect")
     assert len(live) == (1 if name == "disconnect" else min(len(devices) + 1, MAX_CONNECTIONS))
+
+
+def live_connections(made: System, user: str) -> set[str]:
+    return {connection.id for connection in made.instance().sessions.of([user])[user]}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
+def test_a_sweep_that_fails_refuses_nobody_and_the_oldest_connection_is_closed_all_the_same(
+    dynamodb: DynamoDbLocal, capsys: pytest.CaptureFixture[str], fault: Fault
+) -> None:
+    gateway = MemoryGateway()
+    made = System(dynamodb, gateway)
+    devices = []
+    for number in range(MAX_CONNECTIONS):
+        made.clock.advance(1)
+        devices.append(made.connect("alice", f"device-{number}"))
+    new, newer = made.connection("alice", "new"), made.connection("alice", "newer")
+    made.recorder.calls.clear()
+
+    with made.faults.at(1, fault):
+        assert made.handshake(new) == {"statusCode": 200}
+
+    assert gateway.closed == [devices[0].id]
+    assert new.id in live_connections(made, "alice")
+    failure, handshake = (json.loads(line) for line in capsys.readouterr().out.splitlines()[-2:])
+    assert (failure["level"], failure["message"], failure["user"]) == ("ERROR", "sweep failed", "alice")
+    assert (handshake["level"], handshake["message"]) == ("INFO", "connection")
+
+    assert made.handshake(devices[0], "DISCONNECT") == {"statusCode": 200}
+    assert live_connections(made, "alice") == {new.id, *(one.id for one in devices[1:])}
+    assert made.handshake(newer) == {"statusCode": 200}
+    assert gateway.closed == [devices[0].id, devices[1].id]
+    assert live_connections(made, "alice") == {newer.id, new.id, *(one.id for one in devices[2:])}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
+def test_what_a_sweep_that_failed_has_left_is_swept_by_the_next(dynamodb: DynamoDbLocal, fault: Fault) -> None:
+    made = System(dynamodb)
+    for number in range(MAX_CONNECTIONS):
+        made.connect("alice", f"dead-{number}")
+    made.clock.advance(MAX_CONNECTION_MS)
+
+    with made.faults.at(1, fault):
+        phone = made.connect("alice", "phone")
+    laptop = made.connect("alice", "laptop")
+
+    (item,) = made.items().values()
+    assert {name for name in item if name.startswith("@")} == {f"@{phone.id}", f"@{laptop.id}"}
 
 
 def test_a_batch_that_is_answered_in_part_is_asked_for_the_rest(dynamodb: DynamoDbLocal) -> None:
