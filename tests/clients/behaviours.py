@@ -29,7 +29,7 @@ class Case:
     @property
     def needs_clock(self) -> bool:
         """Whether a client on the real clock cannot be driven by it: time has to pass, or not to."""
-        return any("idle" in step or _seconds(step) > LONGEST_SOCKET_WAIT for step in self.steps)
+        return any({"idle", "away"} & step.keys() or _seconds(step) > LONGEST_SOCKET_WAIT for step in self.steps)
 
     def __str__(self) -> str:
         return self.name

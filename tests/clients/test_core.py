@@ -177,6 +177,17 @@ class CaseDriver(Driver):
     def on_refuse(self, step: Step) -> None:
         self.refuse(step["refuse"])
 
+    def on_away(self, step: Step) -> None:
+        delays = []
+        for attempt in range(step["away"]):
+            began = self.now
+            self.refuse(503)
+            delays.append(self.now - began)
+            assert delays[-1] <= min(LONGEST_BACKOFF, 0.5 * 2**attempt)
+            assert isinstance(self.session.next_event(), Disconnected)
+        assert min(delays[10:]) < LONGEST_BACKOFF / 3
+        assert max(delays) > LONGEST_BACKOFF * 2 / 3
+
     def on_expect(self, step: Step) -> None:
         end = self.now + step.get("within", 0)
         while not self._found(step["expect"], step.get("link")):

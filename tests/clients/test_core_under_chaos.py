@@ -85,6 +85,8 @@ class Chaos(Driver):
         self.posted: dict[str, list[str]] = defaultdict(list)
         self.on_the_way: list[tuple[int, Fields]] = []
         self.alive: set[int] = set()
+        self.refusals = 0
+        """How many more connections a server that is away refuses."""
 
     def step(self) -> None:
         acts = [self.peer_posts, self.post, self.read_events, self.wait, self.fail, self.connect]
@@ -124,13 +126,16 @@ class Chaos(Driver):
     def connect(self) -> None:
         if not self.opening:
             return
-        if self.dice.random() < 0.3:
+        if self.refusals:
+            self.refusals -= 1
+            self.refuse(503)
+        elif self.dice.random() < 0.3:
             self.refuse(self.dice.choice([403, 500]))
         else:
             self.alive.add(self.accept())
 
     def fail(self) -> None:
-        match self.dice.choice(["drop", "drop", "expire", "restart", "move"]):
+        match self.dice.choice(["drop", "drop", "expire", "restart", "move", "away"]):
             case "restart":
                 self.restart()
                 self.alive.clear()
@@ -143,6 +148,19 @@ class Chaos(Driver):
                 self.reply(error, self.dice.choice(sorted(self.alive)))
             case "move":
                 self.advance(3_600, answer_syncs=False)
+            case "away":
+                self.leave()
+
+    def leave(self) -> None:
+        """The server goes away for a while. What was sent to it may be done, but nobody hears of it."""
+        self.refusals = self.dice.randint(1, 20)
+        frames, self.frames = self.frames, []
+        for _, frame in frames:
+            if self.dice.random() < 0.5:
+                self.server.serve(frame, self.dice)
+        for link in sorted(self.alive):
+            self.drop(link)
+        self.alive.clear()
 
     def serve(self) -> None:
         if not self.frames:

@@ -191,6 +191,20 @@ class Driver {
     (await this.#nextOpening()).onclose();
   }
 
+  async away({ away }) {
+    const delays = [];
+    for (let attempt = 0; attempt < away; attempt++) {
+      const began = this.#clock.now();
+      await this.refuse();
+      await this.#settle();
+      delays.push(this.#clock.now() - began);
+      check(delays[attempt] <= Math.min(LONGEST_BACKOFF_MS, 500 * 2 ** attempt), `asked after ${delays[attempt]} ms`);
+      await this.event({ event: { type: "disconnected" } });
+    }
+    check(Math.min(...delays.slice(10)) < LONGEST_BACKOFF_MS / 3, "it never asks soon");
+    check(Math.max(...delays) > (LONGEST_BACKOFF_MS * 2) / 3, "it never waits for long");
+  }
+
   async expect({ expect, link, within = 0 }) {
     let isFound = false;
     await this.#advance(within * 1_000, async () => {
