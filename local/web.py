@@ -81,7 +81,7 @@ def _content_type(name: str) -> str:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    allow_reuse_address = False  # a port that something else listens on is taken
+    allow_reuse_address = True  # what an earlier server left behind is not in the way; who listens there still is
     guards: dict[str, str]
     files: dict[str, tuple[str, bytes]]
     mint: Callable[[str], str]

@@ -111,6 +111,15 @@ def test_it_takes_another_port_if_the_first_choice_is_taken() -> None:
             assert urlsplit(url).port != port
 
 
+def test_started_again_it_is_where_it_was() -> None:
+    with web.serve(ENDPOINT, SECRET) as first:
+        port = urlsplit(first).port or 0
+        # The server ends this connection itself: its port is not quite free for a minute.
+        assert _ask(f"127.0.0.1:{port}", "GET", "/").read()
+    with web.serve(ENDPOINT, SECRET, port=port) as second:
+        assert second == first
+
+
 def test_it_is_gone_in_the_end() -> None:
     with web.serve(ENDPOINT, SECRET) as url:
         pass
