@@ -599,7 +599,8 @@ class Chats(Screen[None]):
         is_seen = self.app.app_focus and self._messages.is_at_end
         if conversation and conversation.unread and is_seen and not self.failure:
             self._chat.read(conversation.peer)
-            self._refresh_soon()
+            if self._conversation(conversation.peer) != conversation:  # what has not come yet stays unread
+                self._refresh_soon()
 
     def _ask_presence(self) -> None:
         peers = [line.peer for line in self._lines[:MAX_PRESENCE_USERS]]

@@ -30,6 +30,7 @@ class Server:
         self.frames: list[Fields] = []
         self.refuses_connections: int | None = None
         self.refuses_sends = False
+        self.withholds_history = False
         self._connections: set[ServerConnection] = set()
 
     async def process_request(self, connection: ServerConnection, _: Request) -> Response | None:
@@ -88,7 +89,9 @@ class Server:
         times = {"server_time": MORNING, "heartbeat_ms": 270_000, "max_text_bytes": 8192}
         return {"type": "sync", "user": USER, "chats": chats, **times}
 
-    def _on_history(self, frame: Fields) -> Fields:
+    def _on_history(self, frame: Fields) -> Fields | None:
+        if self.withholds_history:
+            return None
         after, before = frame.get("after", 0), frame.get("before", 1 << 40)
         found = [message for message in self.logs[frame["peer"]] if after < message["seq"] < before]
         page = found[: frame["limit"]] if "after" in frame else found[-frame["limit"] :]

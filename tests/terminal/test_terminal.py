@@ -18,7 +18,19 @@ from textual.pilot import Pilot
 
 from clients import terminal
 from clients.parley import Chat, HistoryPage, Message, ParleyError, Timing, TokenRefused
-from clients.terminal import PAGE, Composer, Refusal, Row, Terminal, Thread, converse, local_access, main, printable
+from clients.terminal import (
+    PAGE,
+    Chats,
+    Composer,
+    Refusal,
+    Row,
+    Terminal,
+    Thread,
+    converse,
+    local_access,
+    main,
+    printable,
+)
 from local import deployment
 from local.deployment import Endpoint
 from local.emulator import PROJECT
@@ -112,6 +124,32 @@ def test_what_comes_while_nobody_looks_stays_unread() -> None:
             assert server.marks["bob"]["read"] == 1
             screen.app.app_focus = True
             await until(lambda: server.marks["bob"]["read"] == 2)
+
+    run(scenario)
+
+
+def test_a_message_that_is_known_of_and_has_not_come_keeps_nothing_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = 0
+    show = Chats._show_list
+
+    def count(self: Chats) -> None:
+        nonlocal pictures
+        pictures += 1
+        show(self)
+
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "one")
+        async with running(server) as screen:
+            await screen.open("bob")
+            await until(lambda: server.marks["bob"]["read"] == 1)
+            server.withholds_history = True
+            server.store("bob", "alice", "two")
+            server.say("bob", "three")
+            server.compose("bob", "composing")
+            await screen.shows("  2", "typing…")
+            monkeypatch.setattr(Chats, "_show_list", count)
+            await asyncio.sleep(0.3)
+            assert pictures < 5
 
     run(scenario)
 
