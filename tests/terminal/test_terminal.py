@@ -128,6 +128,7 @@ def test_what_comes_while_nobody_looks_stays_unread() -> None:
     run(scenario)
 
 
+@pytest.mark.timeout(20)
 def test_a_message_that_is_known_of_and_has_not_come_keeps_nothing_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = 0
     show = Chats._show_list
