@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.deployment import Endpoint, local_secret, token
-from local.emulator import process_at
 from local.progress import StepFailed
 
 POLL_SECONDS = 0.1
@@ -51,9 +50,6 @@ def only_one(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             where = f"at {endpoint.url}" if (endpoint := _running()) else "and still starting"
             raise StepFailed(f"`make chat` is running already, {where}; use that one, or stop it first") from None
-        if (endpoint := _running()) and (process := process_at(endpoint.endpoint_url)):
-            what = f"the emulator of a `make chat` that was killed still runs, at {endpoint.endpoint_url}"
-            raise StepFailed(f"{what}; end it with `kill {process}`, and start again")
         Endpoint.forget()  # whatever a killed one has left
         yield
 

@@ -91,7 +91,7 @@ def emulator(folder: Path, *, port: int = 0, keep: bool = False) -> Iterator[Emu
     """Starts the emulator, and ends it with all it started. Raises StepFailed if it does not come up.
 
     If `port` is taken, it is another one. With `keep` it goes on with what was deployed to it and stored in it when it
-    was stopped last, in the same folder; of two that run at a time, one would overwrite what the other kept.
+    was stopped last, in the same folder; if that one is still saving, it waits.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="parley-") as scratch, (folder / "emulator.log").open("wb") as output:
@@ -102,7 +102,7 @@ def emulator(folder: Path, *, port: int = 0, keep: bool = False) -> Iterator[Emu
             [sys.executable, "-m", "local.emulator_process"],
             cwd=PROJECT,
             env={**clean_environment(), **SETTINGS, **own, **(_kept_in(running.state) if keep else {})},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # nothing is written to it; its end is the emulator's, however we end
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for us; we end it, and its workers, when we are done
@@ -111,7 +111,7 @@ def emulator(folder: Path, *, port: int = 0, keep: bool = False) -> Iterator[Emu
             _wait_until_ready(process, running)
             yield running
         finally:
-            _stop(process, saves=keep)
+            _stop(process)
 
 
 def _kept_in(state: Path) -> dict[str, str]:
@@ -148,12 +148,9 @@ def process_at(endpoint: str) -> int | None:
         return None
 
 
-def _stop(process: subprocess.Popen[bytes], *, saves: bool) -> None:
-    if saves:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(SAVE_SECONDS)
-    # The group, not the process: the functions run in workers of its own.
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=SAVE_SECONDS)  # closes its input, and waits
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,16 +1,22 @@
-"""The emulator's process, made to keep what the functions log, say which process it is, and end once it has saved.
+"""The emulator's process, made to keep what the functions log, say which process it is, and end when it should.
 
 On AWS a function's log goes to CloudWatch. MiniStack puts it there too, but not for functions that a WebSocket invokes:
 it reads their output and drops it. Here each invocation's output is appended to the file in FUNCTION_LOG as well.
 
-Told to stop, MiniStack ends its connections, saves, and then waits for threads that have nothing to do any more, for
-20 seconds and longer.
+It ends, with the workers that run the functions, when its standard input does: so it does not outlive whoever started
+it, even one that was killed. Told to stop, MiniStack ends its connections, saves what it has to keep, and then waits
+for threads that have nothing to do any more, for 20 seconds and longer; here the saving is the end.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-from typing import Any
+import signal
+import sys
+from pathlib import Path
+from threading import Thread
+from typing import IO, Any
 
 from ministack import app
 from ministack.core.lambda_runtime import Worker
@@ -46,19 +52,56 @@ def say_who_answers() -> None:
     app.app = answer_or_say
 
 
+def hold(state: Path) -> IO[str]:
+    """Waits for whoever still saves there, and keeps others waiting for as long as what it returns is open."""
+    state.mkdir(parents=True, exist_ok=True)
+    lock = (state / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"Another emulator still holds {state}; waiting for its end", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def end_when_saved() -> None:
     """Makes the saving of the state, which is the last thing of all, the process's end."""
     save_all = app.save_all
 
     def save_and_end(services: dict[str, Any]) -> None:
         save_all(services)
-        os._exit(0)
+        end()
 
     app.save_all = save_and_end
 
 
-if __name__ == "__main__":
+def end_with_input(*, saves: bool) -> None:
+    """Ends this process when its standard input does."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        if saves:
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            end()
+
+    Thread(target=wait, daemon=True).start()
+
+
+def end() -> None:
+    """Ends the process, and the functions' workers, which are in its group."""
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
     keep_logs(os.environ["FUNCTION_LOG"])
     say_who_answers()
     end_when_saved()
+    state = os.environ.get("STATE_DIR")
+    end_with_input(saves=state is not None)
+    lock = hold(Path(state)) if state else None  # noqa: F841 - it is held by being open
     app.main()
+
+
+if __name__ == "__main__":
+    main()

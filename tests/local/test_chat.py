@@ -18,7 +18,7 @@ from local.chat import only_one
 from local.deployment import Endpoint
 from local.emulator import PROJECT, clean_environment, process_at
 from local.progress import StepFailed
-from tests.local.somebody_else import ANOTHER_PROCESS, somebody_else
+from tests.local.processes import members
 
 
 @pytest.fixture(autouse=True)
@@ -68,13 +68,6 @@ def test_what_a_killed_one_has_written_is_forgotten(state: Path, left: str) -> N
         assert not deployment.ENDPOINT_FILE.exists()
 
 
-def test_an_emulator_that_a_killed_one_has_left_is_named(state: Path) -> None:
-    with somebody_else(ANOTHER_PROCESS) as port:
-        endpoint(port).write()
-        with pytest.raises(StepFailed, match=f"127.0.0.1:{port}; end it with `kill 1`"), only_one(state / "chat"):
-            pass
-
-
 # As a process
 
 START = """
@@ -113,15 +106,6 @@ def read_until(output: IO[str], pattern: str) -> str:
         if re.search(pattern, line):
             return line.strip()
     raise AssertionError(f"it ended without {pattern}:\n{''.join(read)}")
-
-
-def members(group: int) -> list[str]:
-    """The commands of the living processes of a group."""
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pgid=", "-o", "stat=", "-o", "args="], capture_output=True, text=True, check=True
-    )
-    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
-    return [row[-1] for row in rows if int(row[0]) == group and not row[1].startswith("Z")]
 
 
 @pytest.fixture
