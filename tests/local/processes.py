@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+from contextlib import suppress
+
+import psutil
 
 
 def members(group: int) -> list[str]:
     """The commands of the living processes of a group."""
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pgid=", "-o", "stat=", "-o", "args="], capture_output=True, text=True, check=True
-    )
-    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
-    return [row[-1] for row in rows if int(row[0]) == group and not row[1].startswith("Z")]
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+    return found
