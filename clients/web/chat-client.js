@@ -14,6 +14,7 @@ const PAGE = 100; // the most that the server gives
 const OLDER_PAGE = 30;
 const KEPT = 200; // messages of a conversation that is not shown
 const MAX_PRESENCE_USERS = 100;
+const MAX_FETCHES = 8; // conversations whose gaps are being filled at once
 const MAX_ESCAPED_TEXT_BYTES = 30_000;
 const DEFAULT_HEARTBEAT_MS = 270_000;
 const MAX_HEARTBEAT_MS = 480_000; // API Gateway ends a connection after 10 idle minutes
@@ -119,6 +120,28 @@ function parsed(data) {
     return Object.hasOwn(SHAPES, frame.type) && matches(frame, SHAPES[frame.type]) ? frame : null;
   } catch {
     return null;
+  }
+}
+
+/** Lets so many jobs run at once; the others wait for their turn. */
+class Gate {
+  #free;
+  #waiting = [];
+
+  constructor(width) {
+    this.#free = width;
+  }
+
+  async run(job) {
+    if (this.#free) this.#free -= 1;
+    else await new Promise((resolve) => this.#waiting.push(resolve));
+    try {
+      return await job();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free += 1;
+    }
   }
 }
 
@@ -327,6 +350,7 @@ export class ChatClient extends EventTarget {
   #maxTextBytes = 8 * 1024;
   #conversations = new Map();
   #presences = new Map();
+  #fetches = new Gate(MAX_FETCHES);
   #outbox = [];
 
   constructor({
@@ -724,10 +748,9 @@ export class ChatClient extends EventTarget {
   }
 
   async #sync(connection) {
-    let pages;
-    do {
+    for (let isSecond = false; ; isSecond = true) {
       this.#needsSync = false;
-      pages = 0;
+      let pages = 0;
       let next;
       let serverTime;
       do {
@@ -742,11 +765,15 @@ export class ChatClient extends EventTarget {
       } while (next !== undefined);
       const isFirst = this.#since === null;
       if (isFirst) this.#endFirstListing();
-      for (const chat of [...this.#conversations.values()].filter((one) => one.isBehind)) await this.#fill(chat);
+      const behind = [...this.#conversations.values()].filter((chat) => chat.isBehind);
+      await Promise.all(behind.map((chat) => this.#fill(chat)));
       this.#since = Math.max(this.#since ?? 0, serverTime);
       if (isFirst) this.#resume();
       // A chat that moved while the pages were read may have slipped from one that was to come to one that was past.
-    } while (pages > 1 || this.#needsSync);
+      // Once more is enough: a busy user's second sync may have as many pages, and what moves now is pushed, or shown
+      // by the next heartbeat.
+      if ((pages === 1 || isSecond) && !this.#needsSync) return;
+    }
   }
 
   #learnSync(page) {
@@ -888,7 +915,7 @@ export class ChatClient extends EventTarget {
 
   /** Fetches what is missing behind the last message taken. Throws Lost. */
   #fill(chat) {
-    chat.filling ??= this.#fillGap(chat).finally(() => {
+    chat.filling ??= this.#fetches.run(() => this.#fillGap(chat)).finally(() => {
       chat.filling = null;
       this.#changed();
     });

@@ -136,8 +136,55 @@ QUEUES = [
     ),
 ]
 
+
+def _listed(peers: list[str], **fields: int) -> list[Fields]:
+    marks = {"seq": 5, "ts": 5, "read": 5, "peer_read": 0, "peer_delivered": 0}
+    return [{"peer": peer, **marks, **fields} for peer in peers]
+
+
+def _bounded(peers: list[str], *then: Step) -> list[Step]:
+    """Eight histories are asked for, and one more for each that comes; then this."""
+    names = {peer: f"$h-{peer}" for peer in peers}
+    asked: list[Step] = [{"expect": {"action": "history", "peer": peer, "id": names[peer]}} for peer in peers]
+    steps: list[Step] = asked[:8]
+    for number, peer in enumerate(peers):
+        reply = {"type": "history", "id": names[peer], "peer": peer, "more": False, "messages": []}
+        steps += [{"quiet": True}, {"reply": reply}, *then, *asked[number + 8 : number + 9]]
+    return steps
+
+
+PEERS = [f"peer{number:02}" for number in range(20)]
+UNSENT_TO_ALL = {"outbox": [{"id": peer, "to": peer, "text": "hi", "ts": 1} for peer in PEERS]}
+FETCHES = [
+    Case(
+        "gaps are filled in eight conversations at once",
+        [
+            {"accept": True},
+            {"expect": {"action": "sync", "id": "$y"}},
+            {"reply": sync_reply("$y", _listed(PEERS), SERVER_TIME)},
+            *_bounded(PEERS),
+            {"event": {"type": "connected"}},
+        ],
+        BACKLOG | {"backlog": 50},
+    ),
+    Case(
+        "what may have been sent is looked for in eight conversations at once",
+        [
+            {"accept": True},
+            {"expect": {"action": "sync"}},
+            {"restart": True, "saved": UNSENT_TO_ALL},
+            {"accept": True},
+            {"expect": {"action": "sync", "id": "$y"}},
+            {"reply": sync_reply("$y", _listed(PEERS), SERVER_TIME)},
+            {"event": {"type": "connected"}},
+            *_bounded(PEERS, {"expect": {"action": "send"}}),
+        ],
+        BACKLOG,
+    ),
+]
+
 # The page saves its queue and nothing else: what else it knows, it asks for anew.
-CASES = [case for case in load() if {"restart": True} not in case.steps] + RELOADS + QUEUES
+CASES = [case for case in load() if {"restart": True} not in case.steps] + RELOADS + QUEUES + FETCHES
 
 
 @pytest.fixture(scope="module")
