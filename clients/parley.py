@@ -477,6 +477,8 @@ class _Sync:
     server_time: int | None = None
     pages: int = 0
     is_listed: bool = False
+    is_second: bool = False
+    """Whether it follows another one at once. None follows it for its pages."""
     behind: set[str] = field(default_factory=set)
 
 
@@ -797,11 +799,11 @@ class Session:
 
     # Sync
 
-    def _start_sync(self, link: int) -> None:
+    def _start_sync(self, link: int, *, is_second: bool = False) -> None:
         if self._sync:
             self._cancel(self._sync.request)
         behind = {peer for peer, conversation in self._conversations.items() if self._is_behind(conversation)}
-        self._sync = _Sync(link, behind=behind)
+        self._sync = _Sync(link, is_second=is_second, behind=behind)
         self._ask_chats(self._sync)
 
     def _ask_chats(self, sync: _Sync, next: str | None = None) -> None:
@@ -875,10 +877,12 @@ class Session:
                 if not conversation.target:
                     conversation.last = 0  # not listed, so nothing was ever said
                 self._touch(conversation)
-        if sync.pages > 1 or self._needs_sync:
-            # While the pages were read, chats may have moved from one that was to come to one that was past.
+        if (sync.pages > 1 and not sync.is_second) or self._needs_sync:
+            # While the pages were read, chats may have moved from one that was to come to one that was past. Once is
+            # enough: a busy user's second one may have as many pages, and what moves now is pushed, or shown by the
+            # next heartbeat.
             self._needs_sync = False
-            self._start_sync(sync.link)
+            self._start_sync(sync.link, is_second=True)
         else:
             self._on_synced(sync.link)
         return True

@@ -17,7 +17,10 @@ const MAX_PRESENCE_USERS = 100;
 const MAX_FETCHES = 8; // conversations whose gaps are being filled at once
 const MAX_ESCAPED_TEXT_BYTES = 30_000;
 const DEFAULT_HEARTBEAT_MS = 270_000;
+const MIN_HEARTBEAT_MS = 60_000;
 const MAX_HEARTBEAT_MS = 480_000; // API Gateway ends a connection after 10 idle minutes
+const MAX_RETRY_AFTER_MS = 60_000;
+const MAX_MOMENT = 8_640_000_000_000_000; // the last that is a date
 const HEARTBEAT_SPREAD = 1 / 9; // 4 to 5 minutes, around the 4.5 that the server names
 
 /** The client's intervals, in milliseconds. Tests make them short; nobody else has to. */
@@ -81,22 +84,31 @@ export function textProblem(text, maxBytes) {
 // What a frame has to be like to be taken for one. Fields that are not named here are free.
 
 const whole = Number.isSafeInteger;
+const moment = (value) => whole(value) && Math.abs(value) <= MAX_MOMENT;
 const string = (value) => typeof value === "string";
 const receiptKind = (value) => value === "read" || value === "delivered";
 const optional = (check) => (value) => value === undefined || value === null || check(value);
 const shaped = (shape) => (value) => matches(value, shape);
 const listOf = (shape) => (value) => Array.isArray(value) && value.every(shaped(shape));
 
-const MESSAGE = { from: string, to: string, seq: whole, id: string, text: string, ts: whole };
-const CHAT = { peer: string, seq: whole, ts: whole, read: whole, peer_read: whole, peer_delivered: whole };
+const MESSAGE = { from: string, to: string, seq: whole, id: string, text: string, ts: moment };
+const CHAT = {
+  peer: string,
+  seq: whole,
+  ts: moment,
+  read: whole,
+  peer_read: whole,
+  peer_delivered: whole,
+  last: optional(shaped({ from: string, text: string })),
+};
 const SHAPES = {
   message: MESSAGE,
-  receipt: { from: string, peer: string, kind: receiptKind, seq: whole, ts: whole },
+  receipt: { from: string, peer: string, kind: receiptKind, seq: whole, ts: moment },
   typing: { from: string, state: string },
-  presence: { users: listOf({ user: string, rev: whole }) },
-  sync: { user: string, chats: listOf(CHAT), server_time: whole, heartbeat_ms: whole, max_text_bytes: whole },
+  presence: { users: listOf({ user: string, rev: whole, last_seen: optional(moment) }) },
+  sync: { user: string, chats: listOf(CHAT), server_time: moment, heartbeat_ms: whole, max_text_bytes: whole },
   history: { messages: listOf(MESSAGE) },
-  ack: { seq: whole },
+  ack: { seq: whole, ts: optional(moment) },
   pong: {},
   error: { code: string },
 };
@@ -109,6 +121,11 @@ function matches(value, shape) {
 
 function isObject(value) {
   return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/** How long the server asks to wait, if that can be meant. */
+function askedDelay(retryAfterMs) {
+  return Number.isFinite(retryAfterMs) && retryAfterMs >= 0 && retryAfterMs <= MAX_RETRY_AFTER_MS ? retryAfterMs : 0;
 }
 
 /** The frame in a text, or null where there is none that means anything. */
@@ -150,9 +167,9 @@ const UNSENT = {
   id: string,
   to: isUserId,
   text: string,
-  ts: whole,
+  ts: moment,
   base: optional(whole),
-  found: optional(shaped({ seq: whole, ts: whole })),
+  found: optional(shaped({ seq: whole, ts: moment })),
   problem: optional(string),
 };
 
@@ -211,11 +228,11 @@ class Connection {
     this.tell(request.frame);
   }
 
-  #repeatLater(request, retryAfterMs = 0) {
+  #repeatLater(request, retryAfterMs) {
     this.#context.clock.cancel(request.timer);
     request.isWaiting = true;
     // Not sooner than the server asks for, and not all clients at once.
-    const delay = retryAfterMs + this.#context.backoff(request.attempt++);
+    const delay = askedDelay(retryAfterMs) + this.#context.backoff(request.attempt++);
     request.timer = this.#context.clock.after(delay, () => this.#write(request));
   }
 
@@ -289,6 +306,7 @@ class Conversation {
   ahead = new Map(); // messages that wait for one before them, by number
   doubt = 0; // numbers up to it were missing from a page once; missing again, they have expired
   filling = null;
+  isStuck = false; // the history leads nowhere; not asked again before the next sync
   fetchingOlder = null;
   isSending = false;
   marks = { read: new Mark(), delivered: new Mark() };
@@ -306,7 +324,7 @@ class Conversation {
   }
 
   get isBehind() {
-    return this.seq > (this.last ?? 0);
+    return !this.isStuck && this.seq > (this.last ?? 0);
   }
 }
 
@@ -347,6 +365,7 @@ export class ChatClient extends EventTarget {
   #needsSync = false;
   #heartbeat;
   #heartbeatMs = DEFAULT_HEARTBEAT_MS;
+  #clockOffset = 0; // of the server's clock to this one
   #maxTextBytes = 8 * 1024;
   #conversations = new Map();
   #presences = new Map();
@@ -480,7 +499,7 @@ export class ChatClient extends EventTarget {
     const problem = textProblem(text, this.#maxTextBytes);
     if (problem) throw new Refused("bad_request", problem);
     const id = crypto.randomUUID();
-    this.#outbox.push({ id, to, text, ts: this.#clock.now(), isTried: false });
+    this.#outbox.push({ id, to, text, ts: this.#clock.now() + this.#clockOffset, isTried: false });
     const chat = this.#conversation(to);
     chat.composedAt = -Infinity;
     this.#save();
@@ -781,7 +800,8 @@ export class ChatClient extends EventTarget {
       throw new SignInRefused(`The token speaks for ${page.user}, not for ${this.user}.`);
     }
     this.user = page.user;
-    this.#heartbeatMs = Math.min(page.heartbeat_ms, MAX_HEARTBEAT_MS);
+    this.#heartbeatMs = Math.max(MIN_HEARTBEAT_MS, Math.min(page.heartbeat_ms, MAX_HEARTBEAT_MS));
+    this.#clockOffset = page.server_time - this.#clock.now();
     this.#maxTextBytes = page.max_text_bytes;
     for (const chat of page.chats) this.#learnChat(chat);
     this.#changed();
@@ -790,6 +810,7 @@ export class ChatClient extends EventTarget {
   #learnChat({ peer, seq, ts, read, peer_read: peerRead, peer_delivered: peerDelivered, last }) {
     const chat = this.#conversation(peer);
     const isNews = chat.seq > 0;
+    chat.isStuck = false;
     if (seq > chat.seq || (seq === chat.seq && !chat.preview)) {
       Object.assign(chat, { seq, ts, preview: last ?? null });
     }
@@ -932,13 +953,15 @@ export class ChatClient extends EventTarget {
       let after = isLooking ? Math.min(chat.last, item.base ?? 0) : chat.last;
       while (isLooking || chat.isBehind) {
         const known = chat.seq;
-        const { messages, more } = await this.#ask({ action: "history", peer: chat.peer, after, limit: PAGE });
+        const { messages, more } = await this.#page({ peer: chat.peer, after, limit: PAGE });
+        const end = messages.at(-1)?.seq ?? after;
         if (!this.#takePage(chat, messages)) {
           after = chat.last;
-        } else if (more && messages.length) {
-          after = messages.at(-1).seq;
+        } else if (more && end > after) {
+          after = end;
         } else {
-          this.#closeGap(chat, known);
+          if (more) chat.isStuck = true;
+          else this.#closeGap(chat, known);
           after = chat.last;
           isLooking = false;
         }
@@ -953,9 +976,9 @@ export class ChatClient extends EventTarget {
   /** The newest page: what is before it is fetched when somebody wants it. */
   async #fetchLatest(chat) {
     const known = chat.seq;
-    const { messages, more } = await this.#ask({ action: "history", peer: chat.peer, limit: this.#backlog });
+    const { messages, more } = await this.#page({ peer: chat.peer, limit: this.#backlog });
     chat.last = messages.length ? messages[0].seq - 1 : known;
-    chat.hasOlder = more === true;
+    chat.hasOlder = more;
     if (this.#takePage(chat, messages)) this.#closeGap(chat, known);
   }
 
@@ -989,23 +1012,30 @@ export class ChatClient extends EventTarget {
     this.#takeAhead(chat);
   }
 
+  /** A page of a history, oldest first, and whether there is more beyond it. */
+  async #page(fields) {
+    const { messages, more } = await this.#ask({ action: "history", ...fields });
+    return { messages: messages.toSorted((a, b) => a.seq - b.seq), more: more === true };
+  }
+
   async #fetchOlder(chat) {
     const before = chat.messages.length ? chat.messages[0].seq : chat.last + 1;
     const { messages, more } = await this.#olderPage(chat.peer, before);
     // Between the page and what is here nothing may be missing: here may have been cut meanwhile.
     if (chat.messages.length && chat.messages[0].seq !== before) return;
-    chat.messages.unshift(...messages.filter((message) => message.seq < before));
-    chat.hasOlder = more === true;
+    const older = messages.filter((message) => message.seq < before);
+    chat.messages.unshift(...older);
+    chat.hasOlder = more && older.length > 0;
     this.#changed();
   }
 
   /** A page of what is older. A number that is missing inside it is asked for once more. */
   async #olderPage(peer, before) {
-    const page = await this.#ask({ action: "history", peer, before, limit: OLDER_PAGE });
+    const page = await this.#page({ peer, before, limit: OLDER_PAGE });
     const hole = page.messages.findIndex(({ seq }, index) => index > 0 && seq > page.messages[index - 1].seq + 1);
     if (hole === -1) return page;
     const after = page.messages[hole - 1].seq;
-    const again = await this.#ask({ action: "history", peer, after, limit: OLDER_PAGE });
+    const again = await this.#page({ peer, after, limit: OLDER_PAGE });
     const merged = new Map([...page.messages, ...again.messages].map((message) => [message.seq, message]));
     return { messages: [...merged.values()].sort((a, b) => a.seq - b.seq), more: page.more };
   }
