@@ -15,7 +15,7 @@ from typing import NamedTuple
 from botocore.httpsession import where
 
 from bench import plots
-from bench.functions import BASELINE, OURS, copy_asset, environment, event
+from bench.functions import BASELINE, NOWHERE, OURS, copy_asset, environment, event
 from bench.measure import Bar, Section, interleave, medians, table
 from bench.stub import HOST, stub
 from local.emulator import clean_environment
@@ -23,7 +23,6 @@ from stacks.bundle import ROOTS, compile_sources, write_sources
 
 ROUNDS = 25
 PROCESS = Path(__file__).with_name("cold_process.py")
-NOWHERE = "http://127.0.0.1:9/stage"
 HANDLERS = {
     "message": ("dynamodb", "apigatewaymanagementapi"),
     "connection": ("dynamodb", "apigatewaymanagementapi"),

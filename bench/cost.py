@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from bench import plots
-from bench.functions import TEXT, environment, event, running_in
+from bench.functions import NOWHERE, TEXT, environment, event, running_in
 from bench.instance import Instance, connection, create_table, forget_tail, instance
 from bench.measure import Bar, Section, table
 from bench.meter import Bill, Meter
@@ -18,7 +18,6 @@ from chat.clients import client
 from chat.protocol import UserPresence
 from local.dynamodb_local import dynamodb_local
 
-NOWHERE = "http://127.0.0.1:9/stage"
 CHATS, MESSAGES = 10, 20
 FLOOR = Bill(calls=2, read_units=1, write_units=1, pushes=1, table_round_trips=2, push_round_trips=1)
 SEND, SEND_UNREMEMBERED, FLOOR_NAME, BASELINE_NAME = "send", "send, tail not remembered", "floor", "plain baseline"

@@ -13,6 +13,9 @@ from typing import Any
 
 from bench import FUNCTIONS
 
+NOWHERE = "http://127.0.0.1:9/stage"
+"""An endpoint that nobody answers at: where nothing is to be called."""
+
 TEXT = "a message of an ordinary length, as people write them"
 
 
@@ -65,7 +68,7 @@ def event(number: int, user: str = "alice", **frame: object) -> Any:
 
 
 def copy_asset(source: Path, target: Path) -> Path:
-    """A copy as Lambda gets it: without bytecode, which a machine with another Python could not make."""
+    """A copy of the sources alone, without what tools leave beside them."""
     return Path(shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*")))
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from bench import plots
-from bench.functions import TEXT, environment, running_in
+from bench.functions import NOWHERE, TEXT, environment, running_in
 from bench.instance import RETENTION_MS, Instance, connection, forget_tail, instance
 from bench.measure import Bar, Section, percentile, table
 from chat.clock import now_ms
@@ -19,7 +19,6 @@ from chat.protocol import UserPresence
 from chat.table import chat_key, message_key
 from local.dynamodb_local import dynamodb_local
 
-NOWHERE = "http://127.0.0.1:9/stage"
 MESSAGES = (10, 1_000, 100_000)
 CHATS = (10, 100, 1_000)
 ROUNDS = 60

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import compileall
 import shutil
-import sys
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
@@ -22,10 +21,6 @@ ROOTS = "roots.pem"
 MODELS = "models"
 """What the functions' SDK reads about DynamoDB; `chat/clients.py` looks for it."""
 
-BYTECODE = str(sys.implementation.cache_tag)
-"""Of the Python that bundles. Where that is the functions' own version, a cold start need not compile the sources;
-another version's is not read."""
-
 
 def write_sources(source: Path, folder: Path) -> None:
     """The sources, and what is made from the SDK's data for them."""
@@ -38,6 +33,6 @@ def write_sources(source: Path, folder: Path) -> None:
 
 
 def compile_sources(folder: Path) -> None:
-    """Bytecode for all Python in the folder."""
+    """Bytecode for all Python in the folder, which this version of Python reads and no other does."""
     # Checked against the source: a zip keeps times badly, and a source that is edited in the console must count.
     compileall.compile_dir(folder, ddir=TASK, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)

@@ -14,13 +14,16 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.bundle import BYTECODE, NOT_SHIPPED, ROOTS, TASK, compile_sources, write_sources
+from stacks.bundle import NOT_SHIPPED, ROOTS, TASK, compile_sources, write_sources
 from stacks.models import dynamodb_model
 from stacks.roots import aws_roots
 
 SOURCE = Path(__file__).parent.parent / "lambda_src"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 PYTHON_VERSION = "3.14"
+CACHE_TAG = f"cpython-{PYTHON_VERSION.replace('.', '')}"
+"""Of the bytecode that the functions read: with it, a cold start need not compile the sources."""
+
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64")
 
 TIMEOUT = Duration.seconds(10)
@@ -53,8 +56,14 @@ class PipBundling:
                 f"for Python {PYTHON_VERSION} on arm64 (it says why above); "
                 "check the network, or name an index that it can reach in PIP_INDEX_URL, and try again"
             ) from error
-        compile_sources(Path(output_dir))
+        if _makes_their_bytecode():
+            compile_sources(Path(output_dir))
         return True
+
+
+def _makes_their_bytecode() -> bool:
+    """Whether the Python that bundles is of the functions' own version. Another's bytecode would only be carried."""
+    return sys.implementation.cache_tag == CACHE_TAG
 
 
 class ChatFunction(Construct):
@@ -96,6 +105,7 @@ class ChatFunction(Construct):
 
 def asset() -> lambda_.Code:
     """The Lambda asset with its dependencies. Its hash follows from the sources and from what they are bundled for."""
+    compiled = _makes_their_bytecode()
     return lambda_.Code.from_asset(
         str(SOURCE),
         exclude=list(NOT_SHIPPED),
@@ -103,7 +113,7 @@ def asset() -> lambda_.Code:
         bundling=BundlingOptions(
             image=DockerImage.from_registry("unused"),
             # Never run, but part of the hash, which what is bundled beside the sources must change too.
-            command=[PYTHON_VERSION, *PLATFORMS, aws_roots(), dynamodb_model(), BYTECODE],
+            command=[PYTHON_VERSION, *PLATFORMS, aws_roots(), dynamodb_model(), *([CACHE_TAG] if compiled else [])],
             local=PipBundling(),
         ),
     )

@@ -17,12 +17,12 @@ endpoints before, and is kept for regions that came over late."""
 
 
 def aws_roots() -> str:
-    """The roots in PEM, in the SDK's order."""
+    """The roots in PEM, always in the same order: they are part of the asset's hash."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(Path(botocore.__file__).with_name("cacert.pem"))
     certificates = zip(context.get_ca_certs(), context.get_ca_certs(binary_form=True), strict=True)
     kept = [der for about, der in certificates if _organisation(about) in ORGANISATIONS]
-    return "".join(map(ssl.DER_cert_to_PEM_cert, kept))
+    return "".join(sorted(map(ssl.DER_cert_to_PEM_cert, kept)))
 
 
 def _organisation(certificate: dict[str, Any]) -> str:

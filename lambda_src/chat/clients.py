@@ -6,12 +6,13 @@ a cold start need not read is left out here; `docs/performance.md` measures it.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
+from urllib.parse import quote
 
 from botocore.config import Config
-from botocore.handlers import add_recursion_detection_header
 from botocore.loaders import Loader
 from botocore.session import Session
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 Service = Literal["apigatewaymanagementapi", "dynamodb", "lambda", "secretsmanager"]
 
 CONFIG = Config(
-    # A call takes milliseconds. What takes longer than this is lost, and three tries end well within the
-    # function's 10 seconds, so that the client gets an error frame and does not wait for API Gateway's 29.
+    # A call takes milliseconds. What takes longer than this is lost, and three tries end within the function's
+    # 10 seconds, pauses and all, so that the client gets an error frame and does not wait for API Gateway's 29.
     connect_timeout=0.5,
     read_timeout=1.5,
     retries={"mode": "standard", "total_max_attempts": 3},
@@ -54,12 +55,17 @@ class _Loader(Loader):
         return data, path
 
 
+def _hand_on_trace(params: dict[str, Any], **_: object) -> None:
+    """Adds the trace by which AWS ends functions that invoke each other in a circle; Lambda sets it anew each time."""
+    if trace := os.environ.get("_X_AMZN_TRACE_ID"):
+        params["headers"]["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
+
+
 @cache
 def _session() -> Session:
-    # Of the SDK's own handlers, which see to the peculiarities of all its services, our calls need one: it passes on
-    # the trace by which AWS ends functions that invoke each other in a circle.
+    # Of the SDK's own handlers, which see to the peculiarities of all its services, our calls need one.
     session = Session(include_builtin_handlers=False)
-    session.register("before-call", add_recursion_detection_header)  # type: ignore[arg-type]
+    session.register("before-call", _hand_on_trace)  # type: ignore[arg-type]
     session.register_component("data_loader", _Loader(extra_search_paths=[str(MODELS)]))
     return session
 

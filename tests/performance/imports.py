@@ -7,11 +7,10 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
-from bench.functions import OURS, environment
+from bench.functions import NOWHERE, OURS, environment
 from local.emulator import clean_environment
-
-NOWHERE = "http://127.0.0.1:9/stage"
 
 PROGRAM = """\
 import sys, time
@@ -24,8 +23,10 @@ if len(sys.argv) > 3: sys.addaudithook(audit)
 sys.path.insert(0, sys.argv[1])
 exec(sys.argv[2])
 milliseconds = time.process_time() * 1_000
-import json
-print(json.dumps({"modules": sorted(sys.modules), "opened": opened, "listed": listed, "milliseconds": milliseconds}))
+import gc, json
+collections = sum(generation["collections"] for generation in gc.get_stats())
+done = {"modules": sorted(sys.modules), "opened": opened, "listed": listed, "milliseconds": milliseconds}
+print(json.dumps({**done, "collections": collections}))
 """
 
 
@@ -35,14 +36,16 @@ class Done:
     opened: list[str]
     listed: int
     milliseconds: float
+    collections: int
+    """How often the garbage collector looked for what can go."""
 
     def files(self) -> set[str]:
         return {os.path.basename(path) for path in self.opened}
 
 
-def run(code: str, *, audited: bool = True) -> Done:
-    """Runs the code in a process of its own, with the functions' environment and folder."""
-    command = [sys.executable, "-c", PROGRAM, str(OURS), code, *(["audited"] if audited else [])]
+def run(code: str, *, asset: Path = OURS, audited: bool = True) -> Done:
+    """Runs the code in a process of its own, with the functions' environment, in the sources or another asset."""
+    command = [sys.executable, "-c", PROGRAM, str(asset), code, *(["audited"] if audited else [])]
     variables = {**clean_environment(), **environment(NOWHERE, NOWHERE)}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables, timeout=60)
     return Done(**json.loads(done.stdout))

@@ -51,7 +51,10 @@ def asset_hash() -> str:
     return str(function["Properties"]["Code"]["S3Key"])
 
 
-def test_bundle_holds_the_handlers_their_package_and_its_dependencies(tmp_path: Path, source: Path) -> None:
+def test_bundle_holds_the_handlers_their_package_and_its_dependencies(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(functions, "CACHE_TAG", sys.implementation.cache_tag)
     leave_behind_what_tools_do(source)
     bundle = tmp_path / "bundle"
 
@@ -65,6 +68,22 @@ def test_bundle_holds_the_handlers_their_package_and_its_dependencies(tmp_path: 
     sources = set(bundle.rglob("*.py"))
     assert set(bundle.rglob("*.pyc")) == {Path(cache_from_source(str(path))) for path in sources}
     assert not [path for path in bundle.rglob("*") if path.name == "tests"]
+
+
+def test_bundle_holds_no_bytecode_that_the_functions_would_not_read(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(functions, "CACHE_TAG", "cpython-399")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)  # pip
+
+    assert PipBundling().try_bundle(str(tmp_path / "bundle"))
+
+    assert list(tmp_path.rglob("bundle/message.py"))
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_bundle_is_made_for_the_python_that_the_functions_run_on() -> None:
+    assert functions.RUNTIME.name == f"python{functions.PYTHON_VERSION}"
 
 
 def test_bytecode_counts_only_as_long_as_its_source_stays_as_it_is(tmp_path: Path) -> None:
@@ -126,6 +145,14 @@ def test_bundle_trusts_the_roots_that_aws_asks_for_and_few_others(tmp_path: Path
     assert len(names) < 20
 
 
+def test_roots_are_the_same_text_in_whatever_order_openssl_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = ssl.SSLContext.get_ca_certs
+    roots = aws_roots()
+    monkeypatch.setattr(ssl.SSLContext, "get_ca_certs", lambda *args, **kwargs: listed(*args, **kwargs)[::-1])
+
+    assert aws_roots() == roots
+
+
 def test_bundle_describes_every_call_that_the_functions_may_make(synthesize: Synthesize) -> None:
     stack = synthesize()
     actions = {action for name in ("message", "connection", "authorizer") for action, _ in allowed(stack, name)}
@@ -170,11 +197,15 @@ def test_hash_changes_with_the_model(source: Path, monkeypatch: pytest.MonkeyPat
     assert asset_hash() != before
 
 
-def test_hash_changes_with_the_python_that_bundles(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("bundling", "same"), [("cpython-311", True), (functions.CACHE_TAG, False)])
+def test_hash_changes_with_the_python_that_bundles_only_if_its_bytecode_is_read(
+    source: Path, monkeypatch: pytest.MonkeyPatch, bundling: str, same: bool
+) -> None:
+    monkeypatch.setattr(sys.implementation, "cache_tag", "cpython-312")
     before = asset_hash()
-    monkeypatch.setattr(functions, "BYTECODE", "cpython-315")
+    monkeypatch.setattr(sys.implementation, "cache_tag", bundling)
 
-    assert asset_hash() != before
+    assert (asset_hash() == before) == same
 
 
 def test_hash_changes_with_the_roots(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
