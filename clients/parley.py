@@ -1209,6 +1209,8 @@ class Session:
         self._arrive(conversation, Message(peer, user, peer, seq, outgoing.id, outgoing.text, ts))
 
     def _acknowledge(self, conversation: _Conversation, sent: Sent) -> None:
+        if not conversation.outbox or conversation.outbox[0].id != sent.id:
+            return  # its carbon copy has come while its receipt was under way
         self._cancel(sent.id)
         conversation.outbox.popleft()
         conversation.sending = conversation.lookup = False
