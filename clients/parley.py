@@ -1006,15 +1006,18 @@ class Session:
 
     def _recognise(self, conversation: _Conversation, message: Message) -> None:
         """Our own message, coming back, is its acknowledgement."""
-        first = conversation.outbox[0] if conversation.outbox else None
-        if first and message.sender == self.user and message.id == first.id:
+        if message.sender == self.user and _is_first(conversation, message.id):
             self._acknowledge(conversation, Sent(message.id, message.peer, message.seq, message.ts, delivered=None))
+        else:
+            self._find(conversation, message)  # of another client that goes on with the same state
 
     def _find(self, conversation: _Conversation, message: Message) -> None:
         """Our own message in the history is stored; who stored it may have died before anybody was told."""
-        first = conversation.outbox[0] if conversation.outbox else None
-        if first and message.sender == self.user and message.id == first.id:
-            first.found = Sent(message.id, message.peer, message.seq, message.ts, delivered=None)
+        if message.sender != self.user:
+            return
+        for outgoing in conversation.outbox:
+            if outgoing.id == message.id:
+                outgoing.found = Sent(message.id, message.peer, message.seq, message.ts, delivered=None)
 
     def _take(self, conversation: _Conversation, message: Message) -> None:
         if not conversation.queued:
@@ -1064,7 +1067,7 @@ class Session:
     def _ask_page(self, conversation: _Conversation, is_lookup: bool) -> None:
         frame: Frame = {"action": "history", "peer": conversation.peer}
         if conversation.last is None:
-            frame["limit"] = self._backlog or PAGE
+            frame["limit"] = PAGE if is_lookup else self._backlog or PAGE
         else:
             frame |= {"after": conversation.last, "limit": PAGE}
         target = conversation.target
@@ -1194,8 +1197,9 @@ class Session:
             self._acknowledge(conversation, found)
 
         def lost() -> None:
-            conversation.sending = False
-            self._touch(conversation)
+            if _is_first(conversation, found.id):
+                conversation.sending = False
+                self._touch(conversation)
 
         frame: Frame = {"action": "receipt", "peer": conversation.peer, "kind": "read", "seq": found.seq}
         self._ask(_Request(self._request_id("receipt-"), frame, "ack", done, done, lost))
@@ -1209,11 +1213,12 @@ class Session:
         self._arrive(conversation, Message(peer, user, peer, seq, outgoing.id, outgoing.text, ts))
 
     def _acknowledge(self, conversation: _Conversation, sent: Sent) -> None:
-        if not conversation.outbox or conversation.outbox[0].id != sent.id:
+        if not _is_first(conversation, sent.id):
             return  # its carbon copy has come while its receipt was under way
         self._cancel(sent.id)
         conversation.outbox.popleft()
-        conversation.sending = conversation.lookup = False
+        conversation.sending = False
+        conversation.lookup = conversation.lookup and bool(conversation.outbox)
         self._emit(sent)
         self.effects.append(Answer(sent.id, sent))
         self._touch(conversation)
@@ -1478,12 +1483,17 @@ def _restored(chat: Mapping[str, Any]) -> _Conversation:
         peer_delivered=_number(chat, "peer_delivered"),
     )
     conversation.outbox.extend(_restored_outgoing(conversation.peer, one) for one in _objects(chat, "outbox"))
-    first = conversation.outbox[0] if conversation.outbox else None
-    conversation.lookup = first is not None and first.tried and first.found is None
+    # The state may be older than what was sent since, so even what it calls untried may be stored.
+    conversation.lookup = any(outgoing.found is None for outgoing in conversation.outbox)
     for kind in conversation.marks:
         wanted, confirmed = map(_whole, chat["receipts"][kind])
         conversation.marks[kind] = _Mark(wanted, confirmed)
     return conversation
+
+
+def _is_first(conversation: _Conversation, id: str) -> bool:
+    """Whether it is this message of ours that the others wait for."""
+    return bool(conversation.outbox) and conversation.outbox[0].id == id
 
 
 def _is_told(conversation: _Conversation, outgoing: _Outgoing) -> bool:
