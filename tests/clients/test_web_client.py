@@ -142,6 +142,12 @@ def _listed(peers: list[str], **fields: int) -> list[Fields]:
     return [{"peer": peer, **marks, **fields} for peer in peers]
 
 
+def _answered(name: str, *messages: Fields, more: bool = False) -> list[Step]:
+    """The history of the conversation with bob is asked for, and is this."""
+    reply = {"type": "history", "id": name, "peer": "bob", "more": more, "messages": list(messages)}
+    return [{"expect": {"action": "history", "peer": "bob", "id": name}}, {"reply": reply}]
+
+
 def _bounded(peers: list[str], *then: Step) -> list[Step]:
     """Eight histories are asked for, and one more for each that comes; then this."""
     names = {peer: f"$h-{peer}" for peer in peers}
@@ -183,8 +189,184 @@ FETCHES = [
     ),
 ]
 
+
+def _connected(chats: list[Fields], **fields: Any) -> list[Step]:
+    return [
+        {"accept": True},
+        {"expect": {"action": "sync", "id": "$y"}},
+        {"reply": sync_reply("$y", chats, SERVER_TIME) | fields},
+        {"event": {"type": "connected"}},
+    ]
+
+
+def _after(seconds: float, then: Step) -> list[Step]:
+    """This happens after so many seconds, and nothing before."""
+    return [{"wait": max(0, seconds - 0.1)}, {"quiet": True}, then | {"within": 0.2}] if seconds else [then]
+
+
+def _beats(random: float, heartbeat_ms: int, first: float, interval: float) -> Case:
+    beat = {"heartbeat_ms": heartbeat_ms}
+    return Case(
+        f"heartbeats of {heartbeat_ms} ms come after {first} s and every {interval} s if chance says {random}",
+        [
+            *_connected([], **beat),
+            *_after(first, {"expect": {"action": "sync", "id": "$first"}}),
+            {"reply": sync_reply("$first", [], SERVER_TIME) | beat},
+            *_after(interval, {"expect": {"action": "sync", "id": "$second"}}),
+        ],
+        BACKLOG | {"random": random},
+    )
+
+
+def _moves(random: float, minutes: float) -> Case:
+    return Case(
+        f"a connection is replaced after {minutes} minutes if chance says {random}",
+        [
+            *_connected([]),
+            {"idle": minutes * 60 - 1},
+            {"quiet": True},
+            {"accept": True, "within": 2},
+            {"expect": {"action": "sync"}, "link": 2},
+        ],
+        BACKLOG | {"random": random},
+    )
+
+
+def _lost(link: int, seconds: float) -> list[Step]:
+    """The connection is lost, and asked for again after so many seconds."""
+    return [
+        {"drop": link},
+        {"event": {"type": "disconnected"}},
+        *_after(seconds, {"accept": True}),
+        {"expect": {"action": "sync", "id": f"$y{link}"}},
+        {"reply": sync_reply(f"$y{link}", [], SERVER_TIME)},
+        {"event": {"type": "connected"}},
+    ]
+
+
+def _waits(retry_after_ms: Any, first: float, second: float) -> Case:
+    """A send that is turned away twice comes again after so many seconds each time."""
+    refusal = {"type": "error", "id": "$a", "code": "too_many_requests", "message": "later", "temporary": True}
+    refused: Step = {"reply": refusal | {"retry_after_ms": retry_after_ms}}
+    send: Step = {"expect": {"action": "send", "id": "$a"}}
+    return Case(
+        f"asked to wait {json.dumps(retry_after_ms)} ms, it waits {first} s and then {second} s",
+        [
+            *_connected(_listed(["bob"])),
+            {"do": "send", "to": "bob", "text": "hi"},
+            *[send, refused],
+            *[*_after(first, send), refused],
+            *_after(second, send),
+        ],
+        BACKLOG | {"random": 0.5},
+    )
+
+
+TIMES = [
+    _beats(0, 270_000, 0, 240),
+    _beats(0.25, 270_000, 63.75, 255),
+    _beats(0.75, 270_000, 213.75, 285),
+    *(_beats(0.5, too_short, 30, 60) for too_short in (1, 0, -5)),
+    _beats(0.5, 2**40, 240, 480),
+    _moves(0.25, 96.25),
+    _moves(0.75, 108.75),
+    Case(
+        "a connection that always ends soon comes back ever later, and one that has lasted at once",
+        [*_connected([]), *_lost(1, 0.45), *_lost(2, 0.9), *_lost(3, 1.8), {"idle": 31}, *_lost(4, 0.45)],
+        BACKLOG | {"random": 0.9},
+    ),
+    _waits(0, 0.25, 0.5),
+    _waits(60_000, 60.25, 60.5),
+    *(_waits(senseless, 0.25, 0.5) for senseless in (60_001, 2**40, -1, -(10**9), "abc", "5", None, [5], True)),
+]
+
+
+def _leads_nowhere(name: str, *messages: Fields, told: int) -> Case:
+    """A history says that there is more, and never comes to it; so many messages in it are new."""
+    return Case(
+        f"a history that leads nowhere is not asked for before the next sync: {name}",
+        [
+            *_connected(_listed(["bob"])),
+            {"reply": {"type": "message", **_message(9, "b9", "nine", "bob")}},
+            *_answered("$first", *messages, more=True),
+            *[{"event": {"type": "message", "seq": 6 + number}} for number in range(told)],
+            *(_answered("$second", *messages, more=True) if told else []),
+            *_after(135, {"expect": {"action": "sync", "id": "$z"}}),
+            {"reply": sync_reply("$z", _listed(["bob"], seq=9), SERVER_TIME)},
+            {"expect": {"action": "history", "peer": "bob", "after": 5 + told}},
+        ],
+        BACKLOG | {"random": 0.5},
+    )
+
+
+HOSTILE = [
+    _leads_nowhere("no messages", told=0),
+    _leads_nowhere("what is known", _message(5, "b5", "five", "bob"), told=0),
+    _leads_nowhere("the same page", _message(6, "b6", "six", "bob"), told=1),
+    Case(
+        "a page of the history in disorder is taken in order",
+        [
+            *_connected(_listed(["bob"])),
+            {"reply": {"type": "message", **_message(8, "b8", "eight", "bob")}},
+            *_answered("$h", _message(7, "b7", "seven", "bob"), _message(6, "b6", "six", "bob")),
+            *[{"event": {"type": "message", "seq": seq}} for seq in (6, 7, 8)],
+        ],
+        BACKLOG,
+    ),
+    Case(
+        "older messages that never come are not asked for again",
+        [
+            *_connected(_listed(["bob"])),
+            {"older": "bob"},
+            *_answered("$h", more=True),
+            {"older": "bob"},
+        ],
+        BACKLOG,
+    ),
+    Case(
+        "what is no moment is no frame",
+        [
+            *_connected(_listed(["bob"])),
+            *[
+                {"reply": {"type": "message", **_message(6, "b6", "six", "bob"), "ts": ts}}
+                for ts in (8_640_000_000_000_001, -8_640_000_000_000_001, "now", None)
+            ],
+            {"reply": {"type": "presence", "users": [{"user": "bob", "rev": 1, "last_seen": "yesterday"}]}},
+        ],
+        BACKLOG,
+    ),
+]
+
+HOURS = 3_600_000
+SHOWN = [
+    Case(
+        "what is queued bears the server's time, and its chat stands first, however wrong the own clock is",
+        [
+            *_connected(_listed(["carol"], ts=SERVER_TIME + 5 * HOURS - 1), server_time=SERVER_TIME + 5 * HOURS),
+            {"do": "send", "to": "bob", "text": "hi"},
+            {"expect": {"action": "send"}},
+            {"queued": [SERVER_TIME + 5 * HOURS], "peer": "bob"},
+            {"listed": ["bob", "carol"]},
+        ],
+        BACKLOG,
+    ),
+    Case(
+        "an id that a peer uses twice is of two messages, each in its place",
+        [
+            *_connected(_listed(["bob"], seq=0, read=0)),
+            {"reply": {"type": "message", **_message(1, "same", "one", "bob")}},
+            {"reply": {"type": "message", **_message(2, "b2", "two", "bob")}},
+            {"reply": {"type": "message", **_message(3, "same", "three", "bob")}},
+            *[{"event": {"type": "message", "seq": seq}} for seq in (1, 2, 3)],
+            {"shown": [[1, "one"], [2, "two"], [3, "three"]], "peer": "bob"},
+        ],
+        BACKLOG,
+    ),
+]
+
 # The page saves its queue and nothing else: what else it knows, it asks for anew.
-CASES = [case for case in load() if {"restart": True} not in case.steps] + RELOADS + QUEUES + FETCHES
+SHARED = [case for case in load() if {"restart": True} not in case.steps]
+CASES = [*SHARED, *RELOADS, *QUEUES, *FETCHES, *TIMES, *HOSTILE, *SHOWN]
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ class Driver {
       sendDelivered: options.send_delivered,
       timing: { receipts: 0, open: Infinity },
       clock: this.#clock,
-      random: generator(seed),
+      random: options.random === undefined ? generator(seed) : () => options.random,
       WebSocket: this.#socketClass(),
     };
     this.#start();
@@ -175,14 +175,14 @@ class Driver {
     return end;
   }
 
-  async #nextOpening() {
-    await this.#advance(LONGEST_BACKOFF_MS, async () => this.#opening.length > 0);
+  async #nextOpening(within = LONGEST_BACKOFF_MS) {
+    await this.#advance(within, async () => this.#opening.length > 0);
     check(this.#opening.length, "no connection is asked for");
     return this.#opening.shift();
   }
 
-  async accept() {
-    const socket = await this.#nextOpening();
+  async accept({ within }) {
+    const socket = await this.#nextOpening(within && within * 1_000);
     socket.number = this.#sockets.push(socket) - 1;
     socket.onopen();
   }
@@ -246,6 +246,25 @@ class Driver {
   async pending({ pending, peer }) {
     const shown = this.#client.entries(peer).filter((entry) => entry.state === "queued").map((entry) => entry.text);
     check(isDeepStrictEqual(shown, pending), `waiting: ${JSON.stringify(shown)}`);
+  }
+
+  async queued({ queued, peer }) {
+    const times = this.#client.entries(peer).filter((entry) => entry.state === "queued").map((entry) => entry.ts);
+    check(isDeepStrictEqual(times, queued), `queued at: ${JSON.stringify(times)}`);
+  }
+
+  async shown({ shown, peer }) {
+    const entries = this.#client.entries(peer).map(({ seq, text }) => [seq, text]);
+    check(isDeepStrictEqual(entries, shown), `shown: ${JSON.stringify(entries)}`);
+  }
+
+  async listed({ listed }) {
+    const peers = this.#client.chats.map((chat) => chat.peer);
+    check(isDeepStrictEqual(peers, listed), `listed: ${JSON.stringify(peers)}`);
+  }
+
+  async older({ older }) {
+    this.#client.older(older).catch(() => {});
   }
 
   async wait({ wait }) {
