@@ -104,6 +104,7 @@ MAX_FETCHES = 8  # conversations whose gaps are being filled at once
 STATE_VERSION = 1
 ANEW = "connect without a state: all messages come from the server, and only what was unsent is lost"
 
+OWN_ID = re.compile(r"(sync|history|receipt|typing|ask)-[0-9]+")
 USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 _LOG = logging.getLogger("parley")
 _SOCKET_LOG = logging.getLogger("parley.socket")
@@ -1146,12 +1147,11 @@ class Session:
         """Queues a message and returns its id. Raises ValueError if the server could never take it."""
         _check_user(to)
         _check_text(text, self._max_text_bytes)
-        id = id or self._new_id()
-        if not 1 <= len(id) <= MAX_ID_LENGTH:
-            raise ValueError(f"the id of a message has 1 to {MAX_ID_LENGTH} characters")
+        if id is None:
+            id = self._new_id()
+        else:
+            self._check_id(id)
         conversation = self._conversation(to)
-        if any(outgoing.id == id for outgoing in conversation.outbox):
-            raise ValueError("a message of this id is waiting already; give each message its own id")
         if len(conversation.outbox) >= MAX_OUTBOX:
             raise ParleyError(f"{MAX_OUTBOX} messages to {to} wait to be sent; wait for some of them first")
         conversation.outbox.append(_Outgoing(id, text))
@@ -1159,6 +1159,16 @@ class Session:
         self._touch(conversation)
         self._settle()
         return id
+
+    def _check_id(self, id: str) -> None:
+        """One of the application's own choice: a reply names nothing but the id, so no two may wait under one."""
+        _check_characters(id, "id")
+        if not 1 <= len(id) <= MAX_ID_LENGTH:
+            raise ValueError(f"the id of a message has 1 to {MAX_ID_LENGTH} characters")
+        if OWN_ID.fullmatch(id):
+            raise ValueError("this client has ids of this form itself; give each message its own id")
+        if any(outgoing.id == id for one in self._conversations.values() for outgoing in one.outbox):
+            raise ValueError("a message of this id is waiting already; give each message its own id")
 
     def _send_next(self, conversation: _Conversation) -> None:
         if self._current is None or not self._is_primed or conversation.sending or conversation.lookup:
@@ -1626,13 +1636,18 @@ def _check_user(user: str) -> None:
         raise ValueError(f"{user!r} is not a user id: 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -")
 
 
+def _check_characters(value: str, name: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the {name} holds half of a surrogate pair, which is not a character") from None
+
+
 def _check_text(text: str, most: int) -> None:
     if not text:
         raise ValueError("the text of a message must not be empty")
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise ValueError("the text holds half of a surrogate pair, which is not a character") from None
+    _check_characters(text, "text")
+    size = len(text.encode())
     if size > most:
         raise ValueError(f"the text has {size} bytes of UTF-8; a message carries {most}")
     if len(json.dumps(text, ensure_ascii=False).encode()) > MAX_ESCAPED_TEXT_BYTES:

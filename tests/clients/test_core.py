@@ -391,11 +391,44 @@ def test_a_message_that_the_server_could_never_take_is_not_queued(to: str, text:
     assert driver.session.conversations == []
 
 
-def test_an_id_is_not_used_for_two_waiting_messages() -> None:
+@pytest.mark.parametrize("to", ["bob", "carol"])
+def test_an_id_is_not_used_for_two_waiting_messages(to: str) -> None:
     driver = Driver()
     driver.session.post("bob", "one", id="same")
     with pytest.raises(ValueError, match="its own id"):
-        driver.session.post("bob", "two", id="same")
+        driver.session.post(to, "two", id="same")
+    assert [chat.peer for chat in driver.session.conversations] == ["bob"]
+
+
+@pytest.mark.parametrize(
+    ("id", "reason"),
+    [
+        ("", "1 to 64 characters"),
+        ("x" * 65, "1 to 64 characters"),
+        ("\ud800", "half of a surrogate pair"),
+        ("history-1", "its own id"),
+    ],
+)
+def test_an_id_that_could_not_be_told_apart_or_sent_is_refused(id: str, reason: str) -> None:
+    driver = Driver()
+    driver.start()
+    with pytest.raises(ValueError, match=reason):
+        driver.session.post("bob", "hi", id=id)
+    assert driver.session.conversations == []
+
+
+def test_ids_of_the_clients_own_requests_are_those_that_it_refuses_to_an_application() -> None:
+    driver = Driver()
+    driver.start([_chat("bob", 1)])
+    driver.session.read("bob", 1)
+    driver.session.typing("bob")
+    driver.session.ask_presence(["bob"])
+    driver.collect()
+    own = [frame["id"] for _, frame in driver.frames]
+    assert len(own) == 4
+    for id in own:
+        with pytest.raises(ValueError, match="its own id"):
+            driver.session.post("bob", "hi", id=id)
 
 
 def test_a_queue_has_an_end() -> None:
