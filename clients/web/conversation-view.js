@@ -6,6 +6,7 @@ import { dayOf, fullTime, lastSeen, timeOf } from "./times.js";
 
 const NEAR = 80; // pixels from the end that still count as being there
 const FAR_UP = 400; // pixels from the beginning at which older messages are fetched
+const MOST_UNREAD = 300; // messages that are fetched to begin at the first unread one
 const GROUP_MS = 5 * 60_000;
 const STATES = {
   queued: ["clock", "waiting to be sent"],
@@ -21,8 +22,8 @@ export class ConversationView {
   #drafts = new Map();
   #unreadFrom = Infinity; // where the line "new messages" stands
   #isPlaced = false; // whether the first scroll has happened
+  #canReach = true; // whether the first unread message can be fetched
   #isAtEnd = true;
-  #seen = 0; // the last message that was on the screen's end
   #isFetching = false;
 
   #section = document.getElementById("conversation");
@@ -71,7 +72,7 @@ export class ConversationView {
     this.#unreadFrom = Infinity;
     this.#isPlaced = false;
     this.#isAtEnd = true;
-    this.#seen = 0;
+    this.#canReach = true;
     if (peer === null) return;
     this.#picture.replaceChildren(avatar(peer));
     setText(this.#heading, peer);
@@ -94,9 +95,14 @@ export class ConversationView {
     this.#renderStatus(chat);
     const entries = this.#client.entries(this.#peer);
     // Who looks at a conversation without messages sees the first one come.
-    if (!entries.length && this.#client.status.state === "online" && !chat.seq) this.#isPlaced = true;
+    const isWhole = this.#client.status.state === "online" && !chat.hasOlder && !chat.isBehind;
+    if (!entries.length && isWhole) this.#isPlaced = true;
     if (this.#unreadFrom === Infinity && chat.unread && !this.#isLooking()) this.#unreadFrom = chat.read + 1;
-    if (!this.#isPlaced && chat.unread) this.#unreadFrom = chat.read + 1;
+    if (!this.#isPlaced && chat.unread) {
+      if (this.#isBeforeUnread(chat)) return this.#fetchOlder();
+      // The line stays where the screen begins, also where what comes later above it is unread too.
+      this.#unreadFrom = Math.max(chat.read + 1, chat.messages[0]?.seq ?? 0);
+    }
     const hold = this.#holdPlace();
     reconcile(this.#entries, this.#rows(entries), { key: (row) => row.key, version: (row) => row, create: rowElement });
     this.#placeScreen(entries, hold);
@@ -109,13 +115,17 @@ export class ConversationView {
   markRead() {
     if (this.#peer === null || !this.#isLooking()) return;
     const chat = this.#client.chat(this.#peer);
-    this.#seen = chat.seq;
     if (chat.last > chat.read) this.#client.markRead(this.#peer);
   }
 
   #isLooking() {
     const isVisible = this.#scroller.clientHeight > 0 && this.#scroller.offsetParent !== null;
-    return isVisible && !document.hidden && document.hasFocus() && this.#isAtEnd;
+    return isVisible && !document.hidden && document.hasFocus() && this.#isPlaced && this.#isAtEnd;
+  }
+
+  /** Whether the first unread message is still to be fetched, and near enough to be. */
+  #isBeforeUnread({ messages, hasOlder, read }) {
+    return this.#canReach && hasOlder && messages.length < MOST_UNREAD && messages[0]?.seq > read + 1;
   }
 
   #renderStatus(chat) {
@@ -200,20 +210,31 @@ export class ConversationView {
 
   #renderLatest(chat) {
     this.#latest.hidden = this.#isAtEnd;
-    const count = Math.min(chat.unread, Math.max(0, chat.seq - this.#seen));
-    this.#latestCount.hidden = count === 0;
-    setText(this.#latestCount, count > 99 ? "99+" : String(count));
+    this.#latestCount.hidden = chat.unread === 0;
+    setText(this.#latestCount, chat.unread > 99 ? "99+" : String(chat.unread));
   }
 
   #fetchOlderIfNear(chat) {
-    if (!chat.hasOlder || this.#isFetching || this.#scroller.scrollTop > FAR_UP) return;
+    if (chat.hasOlder && this.#scroller.scrollTop <= FAR_UP) this.#fetchOlder();
+  }
+
+  #fetchOlder() {
+    if (this.#isFetching) return;
+    const peer = this.#peer;
     this.#isFetching = true;
     this.#client
-      .older(this.#peer)
-      .catch(() => {}) // no connection: asked again when something changes
+      .older(peer)
+      .catch(() => this.#showWhatIsHere(peer)) // asked again when something changes
       .finally(() => {
         this.#isFetching = false;
       });
+  }
+
+  /** There is no connection: the screen begins with what is here. */
+  #showWhatIsHere(peer) {
+    if (peer !== this.#peer || this.#isPlaced) return;
+    this.#canReach = false;
+    this.render();
   }
 
   // Writing

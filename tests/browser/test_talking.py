@@ -69,6 +69,27 @@ def test_unread_messages_are_counted_and_marked_in_the_conversation(
     shoot(at_alice)
 
 
+def test_many_unread_messages_are_read_from_the_first_one_on(
+    open_page: OpenPage, connect: Connect, shoot: Shoot, alice: str, bob: str
+) -> None:
+    count = 70  # more than come at first
+    device = connect(bob)
+    for number in range(1, count + 1):
+        device.ask("send", to=alice, text=f"number {number}")
+    connect(alice).ask("receipt", peer=bob, kind="read", seq=5)
+    device.receive(type="receipt", kind="read", seq=5)
+    at_alice = open_page(alice, bob)
+    expect(at_alice.page.locator("#entries .new")).to_be_in_viewport()
+    expect(at_alice.page.get_by_text("number 6", exact=True)).to_be_in_viewport()
+    expect(at_alice.page.locator("#entries .new + li .text")).to_have_text("number 6")
+    expect(at_alice.page.locator("#latest-count")).to_have_text(str(count - 5))
+    shoot(at_alice)
+    at_alice.page.get_by_role("button", name="Go to the latest message").click()
+    expect(at_alice.bubbles.last).to_be_in_viewport()
+    device.receive(type="receipt", kind="read", seq=count)
+    expect(at_alice.page).to_have_title("Parley")
+
+
 def test_typing_is_shown_until_it_stops(open_page: OpenPage, alice: str, bob: str) -> None:
     at_alice, at_bob = open_page(alice, bob), open_page(bob, alice)
     at_bob.write("a chat")
@@ -170,7 +191,8 @@ def test_a_message_that_is_refused_can_be_sent_again_or_deleted(
     at_alice = open_page(alice, bob, context=context)
     at_alice.write("one", "two")
     at_alice.expect_state("two", "not sent")
-    expect(at_alice.page.get_by_text("bob takes none")).to_have_count(2)
+    expect(at_alice.page.locator(".failure").get_by_text("bob takes none")).to_have_count(2)
+    expect(at_alice.page.locator("#announcer > *")).to_have_text([f"Not sent to {bob}: bob takes none"] * 2)
     shoot(at_alice)
     refusal.is_over = True
     at_alice.page.get_by_role("button", name="Send again").first.click()
