@@ -1,6 +1,7 @@
 /** The page: who uses it, which conversation is open, and what it says about the connection. */
 
-import { ChatClient, isUserId } from "./chat-client.js";
+import { announce } from "./announcer.js";
+import { ChatClient, FORGETFUL, isUserId } from "./chat-client.js";
 import { ChatList } from "./chat-list.js";
 import { ConversationView } from "./conversation-view.js";
 import { avatar, element, setText } from "./dom.js";
@@ -19,8 +20,17 @@ const id = (name) => document.getElementById(name);
 
 /** The address bar says who and with whom: `#/alice/bob`. So a reload and the Back button do what one expects. */
 function route() {
-  const [, user, peer] = location.hash.split("/").map(decodeURIComponent);
+  const [, user, peer] = location.hash.split("/").map(decoded);
   return { user: isUserId(user) ? user : null, peer: isUserId(peer) ? peer : null };
+}
+
+/** A part of the address; null where it is none. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
 }
 
 function navigate(user, peer = null) {
@@ -78,15 +88,17 @@ class Page {
   constructor(config, user, address) {
     this.#config = config;
     this.#user = user;
-    const store = new QueueStore(`${config.url} ${user}`);
-    this.#client = new ChatClient({ address, store, backlogOf: "unread" });
+    const store = QueueStore.open(`${config.url} ${user}`);
+    this.#client = new ChatClient({ address, store: store ?? FORGETFUL, backlogOf: "unread" });
     this.#list = new ChatList(this.#client, (peer) => this.#open(peer));
     this.#view = new ConversationView(this.#client);
     this.#client.addEventListener("change", () => this.#drawSoon());
     this.#client.addEventListener("connected", () => this.#onConnected());
     this.#client.addEventListener("disconnected", () => this.#onDisconnected());
     this.#client.addEventListener("message", ({ detail }) => this.#onMessage(detail.message));
-    store.onOrphan((state) => this.#client.adopt(state));
+    this.#client.addEventListener("failed", ({ detail }) => announce(`Not sent to ${detail.peer}: ${detail.message}`));
+    store?.onOrphan((state) => this.#client.adopt(state));
+    id("forgetful").hidden = store !== null;
     this.#listen();
     setText(id("me"), user);
     id("me-avatar").replaceChildren(avatar(user));
@@ -205,7 +217,7 @@ class Page {
     if (from === this.#client.user || this.#client.status.state !== "online") return;
     // Of somebody new nothing was told so far, and who writes is there.
     if (!this.#client.presence(from)?.online) void this.#client.askPresence([from]);
-    setText(id("announcer"), `${from}: ${text.slice(0, 200)}`);
+    announce(`${from}: ${text.slice(0, 200)}`);
   }
 
   #drawBanner() {

@@ -329,7 +329,7 @@ class Conversation {
 }
 
 /** A queue that is kept nowhere. */
-const FORGETFUL = { load: () => null, save: () => {} };
+export const FORGETFUL = { load: () => null, save: () => {} };
 
 /**
  * One user's chat.

@@ -9,11 +9,20 @@ export class QueueStore {
   #own;
   #watched = new Set();
 
-  /** `scope` tells deployments and users apart. */
+  /** A store, or null where the browser keeps nothing for the page. `scope` tells deployments and users apart. */
+  static open(scope) {
+    try {
+      return new QueueStore(scope);
+    } catch {
+      return null; // what is stored may be forbidden, and locks are of secure pages only
+    }
+  }
+
   constructor(scope) {
     this.#prefix = `parley ${scope} `;
     this.#own = this.#prefix + crypto.randomUUID();
     this.#watched.add(this.#own);
+    localStorage.removeItem(this.#own);
     void navigator.locks.request(this.#own, () => new Promise(() => {}));
   }
 
@@ -22,13 +31,10 @@ export class QueueStore {
   }
 
   save(state) {
-    if (state.outbox.length || Object.keys(state.reads).length) this.#write(JSON.stringify(state));
-    else localStorage.removeItem(this.#own);
-  }
-
-  #write(text) {
+    const isEmpty = !state.outbox.length && !Object.keys(state.reads).length;
     try {
-      localStorage.setItem(this.#own, text);
+      if (isEmpty) localStorage.removeItem(this.#own);
+      else localStorage.setItem(this.#own, JSON.stringify(state));
     } catch {
       // There is no room for it: what is unsent lives as long as this tab.
     }

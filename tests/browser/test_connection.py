@@ -118,6 +118,31 @@ def test_a_browser_without_a_network_says_so_and_comes_back_by_itself(
     assert _texts(device.arrived()) == ["from afar"]
 
 
+WITHOUT = {
+    "storage": "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})",
+    "locks": "Object.defineProperty(navigator, 'locks', {value: undefined})",
+}
+
+
+@pytest.mark.parametrize("lacking", WITHOUT)
+def test_a_browser_that_keeps_nothing_sends_what_is_written_and_warns(
+    *, new_context: NewContext, open_page: OpenPage, line: Line, shoot: Shoot, alice: str, bob: str, lacking: str
+) -> None:
+    context = new_context()
+    context.add_init_script(WITHOUT[lacking])
+    at_alice = open_page(alice, bob, context=context)
+    expect(at_alice.page.get_by_text("what is unsent will not survive a reload")).to_be_visible()
+    line.cut()
+    at_alice.expect_disconnected()
+    at_alice.write("one")
+    at_alice.expect_state("one", "waiting to be sent")
+    shoot(at_alice)
+    line.mend()
+    at_alice.page.get_by_role("button", name="Try now").click()
+    at_alice.expect_state("one", "sent")
+    at_alice.expect_nothing_sticks_out()
+
+
 @pytest.fixture
 def hasty_address(endpoint: Endpoint, secret: str) -> Iterator[str]:
     """A page whose tokens expire soon."""

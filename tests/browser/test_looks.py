@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from local.deployment import Endpoint, token
 from tests.browser.conftest import NewContext, OpenPage, Shoot
+from tests.browser.line import Line
 from tests.browser.person import Person
 from tests.conftest import Connect
 from tests.e2e.device import device
@@ -71,6 +72,37 @@ def test_a_page_for_a_customer(
     expect(at_alice.status).to_have_text("typing…")
     at_alice.expect_nothing_sticks_out()
     shoot(at_alice, "conversation")
+
+
+def test_colours_that_the_reader_chooses(
+    *,
+    conversation: list[str],
+    open_page: OpenPage,
+    new_context: NewContext,
+    connect: Connect,
+    line: Line,
+    shoot: Shoot,
+) -> None:
+    """Where there are no grounds, borders tell what is what."""
+    connect("bob")
+    at_alice = open_page("alice", "bob", context=new_context(forced_colors="active"))
+    at_alice.expect_unread("carol.jones", 2)
+    at_alice.expect_texts(*conversation)
+    line.cut()
+    at_alice.expect_disconnected()
+    at_alice.write("not sent yet")
+    own, theirs = at_alice.bubble(conversation[1]), at_alice.bubble(conversation[0])
+    queued = at_alice.bubble("not sent yet")
+    drawn = [_border(one.locator(".bubble")) for one in (own, theirs, queued)]
+    assert len(set(drawn)) == 3
+    assert not any(border.startswith(("0px", "none")) for border in drawn)
+    current, other = _border(at_alice.line("bob")), _border(at_alice.line("carol.jones"))
+    assert current != other
+    shoot(at_alice)
+
+
+def _border(one: Locator) -> str:
+    return str(one.evaluate("(one) => getComputedStyle(one).border"))
 
 
 def test_signing_in(new_context: NewContext, address: str, shoot: Shoot, alice: str) -> None:
@@ -158,7 +190,11 @@ def test_what_a_screen_reader_is_told(open_page: OpenPage, connect: Connect, ali
     device = connect(bob)
     at_alice = open_page(alice, bob)
     device.ask("send", to=alice, text="good morning")
-    expect(at_alice.page.locator("#announcer")).to_have_text(f"{bob}: good morning")
+    said = at_alice.page.locator("#announcer > *")
+    expect(said).to_have_text(f"{bob}: good morning")
+    for text in ("ok", "ok", "burst 1", "burst 2"):
+        device.ask("send", to=alice, text=text)
+    expect(said).to_have_text([f"{bob}: {text}" for text in ("good morning", "ok", "ok", "burst 1", "burst 2")])
     at_alice.say("good morning to you")
     log = at_alice.page.get_by_role("log", name=f"Messages with {bob}")
     expect(log).to_contain_text("You: good morning to you")

@@ -117,6 +117,13 @@ def test_who_leaves_leaves_no_token(visit: Visit, secret: str, alice: str) -> No
     expect(field(page)).to_be_visible()
 
 
+@pytest.mark.parametrize("damaged", ["#/%zz", "#/%zz/bob", "#/%"])
+def test_an_address_that_is_none_leads_to_the_sign_in(visit: Visit, address: str, damaged: str) -> None:
+    page = visit()
+    page.goto(address + damaged)
+    expect(field(page)).to_be_visible()
+
+
 @pytest.mark.parametrize("text", ["", "alice", "a.b.c", "e30.e30.e30", "e30.bnVsbA.e30", "e30.eyJzdWIiOiJhIGIifQ.e30"])
 def test_what_is_no_token_is_told_so(visit: Visit, text: str) -> None:
     page = visit()

@@ -1,11 +1,12 @@
 // Has the web page's store find what other tabs have left in `localStorage`, and save something itself.
-// Reads {scope, entries, unsent, is_full} from the standard input, prints {adopted, left, keys}.
+// Reads {scope, entries, unsent, is_full, lacks} from the standard input, prints {adopted, left, keys}, or null where
+// there is no store.
 
 import { QueueStore } from "../../clients/web/queue-store.js";
 
 let input = "";
 for await (const part of process.stdin) input += part;
-const { scope, entries, unsent, is_full: isFull } = JSON.parse(input);
+const { scope, entries, unsent, is_full: isFull, lacks } = JSON.parse(input);
 
 class Storage {
   getItem(key) {
@@ -32,11 +33,22 @@ const locks = {
   },
 };
 
-Object.defineProperty(globalThis, "navigator", { value: { locks } });
-globalThis.localStorage = Object.assign(new Storage(), entries);
+Object.defineProperty(globalThis, "navigator", { value: lacks === "locks" ? {} : { locks } });
+if (lacks === "permission") {
+  const get = () => {
+    throw new DOMException("denied", "SecurityError");
+  };
+  Object.defineProperty(globalThis, "localStorage", { get });
+} else {
+  globalThis.localStorage = lacks === "storage" ? null : Object.assign(new Storage(), entries);
+}
 globalThis.addEventListener = () => {};
 
-const store = new QueueStore(scope);
+const store = QueueStore.open(scope);
+if (store === null) {
+  console.log("null");
+  process.exit();
+}
 const adopted = [];
 store.onOrphan((state) => adopted.push(state));
 await new Promise((resolve) => setImmediate(resolve));

@@ -17,11 +17,12 @@ NOTHING: dict[str, Any] = {"outbox": [], "reads": {}}
 UNSENT: dict[str, Any] = {"outbox": [{"id": "m1", "to": "bob", "text": "hi", "ts": 1}], "reads": {"bob": 5}}
 
 
-def opened(entries: dict[str, str], unsent: dict[str, Any], *, is_full: bool = False) -> Any:
-    """What a new tab has adopted and what is left, if it finds these entries and then saves what is unsent."""
+def opened(entries: dict[str, str], unsent: dict[str, Any], *, is_full: bool = False, lacks: str = "") -> Any:
+    """What a new tab has adopted and what is left, if it finds these entries and then saves what is unsent; None if
+    it has no store."""
     done = subprocess.run(
         ["node", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", str(DRIVER)],
-        input=json.dumps({"scope": SCOPE, "entries": entries, "unsent": unsent, "is_full": is_full}),
+        input=json.dumps({"scope": SCOPE, "entries": entries, "unsent": unsent, "is_full": is_full, "lacks": lacks}),
         env=clean_environment(),
         capture_output=True,
         text=True,
@@ -54,3 +55,8 @@ def test_what_is_unsent_is_saved_until_it_is_sent() -> None:
 
 def test_a_storage_without_room_keeps_nobody_from_sending() -> None:
     assert opened({}, UNSENT, is_full=True) == {"adopted": [], "left": [], "keys": []}
+
+
+@pytest.mark.parametrize("lacks", ["permission", "storage", "locks"])
+def test_a_browser_that_keeps_nothing_has_no_store(lacks: str) -> None:
+    assert opened({}, UNSENT, lacks=lacks) is None

@@ -1,0 +1,13 @@
+/** Says to a screen reader what happens. */
+
+import { element } from "./dom.js";
+
+const GONE_AFTER_MS = 20_000; // long enough for it to be taken up
+const region = document.getElementById("announcer");
+
+/** Each text is a node of its own: so the same one is said twice, and of many at once none is left out. */
+export function announce(text) {
+  const node = element("p", {}, text);
+  region.append(node);
+  setTimeout(() => node.remove(), GONE_AFTER_MS);
+}
