@@ -86,9 +86,11 @@ PAGE = 100
 
 DEFAULT_BACKLOG = 50
 DEFAULT_HEARTBEAT_MS = 270_000
+MIN_HEARTBEAT_MS = 60_000
 MAX_HEARTBEAT_MS = 480_000  # API Gateway ends a connection after 10 idle minutes
 HEARTBEAT_SPREAD = 1 / 9  # 4 to 5 minutes, around the 4.5 that the server names
 DEFAULT_TEXT_BYTES = 8 * 1024
+MAX_RETRY_AFTER_MS = 60_000
 MAX_ESCAPED_TEXT_BYTES = 30_000  # of a text in JSON; API Gateway ends a connection for a frame over 32 KiB
 MAX_ID_LENGTH = 64
 MAX_PRESENCE_USERS = 100
@@ -106,6 +108,8 @@ ANEW = "connect without a state: all messages come from the server, and only wha
 
 OWN_ID = re.compile(r"(sync|history|receipt|typing|ask)-[0-9]+")
 USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
+VISIBLE_ASCII = re.compile(r"[!-~]+")
+SUBPROTOCOL = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _LOG = logging.getLogger("parley")
 _SOCKET_LOG = logging.getLogger("parley.socket")
 _SOCKET_LOG.setLevel(logging.INFO)  # its debug lines show the handshake, and so the token
@@ -724,7 +728,8 @@ class Session:
         request.is_waiting = True
         delay = self._backoff(request.attempt)
         if retry_after_ms is not None:
-            delay = retry_after_ms / 1_000 + delay / 2  # not sooner; and not all at once
+            # Not sooner, and not all at once.
+            delay = _clamped(retry_after_ms, 0, MAX_RETRY_AFTER_MS) / 1_000 + delay / 2
         request.attempt += 1
         link = request.link
         if link is not None:
@@ -837,7 +842,8 @@ class Session:
         if sync.server_time is None:
             sync.server_time = server_time
         sync.pages += 1
-        self._heartbeat_ms = min(_optional_number(frame, "heartbeat_ms") or DEFAULT_HEARTBEAT_MS, MAX_HEARTBEAT_MS)
+        heartbeat_ms = _optional_number(frame, "heartbeat_ms") or DEFAULT_HEARTBEAT_MS
+        self._heartbeat_ms = _clamped(heartbeat_ms, MIN_HEARTBEAT_MS, MAX_HEARTBEAT_MS)
         self._max_text_bytes = _optional_number(frame, "max_text_bytes") or DEFAULT_TEXT_BYTES
         for chat in chats:
             self._learn_chat(sync, chat, user)
@@ -1566,6 +1572,10 @@ def _optional_number(frame: Mapping[str, Any], name: str) -> int | None:
     return None if frame.get(name) is None else _number(frame, name)
 
 
+def _clamped(value: int, least: int, most: int) -> int:
+    return max(least, min(value, most))
+
+
 def _objects(frame: Mapping[str, Any], name: str) -> list[Frame]:
     value = frame.get(name)
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
@@ -1692,6 +1702,12 @@ class _Dialer:
             raise _not_opened(error) from None
         except (WebSocketException, EOFError) as error:
             raise _NotOpened(f"the handshake failed ({type(error).__name__})") from None
+        except ImportError as error:
+            raise _NotOpened(str(error), is_hopeless=True) from None  # websockets names what a proxy needs
+        except Exception as error:
+            # By its kind alone: what it says may quote the token.
+            _LOG.warning("opening a connection raised %s", type(error).__name__)
+            raise _NotOpened(f"opening it raised {type(error).__name__}") from None
 
     async def _fetch_token(self) -> str | None:
         token = self._token
@@ -1704,8 +1720,11 @@ class _Dialer:
             except Exception as error:
                 _LOG.warning("the function that fetches a token raised %s", type(error).__name__)
                 raise _NotOpened(f"no token: the function that fetches one raised {type(error).__name__}") from error
-        if token is not None and (not isinstance(token, str) or not token or not token.isascii() or " " in token):
+        if token is not None and (not isinstance(token, str) or not VISIBLE_ASCII.fullmatch(token)):
             raise TokenRefused("The token is not a string of ASCII characters without spaces. Pass the token itself.")
+        is_subprotocol = self._token_in == "subprotocol"  # noqa: S105
+        if token is not None and is_subprotocol and not SUBPROTOCOL.fullmatch(token):
+            raise TokenRefused("The token has characters that a subprotocol cannot carry. Pass the token itself.")
         return token
 
     async def _open(self, token: str | None) -> ClientConnection:

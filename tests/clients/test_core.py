@@ -401,6 +401,42 @@ def test_an_id_is_not_used_for_two_waiting_messages(to: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("retry_after_ms", "least", "most"),
+    [(10**400, 60, 61), (2**53, 60, 61), (900, 0.9, 2), (0, 0, 1), (-(10**9), 0, 1)],
+)
+def test_a_server_asks_for_a_pause_of_a_minute_at_most(retry_after_ms: int, least: float, most: float) -> None:
+    driver = Driver()
+    driver.start()
+    driver.session.post("bob", "hi")
+    driver.collect()
+    error = {"type": "error", "id": driver.take("send")["id"], "code": "too_many_requests", "temporary": True}
+    driver.reply(error | {"retry_after_ms": retry_after_ms})
+    began = driver.now
+    while not any(frame["action"] == "send" for _, frame in driver.frames):
+        assert driver.session.deadline is not None
+        driver.advance(driver.session.deadline - driver.now, answer_syncs=True)
+    assert least <= driver.now - began <= most
+
+
+@pytest.mark.parametrize(
+    ("heartbeat_ms", "least", "most"),
+    [(1, 60, 60), (-1, 60, 60), (0, 270, 270), (120_000, 120, 120), (10**400, 480, 480)],
+)
+def test_heartbeats_come_between_every_minute_and_every_eight(heartbeat_ms: int, least: float, most: float) -> None:
+    driver = Driver()
+    driver.accept()
+    for _ in range(2):  # the first interval is a random part of one
+        while not driver.frames:
+            driver.advance(0.25)
+        driver.reply(sync_reply(driver.take("sync")["id"], [], SERVER_TIME) | {"heartbeat_ms": heartbeat_ms})
+    began = driver.now
+    while not driver.frames:
+        driver.advance(0.25)
+    interval = driver.now - began
+    assert least * 8 / 9 <= interval <= most * 10 / 9 + 0.25
+
+
+@pytest.mark.parametrize(
     ("id", "reason"),
     [
         ("", "1 to 64 characters"),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -421,13 +422,64 @@ def test_a_failing_token_function_is_told_of_by_its_kind_alone(caplog: pytest.Lo
     assert "secret" not in caplog.text
 
 
-@pytest.mark.parametrize("token", ["", "two words", "n\u00f6", 7])
+@pytest.mark.parametrize("token", ["", "two words", "n\u00f6", "a line\n", "line\n", "nul\0", "del\x7f", 7])
 def test_what_is_no_token_is_refused(token: Any) -> None:
     async def work() -> None:
         with pytest.raises(parley.TokenRefused, match="Pass the token itself"):
             async with Chat.connect(_closed_port_url(), token, timing=FAST):
                 pass
 
+    run(work())
+
+
+@pytest.mark.parametrize("token", ["a,b", "a/b", "YQ==", '"quoted"'])
+def test_a_token_that_a_subprotocol_cannot_carry_is_refused(token: str) -> None:
+    async def work() -> None:
+        with pytest.raises(parley.TokenRefused, match="characters that a subprotocol cannot carry") as raised:
+            async with Chat.connect(_closed_port_url(), lambda: token, token_in="subprotocol", timing=FAST):
+                pass
+        assert token not in str(raised.value)
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("error", "timeout", "reason"),
+    [
+        pytest.param(
+            ImportError("connecting through a proxy requires it"), 60, "connecting .* requires it", id="proxy"
+        ),
+        pytest.param(ValueError("the-token"), 0.1, "opening it raised ValueError", id="anything"),
+    ],
+)
+def test_what_is_not_expected_of_opening_a_connection_is_told_and_not_silence(
+    error: Exception, timeout: float, reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(parley, "open_websocket", fail)
+    assert re.fullmatch(reason, asyncio.run(_why_not(_closed_port_url(), timeout)))
+    assert "the-token" not in caplog.text
+
+
+def test_what_is_not_expected_of_opening_a_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = iter([ValueError("once"), ImportError("twice")])
+
+    async def open_at_last(url: str, **options: Any) -> ClientConnection:
+        for error in errors:
+            raise error
+        return await connect(url, **options)
+
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = Chat.connect(server.url, "token", timeout=None, timing=FAST)
+            await asyncio.gather(server.start(), chat.__aenter__())
+            events = [type(await next_event(chat)) for _ in range(3)]
+            assert events == [Disconnected, Disconnected, Connected]
+            await chat.close()
+
+    monkeypatch.setattr(parley, "open_websocket", open_at_last)
     run(work())
 
 
