@@ -22,7 +22,6 @@ ROWS: Mapping[str, Callable[[], Section]] = {
     "latency": latency.run,
     "growth": growth.run,
 }
-AWS_REPORT = report.PLOTS / "aws.md"
 
 
 def main() -> None:
@@ -63,9 +62,8 @@ def run(rows: Sequence[str]) -> None:
 
 def run_deployed(url: str, stack: str) -> None:
     section = _shown("latency", lambda: latency.run_deployed(url, stack))
-    AWS_REPORT.parent.mkdir(parents=True, exist_ok=True)
-    AWS_REPORT.write_text(f"# {section.title}\n\n{wrap(section.text)}\n")
-    print(f"Written to {AWS_REPORT.relative_to(PROJECT)}.")
+    report.write_deployed(section)
+    print(f"Written to {report.AWS_REPORT}.")
 
 
 def _shown(name: str, row: Callable[[], Section]) -> Section:

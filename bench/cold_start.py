@@ -28,7 +28,7 @@ HANDLERS = {
     "connection": ("dynamodb", "apigatewaymanagementapi"),
     "authorizer": ("secretsmanager",),
 }
-UNCOMPILED = "message, without bytecode"
+UNCOMPILED, UNCOMPILED_PATH = "message, without bytecode", "ours, without bytecode"
 
 
 class Cold(NamedTuple):
@@ -41,7 +41,7 @@ class Cold(NamedTuple):
 class Assets(NamedTuple):
     bundle: Path
     uncompiled: Path
-    """The same, as another version's Python bundles it: without bytecode that is read."""
+    """The same, as another version's Python bundles it."""
     baseline: Path
 
 
@@ -51,27 +51,33 @@ def run() -> Section:
         imports = _medians(_import_sides(assets))
         paths = _medians(_path_sides(assets, Path(folder)))
     ratios = {handler: _ratio(imports, handler, _plain(handler)) for handler in HANDLERS}
-    core = _ratio(imports, "botocore", _plain("message"))
-    rest = f"(the SDK's core alone is {core:.2f})"
-    saved = f"(ours starts at {_over(imports['message'], imports['python']):.0f} ms before its first call)"
+    core, uncompiled = (_ratio(imports, side, _plain("message")) for side in ("botocore", UNCOMPILED))
+    path, uncompiled_path = (_ratio(paths, side, "baseline") for side in ("ours", UNCOMPILED_PATH))
+    figure = "import and clients, message handler, of boto3 with the same clients"
     return Section(
         "Cold start",
         _text(imports, paths, ratios, core),
         [
-            Bar("import and clients, message handler, of boto3 with the same clients", ratios["message"], 0.65, rest),
-            Bar("whole cold path over TLS, of the baseline's", _ratio(paths, "ours", "baseline"), 0.55, saved),
+            Bar(figure, ratios["message"], 0.65, _condition(uncompiled)),
+            Bar("whole cold path over TLS, of the baseline's", path, 0.55, _condition(uncompiled_path)),
         ],
         {"cold-start": partial(plots.bars, title="CPU of a cold start, ms", values=_plotted(imports, paths))},
     )
 
 
+def _condition(uncompiled: float) -> str:
+    return f"bundled with the functions' own version of Python; with another it is {uncompiled:.2f}"
+
+
 def _assets(folder: Path) -> Assets:
-    """What Lambda would unpack. The baseline's, one short file, holds no bytecode."""
+    """What Lambda would unpack."""
     bundle, uncompiled = folder / "bundle", folder / "uncompiled"
     for asset in (bundle, uncompiled):
         write_sources(OURS, asset)
-    compile_sources(bundle)
-    return Assets(bundle, uncompiled, copy_asset(BASELINE, folder / "baseline"))
+    baseline = copy_asset(BASELINE, folder / "baseline")
+    for asset in (bundle, baseline):
+        compile_sources(asset)
+    return Assets(bundle, uncompiled, baseline)
 
 
 def _over(side: Cold, bare: Cold) -> float:
@@ -113,7 +119,7 @@ def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]
     return {
         "python": partial(cold, assets.bundle, environment(NOWHERE, NOWHERE), ""),
         "ours": partial(serve, assets.bundle, "message", small),
-        "ours, without bytecode": partial(serve, assets.uncompiled, "message", small),
+        UNCOMPILED_PATH: partial(serve, assets.uncompiled, "message", small),
         "ours, with all of the SDK's roots": partial(serve, assets.bundle, "message", sdk),
         "baseline": partial(serve, assets.baseline, "handler", sdk),
     }
@@ -163,10 +169,10 @@ def _text(imports: Mapping[str, Cold], paths: Mapping[str, Cold], ratios: Mappin
     path_rows = [(name, *_figures(side, paths["python"])) for name, side in paths.items()]
     header = ["", "CPU, ms", "over bare Python", "wall, ms"]
     return f"""\
-Fresh processes, {ROUNDS} of each, interleaved; medians. The asset is as `cdk deploy` bundles it, but for PyJWT. It
-holds bytecode of the Python that bundles, which here is the one that runs; where it is another than the functions'
-version, their sources are compiled at each cold start, as in the rows without bytecode. Import and creation of the
-clients that the handler makes at its start:
+Fresh processes, {ROUNDS} of each, interleaved; medians. The asset is as `cdk deploy` bundles it with the
+functions' own version of Python, which here is the one that runs, but for PyJWT: it holds bytecode, and so does the
+baseline's. Bundled with another version it holds none, and the sources are compiled at each cold start, as in the rows
+without bytecode. Import and creation of the clients that the handler makes at its start:
 
 {table(header, rows)}
 

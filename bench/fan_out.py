@@ -13,7 +13,7 @@ import boto3
 from bench import plots
 from bench.functions import TEXT, environment, running_in
 from bench.instance import OPENED_MS_AGO
-from bench.measure import Bar, Section, interleave, table
+from bench.measure import Bar, K, Section, interleave, table
 from bench.stub import stub
 from chat.clients import client
 from chat.clock import now_ms
@@ -23,9 +23,9 @@ from chat.sessions import Connection, Sessions
 from chat.table import DynamoTable
 
 PUSH_MS = 20
-CONNECTIONS = (1, 10, 100, 1_000)
-ROUNDS = 9
-SEQUENTIAL_ROUNDS = 1  # half a minute
+FEW, MANY = (1, 10, 100), 1_000
+ROUNDS, ROUNDS_OF_MANY = 9, 3  # many one after the other take half a minute
+OURS, SEQUENTIAL = "ours", "one after the other"
 FRAME: dict[str, object] = {"type": "message", "from": "alice", "to": "bob", "seq": 1, "text": TEXT}
 
 
@@ -42,14 +42,18 @@ def run() -> Section:
         gateway = ApiGateway(client("apigatewaymanagementapi"))
         delivery = Delivery(gateway, sessions, clock=now_ms, parallel=Threads())
         plain: Any = boto3.client("apigatewaymanagementapi")
-        to = {count: [_connection(number) for number in range(count)] for count in CONNECTIONS}
-        ours = {count: partial(_spent, partial(delivery.push, to[count], FRAME)) for count in CONNECTIONS}
-        plainly = {count: partial(_spent, partial(_one_by_one, plain, to[count])) for count in CONNECTIONS}
-        interleave(ours, 1)  # opens the connections
-        parallel = _medians(interleave(ours, ROUNDS))
-        sequential = _medians(interleave(plainly, SEQUENTIAL_ROUNDS))
+
+        def sides(count: int) -> dict[tuple[str, int], Callable[[], Spent]]:
+            to = [_connection(number) for number in range(count)]
+            ours, plainly = partial(delivery.push, to, FRAME), partial(_one_by_one, plain, to)
+            return {(OURS, count): partial(_spent, ours), (SEQUENTIAL, count): partial(_spent, plainly)}
+
+        few = {key: side for count in FEW for key, side in sides(count).items()}
+        interleave(few, 1)  # opens the connections
+        spent = _medians(interleave(few, ROUNDS) | interleave(sides(MANY), ROUNDS_OF_MANY))
+    parallel, sequential = ({count: spent[side, count] for count in (*FEW, MANY)} for side in (OURS, SEQUENTIAL))
     ratio = parallel[100].wall / parallel[1].wall
-    series = {"ours": _walls(parallel), "one after the other": _walls(sequential)}
+    series = {OURS: _walls(parallel), SEQUENTIAL: _walls(sequential)}
     title = f"Pushing a frame to many connections, {PUSH_MS} ms a push"
     draw = partial(plots.lines, title=title, x="connections", y="wall, ms", series=series, log_y=True)
     return Section(
@@ -69,8 +73,8 @@ def _one_by_one(plain: Any, connections: list[Connection]) -> None:
         plain.post_to_connection(ConnectionId=connection.id, Data=b"x" * 100)
 
 
-def _medians(results: Mapping[int, Sequence[Spent]]) -> dict[int, Spent]:
-    return {count: Spent(*map(statistics.median, zip(*runs, strict=True))) for count, runs in results.items()}
+def _medians(results: Mapping[K, Sequence[Spent]]) -> dict[K, Spent]:
+    return {key: Spent(*map(statistics.median, zip(*runs, strict=True))) for key, runs in results.items()}
 
 
 def _spent(work: Callable[[], object]) -> Spent:
@@ -93,13 +97,13 @@ def _text(parallel: dict[int, Spent], sequential: dict[int, Spent]) -> str:
             f"{sequential[count].cpu:.0f}",
             f"{parallel[count].wall / parallel[1].wall:.1f}",
         )
-        for count in CONNECTIONS
+        for count in parallel
     ]
     header = ["connections", "wall, ms", "CPU, ms", "sequential wall, ms", "sequential CPU, ms", "of one push"]
     return f"""\
-A frame to so many connections, against a stub that takes {PUSH_MS} ms to answer a push; medians of {ROUNDS},
-one after the other {SEQUENTIAL_ROUNDS}. Ours pushes {THREADS} at a time, over as many kept connections;
-sequential is untuned boto3.
+A frame to so many connections, against a stub that takes {PUSH_MS} ms to answer a push; medians of {ROUNDS}, of
+{ROUNDS_OF_MANY} for {MANY:,}, both sides in turns and after one to warm up. Ours pushes {THREADS} at a time, over as
+many kept connections; sequential is untuned boto3.
 
 {table(header, rows)}
 """

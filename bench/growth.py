@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,6 +25,7 @@ CHATS = (10, 100, 1_000)
 ROUNDS = 60
 WARM_UP = 40  # the engine compiles what it runs often
 BATCH = 25  # what BatchWriteItem takes
+SENDS = 2  # a round's, in each conversation
 PERCENTS = (50, 95, 99)
 
 Actions = Mapping[str, Callable[[], object]]
@@ -43,7 +45,9 @@ class Taken:
 def run() -> Section:
     with dynamodb_local() as url, running_in(environment(url, NOWHERE)):
         warm = instance(Threads())
-        by_messages = _measure(warm, {count: _conversation(warm, count) for count in MESSAGES})
+        conversations = {count: _conversation(warm, count) for count in MESSAGES}
+        oldest = {count: itertools.count(1) for count in MESSAGES}
+        by_messages = _measure(warm, conversations, lambda count: _expire(warm, count, oldest[count]))
         by_chats = _measure(warm, {count: _chat_list(warm, count) for count in CHATS})
     few, many = by_messages[MESSAGES[0]], by_messages[MESSAGES[-1]]
     units = {name: many[name].units / few[name].units for name in few}
@@ -56,20 +60,20 @@ def run() -> Section:
         "Growth",
         _text(by_messages, by_chats),
         [
-            Bar("growth from 10 to 100,000 messages, units", max(units.values()), 1.2, f"({_worst(units)})"),
-            Bar("growth from 10 to 100,000 messages, time", max(times.values()), 1.5, f"({_worst(times)})"),
+            Bar("growth from 10 to 100,000 messages, units", max(units.values()), 1.2, _worst(units)),
+            Bar("growth from 10 to 100,000 messages, time", max(times.values()), 1.5, _worst(times)),
         ],
         {"growth": draw},
     )
 
 
 def _worst(ratios: Mapping[str, float]) -> str:
-    return max(ratios, key=lambda name: ratios[name])
+    return f"most: {max(ratios, key=lambda name: ratios[name])}"
 
 
 def _conversation(warm: Instance, count: int) -> Actions:
     """Two users with so many messages between them."""
-    user, peer = f"writer-{count}", f"reader-{count}"
+    user, peer = _user("writer", count), _user("reader", count)
     _open(warm, user, peer)
     _fill(warm, [_message(user, peer, seq) for seq in range(1, count + 1)])
     _fill(warm, [_chat(one, other, count) for one, other in ((user, peer), (peer, user))])
@@ -90,9 +94,21 @@ def _conversation(warm: Instance, count: int) -> Actions:
     }
 
 
+def _expire(warm: Instance, count: int, oldest: Iterator[int]) -> None:
+    """Deletes as many messages as a round sends, so that the conversation stays as long as it is said to be."""
+    for seq in itertools.islice(oldest, SENDS):
+        key = message_key(_user("writer", count), _user("reader", count), seq)
+        warm.client.delete_item(TableName=warm.table_name, Key=_attributes(key._asdict(), {}))
+
+
+def _user(name: str, number: int) -> str:
+    """An id of the length that identity providers give out: what a chat list weighs is ids for the most part."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}-{number}"))
+
+
 def _chat_list(warm: Instance, count: int) -> Actions:
     """A user with so many chats, each with one message."""
-    user, peers = f"popular-{count}", [f"friend-{number}" for number in range(count)]
+    user, peers = _user("popular", count), [_user("friend", number) for number in range(count)]
     _open(warm, user, peers[0])
     _fill(warm, [_chat(user, peer, 1) for peer in peers])
     _fill(warm, [_message(user, peer, 1) for peer in peers])
@@ -110,8 +126,10 @@ def _open(warm: Instance, *users: str) -> None:
         warm.connections.connect(connection(user))
 
 
-def _measure(warm: Instance, by_size: Mapping[int, Actions]) -> dict[int, dict[str, Taken]]:
-    """Each action at each size, the sizes interleaved."""
+def _measure(
+    warm: Instance, by_size: Mapping[int, Actions], after_round: Callable[[int], object] = lambda _: None
+) -> dict[int, dict[str, Taken]]:
+    """Each action at each size, the sizes interleaved. `after_round` is called with each size and not measured."""
     taken: dict[tuple[int, str], list[float]] = {}
     units: dict[tuple[int, str], float] = {}
     for number in range(WARM_UP + ROUNDS):
@@ -125,6 +143,7 @@ def _measure(warm: Instance, by_size: Mapping[int, Actions]) -> dict[int, dict[s
                     taken.setdefault((size, name), []).append(elapsed)
                     bill = warm.meter.bill
                     units[size, name] = max(units.get((size, name), 0), bill.read_units + bill.write_units)
+            after_round(size)
     return {
         size: {name: Taken(taken[size, name], units[size, name]) for name in actions}
         for size, actions in by_size.items()
@@ -140,7 +159,8 @@ def _message(user: str, peer: str, seq: int) -> dict[str, Any]:
 
 def _chat(user: str, peer: str, seq: int) -> dict[str, Any]:
     key, now = chat_key(user, peer), now_ms()
-    return _attributes({"pk": key.pk, "sk": key.sk}, {"seq": seq, "ts": now, "changed": now, "read": 0})
+    moved = {"seq": seq, "ts": now, "changed": now, "read": 0, "peer_read": 0, "peer_delivered": seq}
+    return _attributes({"pk": key.pk, "sk": key.sk}, moved)
 
 
 def _attributes(texts: Mapping[str, str], numbers: Mapping[str, int]) -> dict[str, Any]:
@@ -161,7 +181,8 @@ def _text(by_messages: Mapping[int, Mapping[str, Taken]], by_chats: Mapping[int,
     latencies = [(name, *(f"{taken.at(percent):.1f}" for percent in PERCENTS)) for name, taken in few.items()]
     return f"""\
 The routes in process against DynamoDB Local, one push answered in the gateway's place; {ROUNDS} of each after
-{WARM_UP} to warm up, interleaved. With {MESSAGES[0]} messages in the conversation:
+{WARM_UP} to warm up, interleaved. Users' ids are as long as UUIDs. After each round as many of the oldest messages are
+deleted as it has sent, so a conversation keeps its length. With {MESSAGES[0]} messages in it:
 
 {table(header, latencies)}
 
@@ -170,7 +191,7 @@ Median milliseconds and units by the messages that are in the conversation alrea
 {_growth(by_messages)}
 
 And by the chats that the user has. `sync` reads the chat list whole, to sort it by time without an index that every
-message would have to write; so it grows by a read unit for each 4 KB of list, some fifty chats:
+message would have to write; so it grows by a read unit for each 4 KB of list, about 27 chats:
 
 {_growth(by_chats)}
 """

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+import boto3
 from websockets.asyncio.client import connect
 
 from bench import plots
@@ -51,7 +52,8 @@ def run() -> Section:
 On the emulator, all on this machine: it serves one frame of a connection and one invocation of a function at a time on
 its sockets, so more pairs wait in its queue; its own share is what `ping` takes, which reaches the same function and
 neither table nor push. The emulator stands in for API Gateway, Lambda and DynamoDB; none of their times are in here.
-Messages go from one Python client (`clients/parley.py`) to another, whose own time is in the figures.
+Messages go from one Python client (`clients/parley.py`) to another, whose own time is in the figures. The levels follow
+each other, {SECONDS} s each, first all sends, then all pings.
 
 {_table(sends, pings)}
 """
@@ -61,8 +63,14 @@ Messages go from one Python client (`clients/parley.py`) to another, whose own t
 def run_deployed(url: str, stack: str) -> Section:
     """The same against a deployment."""
     sends, pings = measure(url, deployed_secret(stack))
-    text = f"Against {stack} on AWS, from this machine; the way there and back is in every figure.\n\n"
-    return Section("End to end on AWS", text + _table(sends, pings) + "\n", (), {"latency-aws": _plot(sends, pings)})
+    text = f"""\
+Against the stack {stack} in {boto3.Session().region_name}, from this machine; the way there and back is in every
+figure. The levels follow each other, {SECONDS} s each, first all sends, then all pings. `ping` reaches the same
+function and neither table nor push.
+
+{_table(sends, pings)}
+"""
+    return Section("End to end on AWS", text, (), {"latency-aws": _plot(sends, pings)})
 
 
 def measure(url: str, secret: str) -> tuple[list[Level], list[Level]]:

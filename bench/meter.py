@@ -1,7 +1,8 @@
 """Counts what clients of the SDK are billed for, at the SDK's own events, so that no call is missed.
 
-Units are the engine's own word, which counts them as AWS does, from the sizes of the items; but for a transaction
-DynamoDB Local answers the same whatever is in it, so its items, below 1 KB here, are counted twice each.
+Units are the engine's own word, which counts them as AWS does, from the sizes of the items, but for two things. For a
+transaction DynamoDB Local answers the same whatever is in it, so its items, below 1 KB here, are counted twice each.
+And for what is not there it counts nothing, where AWS counts the least that a read costs.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Meter:
             self.bill.calls += 1
             self.bill.table_round_trips += 1
             if model.name in READS:
-                self.bill.read_units += units
+                self.bill.read_units += _with_absent(units, parsed, context)
             else:
                 self.bill.write_units += units
 
@@ -90,3 +91,15 @@ class _Nothing:
 def _ask_for_units(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     params["ReturnConsumedCapacity"] = "TOTAL"
     context["items"] = len(params.get("TransactItems", []))
+    batches = params.get("RequestItems", {}).values()
+    context["keys"] = sum(len(batch["Keys"]) for batch in batches if "Keys" in batch)
+    consistent = any(read.get("ConsistentRead") for read in (params, *batches) if isinstance(read, dict))
+    context["least"] = 1 if consistent else 0.5
+
+
+def _with_absent(units: float, parsed: dict[str, Any], context: dict[str, Any]) -> float:
+    """Each key of a batch counts by itself, a query as a whole."""
+    if context["keys"]:
+        found = sum(map(len, parsed.get("Responses", {}).values()))
+        return units + float(context["least"] * (context["keys"] - found))
+    return max(units, float(context["least"]))

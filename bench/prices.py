@@ -37,15 +37,18 @@ def prices() -> Any:
 def dollars(bill: Bill, *, frames: int, invocations: int = 1) -> Dollars:
     """`frames` are those of the caller: what it sent, and the reply; pushes are counted by the bill."""
     list_prices: Mapping[str, float] = prices()["list_prices_in_dollars"]
-    seconds = duration_ms(bill) / 1_000
     return Dollars(
         websocket=MILLION * list_prices["websocket_message_32_kb"] * (frames + bill.pushes),
         writes=MILLION * list_prices["write_unit"] * bill.write_units,
         reads=MILLION * list_prices["read_unit"] * bill.read_units,
-        functions=MILLION
-        * invocations
-        * (list_prices["lambda_request"] + list_prices["lambda_gb_second_arm64"] * MEMORY_GB * seconds),
+        functions=invocations * (MILLION * list_prices["lambda_request"] + running(duration_ms(bill))),
     )
+
+
+def running(milliseconds: float) -> float:
+    """Dollars for a million times so long, without what Lambda takes for a request."""
+    gb_second: float = prices()["list_prices_in_dollars"]["lambda_gb_second_arm64"]
+    return MILLION * gb_second * MEMORY_GB * milliseconds / 1_000
 
 
 def duration_ms(bill: Bill) -> float:

@@ -1,4 +1,4 @@
-"""docs/performance.md, written by the run that it reports."""
+"""docs/performance.md, written by the run that it reports, and the page of a run against AWS."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bench.measure import Bar, Section, table, wrap
 
 REPORT = PROJECT / "docs" / "performance.md"
 PLOTS = PROJECT / "docs" / "performance"
+AWS_REPORT = PLOTS / "aws.md"
 
 
 def bars(sections: Sequence[Section]) -> str:
@@ -22,31 +23,45 @@ def bars(sections: Sequence[Section]) -> str:
 
 
 def _row(bar: Bar) -> tuple[str, ...]:
-    verdict = "met" if bar.met else f"**not met** {bar.note}"
-    return bar.figure, f"{bar.measured:.3g}", f"{bar.limit:g}", verdict.rstrip()
+    verdict = "met" if bar.met else "**not met**"
+    return bar.figure, f"{bar.measured:.3g}", f"{bar.limit:g}", f"{verdict}; {bar.note}" if bar.note else verdict
 
 
 def write(sections: Sequence[Section], seconds: float, path: Path = REPORT) -> None:
     """Writes the report and draws its plots."""
-    PLOTS.mkdir(parents=True, exist_ok=True)
     for section in sections:
-        for name, draw in section.plots.items():
-            draw(PLOTS / f"{name}.svg")
+        _draw(section)
     path.write_text("\n".join([wrap(_head(sections, seconds)) + "\n", *(_section(section) for section in sections)]))
 
 
+def write_deployed(section: Section) -> None:
+    """Writes and draws the row that was run against a deployment."""
+    _draw(section)
+    head = f"Written by `python -m bench --url ...` on {datetime.now(UTC):%Y-%m-%d}, on {_machine()}."
+    AWS_REPORT.write_text(f"# {section.title}\n\n{wrap(head)}\n\n{wrap(section.text)}\n{_images(section)}")
+
+
+def _draw(section: Section) -> None:
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    for name, draw in section.plots.items():
+        draw(PLOTS / f"{name}.svg")
+
+
 def _section(section: Section) -> str:
-    images = "".join(f"\n![{section.title}](performance/{name}.svg)\n" for name in section.plots)
-    return f"## {section.title}\n\n{wrap(section.text)}\n{images}"
+    return f"## {section.title}\n\n{wrap(section.text)}\n{_images(section, 'performance/')}"
+
+
+def _images(section: Section, folder: str = "") -> str:
+    return "".join(f"\n![{section.title}]({folder}{name}.svg)\n" for name in section.plots)
 
 
 def _head(sections: Sequence[Section], seconds: float) -> str:
     return f"""\
 # Performance
 
-Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, in {seconds / 60:.1f} minutes, on {_machine()}. Each row puts
-its sides next to each other in one run, interleaved: the ratios are what carries over to another machine, the
-milliseconds are not.
+Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, in {seconds / 60:.1f} minutes, on {_machine()}. What a row
+compares takes turns in one run, but for the levels of the end-to-end row, which follow each other: the ratios are what
+carries over to another machine, the milliseconds are not.
 
 {bars(sections)}
 

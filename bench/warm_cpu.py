@@ -8,7 +8,7 @@ import io
 import itertools
 import pstats
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -34,7 +34,29 @@ class SdkCall(NamedTuple):
     arguments: dict[str, Any]
 
 
+class Measured(NamedTuple):
+    calls: Sequence[SdkCall]
+    cpu: Mapping[str, float]
+    """Milliseconds of one `send`: the handler's, its calls', the same through untuned boto3, and with resources."""
+    profile: str
+
+
 def run() -> Section:
+    measured = _measure()
+    whole, bare, plain, _ = measured.cpu.values()
+    alone = f"the tuned calls alone are {bare / plain:.2f}"
+    return Section(
+        "Warm CPU of a send",
+        _text(measured),
+        [
+            Bar("warm handler, of its bare tuned SDK calls", whole / bare, 1.25),
+            Bar("warm handler, of the same calls through untuned boto3", whole / plain, 0.8, alone),
+        ],
+        {"warm-cpu": partial(plots.bars, title="CPU of a warm send, ms", values=measured.cpu)},
+    )
+
+
+def _measure() -> Measured:
     with stub() as url, running_in(environment(url, f"{url}/stage")):
         handler, numbers = importlib.import_module("message").handler, itertools.count(1)
 
@@ -54,43 +76,32 @@ def run() -> Section:
             "its SDK calls, untuned boto3 with resources": partial(_cpu, lambda: _replay(plain_calls, resources)),
         }
         interleave(sides, 2)  # connections are opened, caches filled
-        cpu = medians(interleave(sides, ROUNDS))
-        profile = _profile(send)
-    whole, bare, plain, _ = cpu.values()
-    rows = [(name, f"{value:.2f}", f"{value / bare:.2f}") for name, value in cpu.items()]
-    text = f"""\
+        return Measured(calls, medians(interleave(sides, ROUNDS)), _profile(send))
+
+
+def _text(measured: Measured) -> str:
+    bare = measured.cpu["its SDK calls, tuned"]
+    rows = [(name, f"{value:.2f}", f"{value / bare:.2f}") for name, value in measured.cpu.items()]
+    methods = [call.method for call in measured.calls]
+    return f"""\
 Milliseconds of CPU of one `send`, its threads included, against a stub in another process; medians of {ROUNDS}
-interleaved rounds of {SENDS}. It makes {len(calls)} calls: {", ".join(call.method for call in calls)}.
+interleaved rounds of {SENDS}. It makes {len(methods)} calls: {", ".join(methods)}.
 
 {table(["", "CPU, ms", "of the tuned calls"], rows)}
 
 Tuned are the clients of `lambda_src/chat/clients.py`: a short user agent, no second validation of what we checked
-ourselves, one of the SDK's own event handlers instead of all. The garbage collector is turned down for all sides, as
+ourselves, one event handler instead of all of the SDK's. The garbage collector is turned down for all sides, as
 `lambda_src/chat` does it, which spares the untuned ones about 1 %. The handler makes two of its calls side by side; on
 two free cores their threads contend for the interpreter's lock, which costs some CPU that a busy or a smaller machine
 does not spend.
 
-The ten functions with the most time of their own, of {PROFILED} sends, in the handler's own thread. `acquire`,
-`recv_into` and `sendall` wait for the other thread and for the stub:
+The ten functions with the most time of their own, of {PROFILED} sends, in the handler's own thread. Methods of locks
+and sockets are waiting for the other thread and for the stub:
 
 ```
-{profile}
+{measured.profile}
 ```
 """
-    return Section(
-        "Warm CPU of a send",
-        text,
-        [
-            Bar("warm handler, of its bare tuned SDK calls", whole / bare, 1.25),
-            Bar(
-                "warm handler, of the same calls through untuned boto3",
-                whole / plain,
-                0.8,
-                f"(the tuned calls alone are {bare / plain:.2f})",
-            ),
-        ],
-        {"warm-cpu": partial(plots.bars, title="CPU of a warm send, ms", values=cpu)},
-    )
 
 
 def _calls_of(send: Callable[[], None]) -> list[SdkCall]:
