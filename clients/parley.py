@@ -127,7 +127,7 @@ class BadUrl(ParleyError, ValueError):
 
 
 class Unreachable(ParleyError):
-    """The first connection could not be made."""
+    """The first connection could not be made, or the server did not go on to tell what was missed."""
 
 
 class TokenRefused(ParleyError):
@@ -512,6 +512,8 @@ class Session:
         self.user: str | None = None
         self.is_ready = False
         self.last_reason = "no connection yet"
+        self.progress = 0
+        """Grows while a first sync goes on: with each conversation that is listed, and each page of its history."""
         self._events: deque[Event] = deque()
         self._clock = clock
         self._random = rng or random.Random()
@@ -618,6 +620,13 @@ class Session:
     @property
     def is_connected(self) -> bool:
         return self._current is not None
+
+    @property
+    def waits_for(self) -> str:
+        """What a session that is connected and not ready yet waits for."""
+        if self._sync and self._sync.is_listed:
+            return f"the history of {len(self._sync.behind)} conversations"
+        return "the chat list"
 
     @property
     def deadline(self) -> float | None:
@@ -970,6 +979,7 @@ class Session:
                 self._forget_oldest()
             conversation = _Conversation(peer, last=0 if self._is_complete() else None)
             self._conversations[peer] = conversation
+            self.progress += 1
         return conversation
 
     def _forget_oldest(self) -> None:
@@ -1099,6 +1109,7 @@ class Session:
         user = self.user or ""
         messages = sorted((_message(one, user) for one in _objects(frame, "messages")), key=lambda one: one.seq)
         has_more = frame.get("more") is True
+        self.progress += 1
         if conversation.last is None:
             # The newest page: what is before it was never ours to tell.
             conversation.last = messages[0].seq - 1 if messages else target
@@ -1827,8 +1838,9 @@ class Chat:
         `backlog`: how many of the latest messages of each conversation are told without a state, at most 100. With 0
         none are; `chats` has a preview of each, and `history` the rest.
         `send_delivered`: whether a `delivered` receipt is sent for what arrives.
-        `timeout`: for how many seconds entering tries to connect before it raises Unreachable. With None it does not
-        wait, and the chat starts offline.
+        `timeout`: for how many seconds entering tries to connect before it raises Unreachable; and then, how long it
+        waits for each next conversation or page of what was missed, all of which takes as long as it takes. With None
+        it does not wait, and the chat starts offline.
 
         Raises BadUrl, or ValueError for a state that is damaged or another version's.
         """
@@ -1957,15 +1969,22 @@ class Chat:
     # How it is driven
 
     async def _first_connection(self, timeout: float) -> None:
+        session, loop = self._session, asyncio.get_running_loop()
         with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                while not self._session.is_ready and not self._session.failure:
+            async with asyncio.timeout(timeout) as limit:
+                progress = session.progress
+                while not session.is_ready and not session.failure:
                     self._news.clear()
                     await self._news.wait()
-        if self._session.failure:
-            raise self._session.failure
-        if not self._session.is_ready:
-            raise _unreachable(self._session.last_reason)
+                    if session.progress > progress:
+                        progress = session.progress
+                        limit.reschedule(loop.time() + timeout)
+        if session.failure:
+            raise session.failure
+        if session.is_connected and not session.is_ready:
+            raise Unreachable(f"There is a connection, but {session.waits_for} has not come in {timeout:g} s.")
+        if not session.is_ready:
+            raise _unreachable(session.last_reason)
 
     def _check_open(self) -> None:
         if self._session.failure:

@@ -365,6 +365,52 @@ def test_an_address_that_is_no_websocket_is_refused_at_once() -> None:
     run(work())
 
 
+def _listed(peer: str) -> Fields:
+    return {"peer": peer, "seq": 1, "ts": 1, "read": 0, "peer_read": 0, "peer_delivered": 0}
+
+
+def test_entering_waits_for_a_backlog_that_takes_longer_than_the_timeout_while_it_comes() -> None:
+    peers = [f"user{number}" for number in range(15)]
+
+    async def answer(server: Server) -> None:
+        await server.start([_listed(peer) for peer in peers])
+        for _ in peers:
+            await asyncio.sleep(0.1)
+            frame = await server.take("history")
+            message = {"from": frame["peer"], "to": "alice", "seq": 1, "id": "x", "text": "hi", "ts": 1}
+            page = {"type": "history", "id": frame["id"], "peer": frame["peer"], "messages": [message], "more": False}
+            await server.reply(page)
+
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = Chat.connect(server.url, "token", timeout=1, timing=FAST, send_delivered=False)
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.gather(answer(server), chat.__aenter__())
+            events = [await next_event(chat) for _ in range(16)]
+            assert {event.peer for event in events if isinstance(event, Message)} == set(peers)
+            assert events[-1] == Connected("alice")
+            await chat.close()
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("chats", "missing"),
+    [(None, "the chat list"), ([_listed("bob"), _listed("carol")], "the history of 2 conversations")],
+    ids=["sync", "history"],
+)
+def test_entering_says_what_has_not_come(chats: list[Fields] | None, missing: str) -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            answering = asyncio.create_task(server.accept() if chats is None else server.start(chats))
+            with pytest.raises(parley.Unreachable, match=f"a connection, but {missing} has not come in 1 s"):
+                async with Chat.connect(server.url, "token", timeout=1, timing=FAST):
+                    pass
+            await answering
+
+    run(work())
+
+
 def test_a_fixed_token_that_is_refused_raises_at_once_and_says_what_to_do() -> None:
     async def work() -> None:
         async with scripted_server() as server:
