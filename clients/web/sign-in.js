@@ -20,21 +20,35 @@ export async function loadConfig() {
 
 /** What keeps a value from being a sign-in, in words for the user, or null. */
 export function signInProblem(config, value) {
-  if (config.sign_in === "token") return isUserId(claims(value).sub) ? null : "This is not a connection token.";
+  if (config.sign_in === "token") return tokenProblem(value);
   return isUserId(value) ? null : USER_ID_RULE;
+}
+
+function tokenProblem(value) {
+  if (!tab()) return "Your browser keeps nothing for this page, and so no connection token either.";
+  return isUserId(claims(value).sub) ? null : "This is not a connection token.";
+}
+
+/** What is kept for the tab; null where the browser keeps nothing for the page. */
+function tab() {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
 }
 
 /** The user that a sign-in speaks for. */
 export function signIn(config, value) {
   if (config.sign_in !== "token") return value;
   const user = claims(value).sub;
-  sessionStorage.setItem(tokenKey(user), value);
+  tab().setItem(tokenKey(user), value);
   return user;
 }
 
 /** Forgets what a user has signed in with. */
 export function signOut(user) {
-  sessionStorage.removeItem(tokenKey(user));
+  tab()?.removeItem(tokenKey(user));
 }
 
 /**
@@ -43,7 +57,7 @@ export function signOut(user) {
  */
 export function signInDoubt(config, user, wasTaken) {
   if (config.sign_in !== "token") return null;
-  const { exp } = claims(sessionStorage.getItem(tokenKey(user)));
+  const { exp } = claims(tab()?.getItem(tokenKey(user)));
   if (exp * 1000 <= Date.now()) return "Your connection token has expired. What you write is sent with the next one.";
   return wasTaken ? null : "No connection. It may be that this deployment does not take your connection token.";
 }
@@ -52,7 +66,7 @@ export function signInDoubt(config, user, wasTaken) {
 export function addressFor(config, user) {
   if (config.sign_in === "open") return async () => withQuery(config.url, "userId", user);
   if (config.sign_in === "local") return async () => withQuery(config.url, "token", await mintedToken(user));
-  const token = sessionStorage.getItem(tokenKey(user));
+  const token = tab()?.getItem(tokenKey(user));
   return token && (async () => withQuery(config.url, "token", token));
 }
 

@@ -118,18 +118,13 @@ def test_a_browser_without_a_network_says_so_and_comes_back_by_itself(
     assert _texts(device.arrived()) == ["from afar"]
 
 
-WITHOUT = {
-    "storage": "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})",
-    "locks": "Object.defineProperty(navigator, 'locks', {value: undefined})",
-}
-
-
-@pytest.mark.parametrize("lacking", WITHOUT)
 def test_a_browser_that_keeps_nothing_sends_what_is_written_and_warns(
-    *, new_context: NewContext, open_page: OpenPage, line: Line, shoot: Shoot, alice: str, bob: str, lacking: str
+    *, new_context: NewContext, open_page: OpenPage, line: Line, shoot: Shoot, alice: str, bob: str
 ) -> None:
     context = new_context()
-    context.add_init_script(WITHOUT[lacking])
+    context.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})"
+    )
     at_alice = open_page(alice, bob, context=context)
     expect(at_alice.page.get_by_text("what is unsent will not survive a reload")).to_be_visible()
     line.cut()

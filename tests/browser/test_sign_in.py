@@ -117,11 +117,23 @@ def test_who_leaves_leaves_no_token(visit: Visit, secret: str, alice: str) -> No
     expect(field(page)).to_be_visible()
 
 
-@pytest.mark.parametrize("damaged", ["#/%zz", "#/%zz/bob", "#/%"])
-def test_an_address_that_is_none_leads_to_the_sign_in(visit: Visit, address: str, damaged: str) -> None:
+def test_a_browser_that_keeps_no_token_is_told_so(
+    visit: Visit, context: BrowserContext, secret: str, alice: str
+) -> None:
+    context.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', {get() { throw new DOMException('denied'); }})"
+    )
+    page = visit(alice)
+    sign_in(page, alice, token(secret, alice))
+    expect(page.get_by_text("and so no connection token either")).to_be_visible()
+
+
+def test_an_address_that_is_none_leads_to_the_sign_in(visit: Visit, address: str) -> None:
     page = visit()
-    page.goto(address + damaged)
-    expect(field(page)).to_be_visible()
+    for damaged in ("#/%zz", "#/%zz/bob", "#/%"):
+        page.goto("about:blank")
+        page.goto(address + damaged)
+        expect(field(page)).to_be_visible()
 
 
 @pytest.mark.parametrize("text", ["", "alice", "a.b.c", "e30.e30.e30", "e30.bnVsbA.e30", "e30.eyJzdWIiOiJhIGIifQ.e30"])
