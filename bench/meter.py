@@ -2,7 +2,8 @@
 
 Units are the engine's own word, which counts them as AWS does, from the sizes of the items, but for two things. For a
 transaction DynamoDB Local answers the same whatever is in it, so its items, below 1 KB here, are counted twice each.
-And for what is not there it counts nothing, where AWS counts the least that a read costs.
+And for what is not there it counts nothing, where AWS counts the least that a read costs. The tests of `tests/costs`
+count without the engine, by the sizes alone, so that each can be held against the other.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from bench.cost import BASELINE_NAME, SEND, SEND_UNREMEMBERED, Cost, costs
+from bench.cost import BASELINE_NAME, SEND, SEND_FIRST, SEND_LONG_TAIL, SEND_UNREMEMBERED, Cost, costs
 from bench.meter import Bill
 from tests.engines import DynamoDbLocal
 
@@ -19,6 +19,8 @@ def found(dynamodb: DynamoDbLocal) -> Mapping[str, Cost]:
 BUDGETS = {
     SEND: Bill(calls=4, table_round_trips=3, read_units=2, write_units=3, pushes=1),
     SEND_UNREMEMBERED: Bill(calls=5, table_round_trips=4, read_units=3, write_units=3, pushes=1),
+    SEND_LONG_TAIL: Bill(calls=5, table_round_trips=4, read_units=4, write_units=3, pushes=1),
+    SEND_FIRST: Bill(calls=7, table_round_trips=6, read_units=6, write_units=3, pushes=1),
     "receipt": Bill(calls=3, table_round_trips=2, read_units=2, write_units=2, pushes=1),
     "typing": Bill(calls=1, table_round_trips=1, read_units=1, pushes=1),
     "ping": Bill(),
@@ -31,6 +33,11 @@ BUDGETS = {
 @pytest.mark.parametrize("figure", ["calls", "table_round_trips", "read_units", "write_units", "pushes"])
 def test_an_action_stays_within_its_budget(found: Mapping[str, Cost], action: str, figure: str) -> None:
     assert getattr(found[action].bill, figure) <= getattr(BUDGETS[action], figure)
+
+
+def test_looking_for_what_is_not_there_is_billed(found: Mapping[str, Cost]) -> None:
+    # An empty log, two chats that are not there, the log once more; then both users' sessions, which are.
+    assert found[SEND_FIRST].bill.read_units == 1 + 2 + 1 + 2
 
 
 @pytest.mark.parametrize("action", [SEND, SEND_UNREMEMBERED])
