@@ -39,7 +39,7 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -84,6 +84,9 @@ ReceiptKind: TypeAlias = Literal["delivered", "read"]
 PAGE = 100
 """Chats in a page of `sync`, messages in one of `history`: the most that the server gives."""
 
+PREVIEW_LENGTH = 200
+"""Characters of a last message that are kept, and that the server gives."""
+
 DEFAULT_BACKLOG = 50
 DEFAULT_HEARTBEAT_MS = 270_000
 MIN_HEARTBEAT_MS = 60_000
@@ -97,7 +100,7 @@ MAX_PRESENCE_USERS = 100
 
 # What is kept here is bounded; the rest waits at the server.
 MAX_CHATS = 5_000
-MAX_EVENTS = 10_000
+MAX_EVENTS = 10_000  # that the application has not read; twice as many where they are of no message
 MAX_HELD = 100  # messages of one conversation that wait for one before them
 MAX_OUTBOX = 1_000  # unsent messages of one conversation
 MAX_KNOWN_PRESENCES = 10_000
@@ -171,7 +174,8 @@ class Message:
 class Sent:
     """A message of ours is stored. `delivered` counts the recipient's connections that took it at once.
 
-    It is None where that is not known: the acknowledgement was lost, and the message was found in the history.
+    It is None where that is not known: the acknowledgement was lost, and the message was found in the history. An
+    application that lets thousands of events lie is not told of what is sent meanwhile, except by the Message.
     """
 
     id: str
@@ -183,7 +187,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A message of ours is refused for good, and was taken out of the queue."""
+    """A message of ours is refused for good, and was taken out of the queue. A state keeps it until it is read."""
 
     id: str
     peer: str
@@ -1043,7 +1047,8 @@ class Session:
         conversation.last = message.seq
         conversation.target = max(conversation.target, message.seq)
         if message.seq == conversation.target:
-            conversation.ts, conversation.last_from, conversation.last_text = message.ts, message.sender, message.text
+            conversation.ts, conversation.last_from = message.ts, message.sender
+            conversation.last_text = message.text[:PREVIEW_LENGTH]
         if message.sender == self.user:
             conversation.read = max(conversation.read, message.seq)
         else:
@@ -1130,7 +1135,10 @@ class Session:
             self._take(conversation, message)
         self._take_held(conversation)
         if has_hole or (has_more and conversation.last > before):
-            self._ask_page(conversation, is_lookup)
+            if self._is_pausing and not is_lookup:
+                self._end_fetch(conversation, is_lookup)
+            else:
+                self._ask_page(conversation, is_lookup)
             return
         if has_more:
             conversation.stuck = True  # a page that leads nowhere; not again before the next sync
@@ -1429,9 +1437,11 @@ class Session:
         return event
 
     def _emit(self, event: Event) -> None:
-        # An application that reads no events must not fill the memory: hints are dropped, and messages are left
-        # at the server until it has caught up.
-        if self._is_pausing and isinstance(event, Typing | PresenceChange | Receipt):
+        # An application that reads no events must not fill the memory: hints are dropped, then all that is no message,
+        # and messages are left at the server until it has caught up.
+        if self._is_pausing and isinstance(event, Typing | PresenceChange | Receipt | Sent):
+            return
+        if len(self._events) >= 2 * MAX_EVENTS and not isinstance(event, Message | Expired):
             return
         self._events.append(event)
         if len(self._events) >= MAX_EVENTS:
@@ -1449,6 +1459,7 @@ class Session:
             "since": self._since,
             "has_forgotten": self._has_forgotten,
             "chats": chats,
+            "failed": [asdict(event) for event in self._events if isinstance(event, Failed)],
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
@@ -1458,6 +1469,7 @@ class Session:
                 self.user, self._since = _optional_string(state, "user"), _optional_number(state, "since")
                 self._has_forgotten = state.get("has_forgotten") is True
                 self._conversations = {chat["peer"]: _restored(chat) for chat in _objects(state, "chats")}
+                self._events.extend(map(_restored_failure, _objects(state, "failed") if "failed" in state else []))
         except (AttributeError, KeyError, TypeError, ValueError, _Malformed) as error:
             raise ValueError(f"this is not what an earlier `chat.state` returned, or it is damaged; {ANEW}") from error
         if version != STATE_VERSION:
@@ -1495,6 +1507,11 @@ def _restored_outgoing(peer: str, saved: Mapping[str, Any]) -> _Outgoing:
         seq, ts = map(_whole, found)
         outgoing.found = Sent(outgoing.id, peer, seq, ts, delivered=None)
     return outgoing
+
+
+def _restored_failure(saved: Mapping[str, Any]) -> Failed:
+    id, peer = _string(saved, "id"), _string(saved, "peer")
+    return Failed(id, peer, _string(saved, "code"), _string(saved, "message"))
 
 
 def _restored(chat: Mapping[str, Any]) -> _Conversation:
@@ -2002,6 +2019,7 @@ class Chat:
         try:
             return await self._answer(id)
         finally:
+            self._answers.pop(id, None)
             self._session.forget_question(id)
 
     def _pump(self) -> None:

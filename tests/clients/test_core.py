@@ -616,6 +616,45 @@ def test_messages_wait_at_the_server_while_the_application_reads_none(monkeypatc
     assert told == list(range(1, 31))
 
 
+def test_an_application_that_only_sends_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parley, "MAX_EVENTS", 10)
+    driver = Driver(backlog=0)
+    driver.start()
+    for seq in range(1, 101):
+        for to, reply in (
+            ("bob", {"type": "ack", "to": "bob", "seq": seq, "ts": seq}),
+            ("carol", {"type": "error", "code": "forbidden", "message": "no", "temporary": False}),
+        ):
+            id = driver.session.post(to, "hi")
+            driver.collect()
+            driver.reply(reply | {"id": id})
+            assert id in driver.answers
+    assert len(driver.events()) <= 20
+
+
+def test_a_long_history_is_left_at_the_server_while_the_application_reads_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parley, "MAX_EVENTS", 10)
+    driver = Driver(send_delivered=False)
+    driver.start()
+    log = [{"from": "bob", "to": "alice", "seq": seq, "id": f"b{seq}", "text": "x", "ts": seq} for seq in range(1, 101)]
+    driver.reply({"type": "message"} | log[-1])
+    told: list[int] = []
+    most = 0
+    while len(told) < 100:
+        while driver.frames:
+            frame = driver.take("history")
+            page = log[frame["after"] : frame["after"] + 4]
+            more = page[-1] is not log[-1]
+            driver.reply({"type": "history", "id": frame["id"], "peer": "bob", "messages": page, "more": more})
+        events = driver.events()
+        most = max(most, len(events))
+        told += [event.seq for event in events if isinstance(event, Message)]
+    assert told == list(range(1, 101))
+    assert most <= 2 * 10
+
+
 def test_the_oldest_conversations_are_forgotten_and_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parley, "MAX_CHATS", 10)
     driver = Driver(backlog=0)
@@ -633,7 +672,7 @@ def test_the_oldest_conversations_are_forgotten_and_found_again(monkeypatch: pyt
 
 
 def _state() -> Any:
-    """A state with a message that was tried and lost, one that was found, and one that waits, as JSON carries it."""
+    """A state with a message that was tried and lost, one found, one that waits and one refused, as JSON carries it."""
     driver = Driver(backlog=0)
     driver.start([_chat("bob", 5), _chat("carol", 2)])
     for to, text in (("bob", "found"), ("bob", "waiting"), ("carol", "tried")):
@@ -645,8 +684,11 @@ def _state() -> Any:
     page = {"type": "history", "peer": "bob", "messages": [stored], "more": False}
     asked = next(frame for _, frame in driver.frames if frame["action"] == "history" and frame["peer"] == "bob")
     driver.reply(page | {"id": asked["id"]})
+    driver.reply(
+        {"type": "error", "id": driver.session.post("dave", "no"), "code": "forbidden", "message": "not to him"}
+    )
     state = json.loads(json.dumps(driver.session.state))
-    assert [[one["found"] for one in chat["outbox"]] for chat in state["chats"]] == [[[6, 10], None], [None]]
+    assert [[one["found"] for one in chat["outbox"]] for chat in state["chats"]] == [[[6, 10], None], [None], []]
     return state
 
 
@@ -698,6 +740,33 @@ def test_a_state_from_before_messages_were_found_looks_for_them_again() -> None:
     asked = sorted((frame["peer"], frame["after"]) for _, frame in driver.frames if frame["action"] == "history")
     assert asked == [("bob", 5), ("carol", 2)]
     assert not [frame for _, frame in driver.frames if frame["action"] == "send"]
+
+
+def test_a_failure_is_kept_in_the_state_until_it_was_read() -> None:
+    driver = Driver(backlog=0)
+    driver.start([_chat("bob", 5)])
+    id = driver.session.post("bob", "hi")
+    driver.reply({"type": "error", "id": id, "code": "forbidden", "message": "no", "temporary": False})
+    for _ in range(2):
+        driver.restart()
+    assert driver.session.next_event() == Failed(id, "bob", "forbidden", "no")
+    driver.restart()
+    assert driver.session.next_event() is None
+
+
+def test_a_state_from_before_failures_were_kept_is_taken() -> None:
+    state = {name: value for name, value in STATE.items() if name != "failed"}
+    assert Driver(state=state).session.next_event() is None
+
+
+def test_a_preview_is_as_short_as_the_servers() -> None:
+    driver = Driver()
+    driver.start()
+    text = "\u20ac" * 2_000
+    driver.reply({"type": "message", "from": "bob", "to": "alice", "seq": 1, "id": "b", "text": text, "ts": 1})
+    assert driver.session.conversations[0].last_text == text[:200]
+    assert len(json.dumps(driver.session.state, ensure_ascii=False)) < 600
+    assert [event.text for event in driver.events() if isinstance(event, Message)] == [text]
 
 
 class _Store:

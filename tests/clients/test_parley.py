@@ -646,6 +646,21 @@ def test_a_wait_that_is_cancelled_leaves_the_message_in_the_queue() -> None:
     run(work())
 
 
+def test_a_question_that_is_cancelled_leaves_nothing_behind() -> None:
+    async def work() -> None:
+        async with scripted_server() as server:
+            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+            for _ in range(3):
+                asking = asyncio.create_task(chat.history("bob"))
+                await server.take("history")
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+            assert not chat._answers
+            await chat.close()
+
+    run(work())
+
+
 def test_an_expired_fixed_token_is_raised_to_whoever_waits() -> None:
     async def work() -> None:
         async with scripted_server() as server:
