@@ -20,7 +20,7 @@ from typing import ClassVar, TypeAlias
 
 from textual import events
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message as WidgetMessage
@@ -53,12 +53,17 @@ TOKEN_VARIABLE = "PARLEY_TOKEN"  # noqa: S105
 USER_ID_RULE = "A user id has 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -"
 
 PAGE = 50
-MAX_KEPT = 2_000  # messages of one conversation; older ones are fetched again
+MAX_LOADED = 5_000  # how far up history goes
+MAX_KEPT = 6_000  # messages of one conversation: the history, and what comes while somebody reads it
 MAX_FAILURES = 20  # of one conversation
 MAX_PRESENCE_USERS = 100  # the server takes no more at a time
 LIST_WIDTH = 30
 NAME_CELLS = LIST_WIDTH - 10
 PREVIEW_CELLS = LIST_WIDTH - 6
+
+# The footer of a narrow terminal has room for the first keys only.
+CHATS = Binding.Group("Chats", compact=True)
+HISTORY = Binding.Group("Scroll")
 
 PENDING, STORED, DELIVERED = "…", "✓", "✓✓"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -96,10 +101,14 @@ class Thread:
     messages: deque[Message] = field(default_factory=deque)
     has_older: bool = True
     is_loading: bool = False
+    is_stuck: bool = False
+    """Whether asking for older messages brought none; only somebody who wants them leads to another try."""
     failures: deque[tuple[Failed, str]] = field(default_factory=lambda: deque(maxlen=MAX_FAILURES))
     is_composing: bool = False
     draft: str = ""
     first_shown: int = 0
+    room: int = PAGE
+    """How many messages fill the view, if each has one line; at least a page."""
 
     def take(self, message: Message) -> None:
         """Adds a message at the end."""
@@ -112,26 +121,58 @@ class Thread:
             self.has_older = True
 
     def take_older(self, page: HistoryPage) -> None:
-        """Adds a page of history at the start."""
+        """Adds a page of history at the start. What is shown stays the same, if anything is."""
         first = self.messages[0].seq if self.messages else None
+        self.first_shown = self.first_shown or first or 0
         older = [message for message in page.messages if first is None or message.seq < first]
         self.messages.extendleft(reversed(older))
         self.has_older = page.more
-        self.first_shown = self.messages[0].seq if self.messages else 0
+        self.is_stuck = not older
+
+    @property
+    def is_full(self) -> bool:
+        """Whether history goes no further up here."""
+        return self.has_older and len(self.messages) >= MAX_LOADED
+
+    @property
+    def can_load(self) -> bool:
+        """Whether to ask for older messages."""
+        return self.has_older and not (self.is_loading or self.is_full or self.is_stuck)
+
+    @property
+    def is_latest(self) -> bool:
+        """Whether the last message is among those that are shown."""
+        return not self.messages or self.shown()[-1] is self.messages[-1]
 
     def shown(self) -> list[Message]:
+        """The messages around the view: some pages, however many there are."""
+        return self._from_first_shown()[: self.room + 3 * PAGE]
+
+    def _from_first_shown(self) -> list[Message]:
         return [message for message in self.messages if message.seq >= self.first_shown]
 
     def show_latest(self) -> None:
-        """Shows the last page only."""
-        self.first_shown = self.messages[-PAGE].seq if len(self.messages) > PAGE else 0
+        """Shows the last messages only."""
+        self.first_shown = self.messages[-self.room].seq if len(self.messages) > self.room else 0
+
+    def follow(self) -> None:
+        """Shows the last messages; rows are taken away by the page, not for each new one."""
+        if len(self._from_first_shown()) > self.room + PAGE:
+            self.show_latest()
 
     def show_older(self) -> bool:
-        """Shows a page more of what is here; False if all of it is shown."""
+        """Moves up by a page, in what is here; False if its start is shown."""
         hidden = [message.seq for message in self.messages if message.seq < self.first_shown]
         if hidden:
             self.first_shown = hidden[-PAGE:][0]
         return bool(hidden)
+
+    def show_newer(self) -> bool:
+        """Moves down by a page; False if the last message is shown."""
+        if self.is_latest:
+            return False
+        self.first_shown = self.shown()[PAGE].seq
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,30 +189,45 @@ class Entry:
 
 def entries(thread: Thread, conversation: Conversation | None, user: str) -> list[Entry]:
     """The rows of a conversation, in the order of the screen."""
-    rows = [Entry("loading", "note", "loading older messages")] if thread.is_loading else []
+    messages = thread.shown()
+    rows = _top(thread, messages)
     day = ""
     peer_read = conversation.peer_read if conversation else 0
-    messages = thread.shown()
     last_read = max((one.seq for one in messages if one.sender == user and one.seq <= peer_read), default=0)
     for message in messages:
         time = local_time(message.ts)
         if (new_day := f"{time:%A} {time.day} {time:%B %Y}") != day:
             day = new_day
-            rows.append(Entry(f"day {time:%Y-%m-%d}", "note", day))
+            rows.append(Entry(f"day {message.seq}", "note", day))
         if message.sender == user:
             rows.append(_own(message, conversation, is_last_read=message.seq == last_read))
         else:
-            key, text = f"message {message.sender} {message.id}", printable(message.text, lines=True)
-            rows.append(Entry(key, "theirs", text, f"{time:%H:%M}"))
+            text = printable(message.text, lines=True)
+            rows.append(Entry(f"message {message.seq}", "theirs", text, f"{time:%H:%M}"))
+    return rows + _unsent(thread, conversation, messages, user) if thread.is_latest else rows
+
+
+def _top(thread: Thread, messages: list[Message]) -> list[Entry]:
+    """What is above the messages: one row as long as there is more, so that nothing moves while it is loaded."""
+    if thread.is_loading:
+        return [Entry("top", "note", "loading older messages")]
+    if not messages or (messages[0] is thread.messages[0] and not thread.has_older):
+        return []
+    is_end = messages[0] is thread.messages[0] and thread.is_full
+    return [Entry("top", "note", "the terminal goes no further up" if is_end else "there are older messages")]
+
+
+def _unsent(thread: Thread, conversation: Conversation | None, messages: list[Message], user: str) -> list[Entry]:
+    rows = []
     for failure, text in thread.failures:
         reason = f"not sent: {printable(failure.message)}"
-        rows.append(Entry(f"message {user} {failure.id}", "failed", printable(text, lines=True), reason))
+        rows.append(Entry(f"failed {failure.id}", "failed", printable(text, lines=True), reason))
     stored = {message.id for message in messages if message.sender == user}
     for pending in conversation.pending if conversation else ():
         if pending.id in stored:
             continue  # found in the history, but not acknowledged yet
         text = printable(pending.text, lines=True)
-        rows.append(Entry(f"message {user} {pending.id}", "own", text, ticks=PENDING))
+        rows.append(Entry(f"pending {pending.id}", "own", text, ticks=PENDING))
     return rows
 
 
@@ -180,7 +236,7 @@ def _own(message: Message, conversation: Conversation | None, *, is_last_read: b
     is_delivered = conversation is not None and message.seq <= conversation.peer_delivered
     ticks = DELIVERED if is_read or is_delivered else STORED
     return Entry(
-        f"message {message.sender} {message.id}",
+        f"message {message.seq}",
         "own",
         printable(message.text, lines=True),
         f"{local_time(message.ts):%H:%M}",
@@ -259,59 +315,84 @@ class ChatList(OptionList, can_focus=False):
 class MessageList(VerticalScroll, can_focus=False):
     """The rows of one conversation. It stays at the end, unless somebody scrolls up."""
 
-    class Scrolled(WidgetMessage):
-        """The rows have moved."""
+    class Moved(WidgetMessage):
+        """Other rows are in view, or there is room for others."""
 
     def __init__(self) -> None:
         super().__init__()
         self.is_at_end = True
+        self._is_latest = True
+        self._rows: dict[str, Row] = {}
+        self._anchor: tuple[Row, float] | None = None
+        self._changes = 0
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        self.is_at_end = self.is_vertical_scroll_end
-        self.post_message(self.Scrolled())
+        self._look_for_end()
+        self.post_message(self.Moved())
 
     def on_resize(self) -> None:
         self._stay_at_end()
+        self.post_message(self.Moved())
 
-    def show(self, wanted: list[Entry]) -> None:
-        """Makes the rows what they should be. What was in view stays in view."""
-        rows = {row.entry.key: row for row in self.query(Row)}
+    def show(self, wanted: list[Entry], *, is_latest: bool) -> None:
+        """Makes the rows what they should be. What was in view stays in view.
+
+        `is_latest` says whether they go to the end of the conversation.
+        """
+        known, self._rows = self._rows, {}
         keys = {entry.key for entry in wanted}
-        shown = [key for key in rows if key in keys]
-        is_older = bool(shown) and shown[0] != next(entry.key for entry in wanted if entry.kind != "note")
-        height, at = self.virtual_size.height, self.scroll_y
-        for key, row in rows.items():
-            if key not in keys:
-                row.remove()
-        previous: Row | None = None
-        for entry in wanted:
-            row = rows.get(entry.key) or Row(entry)
-            self._place(row, previous)
-            row.show(entry)
-            previous = row
-        if self.is_at_end:
-            self.call_after_refresh(self._stay_at_end)
-        elif is_older:
-            self.call_after_refresh(lambda: self._keep_in_view(height, at))
-
-    def _place(self, row: Row, previous: Row | None) -> None:
-        if row.parent is None:
-            if previous:
-                self.mount(row, after=previous)
+        self._drop_anchor(keys, known)
+        self._is_latest = is_latest
+        for key in known.keys() - keys:
+            known[key].display = False  # at once: a removal takes a while
+            known[key].remove()
+        new: list[Row] = []
+        for entry in wanted:  # rows that stay keep their order
+            row = known.get(entry.key)
+            if row is None:
+                row = Row(entry)
+                new.append(row)
             else:
-                self.mount(row, before=0)
+                self.mount_all(new, before=row)
+                new = []
+                row.show(entry)
+            self._rows[entry.key] = row
+        self.mount_all(new)
+        self._changes += 1
+        self.call_after_refresh(self._keep_in_view)
+
+    def _drop_anchor(self, keys: set[str], known: dict[str, Row]) -> None:
+        """Chooses the message in view that the others move around."""
+        if self._anchor and self._anchor[0].entry.key in keys:
+            return  # it has not been moved back yet
+        self._anchor = None
+        for key, row in known.items():
+            region = row.virtual_region
+            if key in keys and row.entry.kind != "note" and region.height and region.bottom > self.scroll_y:
+                self._anchor = row, region.y - self.scroll_y
+                return
+
+    def _keep_in_view(self) -> None:
+        self._changes -= 1
+        if not self.is_attached:
             return
-        position = self.children.index(row)
-        if previous and self.children[position - 1] is not previous:
-            self.move_child(row, after=previous)
+        if self.is_at_end:
+            self._stay_at_end()
+        else:
+            if self._anchor:
+                row, offset = self._anchor
+                self.scroll_to(y=row.virtual_region.y - offset, animate=False, immediate=True)
+            self._look_for_end()
+        if not self._changes:
+            self._anchor = None
+
+    def _look_for_end(self) -> None:
+        self.is_at_end = self._is_latest and self.is_vertical_scroll_end
 
     def _stay_at_end(self) -> None:
         if self.is_at_end:
             self.scroll_end(animate=False, immediate=True)
-
-    def _keep_in_view(self, height: int, at: float) -> None:
-        self.scroll_to(y=at + self.virtual_size.height - height, animate=False, immediate=True)
 
 
 class Composer(Input):
@@ -344,12 +425,13 @@ class Chats(Screen[None]):
     """The chat list, and beside it the conversation that is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Above", priority=True),
-        Binding("down", "move(1)", "Below", priority=True),
-        Binding("pageup", "scroll(-1)", "Older", priority=True),
-        Binding("pagedown", "scroll(1)", "Newer", priority=True),
         Binding("escape", "close", "Close", priority=True),
-        Binding("ctrl+n", "new", "New chat", priority=True),
+        Binding("ctrl+n", "new", "New", priority=True),
+        Binding("ctrl+q", "app.quit", "Quit", priority=True),
+        Binding("up", "move(-1)", "Above", priority=True, group=CHATS),
+        Binding("down", "move(1)", "Below", priority=True, group=CHATS),
+        Binding("pageup", "scroll(-1)", "Older", priority=True, group=HISTORY),
+        Binding("pagedown", "scroll(1)", "Newer", priority=True, group=HISTORY),
     ]
 
     def __init__(self, chat: Chat) -> None:
@@ -358,6 +440,7 @@ class Chats(Screen[None]):
         self._threads: defaultdict[str, Thread] = defaultdict(Thread)
         self._presences: dict[str, PresenceChange] = {}
         self._asked: set[str] = set()
+        self._is_asking = False
         self._texts: dict[str, str] = {}
         self._new: list[str] = []
         self._open: str | None = None
@@ -366,6 +449,13 @@ class Chats(Screen[None]):
         self._trouble: str | None = None
         self._is_refreshing = False
         self.failure: ParleyError | None = None
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The screen's own keys come first in the footer, in their order here, whatever has the focus."""
+        active = super().active_bindings
+        own = [key for key, _ in self._bindings]
+        return {key: active[key] for key in [*own, *active] if key in active}
 
     def compose(self) -> ComposeResult:
         yield Static(id="banner", markup=False)
@@ -380,6 +470,9 @@ class Chats(Screen[None]):
     def on_mount(self) -> None:
         self.watch(self.app, "app_focus", self._refresh_soon, init=False)
         self.run_worker(self._follow())
+        self._refresh_soon()
+
+    def on_resize(self) -> None:
         self._refresh_soon()
 
     # What happens
@@ -412,10 +505,16 @@ class Chats(Screen[None]):
                 self._trouble = reason
                 self._presences.clear()
 
-    def on_message_list_scrolled(self) -> None:
+    def on_message_list_moved(self) -> None:
         messages = self._messages
-        if messages.is_attached and messages.scroll_y <= 0 < messages.max_scroll_y:
+        if not messages.is_attached:
+            return
+        if not messages.max_scroll_y:
+            self._fill()
+        elif messages.scroll_y <= 0:
             self._show_older()
+        elif messages.is_vertical_scroll_end:
+            self._show_newer()
         self._mark_read()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -446,13 +545,16 @@ class Chats(Screen[None]):
         self._open_chat(peers[max(0, min(at, len(peers) - 1))])
 
     def action_scroll(self, by: int) -> None:
-        """Scrolls by a page; at the top, for more."""
+        """Scrolls by a page; at the top and at the bottom, for more."""
         messages = self._messages
-        if by > 0:
+        if by > 0 and not messages.is_vertical_scroll_end:
             messages.scroll_page_down(animate=False)
+        elif by > 0:
+            self._show_newer()
         elif messages.scroll_y > 0:
             messages.scroll_page_up(animate=False)
-        else:
+        elif self._open:
+            self._threads[self._open].is_stuck = False
             self._show_older()
 
     def action_new(self) -> None:
@@ -484,6 +586,7 @@ class Chats(Screen[None]):
         draft = ""
         if peer is not None:
             self._threads[peer].show_latest()
+            self._threads[peer].is_stuck = False
             draft = self._threads[peer].draft
         with composer.prevent(Input.Changed):
             composer.value = draft
@@ -506,25 +609,45 @@ class Chats(Screen[None]):
         thread, conversation = self._threads[self._open], self._conversation(self._open)
         if thread.show_older():
             self._refresh_soon()
-        elif thread.has_older and not thread.is_loading and conversation and conversation.seq:
+        elif thread.can_load and conversation and conversation.seq:
             thread.is_loading = True
+            self._refresh_soon()
             self.run_worker(self._fetch_older(self._open, thread))
+
+    def _show_newer(self) -> None:
+        if self._open and self._threads[self._open].show_newer():
+            self._refresh_soon()
 
     async def _fetch_older(self, peer: str, thread: Thread) -> None:
         try:
             before = thread.messages[0].seq if thread.messages else None
             thread.take_older(await self._chat.history(peer, before=before, limit=PAGE))
+            if peer == self._open and self._messages.scroll_y <= 0:  # else somebody has gone elsewhere meanwhile
+                thread.show_older()
         except (ParleyError, ValueError) as error:
+            thread.is_stuck = True
             self.notify(f"No older messages: {printable(str(error))}", severity="error", markup=False)
         finally:
             thread.is_loading = False
             self._refresh_soon()
 
-    async def _fetch_presence(self, users: list[str]) -> None:
-        with suppress(ParleyError):
-            for presence in await self._chat.presence(*users):
-                self._presences[presence.user] = presence
-        self._refresh_soon()
+    def _ask_presence(self) -> None:
+        if not self._is_asking and not self._trouble and self._unasked():
+            self._is_asking = True
+            self.run_worker(self._fetch_presence())
+
+    async def _fetch_presence(self) -> None:
+        while users := self._unasked()[:MAX_PRESENCE_USERS]:
+            self._asked.update(users)
+            with suppress(ParleyError):
+                for presence in await self._chat.presence(*users):
+                    self._presences[presence.user] = presence
+            self._refresh_soon()
+        self._is_asking = False
+
+    def _unasked(self) -> list[str]:
+        peers = (line.peer for line in self._lines)
+        return [peer for peer in peers if peer not in self._asked and USER_ID.fullmatch(peer)]
 
     # What is shown
 
@@ -582,16 +705,32 @@ class Chats(Screen[None]):
             return
         thread, messages = self._threads[self._open], self._messages
         state = "typing…" if thread.is_composing else presence_text(self._presences.get(self._open))
-        heading.update(Content.assemble((printable(self._open), "bold"), "  ", (state, "$text-muted")))
-        if messages.is_at_end and len(thread.shown()) > 2 * PAGE:
-            thread.show_latest()
-        messages.show(entries(thread, self._conversation(self._open), self._chat.user or ""))
+        name = Content(printable(self._open)).truncate(self._heading_cells - 2 - len(state), ellipsis=True)
+        heading.update(Content.assemble(name.stylize("bold"), "  ", (state, "$text-muted")))
+        thread.room = self._room
+        if messages.is_at_end:
+            thread.follow()
+        rows = entries(thread, self._conversation(self._open), self._chat.user or "")
+        messages.show(rows, is_latest=thread.is_latest)
         messages.call_after_refresh(self._fill)
+
+    @property
+    def _heading_cells(self) -> int:
+        beside = 0 if self.has_class("-narrow") else LIST_WIDTH
+        return self.size.width - beside - 2
+
+    @property
+    def _room(self) -> int:
+        return max(PAGE, self._messages.size.height)
 
     def _fill(self) -> None:
         """Fetches older messages if there is room for them."""
         messages = self._messages
-        if messages.is_attached and messages.size.height and not messages.max_scroll_y:
+        if not (self._open and messages.is_attached and messages.size.height) or messages.max_scroll_y:
+            return
+        thread = self._threads[self._open]
+        thread.room = self._room
+        if len(thread.shown()) < thread.room:
             self._show_older()
 
     def _mark_read(self) -> None:
@@ -601,13 +740,6 @@ class Chats(Screen[None]):
             self._chat.read(conversation.peer)
             if self._conversation(conversation.peer) != conversation:  # what has not come yet stays unread
                 self._refresh_soon()
-
-    def _ask_presence(self) -> None:
-        peers = [line.peer for line in self._lines[:MAX_PRESENCE_USERS]]
-        unknown = [peer for peer in peers if peer not in self._asked and USER_ID.fullmatch(peer)]
-        if unknown and not self._trouble:
-            self._asked.update(unknown)
-            self.run_worker(self._fetch_presence(unknown))
 
     def _is_online(self, user: str) -> bool:
         presence = self._presences.get(user)
@@ -621,7 +753,6 @@ class Terminal(App[None]):
     """The terminal client of a chat that was entered."""
 
     TITLE = "Parley"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", priority=True)]
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-wide")]  # noqa: RUF012
     CSS = f"""

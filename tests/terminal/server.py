@@ -31,6 +31,7 @@ class Server:
         self.refuses_connections: int | None = None
         self.refuses_sends = False
         self.withholds_history = False
+        self.history_reply: Fields | None = None
         self._connections: set[ServerConnection] = set()
 
     async def process_request(self, connection: ServerConnection, _: Request) -> Response | None:
@@ -92,6 +93,8 @@ class Server:
     def _on_history(self, frame: Fields) -> Fields | None:
         if self.withholds_history:
             return None
+        if self.history_reply:
+            return self.history_reply
         after, before = frame.get("after", 0), frame.get("before", 1 << 40)
         found = [message for message in self.logs[frame["peer"]] if after < message["seq"] < before]
         page = found[: frame["limit"]] if "after" in frame else found[-frame["limit"] :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import subprocess
 import sys
 import time
@@ -17,8 +18,9 @@ import pytest
 from textual.pilot import Pilot
 
 from clients import terminal
-from clients.parley import Chat, HistoryPage, Message, ParleyError, Timing, TokenRefused
+from clients.parley import DEFAULT_BACKLOG, Chat, HistoryPage, Message, ParleyError, Timing, TokenRefused
 from clients.terminal import (
+    LIST_WIDTH,
     PAGE,
     Chats,
     Composer,
@@ -34,7 +36,7 @@ from clients.terminal import (
 from local import deployment
 from local.deployment import Endpoint
 from local.emulator import PROJECT
-from tests.terminal.server import Server, serving, until
+from tests.terminal.server import Fields, Server, serving, until
 
 FAST = Timing(backoff_first=0.01, backoff_most=0.05, drain=1, close=1)
 
@@ -75,18 +77,29 @@ class Screen:
         composer.value = text
         await self.press("enter")
 
+    async def settles(self) -> None:
+        """Waits until all that was pressed has had its effect on the screen."""
+        await self._pilot.pause()
+
+    def numbers(self) -> list[int]:
+        """The numbers of the messages in view."""
+        conversation = "\n".join(line[LIST_WIDTH:] for line in self.text().splitlines())
+        return [int(number) for number in re.findall(r"message (\d+)\.", conversation)]
+
     def rows(self) -> list[str]:
         return [row.entry.text for row in self.app.screen.query(Row) if row.entry.kind != "note"]
 
 
 @asynccontextmanager
-async def running(server: Server, *, width: int = 90) -> AsyncIterator[Screen]:
+async def running(
+    server: Server, *, width: int = 90, height: int = 24, backlog: int = DEFAULT_BACKLOG
+) -> AsyncIterator[Screen]:
     async with (
         serving(server),
-        Chat.connect(server.url, lambda: "token", timing=FAST) as chat,
+        Chat.connect(server.url, lambda: "token", timing=FAST, backlog=backlog) as chat,
     ):
         app = Terminal(chat)
-        async with app.run_test(size=(width, 24), notifications=True) as pilot:
+        async with app.run_test(size=(width, height), notifications=True) as pilot:
             yield Screen(server, app, pilot)
 
 
@@ -128,16 +141,29 @@ def test_what_comes_while_nobody_looks_stays_unread() -> None:
     run(scenario)
 
 
-@pytest.mark.timeout(20)
-def test_a_message_that_is_known_of_and_has_not_come_keeps_nothing_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = 0
+@pytest.fixture
+def pictures(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """An item for each time that the screen was drawn."""
+    drawn: list[None] = []
     show = Chats._show_list
 
     def count(self: Chats) -> None:
-        nonlocal pictures
-        pictures += 1
+        drawn.append(None)
         show(self)
 
+    monkeypatch.setattr(Chats, "_show_list", count)
+    return drawn
+
+
+async def stays_idle(pictures: list[None]) -> None:
+    """Nothing that goes on without end would leave the screen alone for so long."""
+    before = len(pictures)
+    await asyncio.sleep(0.3)
+    assert len(pictures) < before + 5
+
+
+@pytest.mark.timeout(20)
+def test_a_message_that_is_known_of_and_has_not_come_keeps_nothing_busy(pictures: list[None]) -> None:
     async def scenario(server: Server) -> None:
         server.store("bob", "alice", "one")
         async with running(server) as screen:
@@ -148,9 +174,55 @@ def test_a_message_that_is_known_of_and_has_not_come_keeps_nothing_busy(monkeypa
             server.say("bob", "three")
             server.compose("bob", "composing")
             await screen.shows("  2", "typing…")
-            monkeypatch.setattr(Chats, "_show_list", count)
-            await asyncio.sleep(0.3)
-            assert pictures < 5
+            await stays_idle(pictures)
+
+    run(scenario)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("height", [24, 130, 190, 260])
+def test_a_view_that_messages_fill_keeps_nothing_busy(pictures: list[None], height: int) -> None:
+    async def scenario(server: Server) -> None:
+        for number in range(400):
+            server.store("bob", "alice", f"message {number}.")
+        async with running(server, height=height) as screen:
+            await screen.open("bob")
+            await until(lambda: screen.numbers()[:1] < [399 - (height - 10)] and screen.numbers()[-1] == 399)
+            await stays_idle(pictures)
+            server.say("bob", "message 400.")
+            await until(lambda: screen.numbers()[-1] == 400)
+            while screen.numbers()[0] > 100:
+                await screen.press("pageup")
+                await screen.settles()
+            await stays_idle(pictures)
+
+    run(scenario)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("peer", "reply"),
+    [
+        ("bob", {"type": "error", "code": "forbidden", "message": "no"}),
+        ("bob", {"type": "history", "peer": "bob", "messages": [], "more": True}),
+        ("no user id", None),
+    ],
+)
+def test_history_that_does_not_come_is_asked_for_once(pictures: list[None], peer: str, reply: Fields | None) -> None:
+    async def scenario(server: Server) -> None:
+        for text in ("one", "two", "three"):
+            server.store(peer, "alice", text)
+        server.history_reply = reply
+        async with running(server, backlog=0) as screen:
+            await screen.open(peer)
+            await stays_idle(pictures)
+            assert len(server.sent("history")) <= 1
+            assert len(screen.app._notifications) <= 1
+            if reply:
+                asked = len(server.sent("history"))
+                await screen.press("pageup")
+                await until(lambda: len(server.sent("history")) == asked + 1)
+                await stays_idle(pictures)
 
     run(scenario)
 
@@ -264,6 +336,209 @@ def test_history_comes_as_one_scrolls_and_what_was_in_view_stays() -> None:
             server.say("bob", "news")
             await until(lambda: screen.rows()[-1] == "news")
             assert "news" not in "\n".join(line[30:] for line in screen.text().splitlines())
+
+    run(scenario)
+
+
+def test_scrolling_far_up_and_back_shows_every_message_in_order_among_few_rows() -> None:
+    count = 6 * PAGE
+
+    async def scroll(screen: Screen, key: str, end: int) -> None:
+        seen = screen.numbers()
+        while end not in seen:
+            await screen.press(key)
+            await screen.settles()
+            shown, rows = screen.numbers(), screen.rows()
+            assert shown == list(range(shown[0], shown[-1] + 1))
+            assert shown[0] <= seen[-1] + 1, "messages were jumped over"
+            assert shown[-1] >= seen[0] - 1, "messages were jumped over"
+            assert shown[0] >= seen[0] if key == "pagedown" else shown[0] <= seen[0], "the wrong way"
+            assert len(rows) <= 4 * PAGE
+            first = int(rows[0].split()[1].rstrip("."))
+            assert rows == [f"message {number}." for number in range(first, first + len(rows))]
+            seen = shown
+
+    async def scenario(server: Server) -> None:
+        for number in range(count):
+            server.store("bob", "alice", f"message {number}.")
+        async with running(server) as screen:
+            await screen.open("bob")
+            await screen.shows(f"message {count - 1}.")
+            await until(lambda: server.marks["bob"]["read"] == count)
+            await scroll(screen, "pageup", 0)
+            at_top = screen.numbers()
+            server.say("bob", f"message {count}.")
+            await screen.shows("  1")
+            assert screen.numbers() == at_top
+            assert server.marks["bob"]["read"] == count
+            await scroll(screen, "pagedown", count)
+            await until(lambda: server.marks["bob"]["read"] == count + 1)
+            await screen.write("mine")
+            await screen.shows("mine")
+
+    run(scenario)
+
+
+def test_what_is_written_far_up_stands_at_the_end() -> None:
+    async def scenario(server: Server) -> None:
+        for number in range(6 * PAGE):
+            server.store("bob", "alice", f"message {number}.")
+        server.refuses_sends = True
+        async with running(server) as screen:
+            await screen.open("bob")
+            while 0 not in screen.numbers():
+                await screen.press("pageup")
+                await screen.settles()
+            await screen.write("mine")
+            await until(lambda: bool(screen.app.chats._threads["bob"].failures))
+            await screen.settles()
+            assert screen.rows() == [f"message {number}." for number in range(4 * PAGE)]
+            while "not sent" not in screen.text():
+                await screen.press("pagedown")
+                await screen.settles()
+            assert screen.rows()[-2:] == [f"message {6 * PAGE - 1}.", "mine"]
+
+    run(scenario)
+
+
+def test_history_goes_up_to_a_bound_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "MAX_LOADED", 2 * PAGE)
+
+    async def scenario(server: Server) -> None:
+        for number in range(4 * PAGE):
+            server.store("bob", "alice", f"message {number}.")
+        async with running(server) as screen:
+            await screen.open("bob")
+            while "goes no further up" not in screen.text():
+                await screen.press("pageup")
+                await screen.settles()
+            asked = len(server.sent("history"))
+            await screen.press("pageup", "pageup")
+            await screen.settles()
+            assert len(server.sent("history")) == asked
+            assert screen.rows()[0] == f"message {2 * PAGE}."
+
+    run(scenario)
+
+
+def test_an_id_that_was_used_twice_is_two_messages() -> None:
+    async def scenario(server: Server) -> None:
+        texts = [f"message {number}." for number in range(12)]
+        for text in texts[:11]:
+            server.store("bob", "alice", text)
+        for position in (0, 5, 10):
+            server.logs["bob"][position]["id"] = "1"
+        async with running(server) as screen:
+            await screen.open("bob")
+            await until(lambda: screen.rows() == texts[:11])
+            server.push({"type": "message"} | server.store("bob", "alice", texts[11]) | {"id": "1"})
+            await screen.shows(texts[11])
+            assert screen.rows() == texts
+
+    run(scenario)
+
+
+def test_a_chat_of_which_nothing_is_here_waits_for_its_history() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        server.withholds_history = True
+        async with running(server, backlog=0) as screen:
+            await screen.open("bob")
+            await screen.shows("loading older messages")
+            for _ in range(2):
+                server.compose("bob", "composing")
+                await screen.shows("bob  typing…")
+                server.compose("bob", "paused")
+                await screen.shows("bob  offline")
+            assert screen.rows() == []
+
+    run(scenario)
+
+
+def test_a_chat_of_which_nothing_is_left_is_empty() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        server.history_reply = {"type": "history", "peer": "bob", "messages": [], "more": False}
+        async with running(server, backlog=0) as screen:
+            await screen.open("bob")
+            await until(lambda: len(server.sent("history")) == 1)
+            await screen.hides("loading older messages")
+            for state, shown in (("composing", "typing…"), ("paused", "offline"), ("composing", "typing…")):
+                server.compose("bob", state)
+                await screen.shows(f"bob  {shown}")
+            server.say("bob", "news")
+            await screen.shows("▌ news")
+
+    run(scenario)
+
+
+def test_history_comes_when_a_chat_is_opened() -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        server.marks["bob"]["read"] = 1
+        server.online.add("bob")
+        async with running(server, backlog=0) as screen:
+            await screen.shows("● bob")
+            await screen.settles()
+            await screen.open("bob")
+            await screen.shows("▌ hi")
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("width", [40, 60, 84])
+def test_the_keys_that_one_needs_are_on_every_screen(width: int) -> None:
+    async def scenario(server: Server) -> None:
+        server.store("bob", "alice", "hi")
+        async with running(server, width=width) as screen:
+            await screen.shows("esc Close", "^n New", "^q Quit", "↑↓ Chats")
+            await screen.open("bob")
+            await screen.shows("esc Close", "^n New", "^q Quit", "↑↓ Chats")
+            if width >= 60:
+                await screen.shows("pgup pgdn Scroll")
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("width", [40, 84])
+def test_a_long_user_id_takes_one_line(width: int) -> None:
+    peer = "bob" + "x" * 124 + "z"
+
+    async def scenario(server: Server) -> None:
+        server.store(peer, "alice", "hi")
+        async with running(server, width=width) as screen:
+            await screen.shows("bobx")
+            await screen.press("down")
+            await screen.shows("x…  offline", "▌ hi")
+            assert screen.app.screen.query_one("#peer").size.height == 1
+            server.compose(peer, "composing")
+            await screen.shows("x…  typing…")
+
+    run(scenario)
+
+
+def test_presence_is_asked_for_once_of_each_who_is_listed() -> None:
+    async def scenario(server: Server) -> None:
+        peers = {f"user{number:03}" for number in range(250)}
+        for peer in peers:
+            server.store(peer, "alice", "hi")
+        server.online = peers
+
+        def asked() -> list[str]:
+            return sorted(user for frame in server.sent("presence") for user in frame["users"])
+
+        async with running(server, backlog=0) as screen:
+            await until(lambda: len(asked()) >= 250)
+            await until(lambda: all(line.is_online for line in screen.app.chats._lines))
+            server.compose("user001", "composing")
+            await screen.settles()
+            assert asked() == sorted(peers)
+            assert len(server.sent("presence")) == 3
+            server.frames.clear()
+            server.drop()
+            await until(lambda: len(asked()) >= 250)
+            await screen.settles()
+            assert asked() == sorted(peers)
 
     run(scenario)
 
