@@ -117,7 +117,7 @@ def deployed_secret(stack: str) -> str:
     except ClientError as error:
         raise StepFailed(f"AWS refused to show the signing secret of {stack}: {error}") from None
     except BotoCoreError as error:
-        raise StepFailed(f"cannot ask AWS for {stack}: {error}; set AWS_PROFILE and AWS_REGION") from None
+        raise StepFailed(f"cannot ask AWS for {stack}: {error}; set AWS_PROFILE and AWS_DEFAULT_REGION") from None
 
 
 def _secret(cloudformation: Any, secrets_manager: Any, stack: str) -> str:
