@@ -59,6 +59,7 @@ MAX_FAILURES = 20  # of one conversation
 MAX_PRESENCE_USERS = 100  # the server takes no more at a time
 LIST_WIDTH = 30
 NAME_CELLS = LIST_WIDTH - 10
+MIN_NAME_CELLS = 8
 PREVIEW_CELLS = LIST_WIDTH - 6
 
 # The footer of a narrow terminal has room for the first keys only.
@@ -210,11 +211,16 @@ def entries(thread: Thread, conversation: Conversation | None, user: str) -> lis
 def _top(thread: Thread, messages: list[Message]) -> list[Entry]:
     """What is above the messages: one row as long as there is more, so that nothing moves while it is loaded."""
     if thread.is_loading:
-        return [Entry("top", "note", "loading older messages")]
-    if not messages or (messages[0] is thread.messages[0] and not thread.has_older):
+        text = "loading older messages"
+    elif not messages or (messages[0] is thread.messages[0] and not thread.has_older):
         return []
-    is_end = messages[0] is thread.messages[0] and thread.is_full
-    return [Entry("top", "note", "the terminal goes no further up" if is_end else "there are older messages")]
+    elif thread.is_stuck:
+        text = "older messages did not come; PgUp tries again"
+    elif messages[0] is thread.messages[0] and thread.is_full:
+        text = "the terminal goes no further up"
+    else:
+        text = "there are older messages"
+    return [Entry("top", "note", text)]
 
 
 def _unsent(thread: Thread, conversation: Conversation | None, messages: list[Message], user: str) -> list[Entry]:
@@ -342,7 +348,7 @@ class MessageList(VerticalScroll, can_focus=False):
         """
         known, self._rows = self._rows, {}
         keys = {entry.key for entry in wanted}
-        self._drop_anchor(keys, known)
+        self._choose_anchor(keys, known)
         self._is_latest = is_latest
         for key in known.keys() - keys:
             known[key].display = False  # at once: a removal takes a while
@@ -354,15 +360,17 @@ class MessageList(VerticalScroll, can_focus=False):
                 row = Row(entry)
                 new.append(row)
             else:
-                self.mount_all(new, before=row)
-                new = []
+                if new:
+                    self.mount_all(new, before=row)
+                    new = []
                 row.show(entry)
             self._rows[entry.key] = row
-        self.mount_all(new)
+        if new:
+            self.mount_all(new)
         self._changes += 1
         self.call_after_refresh(self._keep_in_view)
 
-    def _drop_anchor(self, keys: set[str], known: dict[str, Row]) -> None:
+    def _choose_anchor(self, keys: set[str], known: dict[str, Row]) -> None:
         """Chooses the message in view that the others move around."""
         if self._anchor and self._anchor[0].entry.key in keys:
             return  # it has not been moved back yet
@@ -705,7 +713,8 @@ class Chats(Screen[None]):
             return
         thread, messages = self._threads[self._open], self._messages
         state = "typing…" if thread.is_composing else presence_text(self._presences.get(self._open))
-        name = Content(printable(self._open)).truncate(self._heading_cells - 2 - len(state), ellipsis=True)
+        cells = max(MIN_NAME_CELLS, self._heading_cells - 2 - len(state))
+        name = Content(printable(self._open)).truncate(cells, ellipsis=True)
         heading.update(Content.assemble(name.stylize("bold"), "  ", (state, "$text-muted")))
         thread.room = self._room
         if messages.is_at_end:
