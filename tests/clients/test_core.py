@@ -62,8 +62,9 @@ class Driver:
         session.start()
         return session
 
-    def restart(self) -> None:
-        state = json.loads(json.dumps(self.session.state))
+    def restart(self, state: Fields | None = None) -> None:
+        """Goes on with this state, or with its own."""
+        state = json.loads(json.dumps(state or self.session.state))
         self.session.stop()
         self.frames.clear()
         self.opening.clear()

@@ -6,6 +6,7 @@ and every message that was sent is stored once and in order.
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections import defaultdict
@@ -18,6 +19,7 @@ from tests.clients.test_core import Driver
 
 PEERS = ("bob", "carol")
 STEPS = 400
+RECOGNISED = 8  # latest messages of a conversation, among which the server knows an id again
 
 
 class Server:
@@ -30,7 +32,7 @@ class Server:
 
     def append(self, peer: str, sender: str, id: str, text: str) -> tuple[Fields, bool]:
         log = self.logs[peer]
-        for message in log:
+        for message in log[-RECOGNISED:]:
             if (message["from"], message["id"]) == (sender, id):
                 return message, True
         self.time += 1
@@ -85,6 +87,8 @@ class Chaos(Driver):
         self.posted: dict[str, list[str]] = defaultdict(list)
         self.on_the_way: list[tuple[int, Fields]] = []
         self.alive: set[int] = set()
+        self.posts = 0
+        self.save()
         self.refusals = 0
         """How many more connections a server that is away refuses."""
 
@@ -106,7 +110,8 @@ class Chaos(Driver):
 
     def post(self) -> None:
         peer = self.dice.choice(PEERS)
-        text = f"alice-{len(self.posted[peer])}"
+        text = f"alice-{self.posts}"
+        self.posts += 1
         self.session.post(peer, text)
         self.posted[peer].append(text)
         self.collect()
@@ -135,10 +140,14 @@ class Chaos(Driver):
             self.alive.add(self.accept())
 
     def fail(self) -> None:
-        match self.dice.choice(["drop", "drop", "expire", "restart", "move", "away"]):
+        match self.dice.choice(["drop", "drop", "expire", "restart", "move", "away", "save", "crash"]):
             case "restart":
                 self.restart()
                 self.alive.clear()
+            case "save":
+                self.save()
+            case "crash":
+                self.crash()
             case "drop" if self.alive:
                 link = self.dice.choice(sorted(self.alive))
                 self.alive.discard(link)
@@ -150,6 +159,19 @@ class Chaos(Driver):
                 self.advance(3_600, answer_syncs=False)
             case "away":
                 self.leave()
+
+    def save(self) -> None:
+        """The application saves the state, with what it was told so far."""
+        self.saved = copy.deepcopy((self.session.state, self.told, self.posted))
+
+    def crash(self) -> None:
+        """The application goes on with what it has saved. What it has posted since is stored, or gone."""
+        state, self.told, posted = copy.deepcopy(self.saved)
+        for peer in PEERS:
+            stored = [message["text"] for message in self.server.logs[peer]]
+            self.posted[peer] = [text for text in self.posted[peer] if text in stored or text in posted[peer]]
+        self.restart(state)
+        self.alive.clear()
 
     def leave(self) -> None:
         """The server goes away for a while. What was sent to it may be done, but nobody hears of it."""
