@@ -1092,7 +1092,7 @@ class Session:
             frame["limit"] = PAGE if is_lookup else self._backlog or PAGE
         else:
             frame |= {"after": conversation.last, "limit": PAGE}
-        target = conversation.target
+        after, target = conversation.last, conversation.target
 
         def refused(error: Refused) -> None:
             _LOG.warning("the history of a conversation is refused: %s", error.code)
@@ -1104,13 +1104,15 @@ class Session:
                 self._request_id("history-"),
                 frame,
                 "history",
-                lambda reply: self._on_page(conversation, target, is_lookup, reply),
+                lambda reply: self._on_page(conversation, after, target, is_lookup, reply),
                 refused,
                 lambda: self._end_fetch(conversation, False),
             )
         )
 
-    def _on_page(self, conversation: _Conversation, target: int, is_lookup: bool, frame: Frame) -> None:
+    def _on_page(
+        self, conversation: _Conversation, after: int | None, target: int, is_lookup: bool, frame: Frame
+    ) -> None:
         user = self.user or ""
         messages = sorted((_message(one, user) for one in _objects(frame, "messages")), key=lambda one: one.seq)
         has_more = frame.get("more") is True
@@ -1119,7 +1121,6 @@ class Session:
             # The newest page: what is before it was never ours to tell.
             conversation.last = messages[0].seq - 1 if messages else target
             has_more = False
-        before = conversation.last
         has_hole = False
         for message in messages:
             self._find(conversation, message)
@@ -1134,7 +1135,8 @@ class Session:
                 self._skip(conversation, message.seq - 1)
             self._take(conversation, message)
         self._take_held(conversation)
-        if has_hole or (has_more and conversation.last > before):
+        # All of the page may have been pushed meanwhile: then there is more behind that.
+        if has_hole or (has_more and conversation.last > (after or 0)):
             if self._is_pausing and not is_lookup:
                 self._end_fetch(conversation, is_lookup)
             else:
