@@ -40,6 +40,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -453,7 +454,10 @@ def _is_due(mark: _Mark) -> bool:
 
 @dataclass(slots=True)
 class _Request:
-    """A frame that is answered under its id. `lost` is called if its connection ends first; None: ask again."""
+    """A frame that is answered under its id. `lost` is called if its connection ends first; None: ask again.
+
+    `is_moot` says, before it is asked again, that there is nothing left to ask; then it is lost.
+    """
 
     id: str
     frame: Frame
@@ -461,6 +465,7 @@ class _Request:
     reply: Callable[[Frame], None]
     refused: Callable[[Refused], None]
     lost: Callable[[], None] | None = None
+    is_moot: Callable[[], bool] | None = None
     link: int | None = None
     is_waiting: bool = False
     attempt: int = 0
@@ -746,7 +751,13 @@ class Session:
         request.attempt += 1
         link = request.link
         if link is not None:
-            request.timer = self._timers.after(delay, lambda: self._write(request, link))
+            request.timer = self._timers.after(delay, lambda: self._repeat(request, link))
+
+    def _repeat(self, request: _Request, link: int) -> None:
+        if request.is_moot and request.is_moot():
+            self._lose(request)
+        else:
+            self._write(request, link)
 
     # Frames
 
@@ -788,7 +799,9 @@ class Session:
 
     def _on_error(self, link: int, frame: Frame) -> None:
         code, message = _string(frame, "code"), str(frame.get("message", ""))
-        retry_after_ms = _optional_number(frame, "retry_after_ms")
+        retry_after_ms = frame.get("retry_after_ms")
+        if not isinstance(retry_after_ms, int):
+            retry_after_ms = None  # no reason to pass over the error
         if code == "token_expired":
             self._on_token_expired(link)
             return
@@ -1217,15 +1230,16 @@ class Session:
 
         def lost() -> None:
             conversation.sending = False
-            conversation.lookup = True
+            conversation.lookup = conversation.lookup or not is_found()
             self._touch(conversation)
 
+        def is_found() -> bool:
+            # The gap that it left was filled meanwhile. The server may not know it any more, and would store it again.
+            return outgoing.found is not None
+
         frame: Frame = {"action": "send", "to": conversation.peer, "text": outgoing.text}
-        self._ask(
-            _Request(
-                outgoing.id, frame, "ack", lambda reply: self._on_ack(conversation, outgoing, reply), refused, lost
-            )
-        )
+        on_ack = partial(self._on_ack, conversation, outgoing)
+        self._ask(_Request(outgoing.id, frame, "ack", on_ack, refused, lost, is_found))
 
     def _complete(self, conversation: _Conversation, found: Sent) -> None:
         """Has the server finish what the first try left undone: a receipt does, and its ack is the message's."""

@@ -125,7 +125,7 @@ function isObject(value) {
 
 /** How long the server asks to wait, if that can be meant. */
 function askedDelay(retryAfterMs) {
-  return Number.isFinite(retryAfterMs) && retryAfterMs >= 0 && retryAfterMs <= MAX_RETRY_AFTER_MS ? retryAfterMs : 0;
+  return Number.isInteger(retryAfterMs) ? Math.max(0, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS)) : 0;
 }
 
 /** The frame in a text, or null where there is none that means anything. */
@@ -190,12 +190,12 @@ class Connection {
     socket.onclose = () => this.close();
   }
 
-  /** The reply to a frame. Throws Refused or Lost. */
-  ask(frame, within = this.#context.timing.reply) {
+  /** The reply to a frame. Throws Refused or Lost; Lost too if it `isMoot` when it would be asked again. */
+  ask(frame, within = this.#context.timing.reply, isMoot = () => false) {
     if (!this.isOpen) return Promise.reject(new Lost());
     const id = frame.id ?? `r${++this.#numbers}`;
     return new Promise((resolve, reject) => {
-      const request = { id, frame: { ...frame, id }, within, resolve, reject, attempt: 0 };
+      const request = { id, frame: { ...frame, id }, within, isMoot, resolve, reject, attempt: 0 };
       this.#requests.set(id, request);
       this.#write(request);
     });
@@ -233,7 +233,10 @@ class Connection {
     request.isWaiting = true;
     // Not sooner than the server asks for, and not all clients at once.
     const delay = askedDelay(retryAfterMs) + this.#context.backoff(request.attempt++);
-    request.timer = this.#context.clock.after(delay, () => this.#write(request));
+    request.timer = this.#context.clock.after(delay, () => {
+      if (request.isMoot()) this.#settle(request, "reject", new Lost());
+      else this.#write(request);
+    });
   }
 
   #receive(data) {
@@ -1083,7 +1086,10 @@ export class ChatClient extends EventTarget {
     item.base ??= chat.last; // it will be stored behind this number
     this.#save();
     try {
-      const ack = await this.#connection.ask({ action: "send", id: item.id, to: item.to, text: item.text });
+      // Found, because the gap that it left was filled: the server may not know it any more, and would store it again.
+      const isFound = () => Boolean(item.found);
+      const frame = { action: "send", id: item.id, to: item.to, text: item.text };
+      const ack = await this.#connection.ask(frame, undefined, isFound);
       const message = { from: this.user, to: item.to, seq: ack.seq, id: item.id, text: item.text, ts: ack.ts ?? item.ts };
       this.#acknowledge(item, { ...message, delivered: ack.delivered ?? null });
       this.#arrive(chat, message);
