@@ -52,7 +52,7 @@ test: $(VENV) $(NODE) $(ENGINE)
 	ruff check .
 	ruff format --check --quiet .
 	mypy .
-	pytest -n 2 -m "not soak"
+	pytest -n 3 -m "not soak"
 
 soak: $(VENV) $(NODE) $(ENGINE)
 	pytest -m soak --timeout 3600

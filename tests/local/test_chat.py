@@ -121,7 +121,7 @@ def running(state: Path) -> Iterator[subprocess.Popen[str]]:
     ("number", "again", "to"),
     [
         pytest.param(signal.SIGINT, False, os.killpg, id="Ctrl-C"),
-        pytest.param(signal.SIGTERM, True, os.kill, id="SIGTERM twice"),
+        pytest.param(signal.SIGTERM, True, os.kill, id="SIGTERM twice", marks=pytest.mark.soak),
         pytest.param(signal.SIGTERM, False, os.kill, id="SIGTERM", marks=pytest.mark.soak),
         pytest.param(signal.SIGHUP, False, os.killpg, id="a terminal that is closed", marks=pytest.mark.soak),
         pytest.param(signal.SIGINT, True, os.killpg, id="Ctrl-C twice", marks=pytest.mark.soak),
