@@ -22,9 +22,7 @@ END_SECONDS = 20
 ANSWERS = {
     "another process": ANOTHER_PROCESS,
     "another page": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-    "no such page": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
     "no HTTP": b"220 mail ready\r\n",
-    "nothing": b"",
 }
 
 

@@ -280,7 +280,7 @@ def play(engine: DynamoDbLocal, table_name: str, *, examples: int, steps: int, r
 
 
 def test_what_is_promised_holds_under_faults(dynamodb: DynamoDbLocal, table_name: str) -> None:
-    play(dynamodb, table_name, examples=50, steps=40, repeatable=True)
+    play(dynamodb, table_name, examples=35, steps=40, repeatable=True)
 
 
 @pytest.mark.soak

@@ -208,7 +208,11 @@ def test_a_view_that_messages_fill_keeps_nothing_busy(pictures: list[None], heig
         ("no user id", None),
     ],
 )
-def test_history_that_does_not_come_is_asked_for_once(pictures: list[None], peer: str, reply: Fields | None) -> None:
+def test_history_that_does_not_come_is_asked_for_once(
+    pictures: list[None], monkeypatch: pytest.MonkeyPatch, peer: str, reply: Fields | None
+) -> None:
+    monkeypatch.setattr(Terminal, "NOTIFICATION_TIMEOUT", 0.2)  # it covers what the test looks for
+
     async def scenario(server: Server) -> None:
         for text in ("one", "two", "three"):
             server.store(peer, "alice", text)
