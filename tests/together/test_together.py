@@ -71,6 +71,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     one.stop()
 
 
+@pytest.mark.timeout(300)  # a deploy, a stop, a start, and clients that wait for their next try
 def test_no_client_shows_a_message_twice_or_out_of_order_or_not_at_all(deployment: Deployment) -> None:
     asyncio.run(_converse(deployment, chromium()))
 
