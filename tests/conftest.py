@@ -29,7 +29,7 @@ class FolderScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no 
     """Keeps a folder's tests in one process: they share what is slow to start, an emulator or a browser."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "/".join(nodeid.split("/")[:2])
+        return nodeid.partition("::")[0].rpartition("/")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
