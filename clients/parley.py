@@ -112,6 +112,7 @@ ANEW = "connect without a state: all messages come from the server, and only wha
 
 OWN_ID = re.compile(r"(sync|history|receipt|typing|ask)-[0-9]+")
 USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
+USER_ID_RULE = "1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -"
 VISIBLE_ASCII = re.compile(r"[!-~]+")
 SUBPROTOCOL = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _LOG = logging.getLogger("parley")
@@ -1687,7 +1688,7 @@ class _Listed:
 
 def _check_user(user: str) -> None:
     if not USER_ID.fullmatch(user):
-        raise ValueError(f"{user!r} is not a user id: 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -")
+        raise ValueError(f"{user!r} is not a user id: {USER_ID_RULE}")
 
 
 def _check_characters(value: str, name: str) -> None:

@@ -30,6 +30,7 @@ from textual.widgets.option_list import Option
 
 from clients.parley import (
     USER_ID,
+    USER_ID_RULE,
     Chat,
     Connected,
     Conversation,
@@ -50,7 +51,6 @@ from local.progress import StepFailed
 Access: TypeAlias = str | Callable[[], str] | None
 
 TOKEN_VARIABLE = "PARLEY_TOKEN"  # noqa: S105
-USER_ID_RULE = "A user id has 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -"
 
 PAGE = 50
 MAX_LOADED = 5_000  # how far up history goes
@@ -426,7 +426,7 @@ class NewChat(ModalScreen[str | None]):
         if USER_ID.fullmatch(user):
             self.dismiss(user)
         else:
-            self.query_one("#hint", Static).update(Content(f"{USER_ID_RULE}."))
+            self.query_one("#hint", Static).update(Content(f"A user id has {USER_ID_RULE}."))
 
 
 class Chats(Screen[None]):
@@ -800,7 +800,7 @@ class Refusal(Exception):
 def local_access(user: str) -> tuple[str, Callable[[], str]]:
     """The address of the running local deployment, and a function that mints tokens for it. Raises StepFailed."""
     if not USER_ID.fullmatch(user):
-        raise Refusal(f"{user!r} is no user id. {USER_ID_RULE}.")
+        raise Refusal(f"{user!r} is no user id. A user id has {USER_ID_RULE}.")
     endpoint = Endpoint.read()
     secret = local_secret(endpoint)
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from clients.parley import USER_ID, USER_ID_RULE
 from local import chat, demo, web
-from local.deployment import STATE, USER_ID, Endpoint, deploy, deployed_secret, local_secret, token
+from local.deployment import STATE, Endpoint, deploy, deployed_secret, local_secret, token
 from local.emulator import Emulator, emulator, forget_aws_settings
 from local.progress import StepFailed, end_of, step
 
@@ -48,7 +49,7 @@ def run_chat() -> None:
 
 def print_token(user: str, stack: str | None) -> None:
     if not USER_ID.fullmatch(user):
-        raise StepFailed(f"{user!r} is no user id; give 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -")
+        raise StepFailed(f"{user!r} is no user id; give {USER_ID_RULE}")
     if stack is None:
         forget_aws_settings()
     secret = local_secret(Endpoint.read()) if stack is None else deployed_secret(stack)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,7 +20,6 @@ ENDPOINT_FILE = STATE / "endpoint.json"
 STAGE = "local"
 STACK = f"Parley-{STAGE}"
 TOKEN_SECONDS = 12 * 3600
-USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from clients import web_page
+from clients.parley import USER_ID, USER_ID_RULE
 from clients.web_page import SignIn
-from local.deployment import TOKEN_SECONDS, USER_ID, Endpoint, token
+from local.deployment import TOKEN_SECONDS, Endpoint, token
 
 PORT = 8642
 """The first choice: what a page keeps in the browser belongs to its port."""
 
 MAX_BODY_BYTES = 1024
 TIMEOUT_SECONDS = 10
-USER_ID_RULE = "a user id has 1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -"
 
 
 class Refusal(Exception):
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON")
         user = self._json().get("user")
         if not isinstance(user, str) or not USER_ID.fullmatch(user):
-            raise Refusal(HTTPStatus.BAD_REQUEST, USER_ID_RULE)
+            raise Refusal(HTTPStatus.BAD_REQUEST, f"a user id has {USER_ID_RULE}")
         return "application/json", json.dumps({"token": self.server.mint(user)}).encode()
 
     def _json(self) -> dict[str, Any]:
