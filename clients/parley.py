@@ -445,6 +445,11 @@ class _Conversation:
         return max(self.target, self.last or 0)
 
     @property
+    def is_listed(self) -> bool:
+        """Whether the chat list has it."""
+        return bool(self.seq or self.outbox)
+
+    @property
     def is_idle(self) -> bool:
         return not (self.outbox or self.queued or self.fetching or any(_is_due(mark) for mark in self.marks.values()))
 
@@ -1432,8 +1437,13 @@ class Session:
     @property
     def conversations(self) -> list[Conversation]:
         """The chat list, newest first."""
-        heard = [one for one in self._conversations.values() if one.seq or one.outbox]
-        return [_view(one) for one in sorted(heard, key=lambda one: (one.ts, one.peer), reverse=True)]
+        listed = [one for one in self._conversations.values() if one.is_listed]
+        return [_view(one) for one in sorted(listed, key=lambda one: (one.ts, one.peer), reverse=True)]
+
+    def conversation(self, peer: str) -> Conversation | None:
+        """The peer's line of the chat list; None if there is none."""
+        found = self._conversations.get(peer)
+        return _view(found) if found and found.is_listed else None
 
     # Events
 
@@ -1903,6 +1913,10 @@ class Chat:
     def chats(self) -> list[Conversation]:
         """The chat list, newest first."""
         return self._session.conversations
+
+    def chat_with(self, peer: str) -> Conversation | None:
+        """The peer's line of the chat list; None if there is none."""
+        return self._session.conversation(peer)
 
     @property
     def state(self) -> State:

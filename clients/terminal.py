@@ -614,7 +614,7 @@ class Chats(Screen[None]):
     def _show_older(self) -> None:
         if not self._open:
             return
-        thread, conversation = self._threads[self._open], self._conversation(self._open)
+        thread, conversation = self._threads[self._open], self._chat.chat_with(self._open)
         if thread.show_older():
             self._refresh_soon()
         elif thread.can_load and conversation and conversation.seq:
@@ -719,7 +719,7 @@ class Chats(Screen[None]):
         thread.room = self._room
         if messages.is_at_end:
             thread.follow()
-        rows = entries(thread, self._conversation(self._open), self._chat.user or "")
+        rows = entries(thread, self._chat.chat_with(self._open), self._chat.user or "")
         messages.show(rows, is_latest=thread.is_latest)
         messages.call_after_refresh(self._fill)
 
@@ -743,19 +743,16 @@ class Chats(Screen[None]):
             self._show_older()
 
     def _mark_read(self) -> None:
-        conversation = self._conversation(self._open) if self._open else None
+        conversation = self._chat.chat_with(self._open) if self._open else None
         is_seen = self.app.app_focus and self._messages.is_at_end
         if conversation and conversation.unread and is_seen and not self.failure:
             self._chat.read(conversation.peer)
-            if self._conversation(conversation.peer) != conversation:  # what has not come yet stays unread
+            if self._chat.chat_with(conversation.peer) != conversation:  # what has not come yet stays unread
                 self._refresh_soon()
 
     def _is_online(self, user: str) -> bool:
         presence = self._presences.get(user)
         return presence is not None and presence.online
-
-    def _conversation(self, peer: str) -> Conversation | None:
-        return next((one for one in self._chat.chats if one.peer == peer), None)
 
 
 class Terminal(App[None]):

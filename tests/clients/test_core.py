@@ -526,6 +526,8 @@ def test_a_chat_list_has_unread_counts_ticks_and_what_is_pending() -> None:
     driver.start([{"peer": "bob", "seq": 6, "ts": 60, "read": 4, "peer_read": 3, "peer_delivered": 2, "last": last}])
     driver.session.post("bob", "hi", id="m")
     (chat,) = driver.session.conversations
+    assert driver.session.conversation("bob") == chat
+    assert driver.session.conversation("carol") is None
     assert (chat.unread, chat.peer_read, chat.peer_delivered, chat.last_text) == (2, 3, 3, "six")
     assert chat.pending == (parley.Pending("m", "hi"),)
     driver.session.read("bob")
