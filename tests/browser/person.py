@@ -61,6 +61,10 @@ class Person:
         self.write(*texts)
         self.bubble(texts[-1]).locator(".tick").get_by_text(STORED).wait_for()
 
+    def try_now(self) -> None:
+        """Presses the banner's button, even in the moment in which the page has connected by itself and hides it."""
+        self.page.locator("#banner-action", has_text="Try now").dispatch_event("click")
+
     def expect_texts(self, *texts: str) -> None:
         """These messages, once each, in this order, and no others."""
         expect(self.bubbles).to_have_text(list(texts))
@@ -81,6 +85,7 @@ class Person:
 
     def expect_disconnected(self) -> None:
         self.banner.get_by_text(re.compile("No connection|Connecting")).wait_for()
+        self.banner.get_by_role("button").wait_for()
 
     def expect_nothing_sticks_out(self) -> None:
         """Nothing is wider than the screen, so that nothing scrolls sideways."""

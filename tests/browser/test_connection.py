@@ -66,7 +66,7 @@ def test_a_message_whose_acknowledgement_was_lost_is_sent_once(
     for number in range(10):  # more than the server remembers of a conversation
         device.ask("send", to=alice, text=f"later {number}")
     line.mend()
-    at_alice.page.get_by_role("button", name="Try now").click()
+    at_alice.try_now()
     at_alice.expect_texts("one", *(f"later {number}" for number in range(10)), "two")
     at_alice.expect_state("two", "sent")
     assert _texts(device.arrived()) == ["two"]
@@ -85,7 +85,7 @@ def test_a_tab_that_was_closed_leaves_its_messages_to_another(
     first.page.close()
     second.expect_texts("from the first")
     line.mend()
-    second.page.get_by_role("button", name="Try now").click()
+    second.try_now()
     second.expect_state("from the first", "sent")
     assert _texts(device.arrived()) == ["from the first"]
 
@@ -101,7 +101,7 @@ def test_a_read_receipt_that_was_lost_is_sent_again(
     at_alice.line(bob).click()
     at_alice.expect_unread(bob, 0)
     line.mend()
-    at_alice.page.get_by_role("button", name="Try now").click()
+    at_alice.try_now()
     device.receive(type="receipt", kind="read", seq=1)
 
 
@@ -133,7 +133,7 @@ def test_a_browser_that_keeps_nothing_sends_what_is_written_and_warns(
     at_alice.expect_state("one", "waiting to be sent")
     shoot(at_alice)
     line.mend()
-    at_alice.page.get_by_role("button", name="Try now").click()
+    at_alice.try_now()
     at_alice.expect_state("one", "sent")
     at_alice.expect_nothing_sticks_out()
 

@@ -186,5 +186,5 @@ def test_a_connection_that_is_lost_is_no_reason_to_sign_in_again(
     line.cut()
     at_alice.banner.get_by_text("No connection. What you write is sent when it is back.").wait_for()
     line.mend()
-    at_alice.banner.get_by_role("button", name="Try now").click()
+    at_alice.try_now()
     at_alice.expect_connected()
