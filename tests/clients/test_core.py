@@ -6,7 +6,6 @@ import copy
 import functools
 import json
 import operator
-import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,247 +13,25 @@ import pytest
 
 from clients import parley
 from clients.parley import (
-    Answer,
     Close,
     Connected,
     Disconnected,
     Failed,
     HistoryPage,
     Message,
-    Open,
     Refused,
     Sent,
     Session,
     TokenRefused,
-    Write,
     WrongUser,
 )
-from tests.clients.behaviours import SERVER_TIME, Case, Fields, Names, Step, fields_of, load, pending_texts, sync_reply
-
-LONGEST_BACKOFF = 30
-
-
-class Driver:
-    """Runs a session: keeps its clock, its connections and the frames that it sent."""
-
-    def __init__(self, seed: int = 1, *, state: Fields | None = None, **options: Any) -> None:
-        self.now = 1_000.0
-        self._options = options
-        self._random = random.Random(seed)
-        self._ids = iter(range(1, 1_000_000))
-        self.frames: list[tuple[int, Fields]] = []
-        self.opening: list[int] = []
-        self.closed: set[int] = set()
-        self.answers: dict[str, object] = {}
-        self.accepted = 0
-        self._links: dict[int, int] = {}
-        self._numbers: dict[int, int] = {}
-        self.session = self._new_session(state)
-
-    def _new_session(self, state: Fields | None) -> Session:
-        session = Session(
-            clock=lambda: self.now,
-            rng=self._random,
-            new_id=lambda: f"message-{next(self._ids)}",
-            state=state,
-            **self._options,
-        )
-        session.start()
-        return session
-
-    def restart(self, state: Fields | None = None) -> None:
-        """Goes on with this state, or with its own."""
-        state = json.loads(json.dumps(state or self.session.state))
-        self.session.stop()
-        self.frames.clear()
-        self.opening.clear()
-        self._links.clear()
-        self._numbers.clear()
-        self.session = self._new_session(state)
-
-    def collect(self) -> None:
-        while self.session.effects:
-            match self.session.effects.popleft():
-                case Open(link):
-                    self.opening.append(link)
-                case Write(link, text):
-                    self.frames.append((self._numbers[link], json.loads(text)))
-                case Close(link):
-                    self.closed.add(self._numbers.get(link, 0))
-                case Answer(id, value):
-                    self.answers[id] = value
-
-    def advance(self, seconds: float, *, answer_syncs: bool = False) -> None:
-        end = self.now + seconds
-        while True:
-            self.collect()
-            if answer_syncs:
-                self._answer_syncs()
-            deadline = self.session.deadline
-            if deadline is None or deadline > end:
-                break
-            self.now = deadline
-            self.session.tick()
-        self.now = end
-        self.collect()
-
-    def _answer_syncs(self) -> None:
-        for number, frame in [one for one in self.frames if one[1]["action"] == "sync"]:
-            self.frames.remove((number, frame))
-            self.reply(sync_reply(frame["id"], [], int(self.now * 1_000)), number)
-
-    def next_opening(self) -> int:
-        """The connection that the session asks for, now or after a backoff."""
-        end = self.now + LONGEST_BACKOFF
-        self.collect()
-        while not self.opening and self.session.deadline is not None and self.session.deadline <= end:
-            self.advance(self.session.deadline - self.now)
-        return self.opening.pop(0)
-
-    def accept(self) -> int:
-        link = self.next_opening()
-        self.accepted += 1
-        self._links[self.accepted] = link
-        self._numbers[link] = self.accepted
-        self.session.opened(link)
-        self.collect()
-        return self.accepted
-
-    def refuse(self, status: int) -> None:
-        link, reason = self.next_opening(), f"HTTP {status}"
-        if status in (401, 403):
-            self.session.refused(link, reason)
-        else:
-            self.session.failed(link, reason)
-        self.collect()
-
-    def reply(self, frame: Fields | str, number: int | None = None) -> None:
-        text = frame if isinstance(frame, str) else json.dumps(frame)
-        self.session.received(self._links[number or self.accepted], text)
-        self.collect()
-
-    def drop(self, number: int) -> None:
-        self.session.closed(self._links[number], "the connection broke")
-        self.collect()
-
-    def events(self) -> list[parley.Event]:
-        events: list[parley.Event] = []
-        while event := self.session.next_event():
-            events.append(event)
-        self.collect()
-        return events
-
-    def take(self, action: str) -> Fields:
-        """The oldest frame of this action that was not used up."""
-        found = next(one for one in self.frames if one[1]["action"] == action)
-        self.frames.remove(found)
-        return found[1]
-
-    def start(self, chats: list[Fields] | None = None) -> None:
-        """Connects, and answers the first sync."""
-        self.accept()
-        self.reply(sync_reply(self.take("sync")["id"], chats or [], SERVER_TIME))
+from tests.clients.behaviours import Case, load
+from tests.clients.behaviours.notation import SERVER_TIME, Fields, sync_reply
+from tests.clients.drivers.core import CaseDriver, Driver
+from tests.clients.drivers.names import pending_texts
 
 
-class CaseDriver(Driver):
-    """Carries out the steps of a case."""
-
-    def __init__(self, case: Case, seed: int) -> None:
-        super().__init__(seed, **case.options)
-        self._names = Names()
-        self._case = case
-
-    def run(self) -> None:
-        for number, step in enumerate([*self._case.steps, {"quiet": True}]):
-            kind = next(iter(step))
-            try:
-                getattr(self, f"on_{kind}")(step)
-            except Exception as error:
-                raise AssertionError(f"step {number}, {step}: {error!r}; frames left: {self.frames}") from error
-
-    def on_accept(self, _: Step) -> None:
-        self.accept()
-
-    def on_refuse(self, step: Step) -> None:
-        self.refuse(step["refuse"])
-
-    def on_away(self, step: Step) -> None:
-        delays = []
-        for attempt in range(step["away"]):
-            began = self.now
-            self.refuse(503)
-            delays.append(self.now - began)
-            assert delays[-1] <= min(LONGEST_BACKOFF, 0.5 * 2**attempt)
-            assert isinstance(self.session.next_event(), Disconnected)
-        assert min(delays[10:]) < LONGEST_BACKOFF / 3
-        assert max(delays) > LONGEST_BACKOFF * 2 / 3
-
-    def on_expect(self, step: Step) -> None:
-        end = self.now + step.get("within", 0)
-        while not self._found(step["expect"], step.get("link")):
-            deadline = self.session.deadline
-            assert deadline is not None, "no such frame"
-            assert deadline <= end, "no such frame"
-            self.advance(deadline - self.now)
-
-    def _found(self, fields: Fields, number: int | None) -> bool:
-        for at, frame in self.frames:
-            if number in (None, at) and self._names.matches(fields, frame):
-                self.frames.remove((at, frame))
-                return True
-        return False
-
-    def on_reply(self, step: Step) -> None:
-        self.reply(self._names.filled(step["reply"]), step.get("link"))
-
-    def on_raw(self, step: Step) -> None:
-        self.reply(step["raw"])
-
-    def on_drop(self, step: Step) -> None:
-        self.drop(step["drop"])
-
-    def on_closed(self, step: Step) -> None:
-        assert step["closed"] in self.closed
-
-    def on_event(self, step: Step) -> None:
-        event = self.session.next_event()
-        assert event is not None, "no event"
-        assert self._names.matches(step["event"], fields_of(event)), event
-
-    def on_pending(self, step: Step) -> None:
-        assert pending_texts(self.session.conversations, step["peer"]) == step["pending"]
-
-    def on_wait(self, step: Step) -> None:
-        self.advance(step["wait"])
-
-    def on_idle(self, step: Step) -> None:
-        self.advance(step["idle"], answer_syncs=True)
-
-    def on_restart(self, _: Step) -> None:
-        self.restart()
-
-    def on_quiet(self, _: Step) -> None:
-        self.collect()
-        assert (self.frames, self.opening) == ([], [])
-        assert self.session.next_event() is None
-
-    def on_do(self, step: Step) -> None:
-        self._act(step["do"], step)
-
-    def _act(self, action: str, step: Step) -> None:
-        match action:
-            case "send":
-                self.session.post(step["to"], step["text"])
-            case "read":
-                self.session.read(step["peer"], step.get("seq"))
-            case "type":
-                self.session.typing(step["to"], step["composing"])
-            case _:
-                raise ValueError(action)
-        self.collect()
-
-
-@pytest.mark.parametrize("case", load(), ids=str)
+@pytest.mark.parametrize("case", load("python"), ids=str)
 def test_behaviour(case: Case) -> None:
     for seed in range(5):  # of the jitter
         CaseDriver(case, seed).run()

@@ -14,8 +14,9 @@ from collections import defaultdict
 import pytest
 
 from clients.parley import Message
-from tests.clients.behaviours import Fields, pending_texts
-from tests.clients.test_core import Driver
+from tests.clients.behaviours.notation import Fields
+from tests.clients.drivers.core import Driver
+from tests.clients.drivers.names import pending_texts
 
 PEERS = ("bob", "carol")
 STEPS = 400

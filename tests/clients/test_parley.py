@@ -11,8 +11,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,222 +19,21 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
 
 from clients import parley
 from clients.parley import Chat, Connected, Disconnected, Message, Timing, TokenPlace
-from tests.clients.behaviours import SERVER_TIME, Case, Fields, Names, Step, fields_of, load, pending_texts, sync_reply
+from tests.clients.behaviours import Case, load
+from tests.clients.behaviours.notation import Fields
+from tests.clients.drivers.socket import FAST, CaseDriver, entered, next_event
 from tests.clients.test_core_under_chaos import Server as Model
-
-FAST = Timing(backoff_first=0.02, backoff_most=0.1, drain=1, close=1)
-PATIENCE = 5  # seconds, for what comes at once
-
-
-class Server:
-    """A server whose handshakes and frames the test answers, one by one. Connections are numbered from 1."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.requests: list[Request] = []
-        self.frames: list[tuple[int, Fields]] = []
-        self.links: dict[int, ServerConnection] = {}
-        self.ended: set[int] = set()
-        self._handshakes: asyncio.Queue[asyncio.Future[int | None]] = asyncio.Queue()
-        self._news = asyncio.Condition()
-
-    async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        self.requests.append(request)
-        decision: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._handshakes.put_nowait(decision)
-        status = await decision
-        return None if status is None else connection.respond(status, "")
-
-    async def handle(self, connection: ServerConnection) -> None:
-        number = len(self.links) + 1
-        await self._tell(lambda: self.links.update({number: connection}))
-        try:
-            async for text in connection:
-                frame = json.loads(text)
-                if frame["action"] == "presence":  # a question that the cases leave for `in_step`
-                    await connection.send(json.dumps({"type": "presence", "id": frame["id"], "users": []}))
-                else:
-                    await self._tell(lambda frame=frame: self.frames.append((number, frame)))  # type: ignore[misc]
-        except ConnectionClosed:
-            pass
-        await self._tell(lambda: self.ended.add(number))
-
-    async def _tell(self, change: Callable[[], object]) -> None:
-        async with self._news:
-            change()
-            self._news.notify_all()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE), self._news:
-            await self._news.wait_for(condition)
-
-    async def decide(self, status: int | None) -> None:
-        async with asyncio.timeout(PATIENCE):
-            decision = await self._handshakes.get()
-        decision.set_result(status)
-
-    async def accept(self) -> int:
-        number = len(self.links) + 1
-        await self.decide(None)
-        await self.until(lambda: number in self.links)
-        return number
-
-    async def reply(self, frame: Fields | str, number: int | None = None) -> None:
-        text = frame if isinstance(frame, str) else json.dumps(frame)
-        await self.links[number or len(self.links)].send(text)
-
-    async def take(self, action: str) -> Fields:
-        """The oldest frame of this action that was not used up, once there is one."""
-        await self.until(lambda: any(frame["action"] == action for _, frame in self.frames))
-        found = next(one for one in self.frames if one[1]["action"] == action)
-        self.frames.remove(found)
-        return found[1]
-
-    async def start(self, chats: list[Fields] | None = None) -> None:
-        """Accepts the client and answers its first sync."""
-        await self.accept()
-        await self.reply(sync_reply((await self.take("sync"))["id"], chats or [], SERVER_TIME))
-
-
-@asynccontextmanager
-async def scripted_server() -> AsyncIterator[Server]:
-    server = Server()
-    async with serve(
-        server.handle,
-        "127.0.0.1",
-        0,
-        process_request=server.process_request,
-        select_subprotocol=lambda _, offered: offered[0] if offered else None,
-        close_timeout=1,
-    ) as listener:
-        server.url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}/dev"
-        yield server
+from tests.fakes.scripted_server import PATIENCE, ScriptedServer, scripted_server
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(work)
 
 
-async def next_event(chat: Chat) -> parley.Event:
-    async with asyncio.timeout(PATIENCE):
-        return await anext(chat)
-
-
-async def entered(chat: Chat, server: Server) -> Chat:
-    """The chat, connected to the server."""
-    _, chat = await asyncio.gather(server.start(), chat.__aenter__())
-    assert await next_event(chat) == Connected("alice")
-    return chat
-
-
-class CaseDriver:
-    """Carries out the steps of a case."""
-
-    def __init__(self, case: Case, server: Server) -> None:
-        self._case = case
-        self._server = server
-        self._names = Names()
-        self._tokens = 0
-        self._chat = self._connect(None)
-
-    def _connect(self, state: Fields | None) -> Chat:
-        return Chat.connect(
-            self._server.url, self._fresh_token, timeout=None, timing=FAST, state=state, **self._case.options
-        )
-
-    def _fresh_token(self) -> str:
-        self._tokens += 1
-        return f"token-{self._tokens}"
-
-    async def run(self) -> None:
-        await self._chat.__aenter__()
-        try:
-            for number, step in enumerate([*self._case.steps, {"quiet": True}]):
-                try:
-                    await getattr(self, f"on_{next(iter(step))}")(step)
-                except Exception as error:
-                    frames = self._server.frames
-                    raise AssertionError(f"step {number}, {step}: {error!r}; frames left: {frames}") from error
-        finally:
-            await self._chat.close()
-        paths = [request.path for request in self._server.requests]
-        assert paths == [f"/dev?token=token-{number}" for number in range(1, len(paths) + 1)]
-
-    async def _in_step(self) -> None:
-        """Waits until each side has got what the other has sent."""
-        if self._chat.is_connected:
-            async with asyncio.timeout(PATIENCE):
-                await self._chat.presence("nobody")
-
-    async def on_accept(self, _: Step) -> None:
-        await self._server.accept()
-
-    async def on_refuse(self, step: Step) -> None:
-        await self._server.decide(step["refuse"])
-
-    async def on_expect(self, step: Step) -> None:
-        await self._server.until(lambda: self._found(step["expect"], step.get("link")))
-
-    def _found(self, fields: Fields, number: int | None) -> bool:
-        for at, frame in self._server.frames:
-            if number in (None, at) and self._names.matches(fields, frame):
-                self._server.frames.remove((at, frame))
-                return True
-        return False
-
-    async def on_reply(self, step: Step) -> None:
-        await self._server.reply(self._names.filled(step["reply"]), step.get("link"))
-
-    async def on_raw(self, step: Step) -> None:
-        await self._server.reply(step["raw"])
-
-    async def on_drop(self, step: Step) -> None:
-        await self._in_step()
-        self._server.links[step["drop"]].transport.abort()
-
-    async def on_closed(self, step: Step) -> None:
-        await self._server.until(lambda: step["closed"] in self._server.ended)
-
-    async def on_event(self, step: Step) -> None:
-        event = await next_event(self._chat)
-        assert self._names.matches(step["event"], fields_of(event)), event
-
-    async def on_pending(self, step: Step) -> None:
-        assert pending_texts(self._chat.chats, step["peer"]) == step["pending"]
-
-    async def on_wait(self, _: Step) -> None:
-        """What comes after it is waited for; that nothing comes before is shown with a clock that can be moved."""
-
-    async def on_restart(self, _: Step) -> None:
-        await self._in_step()
-        state = json.loads(json.dumps(self._chat.state))
-        await self._chat.close()
-        self._chat = self._connect(state)
-        await self._chat.__aenter__()
-
-    async def on_quiet(self, _: Step) -> None:
-        await self._in_step()
-        assert self._server.frames == []
-        event = asyncio.ensure_future(anext(self._chat))
-        await asyncio.sleep(0)
-        assert not event.done(), event.result()
-        event.cancel()
-
-    async def on_do(self, step: Step) -> None:
-        match step["do"]:
-            case "send":
-                self._chat.post(step["to"], step["text"])
-            case "read":
-                self._chat.read(step["peer"], step.get("seq"))
-            case "type":
-                self._chat.typing(step["to"], step["composing"])
-
-
-@pytest.mark.parametrize("case", [case for case in load() if not case.needs_clock], ids=str)
+@pytest.mark.parametrize("case", [case for case in load("python") if not case.needs_clock], ids=str)
 def test_behaviour(case: Case) -> None:
     async def work() -> None:
         async with scripted_server() as server:
@@ -334,7 +132,7 @@ def test_entering_gives_up_at_once_when_the_certificate_is_nobodys(tmp_path: Pat
     context.load_cert_chain(certificate, key)
 
     async def work() -> None:
-        async with serve(Server().handle, "127.0.0.1", 0, ssl=context) as listener:
+        async with serve(ScriptedServer().handle, "127.0.0.1", 0, ssl=context) as listener:
             url = f"wss://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
             told = await _why_not(url, timeout=60)
             assert re.fullmatch(r"the server's certificate is refused: self[- ]signed certificate", told)
@@ -372,7 +170,7 @@ def _listed(peer: str) -> Fields:
 def test_entering_waits_for_a_backlog_that_takes_longer_than_the_timeout_while_it_comes() -> None:
     peers = [f"user{number}" for number in range(15)]
 
-    async def answer(server: Server) -> None:
+    async def answer(server: ScriptedServer) -> None:
         await server.start([_listed(peer) for peer in peers])
         for _ in peers:
             await asyncio.sleep(0.1)

@@ -1,9 +1,9 @@
-// Drives the web page's client through cases of the table of behaviours, without a socket, on a clock that it moves.
+// Drives the JavaScript client through the cases of the behaviours, without a socket, on a clock that it moves.
 // Reads the cases from the standard input, and prints what is wrong with each by its name: null where nothing is.
 
 import { isDeepStrictEqual } from "node:util";
 
-import { ChatClient } from "../../clients/web/chat-client.js";
+import { ChatClient } from "../../../clients/web/chat-client.js";
 
 const LONGEST_BACKOFF_MS = 30_000;
 const SEEDS = 5; // of the jitter
@@ -76,7 +76,7 @@ class Names {
   }
 }
 
-/** The client's events as the table writes them. */
+/** The client's events as the cases write them. */
 const EVENTS = {
   connected: ({ user }) => ({ user }),
   disconnected: () => ({}),
@@ -97,11 +97,12 @@ class Driver {
   #closed = new Set();
   #frames = []; // sent, and not expected yet
   #events = []; // told, and not expected yet
-  #saved = null;
+  #saved;
   #options;
   #client;
 
-  constructor({ options }, seed) {
+  constructor({ options, saved }, seed) {
+    this.#saved = saved;
     this.#options = {
       address: async () => "ws://parley.test/",
       store: { load: () => this.#saved, save: (state) => (this.#saved = structuredClone(state)) },
@@ -131,7 +132,7 @@ class Driver {
       }
 
       send(text) {
-        driver.#frames.push({ link: this.number, frame: JSON.parse(text) });
+        driver.#frames.push({ connection: this.number, frame: JSON.parse(text) });
       }
 
       close() {
@@ -143,9 +144,9 @@ class Driver {
 
   async run(steps) {
     await this.#settle();
-    for (const [number, step] of [...steps, { quiet: true }].entries()) {
+    for (const [number, step] of [...steps, { kind: "quiet", arguments: {} }].entries()) {
       try {
-        await this[Object.keys(step)[0]](step);
+        await this[step.kind](step.arguments);
         await this.#settle();
       } catch (error) {
         const left = JSON.stringify({ frames: this.#frames, events: this.#events });
@@ -191,9 +192,9 @@ class Driver {
     (await this.#nextOpening()).onclose();
   }
 
-  async away({ away }) {
+  async away({ times }) {
     const delays = [];
-    for (let attempt = 0; attempt < away; attempt++) {
+    for (let attempt = 0; attempt < times; attempt++) {
       const began = this.#clock.now();
       await this.refuse();
       await this.#settle();
@@ -205,11 +206,12 @@ class Driver {
     check(Math.max(...delays) > (LONGEST_BACKOFF_MS * 2) / 3, "it never waits for long");
   }
 
-  async expect({ expect, link, within = 0 }) {
+  async expect({ frame, connection, within = 0 }) {
     let isFound = false;
     await this.#advance(within * 1_000, async () => {
       const at = this.#frames.findIndex(
-        (one) => (link === undefined || one.link === link) && this.#names.matches(expect, one.frame),
+        (one) =>
+          (connection === undefined || one.connection === connection) && this.#names.matches(frame, one.frame),
       );
       if (at !== -1) this.#frames.splice(at, 1);
       isFound = at !== -1;
@@ -218,24 +220,24 @@ class Driver {
     check(isFound, "no such frame");
   }
 
-  async reply({ reply, link }) {
-    this.#receive(JSON.stringify(this.#names.filled(reply)), link);
+  async reply({ frame, connection }) {
+    this.#receive(JSON.stringify(this.#names.filled(frame)), connection);
   }
 
-  async raw({ raw }) {
-    this.#receive(raw);
+  async raw({ text, connection }) {
+    this.#receive(text, connection);
   }
 
-  #receive(data, link = this.#sockets.length - 1) {
-    this.#sockets[link].onmessage({ data });
+  #receive(data, connection = this.#sockets.length - 1) {
+    this.#sockets[connection].onmessage({ data });
   }
 
-  async drop({ drop }) {
-    this.#sockets[drop].onclose();
+  async drop({ connection }) {
+    this.#sockets[connection].onclose();
   }
 
-  async closed({ closed }) {
-    check(this.#closed.has(closed), "it is open");
+  async closed({ connection }) {
+    check(this.#closed.has(connection), "it is open");
   }
 
   async event({ event }) {
@@ -243,40 +245,40 @@ class Driver {
     check(told && this.#names.matches(event, told), `told: ${JSON.stringify(told)}`);
   }
 
-  async pending({ pending, peer }) {
+  async pending({ texts, peer }) {
     const shown = this.#client.entries(peer).filter((entry) => entry.state === "queued").map((entry) => entry.text);
-    check(isDeepStrictEqual(shown, pending), `waiting: ${JSON.stringify(shown)}`);
+    check(isDeepStrictEqual(shown, texts), `waiting: ${JSON.stringify(shown)}`);
   }
 
-  async queued({ queued, peer }) {
-    const times = this.#client.entries(peer).filter((entry) => entry.state === "queued").map((entry) => entry.ts);
-    check(isDeepStrictEqual(times, queued), `queued at: ${JSON.stringify(times)}`);
+  async pending_since({ times, peer }) {
+    const found = this.#client.entries(peer).filter((entry) => entry.state === "queued").map((entry) => entry.ts);
+    check(isDeepStrictEqual(found, times), `waiting since: ${JSON.stringify(found)}`);
   }
 
-  async shown({ shown, peer }) {
-    const entries = this.#client.entries(peer).map(({ seq, text }) => [seq, text]);
-    check(isDeepStrictEqual(entries, shown), `shown: ${JSON.stringify(entries)}`);
+  async entries({ entries, peer }) {
+    const shown = this.#client.entries(peer).map(({ seq, text }) => [seq, text]);
+    check(isDeepStrictEqual(shown, entries), `shown: ${JSON.stringify(shown)}`);
   }
 
-  async listed({ listed }) {
-    const peers = this.#client.chats.map((chat) => chat.peer);
-    check(isDeepStrictEqual(peers, listed), `listed: ${JSON.stringify(peers)}`);
+  async chats({ peers }) {
+    const listed = this.#client.chats.map((chat) => chat.peer);
+    check(isDeepStrictEqual(listed, peers), `listed: ${JSON.stringify(listed)}`);
   }
 
-  async older({ older }) {
-    this.#client.older(older).catch(() => {});
+  async older({ peer }) {
+    this.#client.older(peer).catch(() => {});
   }
 
-  async wait({ wait }) {
-    this.#clock.to(await this.#advance(wait * 1_000));
+  async wait({ seconds }) {
+    this.#clock.to(await this.#advance(seconds * 1_000));
   }
 
-  async idle({ idle }) {
-    const end = await this.#advance(idle * 1_000, async () => {
-      for (const { link, frame } of this.#frames.filter((one) => one.frame.action === "sync")) {
+  async idle({ seconds }) {
+    const end = await this.#advance(seconds * 1_000, async () => {
+      for (const { connection, frame } of this.#frames.filter((one) => one.frame.action === "sync")) {
         this.#frames = this.#frames.filter((one) => one.frame !== frame);
         const times = { server_time: Math.floor(this.#clock.now()), heartbeat_ms: 270_000, max_text_bytes: 8_192 };
-        this.#receive(JSON.stringify({ type: "sync", id: frame.id, user: "alice", chats: [], ...times }), link);
+        this.#receive(JSON.stringify({ type: "sync", id: frame.id, user: "alice", chats: [], ...times }), connection);
         await this.#settle();
       }
       return false;
@@ -288,9 +290,8 @@ class Driver {
     check(!this.#frames.length && !this.#opening.length && !this.#events.length, "it is not");
   }
 
-  /** With the state that is given, if one is; else with its own. */
-  async restart(step) {
-    const saved = this.#names.filled(step.saved === undefined ? structuredClone(this.#saved) : step.saved);
+  async restart() {
+    const saved = structuredClone(this.#saved);
     this.#client.stop();
     await this.#settle();
     this.#frames = [];
@@ -299,10 +300,16 @@ class Driver {
     this.#start();
   }
 
-  async do(step) {
-    if (step.do === "send") this.#client.send(step.to, step.text);
-    else if (step.do === "read") this.#client.markRead(step.peer, step.seq);
-    else this.#client.typing(step.to, step.composing);
+  async send({ to, text }) {
+    this.#client.send(to, text);
+  }
+
+  async read({ peer, seq }) {
+    this.#client.markRead(peer, seq);
+  }
+
+  async type({ to, composing }) {
+    this.#client.typing(to, composing);
   }
 }
 
