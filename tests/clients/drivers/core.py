@@ -16,13 +16,26 @@ LONGEST_BACKOFF = 30
 """Seconds."""
 
 
+class Chance(random.Random):
+    """Comes out the same each time."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self._value = value
+
+    def random(self) -> float:
+        return self._value
+
+
 class Driver:
     """Runs a session: keeps its clock, its connections and the frames that it sent."""
 
-    def __init__(self, seed: int = 1, *, state: Fields | None = None, **options: Any) -> None:
+    def __init__(
+        self, seed: int = 1, *, chance: random.Random | None = None, state: Fields | None = None, **options: Any
+    ) -> None:
         self.now = 1_000.0
         self._options = options
-        self._random = random.Random(seed)
+        self._random = chance or random.Random(seed)
         self._ids = iter(range(1, 1_000_000))
         self.frames: list[tuple[int, Fields]] = []
         self.opening: list[int] = []
@@ -143,7 +156,9 @@ class CaseDriver(Driver):
     """Carries out the steps of a case: a method for each kind."""
 
     def __init__(self, case: Case, seed: int) -> None:
-        super().__init__(seed, state=case.saved, **case.options)
+        options = dict(case.options)
+        chance = Chance(options.pop("random")) if "random" in options else None
+        super().__init__(seed, chance=chance, state=case.saved, **options)
         self._names = Names()
         self._case = case
 
