@@ -29,6 +29,7 @@ from tests.clients.behaviours import Case, load
 from tests.clients.behaviours.notation import SERVER_TIME, Fields, sync_reply
 from tests.clients.drivers.core import CaseDriver, Driver
 from tests.clients.drivers.names import pending_texts
+from tests.fakes.chat_server import ChatServer
 
 
 @pytest.mark.parametrize("case", load("python"), ids=str)
@@ -549,37 +550,17 @@ def test_a_preview_is_as_short_as_the_servers() -> None:
     assert [event.text for event in driver.events() if isinstance(event, Message)] == [text]
 
 
-class _Store:
-    """A server with one conversation, that keeps what it is sent."""
+def _serve(server: ChatServer, driver: Driver) -> None:
+    """Answers until nothing is asked any more."""
+    while driver.frames:
+        number, frame = driver.frames.pop(0)
+        reply = server.answer(frame)
+        assert reply
+        driver.reply(reply, number)
 
-    def __init__(self) -> None:
-        self.log: list[Fields] = []
 
-    def serve(self, driver: Driver) -> None:
-        """Answers until nothing is asked any more."""
-        while driver.frames:
-            number, frame = driver.frames.pop(0)
-            driver.reply(self._reply(frame), number)
-
-    def _reply(self, frame: Fields) -> Fields:
-        id = frame["id"]
-        match frame["action"]:
-            case "sync":
-                return sync_reply(id, [_chat("bob", len(self.log))] if self.log else [], SERVER_TIME)
-            case "history":
-                page = self.log[frame["after"] :] if "after" in frame else self.log[-frame["limit"] :]
-                return {"type": "history", "id": id, "peer": "bob", "messages": page, "more": False}
-            case "send":
-                seq = len(self.log) + 1
-                stored = {"from": "alice", "to": "bob", "seq": seq, "id": id, "text": frame["text"], "ts": seq}
-                self.log.append(stored)
-                return {"type": "ack", "id": id, "to": "bob", "seq": seq, "ts": seq, "duplicate": False, "delivered": 0}
-            case _:
-                return {"type": "ack", "id": id, "peer": "bob", "kind": frame["kind"], "seq": frame["seq"]}
-
-    @property
-    def texts(self) -> list[str]:
-        return [message["text"] for message in self.log]
+def _texts(server: ChatServer) -> list[str]:
+    return [message["text"] for message in server.logs["bob"]]
 
 
 @pytest.mark.parametrize("backlog", [0, 50])
@@ -588,24 +569,22 @@ class _Store:
 def test_a_state_from_before_its_queue_was_sent_sends_only_what_is_not_stored(
     sent_before: int, is_new_user: bool, backlog: int
 ) -> None:
-    store = _Store()
+    server = ChatServer()
     offline = Driver(backlog=backlog)
     if not is_new_user:
         offline.accept()
-        store.serve(offline)
+        _serve(server, offline)
         offline.drop(1)
     texts = [f"message {number}" for number in range(12)]
     for text in texts:
         offline.session.post("bob", text)
     state = json.loads(json.dumps(offline.session.state))
-    store.log = [
-        {"from": "alice", "to": "bob", "seq": seq, "id": one["id"], "text": one["text"], "ts": seq}
-        for seq, one in enumerate(state["chats"][0]["outbox"][:sent_before], 1)
-    ]
+    for one in state["chats"][0]["outbox"][:sent_before]:
+        server.store("alice", "bob", one["text"], one["id"])
     restored = Driver(state=state, backlog=backlog)
     restored.accept()
-    store.serve(restored)
-    assert store.texts == texts
+    _serve(server, restored)
+    assert _texts(server) == texts
     events = restored.events()
     assert [event.text for event in events if isinstance(event, Message)] == texts
     assert [event.seq for event in events if isinstance(event, Sent)] == list(range(1, 13))
@@ -613,22 +592,20 @@ def test_a_state_from_before_its_queue_was_sent_sends_only_what_is_not_stored(
 
 
 def test_what_another_client_with_the_same_state_has_sent_is_not_sent_again() -> None:
-    store = _Store()
+    server = ChatServer()
     driver = Driver(backlog=0)
     driver.accept()
-    store.serve(driver)
+    _serve(server, driver)
     ids = [driver.session.post("bob", text) for text in ("first", "second")]
     driver.collect()
-    store.log = [
-        {"from": "alice", "to": "bob", "seq": seq, "id": id, "text": text, "ts": seq}
-        for seq, (id, text) in enumerate(zip(ids, ("first", "second"), strict=True), 1)
-    ]
-    for message in reversed(store.log):
+    for id, text in zip(ids, ("first", "second"), strict=True):
+        server.store("alice", "bob", text, id)
+    for message in reversed(server.logs["bob"]):
         driver.reply({"type": "message"} | message)
     assert not [frame for _, frame in driver.frames if frame.get("text") == "second"]
     driver.frames = [one for one in driver.frames if one[1]["action"] != "send"]
-    store.serve(driver)
-    assert store.texts == ["first", "second"]
+    _serve(server, driver)
+    assert _texts(server) == ["first", "second"]
     assert driver.session.conversations[0].pending == ()
 
 

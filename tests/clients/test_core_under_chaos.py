@@ -1,6 +1,6 @@
 """The client's core against a server whose network loses, repeats and reorders whatever it can.
 
-A small model of the server keeps the log. However the dice fall, in the end every message was told once and in order,
+However the dice fall, in the end every message was told once and in order,
 and every message that was sent is stored once and in order.
 """
 
@@ -17,64 +17,10 @@ from clients.parley import Message
 from tests.clients.behaviours.notation import Fields
 from tests.clients.drivers.core import Driver
 from tests.clients.drivers.names import pending_texts
+from tests.fakes.chat_server import ChatServer
 
 PEERS = ("bob", "carol")
 STEPS = 400
-RECOGNISED = 8  # latest messages of a conversation, among which the server knows an id again
-
-
-class Server:
-    """The protocol's server as far as messages and receipts go, without failures of its own."""
-
-    def __init__(self) -> None:
-        self.logs: dict[str, list[Fields]] = defaultdict(list)
-        self.read: dict[str, int] = defaultdict(int)
-        self.time = 1_000_000
-
-    def append(self, peer: str, sender: str, id: str, text: str) -> tuple[Fields, bool]:
-        log = self.logs[peer]
-        for message in log[-RECOGNISED:]:
-            if (message["from"], message["id"]) == (sender, id):
-                return message, True
-        self.time += 1
-        to = "alice" if sender == peer else peer
-        log.append({"from": sender, "to": to, "seq": len(log) + 1, "id": id, "text": text, "ts": self.time})
-        return log[-1], False
-
-    def serve(self, frame: Fields, dice: random.Random) -> Fields | None:
-        reply = {"id": frame["id"]}
-        match frame["action"]:
-            case "send":
-                message, duplicate = self.append(frame["to"], "alice", frame["id"], frame["text"])
-                stored = {"to": frame["to"], "seq": message["seq"], "ts": message["ts"]}
-                return reply | {"type": "ack", "duplicate": duplicate, "delivered": 1} | stored
-            case "sync":
-                return reply | self._sync(frame, dice)
-            case "history":
-                return reply | self._history(frame, dice)
-            case "receipt":
-                assert frame["seq"] <= len(self.logs[frame["peer"]])
-                self.read[frame["peer"]] = max(self.read[frame["peer"]], frame["seq"])
-                return reply | {name: frame[name] for name in ("peer", "kind", "seq")} | {"type": "ack"}
-        return None
-
-    def _sync(self, frame: Fields, dice: random.Random) -> Fields:
-        marks = {"read": 0, "peer_read": 0, "peer_delivered": 0}
-        chats = [
-            {"peer": peer, "seq": len(log), "ts": log[-1]["ts"], **marks}
-            for peer, log in sorted(self.logs.items())
-            if log and log[-1]["ts"] > frame.get("since", 0) and peer > frame.get("next", "")
-        ]
-        page = chats[: dice.randint(1, 2)]
-        more = {"next": page[-1]["peer"]} if len(page) < len(chats) else {}
-        times = {"server_time": self.time, "heartbeat_ms": 270_000}
-        return {"type": "sync", "user": "alice", "chats": page, **times, **more}
-
-    def _history(self, frame: Fields, dice: random.Random) -> Fields:
-        log = self.logs[frame["peer"]]
-        after = [message for message in log if message["seq"] > frame.get("after", 0)]
-        page = after[: dice.randint(1, 5)] if "after" in frame else log[-frame["limit"] :]
-        return {"type": "history", "peer": frame["peer"], "messages": page, "more": len(page) < len(after)}
 
 
 class Chaos(Driver):
@@ -82,8 +28,8 @@ class Chaos(Driver):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, backlog=100)
-        self.server = Server()
         self.dice = random.Random(seed)
+        self.server = ChatServer(dice=self.dice)
         self.told: dict[str, list[str]] = defaultdict(list)
         self.posted: dict[str, list[str]] = defaultdict(list)
         self.on_the_way: list[tuple[int, Fields]] = []
@@ -101,7 +47,7 @@ class Chaos(Driver):
     def peer_posts(self) -> None:
         peer = self.dice.choice(PEERS)
         number = len(self.server.logs[peer])
-        message, _ = self.server.append(peer, peer, f"{peer}-{number}", f"{peer}-{number}")
+        message, _ = self.server.store(peer, "alice", f"{peer}-{number}")
         self.push(message, lost=0.3)
 
     def push(self, message: Fields, lost: float, but: int = 0) -> None:
@@ -180,7 +126,7 @@ class Chaos(Driver):
         frames, self.frames = self.frames, []
         for _, frame in frames:
             if self.dice.random() < 0.5:
-                self.server.serve(frame, self.dice)
+                self.server.answer(frame)
         for link in sorted(self.alive):
             self.drop(link)
         self.alive.clear()
@@ -199,7 +145,7 @@ class Chaos(Driver):
         self.answer(link, frame, lost=0.1 <= luck < 0.15)
 
     def answer(self, link: int, frame: Fields, *, lost: bool = False) -> None:
-        reply = self.server.serve(frame, self.dice)
+        reply = self.server.answer(frame)
         if frame["action"] == "send":
             self.push(self.server.logs[frame["to"]][-1], lost=0.2, but=link)
         if reply and not lost:

@@ -11,7 +11,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,19 @@ from websockets.exceptions import ConnectionClosed
 
 from clients import parley
 from clients.parley import Chat, Connected, Disconnected, Message, Timing, TokenPlace
+from tests.asynchronous import asynchronous
 from tests.clients.behaviours import Case, load
 from tests.clients.behaviours.notation import Fields
 from tests.clients.drivers.socket import FAST, CaseDriver, entered, next_event
-from tests.clients.test_core_under_chaos import Server as Model
+from tests.fakes.chat_server import ChatServer
 from tests.fakes.scripted_server import PATIENCE, ScriptedServer, scripted_server
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
-
-
 @pytest.mark.parametrize("case", [case for case in load("python") if not case.needs_clock], ids=str)
-def test_behaviour(case: Case) -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            await CaseDriver(case, server).run()
-
-    run(work())
+@asynchronous
+async def test_behaviour(case: Case) -> None:
+    async with scripted_server() as server:
+        await CaseDriver(case, server).run()
 
 
 # Addresses and tokens
@@ -84,12 +78,13 @@ async def _why_not(url: str, timeout: float = 0.1) -> str:
         pytest.param([("127.0.0.1", 9), ("255.255.255.255", 9)], "connection refused, [a-z ]+", id="two reasons"),
     ],
 )
-def test_entering_gives_up_when_nobody_listens(
+@asynchronous
+async def test_entering_gives_up_when_nobody_listens(
     addresses: list[tuple[str, int]], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address) for address in addresses]
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
-    assert re.fullmatch(reason, asyncio.run(_why_not(_closed_port_url("a.test"))))
+    assert re.fullmatch(reason, await _why_not(_closed_port_url("a.test")))
 
 
 @pytest.mark.parametrize(
@@ -99,30 +94,30 @@ def test_entering_gives_up_when_nobody_listens(
         pytest.param(socket.EAI_AGAIN, 0.1, "the host name cannot be looked up", id="after some tries"),
     ],
 )
-def test_entering_gives_up_when_the_host_is_not_found(
+@asynchronous
+async def test_entering_gives_up_when_the_host_is_not_found(
     number: int, timeout: float, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(number, "Name or service not known")
 
     monkeypatch.setattr("socket.getaddrinfo", fail)
-    assert asyncio.run(_why_not(_closed_port_url("a.test"), timeout)) == reason
+    assert await _why_not(_closed_port_url("a.test"), timeout) == reason
 
 
-def test_entering_gives_up_at_once_when_the_server_speaks_no_tls() -> None:
+@asynchronous
+async def test_entering_gives_up_at_once_when_the_server_speaks_no_tls() -> None:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
 
-    async def work() -> None:
-        async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
-            told = await _why_not(f"wss://127.0.0.1:{listener.sockets[0].getsockname()[1]}", timeout=60)
-            assert re.fullmatch(r"the TLS handshake failed \([a-z ]+\)", told)
-
-    run(work())
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
+        told = await _why_not(f"wss://127.0.0.1:{listener.sockets[0].getsockname()[1]}", timeout=60)
+        assert re.fullmatch(r"the TLS handshake failed \([a-z ]+\)", told)
 
 
-def test_entering_gives_up_at_once_when_the_certificate_is_nobodys(tmp_path: Path) -> None:
+@asynchronous
+async def test_entering_gives_up_at_once_when_the_certificate_is_nobodys(tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl to make a certificate with")
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
@@ -131,43 +126,37 @@ def test_entering_gives_up_at_once_when_the_certificate_is_nobodys(tmp_path: Pat
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
 
-    async def work() -> None:
-        async with serve(ScriptedServer().handle, "127.0.0.1", 0, ssl=context) as listener:
-            url = f"wss://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-            told = await _why_not(url, timeout=60)
-            assert re.fullmatch(r"the server's certificate is refused: self[- ]signed certificate", told)
-
-    run(work())
+    async with serve(ScriptedServer().handle, "127.0.0.1", 0, ssl=context) as listener:
+        url = f"wss://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        told = await _why_not(url, timeout=60)
+        assert re.fullmatch(r"the server's certificate is refused: self[- ]signed certificate", told)
 
 
-def test_a_chat_may_start_offline_and_keeps_what_is_posted() -> None:
-    async def work() -> None:
-        async with Chat.connect(_closed_port_url(), "token", timeout=None, timing=FAST) as chat:
-            id = chat.post("bob", "later")
-            assert isinstance(await next_event(chat), Disconnected)
-            assert not chat.is_connected
-        assert chat.state["chats"][0]["outbox"] == [{"id": id, "text": "later", "tried": False, "found": None}]
-
-    run(work())
+@asynchronous
+async def test_a_chat_may_start_offline_and_keeps_what_is_posted() -> None:
+    async with Chat.connect(_closed_port_url(), "token", timeout=None, timing=FAST) as chat:
+        id = chat.post("bob", "later")
+        assert isinstance(await next_event(chat), Disconnected)
+        assert not chat.is_connected
+    assert chat.state["chats"][0]["outbox"] == [{"id": id, "text": "later", "tried": False, "found": None}]
 
 
-def test_an_address_that_is_no_websocket_is_refused_at_once() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            deciding = asyncio.create_task(server.decide(404))
-            with pytest.raises(parley.Unreachable, match="HTTP 404"):
-                async with Chat.connect(server.url, "token", timeout=60, timing=FAST):
-                    pass
-            await deciding
-
-    run(work())
+@asynchronous
+async def test_an_address_that_is_no_websocket_is_refused_at_once() -> None:
+    async with scripted_server() as server:
+        deciding = asyncio.create_task(server.decide(404))
+        with pytest.raises(parley.Unreachable, match="HTTP 404"):
+            async with Chat.connect(server.url, "token", timeout=60, timing=FAST):
+                pass
+        await deciding
 
 
 def _listed(peer: str) -> Fields:
     return {"peer": peer, "seq": 1, "ts": 1, "read": 0, "peer_read": 0, "peer_delivered": 0}
 
 
-def test_entering_waits_for_a_backlog_that_takes_longer_than_the_timeout_while_it_comes() -> None:
+@asynchronous
+async def test_entering_waits_for_a_backlog_that_takes_longer_than_the_timeout_while_it_comes() -> None:
     peers = [f"user{number}" for number in range(15)]
 
     async def answer(server: ScriptedServer) -> None:
@@ -179,17 +168,14 @@ def test_entering_waits_for_a_backlog_that_takes_longer_than_the_timeout_while_i
             page = {"type": "history", "id": frame["id"], "peer": frame["peer"], "messages": [message], "more": False}
             await server.reply(page)
 
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = Chat.connect(server.url, "token", timeout=1, timing=FAST, send_delivered=False)
-            async with asyncio.timeout(PATIENCE):
-                await asyncio.gather(answer(server), chat.__aenter__())
-            events = [await next_event(chat) for _ in range(16)]
-            assert {event.peer for event in events if isinstance(event, Message)} == set(peers)
-            assert events[-1] == Connected("alice")
-            await chat.close()
-
-    run(work())
+    async with scripted_server() as server:
+        chat = Chat.connect(server.url, "token", timeout=1, timing=FAST, send_delivered=False)
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(answer(server), chat.__aenter__())
+        events = [await next_event(chat) for _ in range(16)]
+        assert {event.peer for event in events if isinstance(event, Message)} == set(peers)
+        assert events[-1] == Connected("alice")
+        await chat.close()
 
 
 @pytest.mark.parametrize(
@@ -197,94 +183,80 @@ def test_entering_waits_for_a_backlog_that_takes_longer_than_the_timeout_while_i
     [(None, "the chat list"), ([_listed("bob"), _listed("carol")], "the history of 2 conversations")],
     ids=["sync", "history"],
 )
-def test_entering_says_what_has_not_come(chats: list[Fields] | None, missing: str) -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            answering = asyncio.create_task(server.accept() if chats is None else server.start(chats))
-            with pytest.raises(parley.Unreachable, match=f"a connection, but {missing} has not come in 1 s"):
-                async with Chat.connect(server.url, "token", timeout=1, timing=FAST):
-                    pass
-            await answering
-
-    run(work())
+@asynchronous
+async def test_entering_says_what_has_not_come(chats: list[Fields] | None, missing: str) -> None:
+    async with scripted_server() as server:
+        answering = asyncio.create_task(server.accept() if chats is None else server.start(chats))
+        with pytest.raises(parley.Unreachable, match=f"a connection, but {missing} has not come in 1 s"):
+            async with Chat.connect(server.url, "token", timeout=1, timing=FAST):
+                pass
+        await answering
 
 
-def test_a_fixed_token_that_is_refused_raises_at_once_and_says_what_to_do() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            deciding = asyncio.create_task(server.decide(401))
-            with pytest.raises(parley.TokenRefused, match=r"HTTP 401.*a function that fetches a fresh one"):
-                async with Chat.connect(server.url, "stale", timeout=60, timing=FAST):
-                    pass
-            await deciding
-            assert len(server.requests) == 1
-
-    run(work())
+@asynchronous
+async def test_a_fixed_token_that_is_refused_raises_at_once_and_says_what_to_do() -> None:
+    async with scripted_server() as server:
+        deciding = asyncio.create_task(server.decide(401))
+        with pytest.raises(parley.TokenRefused, match=r"HTTP 401.*a function that fetches a fresh one"):
+            async with Chat.connect(server.url, "stale", timeout=60, timing=FAST):
+                pass
+        await deciding
+        assert len(server.requests) == 1
 
 
-def test_a_refused_token_is_not_tried_again() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            deciding = asyncio.create_task(server.decide(403))
-            with pytest.raises(parley.Unreachable, match="returned it again"):
-                async with Chat.connect(server.url, lambda: "stale", timeout=0.3, timing=FAST):
-                    pass
-            await deciding
-            assert len(server.requests) == 1
-
-    run(work())
+@asynchronous
+async def test_a_refused_token_is_not_tried_again() -> None:
+    async with scripted_server() as server:
+        deciding = asyncio.create_task(server.decide(403))
+        with pytest.raises(parley.Unreachable, match="returned it again"):
+            async with Chat.connect(server.url, lambda: "stale", timeout=0.3, timing=FAST):
+                pass
+        await deciding
+        assert len(server.requests) == 1
 
 
-def test_a_token_may_be_fetched_by_a_coroutine() -> None:
+@asynchronous
+async def test_a_token_may_be_fetched_by_a_coroutine() -> None:
     tokens = iter(["stale", "fresh"])
 
     async def fetch() -> str:
         return next(tokens)
 
-    async def work() -> None:
-        async with scripted_server() as server:
-            deciding = asyncio.gather(server.decide(403), server.start())
-            async with Chat.connect(server.url, fetch, timing=FAST) as chat:
-                await deciding
-                assert chat.user == "alice"
-            assert [request.path for request in server.requests] == ["/dev?token=stale", "/dev?token=fresh"]
-
-    run(work())
+    async with scripted_server() as server:
+        deciding = asyncio.gather(server.decide(403), server.start())
+        async with Chat.connect(server.url, fetch, timing=FAST) as chat:
+            await deciding
+            assert chat.user == "alice"
+        assert [request.path for request in server.requests] == ["/dev?token=stale", "/dev?token=fresh"]
 
 
-def test_a_failing_token_function_is_told_of_by_its_kind_alone(caplog: pytest.LogCaptureFixture) -> None:
+@asynchronous
+async def test_a_failing_token_function_is_told_of_by_its_kind_alone(caplog: pytest.LogCaptureFixture) -> None:
     def fetch() -> str:
         raise RuntimeError("secret")
 
-    async def work() -> None:
-        with pytest.raises(parley.Unreachable, match="raised RuntimeError") as raised:
-            async with Chat.connect(_closed_port_url(), fetch, timeout=0.1, timing=FAST):
-                pass
-        assert "secret" not in str(raised.value)
-
-    run(work())
+    with pytest.raises(parley.Unreachable, match="raised RuntimeError") as raised:
+        async with Chat.connect(_closed_port_url(), fetch, timeout=0.1, timing=FAST):
+            pass
+    assert "secret" not in str(raised.value)
     assert "secret" not in caplog.text
 
 
 @pytest.mark.parametrize("token", ["", "two words", "n\u00f6", "a line\n", "line\n", "nul\0", "del\x7f", 7])
-def test_what_is_no_token_is_refused(token: Any) -> None:
-    async def work() -> None:
-        with pytest.raises(parley.TokenRefused, match="Pass the token itself"):
-            async with Chat.connect(_closed_port_url(), token, timing=FAST):
-                pass
-
-    run(work())
+@asynchronous
+async def test_what_is_no_token_is_refused(token: Any) -> None:
+    with pytest.raises(parley.TokenRefused, match="Pass the token itself"):
+        async with Chat.connect(_closed_port_url(), token, timing=FAST):
+            pass
 
 
 @pytest.mark.parametrize("token", ["a,b", "a/b", "YQ==", '"quoted"'])
-def test_a_token_that_a_subprotocol_cannot_carry_is_refused(token: str) -> None:
-    async def work() -> None:
-        with pytest.raises(parley.TokenRefused, match="characters that a subprotocol cannot carry") as raised:
-            async with Chat.connect(_closed_port_url(), lambda: token, token_in="subprotocol", timing=FAST):
-                pass
-        assert token not in str(raised.value)
-
-    run(work())
+@asynchronous
+async def test_a_token_that_a_subprotocol_cannot_carry_is_refused(token: str) -> None:
+    with pytest.raises(parley.TokenRefused, match="characters that a subprotocol cannot carry") as raised:
+        async with Chat.connect(_closed_port_url(), lambda: token, token_in="subprotocol", timing=FAST):
+            pass
+    assert token not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -296,18 +268,20 @@ def test_a_token_that_a_subprotocol_cannot_carry_is_refused(token: str) -> None:
         pytest.param(ValueError("the-token"), 0.1, "opening it raised ValueError", id="anything"),
     ],
 )
-def test_what_is_not_expected_of_opening_a_connection_is_told_and_not_silence(
+@asynchronous
+async def test_what_is_not_expected_of_opening_a_connection_is_told_and_not_silence(
     error: Exception, timeout: float, reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(parley, "open_websocket", fail)
-    assert re.fullmatch(reason, asyncio.run(_why_not(_closed_port_url(), timeout)))
+    assert re.fullmatch(reason, await _why_not(_closed_port_url(), timeout))
     assert "the-token" not in caplog.text
 
 
-def test_what_is_not_expected_of_opening_a_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@asynchronous
+async def test_what_is_not_expected_of_opening_a_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = iter([ValueError("once"), ImportError("twice")])
 
     async def open_at_last(url: str, **options: Any) -> ClientConnection:
@@ -315,16 +289,13 @@ def test_what_is_not_expected_of_opening_a_connection_is_tried_again(monkeypatch
             raise error
         return await connect(url, **options)
 
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = Chat.connect(server.url, "token", timeout=None, timing=FAST)
-            await asyncio.gather(server.start(), chat.__aenter__())
-            events = [type(await next_event(chat)) for _ in range(3)]
-            assert events == [Disconnected, Disconnected, Connected]
-            await chat.close()
-
     monkeypatch.setattr(parley, "open_websocket", open_at_last)
-    run(work())
+    async with scripted_server() as server:
+        chat = Chat.connect(server.url, "token", timeout=None, timing=FAST)
+        await asyncio.gather(server.start(), chat.__aenter__())
+        events = [type(await next_event(chat)) for _ in range(3)]
+        assert events == [Disconnected, Disconnected, Connected]
+        await chat.close()
 
 
 @pytest.mark.parametrize(
@@ -335,39 +306,35 @@ def test_what_is_not_expected_of_opening_a_connection_is_tried_again(monkeypatch
         ("subprotocol", "/dev", {"Sec-WebSocket-Protocol": "parley.v1, bearer.a.b-c_d"}),
     ],
 )
-def test_the_token_goes_where_the_deployment_wants_it(place: TokenPlace, path: str, headers: dict[str, str]) -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = await entered(Chat.connect(server.url, "a.b-c_d", token_in=place, timing=FAST), server)
-            await chat.close()
-            (request,) = server.requests
-            assert request.path == path
-            assert {name: request.headers.get(name) for name in headers} == headers
-
-    run(work())
-
-
-def test_without_a_token_the_address_is_used_as_it_is() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = await entered(Chat.connect(f"{server.url}?userId=alice", timing=FAST), server)
-            await chat.close()
-            assert server.requests[0].path == "/dev?userId=alice"
-
-    run(work())
+@asynchronous
+async def test_the_token_goes_where_the_deployment_wants_it(
+    place: TokenPlace, path: str, headers: dict[str, str]
+) -> None:
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(server.url, "a.b-c_d", token_in=place, timing=FAST), server)
+        await chat.close()
+        (request,) = server.requests
+        assert request.path == path
+        assert {name: request.headers.get(name) for name in headers} == headers
 
 
-def test_no_log_holds_a_token_or_a_text(caplog: pytest.LogCaptureFixture) -> None:
+@asynchronous
+async def test_without_a_token_the_address_is_used_as_it_is() -> None:
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(f"{server.url}?userId=alice", timing=FAST), server)
+        await chat.close()
+        assert server.requests[0].path == "/dev?userId=alice"
+
+
+@asynchronous
+async def test_no_log_holds_a_token_or_a_text(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "parley")
 
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = await entered(Chat.connect(server.url, "the-token", timing=FAST), server)
-            chat.post("bob", "the-text")
-            await server.take("send")
-            await chat.close()
-
-    run(work())
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(server.url, "the-token", timing=FAST), server)
+        chat.post("bob", "the-text")
+        await server.take("send")
+        await chat.close()
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("parley")]
     assert not any("the-token" in line or "the-text" in line for line in ours)
 
@@ -375,106 +342,94 @@ def test_no_log_holds_a_token_or_a_text(caplog: pytest.LogCaptureFixture) -> Non
 # Asking and sending
 
 
-def test_a_send_returns_when_it_is_stored() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
-            sending = asyncio.create_task(chat.send("bob", "hi"))
-            frame = await server.take("send")
-            await server.reply({"type": "ack", "id": frame["id"], "to": "bob", "seq": 1, "ts": 5, "delivered": 1})
-            assert await sending == parley.Sent(frame["id"], "bob", 1, 5, 1)
-            await chat.close()
-
-    run(work())
+@asynchronous
+async def test_a_send_returns_when_it_is_stored() -> None:
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        sending = asyncio.create_task(chat.send("bob", "hi"))
+        frame = await server.take("send")
+        await server.reply({"type": "ack", "id": frame["id"], "to": "bob", "seq": 1, "ts": 5, "delivered": 1})
+        assert await sending == parley.Sent(frame["id"], "bob", 1, 5, 1)
+        await chat.close()
 
 
-def test_a_send_raises_what_the_server_refuses() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
-            sending = asyncio.create_task(chat.send("bob", "hi"))
-            frame = await server.take("send")
-            await server.reply(
-                {"type": "error", "id": frame["id"], "code": "forbidden", "message": "no", "temporary": False}
-            )
-            with pytest.raises(parley.Refused, match="forbidden: no"):
-                await sending
-            await chat.close()
-
-    run(work())
+@asynchronous
+async def test_a_send_raises_what_the_server_refuses() -> None:
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        sending = asyncio.create_task(chat.send("bob", "hi"))
+        frame = await server.take("send")
+        await server.reply(
+            {"type": "error", "id": frame["id"], "code": "forbidden", "message": "no", "temporary": False}
+        )
+        with pytest.raises(parley.Refused, match="forbidden: no"):
+            await sending
+        await chat.close()
 
 
-def test_closing_ends_every_wait() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
-            waits = [
-                asyncio.create_task(chat.send("bob", "hi")),
-                asyncio.create_task(chat.history("bob")),
-                asyncio.create_task(_read_all(chat)),
-            ]
-            await server.take("send")
-            await chat.close()
-            sent, page, events = await asyncio.gather(*waits, return_exceptions=True)
-            assert isinstance(sent, parley.Closed)
-            assert isinstance(page, parley.Closed)
-            assert events == []
-            with pytest.raises(parley.Closed):
-                chat.post("bob", "too late")
-
-    run(work())
+@asynchronous
+async def test_closing_ends_every_wait() -> None:
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        waits = [
+            asyncio.create_task(chat.send("bob", "hi")),
+            asyncio.create_task(chat.history("bob")),
+            asyncio.create_task(_read_all(chat)),
+        ]
+        await server.take("send")
+        await chat.close()
+        sent, page, events = await asyncio.gather(*waits, return_exceptions=True)
+        assert isinstance(sent, parley.Closed)
+        assert isinstance(page, parley.Closed)
+        assert events == []
+        with pytest.raises(parley.Closed):
+            chat.post("bob", "too late")
 
 
 async def _read_all(chat: Chat) -> list[parley.Event]:
     return [event async for event in chat]
 
 
-def test_a_wait_that_is_cancelled_leaves_the_message_in_the_queue() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
-            sending = asyncio.create_task(chat.send("bob", "hi"))
-            await server.take("send")
-            sending.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await sending
-            assert [pending.text for pending in chat.chats[0].pending] == ["hi"]
-            await chat.close()
-
-    run(work())
+@asynchronous
+async def test_a_wait_that_is_cancelled_leaves_the_message_in_the_queue() -> None:
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        sending = asyncio.create_task(chat.send("bob", "hi"))
+        await server.take("send")
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert [pending.text for pending in chat.chats[0].pending] == ["hi"]
+        await chat.close()
 
 
-def test_a_question_that_is_cancelled_leaves_nothing_behind() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
-            for _ in range(3):
-                asking = asyncio.create_task(chat.history("bob"))
-                await server.take("history")
-                asking.cancel()
-                await asyncio.gather(asking, return_exceptions=True)
-            assert not chat._answers
-            await chat.close()
-
-    run(work())
+@asynchronous
+async def test_a_question_that_is_cancelled_leaves_nothing_behind() -> None:
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        for _ in range(3):
+            asking = asyncio.create_task(chat.history("bob"))
+            await server.take("history")
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        assert not chat._answers
+        await chat.close()
 
 
-def test_an_expired_fixed_token_is_raised_to_whoever_waits() -> None:
-    async def work() -> None:
-        async with scripted_server() as server:
-            chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
-            sending = asyncio.create_task(chat.send("bob", "hi"))
-            frame = await server.take("send")
-            await server.reply(
-                {"type": "error", "id": frame["id"], "code": "token_expired", "message": "", "temporary": False}
-            )
-            with pytest.raises(parley.TokenRefused, match="has expired"):
-                await sending
-            with pytest.raises(parley.TokenRefused, match="has expired"):
-                await next_event(chat)
-            await chat.close()
-
-    run(work())
+@asynchronous
+async def test_an_expired_fixed_token_is_raised_to_whoever_waits() -> None:
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        sending = asyncio.create_task(chat.send("bob", "hi"))
+        frame = await server.take("send")
+        await server.reply(
+            {"type": "error", "id": frame["id"], "code": "token_expired", "message": "", "temporary": False}
+        )
+        with pytest.raises(parley.TokenRefused, match="has expired"):
+            await sending
+        with pytest.raises(parley.TokenRefused, match="has expired"):
+            await next_event(chat)
+        await chat.close()
 
 
 # Under load
@@ -484,8 +439,8 @@ class BusyServer:
     """A server with a log, that loses a connection now and then, as a frame comes or goes."""
 
     def __init__(self, seed: int, lost: float) -> None:
-        self.model = Model()
         self.dice = random.Random(seed)
+        self.model = ChatServer(dice=self.dice)
         self.lost = lost
         self.links: set[ServerConnection] = set()
         self.connections = 0
@@ -496,7 +451,7 @@ class BusyServer:
         try:
             async for text in connection:
                 frame = json.loads(text)
-                reply = self.model.serve(frame, self.dice)
+                reply = self.model.answer(frame)
                 if self.dice.random() < self.lost:
                     connection.transport.abort()
                 elif reply:
@@ -507,7 +462,7 @@ class BusyServer:
             self.links.discard(connection)
 
     async def post(self, text: str) -> None:
-        message, _ = self.model.append("bob", "bob", text, text)
+        message, _ = self.model.store("bob", "alice", text)
         for connection in list(self.links):
             try:
                 await connection.send(json.dumps({"type": "message"} | message))
@@ -525,29 +480,27 @@ class BusyServer:
         ),
     ],
 )
-def test_nothing_is_lost_doubled_or_out_of_order(timing: Timing, lost: float, least_connections: int) -> None:
+@asynchronous
+async def test_nothing_is_lost_doubled_or_out_of_order(timing: Timing, lost: float, least_connections: int) -> None:
     count = 60
 
-    async def work() -> None:
-        server = BusyServer(seed=1, lost=lost)
-        async with serve(server.handle, "127.0.0.1", 0, close_timeout=1) as listener:
-            url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-            async with Chat.connect(url, lambda: "token", timing=timing) as chat, asyncio.timeout(20):
-                talking = asyncio.create_task(_talk(server, chat, count))
-                told = []
-                async for event in chat:
-                    if isinstance(event, Message):
-                        told.append(event)
-                    if len(told) == 2 * count:
-                        break
-                await talking
-        log = server.model.logs["bob"]
-        assert [message.seq for message in told] == list(range(1, 2 * count + 1))
-        assert [message.text for message in told] == [message["text"] for message in log]
-        assert [message["text"] for message in log if message["from"] == "alice"] == [f"a{n}" for n in range(count)]
-        assert server.connections >= least_connections
-
-    run(work())
+    server = BusyServer(seed=1, lost=lost)
+    async with serve(server.handle, "127.0.0.1", 0, close_timeout=1) as listener:
+        url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with Chat.connect(url, lambda: "token", timing=timing) as chat, asyncio.timeout(20):
+            talking = asyncio.create_task(_talk(server, chat, count))
+            told = []
+            async for event in chat:
+                if isinstance(event, Message):
+                    told.append(event)
+                if len(told) == 2 * count:
+                    break
+            await talking
+    log = server.model.logs["bob"]
+    assert [message.seq for message in told] == list(range(1, 2 * count + 1))
+    assert [message.text for message in told] == [message["text"] for message in log]
+    assert [message["text"] for message in log if message["from"] == "alice"] == [f"a{n}" for n in range(count)]
+    assert server.connections >= least_connections
 
 
 async def _talk(server: BusyServer, chat: Chat, count: int) -> None:
