@@ -14,9 +14,9 @@ from bench.instance import Instance, connection, create_table, forget_tail, inst
 from bench.measure import Bar, Section, table
 from bench.meter import Bill, Meter
 from bench.prices import Dollars, dollars, duration_ms, prices, running
-from chat.clients import client
 from chat.conversations import TAIL_LENGTH
 from chat.protocol import UserPresence
+from chat.sdk import client
 from local.dynamodb_local import dynamodb_local
 
 CHATS, MESSAGES = 10, 20

@@ -15,10 +15,10 @@ from bench.functions import TEXT, environment, running_in
 from bench.instance import OPENED_MS_AGO
 from bench.measure import Bar, K, Section, interleave, table
 from bench.stub import stub
-from chat.clients import client
 from chat.clock import now_ms
 from chat.delivery import ApiGateway, Delivery
 from chat.parallel import THREADS, Threads
+from chat.sdk import client
 from chat.sessions import Connection, Sessions
 from chat.table import DynamoTable
 

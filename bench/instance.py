@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.meter import Meter
-from chat.clients import client
 from chat.clock import now_ms
 from chat.conversations import Conversations
 from chat.delivery import ApiGateway, Delivery
 from chat.parallel import Parallel
 from chat.protocol import UserPresence, encode, parse
 from chat.routes import ConnectionRoutes, MessageRoutes
+from chat.sdk import client
 from chat.sessions import Connection, Sessions
 from chat.table import DynamoTable, log_partition
 

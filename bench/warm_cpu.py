@@ -19,7 +19,7 @@ from bench import plots
 from bench.functions import environment, event, running_in
 from bench.measure import Bar, Section, interleave, medians, table
 from bench.stub import stub
-from chat.clients import client
+from chat.sdk import client
 
 ROUNDS = 25
 SENDS = 40  # a round
@@ -89,7 +89,7 @@ interleaved rounds of {SENDS}. It makes {len(methods)} calls: {", ".join(methods
 
 {table(["", "CPU, ms", "of the tuned calls"], rows)}
 
-Tuned are the clients of `lambda_src/chat/clients.py`: a short user agent, no second validation of what we checked
+Tuned are the clients of `lambda_src/chat/sdk.py`: a short user agent, no second validation of what we checked
 ourselves, one event handler instead of all of the SDK's. The garbage collector is turned down for all sides, as
 `lambda_src/chat` does it, which spares the untuned ones about 1 %. The handler makes two of its calls side by side; on
 two free cores their threads contend for the interpreter's lock, which costs some CPU that a busy or a smaller machine

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from chat import log
-from chat.clients import client
 from chat.events import AuthorizerContext, AuthorizerEvent, AuthorizerResponse
 from chat.identity import Identity, Refused, TokenSource, identify_by_token, identify_openly
+from chat.sdk import client
 from chat.settings import required
 
 SECRET_MEMORY_SECONDS = 300

@@ -7,12 +7,12 @@ import time
 
 from chat import log
 from chat.announcements import LambdaAnnouncer
-from chat.clients import client
 from chat.clock import now_ms
 from chat.delivery import ApiGateway
 from chat.events import Response, WebSocketEvent, caller
 from chat.protocol import ChatError, encode, error_frame, parse
 from chat.routes import ConnectionRoutes
+from chat.sdk import client
 from chat.sessions import Sessions
 from chat.settings import required
 from chat.subprotocols import SUBPROTOCOL, offered_subprotocols

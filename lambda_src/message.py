@@ -7,7 +7,6 @@ import time
 
 from chat import log
 from chat.announcements import Announcement, announced
-from chat.clients import client
 from chat.clock import now_ms
 from chat.conversations import Conversations
 from chat.delivery import ApiGateway, Delivered, Delivery
@@ -15,6 +14,7 @@ from chat.events import Response, WebSocketEvent, caller
 from chat.parallel import Threads
 from chat.protocol import ChatError, ErrorCode, Request, encode, error_frame, parse
 from chat.routes import MessageRoutes, Served
+from chat.sdk import client
 from chat.sessions import Sessions
 from chat.settings import required
 from chat.table import DynamoTable

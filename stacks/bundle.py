@@ -19,7 +19,7 @@ ROOTS = "roots.pem"
 """Whom the functions' SDK trusts."""
 
 MODELS = "models"
-"""What the functions' SDK reads about DynamoDB; `chat/clients.py` looks for it."""
+"""What the functions' SDK reads about DynamoDB; `chat/sdk.py` looks for it."""
 
 
 def write_sources(source: Path, folder: Path) -> None:

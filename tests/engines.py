@@ -10,7 +10,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import Session
 
-from chat.clients import CONFIG
+from chat.sdk import CONFIG
 
 REGION = "us-east-1"
 

@@ -11,8 +11,8 @@ import pytest
 from botocore.config import Config
 from botocore.session import Session
 
-from chat.clients import CONFIG
 from chat.conversations import Conversations
+from chat.sdk import CONFIG
 from chat.sessions import Sessions
 from chat.table import DynamoTable, Table
 from local.emulator import ACCESS_KEY, REGION, emulator

@@ -8,7 +8,7 @@ import time
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chat.clients import CONFIG
+from chat.sdk import CONFIG
 from tests.engines import DynamoDbLocal
 
 FUNCTION_SECONDS = 10

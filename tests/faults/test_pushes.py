@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
-from chat.clients import CONFIG
 from chat.delivery import ApiGateway
+from chat.sdk import CONFIG
 from chat.sessions import OPENING_MS
 from tests.engines import REGION, DynamoDbLocal
 from tests.faults.stage import SILENCE, Stage, stage

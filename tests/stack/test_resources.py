@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chat.clients import CONFIG
+from chat.sdk import CONFIG
 from tests.stack.conftest import ROOT, Synthesize, Synthesized
 
 FUNCTIONS = ("authorizer", "connection", "message")

@@ -1,7 +1,6 @@
 """The SDK's clients, made once when a function starts.
 
-botocore is the SDK's core and all that these calls need; boto3 on top of it costs a cold start its import. What else
-a cold start need not read is left out here; `docs/performance.md` measures it.
+botocore is the SDK's core and all that these calls need; boto3 on top of it costs a cold start its import.
 """
 
 from __future__ import annotations
@@ -35,6 +34,26 @@ CONFIG = Config(
     user_agent="parley",  # the SDK's own is put together anew for each call
 )
 
+
+def client(service: Service) -> BaseClient:
+    """A client with short timeouts. Region, credentials and endpoints come from the environment."""
+    return _session().create_client(service, config=CONFIG)
+
+
+@cache
+def _session() -> Session:
+    # The way out at night, should a release of the SDK break one of the shortcuts below: the SDK as it comes.
+    if os.environ.get("PLAIN_SDK"):
+        return Session()
+    # Of the SDK's own handlers, which see to the peculiarities of all its services, our calls need one.
+    session = Session(include_builtin_handlers=False)
+    session.register("before-call", _pass_on_trace)  # type: ignore[arg-type]
+    session.register_component("data_loader", _Loader(extra_search_paths=[str(MODELS)]))
+    return session
+
+
+# What a cold start is spared. Each of these hangs on the SDK's internals; docs/performance.md measures them.
+
 MODELS = Path(__file__).parent.parent / "models"
 """The descriptions of services that the asset brings along, cut down to what is called; the SDK's own where none is."""
 
@@ -55,21 +74,7 @@ class _Loader(Loader):
         return data, path
 
 
-def _hand_on_trace(params: dict[str, Any], **_: object) -> None:
-    """Adds the trace by which AWS ends functions that invoke each other in a circle; Lambda sets it anew each time."""
+def _pass_on_trace(params: dict[str, Any], **_: object) -> None:
+    """Passes on the trace header that Lambda's recursive-loop detection needs; Lambda sets it anew each time."""
     if trace := os.environ.get("_X_AMZN_TRACE_ID"):
         params["headers"]["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
-
-
-@cache
-def _session() -> Session:
-    # Of the SDK's own handlers, which see to the peculiarities of all its services, our calls need one.
-    session = Session(include_builtin_handlers=False)
-    session.register("before-call", _hand_on_trace)  # type: ignore[arg-type]
-    session.register_component("data_loader", _Loader(extra_search_paths=[str(MODELS)]))
-    return session
-
-
-def client(service: Service) -> BaseClient:
-    """A client with short timeouts. Region, credentials and endpoints come from the environment."""
-    return _session().create_client(service, config=CONFIG)

@@ -8,8 +8,8 @@ from typing import Any, NoReturn, get_args
 import pytest
 from botocore.session import Session
 
-from chat import clients
-from chat.clients import Service, client
+from chat import sdk
+from chat.sdk import Service, client
 
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=a87bd80c:1"
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1")
@@ -37,27 +37,47 @@ def test_a_call_goes_where_the_sdk_itself_would_send_it(
     service: Service, region: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _run_on_lambda(monkeypatch, region)
-    ours, sdk = _request(client(service), service), _request(Session().create_client(service), service)
-    assert ours.method == sdk.method
-    assert ours.url == sdk.url
-    assert _scope(ours) == _scope(sdk)
+    ours, theirs = _request(client(service), service), _request(Session().create_client(service), service)
+    assert ours.method == theirs.method
+    assert ours.url == theirs.url
+    assert _scope(ours) == _scope(theirs)
     assert f"/{region}/" in _scope(ours)
 
 
 @pytest.mark.parametrize("service", get_args(Service))
 def test_a_call_says_what_the_sdk_itself_would_say(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     _run_on_lambda(monkeypatch, REGIONS[0])
-    ours, sdk = _request(client(service), service), _request(Session().create_client(service), service)
-    assert ours.body == sdk.body
-    assert _headers(ours) == {name: value for name, value in _headers(sdk).items() if name not in NOT_SENT}
+    ours, theirs = _request(client(service), service), _request(Session().create_client(service), service)
+    assert ours.body == theirs.body
+    assert _headers(ours) == {name: value for name, value in _headers(theirs).items() if name not in NOT_SENT}
 
 
 @pytest.mark.parametrize("service", get_args(Service))
-def test_a_call_hands_on_the_trace_by_which_aws_ends_a_circle(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("plain", ["", "1"])
+def test_a_call_passes_on_the_trace_that_loop_detection_needs(
+    service: Service, plain: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _run_on_lambda(monkeypatch, REGIONS[0])
+    monkeypatch.setenv("PLAIN_SDK", plain)
     assert _headers(_request(client(service), service))["x-amzn-trace-id"] == TRACE
+
+
+@pytest.mark.parametrize("service", get_args(Service))
+def test_a_variable_takes_every_shortcut_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run_on_lambda(monkeypatch, REGIONS[0])
+
+    def broken(*_: object, **__: object) -> NoReturn:
+        raise AssertionError
+
+    monkeypatch.setattr(sdk, "_Loader", broken)
+    monkeypatch.setattr(sdk, "_pass_on_trace", broken)
+    with pytest.raises(AssertionError):
+        client(service)
+
+    monkeypatch.setenv("PLAIN_SDK", "1")
+
+    ours, theirs = _request(client(service), service), _request(Session().create_client(service), service)
+    assert (ours.url, ours.body) == (theirs.url, theirs.body)
 
 
 def _run_on_lambda(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
@@ -66,8 +86,9 @@ def _run_on_lambda(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
     monkeypatch.setenv("_X_AMZN_TRACE_ID", TRACE)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.delenv("PLAIN_SDK", raising=False)
     # The process has one session, which keeps the credentials that it found for an earlier test.
-    monkeypatch.setattr(clients, "_session", clients._session.__wrapped__)
+    monkeypatch.setattr(sdk, "_session", sdk._session.__wrapped__)
 
 
 def _headers(request: Any) -> dict[str, str]:
