@@ -1,20 +1,29 @@
-# The commands people type. Each sets up what it needs below this folder, from exact pins; nothing is installed globally.
+# The commands people type. Each sets up what it needs inside this folder, from locks; nothing is installed globally.
 
-PYTHON ?= python3
+# The Python that the functions run on, where it is installed and works; any from 3.11 on will do.
+PYTHON ?= $(shell for python in python3.13 python3 python3.12 python3.11 /usr/bin/python3; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done || echo python3)
 CONTEXT ?=
 STACK ?=
 
-BIN := $(CURDIR)/.venv/bin
-export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+# Python's own variables would lead the environment's Python elsewhere; jsii keeps its cache here, not in the home folder.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE VIRTUAL_ENV
+export PYTHONNOUSERSITE := 1
+export PYTHONUTF8 := 1
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export CDK_DISABLE_CLI_TELEMETRY := 1
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.local/jsii
 
 VENV := .venv/installed
+TESTS := .venv/installed-tests
+BENCH := .venv/installed-bench
 NODE := node_modules/installed
+NODE_TESTS := node_modules/installed-tests
 ENGINE := .local/dynamodb-local
+NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 CONTEXTS := $(addprefix --context ,$(CONTEXT))
 
-.PHONY: help demo chat token terminal test soak bench synth diff deploy destroy docs clean
+.PHONY: help demo chat token terminal test soak bench synth diff deploy destroy docs lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
@@ -25,6 +34,7 @@ help:
 	@echo "make synth | diff | deploy | destroy [CONTEXT='stage=prod retentionDays=90']     the CDK, on AWS"
 	@echo "make bench                measure cost, cold start and latency; writes docs/performance.md"
 	@echo "make docs                 the protocol as a page, .local/docs/index.html"
+	@echo "make lock                 write the locks anew, after a change to a requirements.in"
 	@echo "make clean                remove what the others made"
 
 demo: $(VENV) $(NODE)
@@ -48,41 +58,54 @@ else
 	@python -m clients.terminal --user '$(USER)'
 endif
 
-test: $(VENV) $(NODE) $(ENGINE)
+test: $(TESTS) $(NODE_TESTS) $(ENGINE)
 	ruff check .
 	ruff format --check --quiet .
 	mypy .
 	pytest -n 3 -m "not soak"
 
-soak: $(VENV) $(NODE) $(ENGINE)
+soak: $(TESTS) $(NODE_TESTS) $(ENGINE)
 	pytest -m soak --timeout 3600
 
 synth diff deploy destroy: $(VENV) $(NODE)
 	cdk $@ $(CONTEXTS)
 
-bench: $(VENV) $(NODE) $(ENGINE)
-	@$(BIN)/python -m pip install --quiet --requirement bench/requirements.txt
+bench: $(BENCH) $(NODE_TESTS) $(ENGINE)
 	@python -m bench
 
-docs: $(VENV)
-	@python -m local.docs
+docs: $(TESTS)
+	@python -m tools.docs
 
 clean:
 	rm -rf .venv node_modules .local cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV): requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
-	@echo "Installing what requirements.txt pins into .venv (a minute or two, once)" >&2
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --requirement requirements.txt || { echo "error: pip could not install what requirements.txt names; is the network there?" >&2; exit 1; }
+lock: $(VENV)
+	@python -m tools.lock
+
+$(VENV): requirements.txt tools/environment.py
+	@echo "Installing what requirements.txt pins into .venv (about 600 MB, once)" >&2
+	@"$(PYTHON)" tools/environment.py .venv requirements.txt
+	@touch $@
+
+$(TESTS): $(VENV) tests/requirements.txt
+	@echo "Installing what tests/requirements.txt pins into .venv (about 500 MB, once)" >&2
+	@"$(PYTHON)" tools/environment.py .venv tests/requirements.txt
+	@touch $@
+
+$(BENCH): $(TESTS) bench/requirements.txt
+	@"$(PYTHON)" tools/environment.py .venv bench/requirements.txt
 	@touch $@
 
 $(NODE): package.json package-lock.json $(VENV)
-	@echo "Installing the CDK's command line into node_modules (seconds, once)" >&2
-	@npm ci --loglevel=error --no-audit --no-fund >/dev/null || { echo "error: npm could not install what package-lock.json names; is the network there?" >&2; exit 1; }
+	@echo "Installing the CDK's command line into node_modules (once)" >&2
+	@$(NPM) --omit=dev || { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 	@touch $@
+
+$(NODE_TESTS): $(NODE)
+	@$(NPM) || { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
+	@touch $(NODE) $@
 
 # Without Java the tests that need it are skipped, and say so.
 $(ENGINE): $(VENV)
-	@python -m local.dynamodb_local
+	@python -m tools.dynamodb_local

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 from bench import PROJECT, cold_start, cost, fan_out, growth, latency, report, warm_cpu
 from bench.measure import Section, wrap
-from local.dynamodb_local import MissingJava
+from tools.dynamodb_local import MissingJava
 from local.progress import StepFailed
 
 ROWS: Mapping[str, Callable[[], Section]] = {

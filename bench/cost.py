@@ -17,7 +17,7 @@ from bench.prices import Dollars, dollars, duration_ms, prices, running
 from chat.conversations import TAIL_LENGTH
 from chat.protocol import UserPresence
 from chat.sdk import client
-from local.dynamodb_local import dynamodb_local
+from tools.dynamodb_local import dynamodb_local
 
 CHATS, MESSAGES = 10, 20
 FLOOR = Bill(calls=2, read_units=1, write_units=1, pushes=1, table_round_trips=2, push_round_trips=1)

@@ -18,7 +18,7 @@ from chat.clock import now_ms
 from chat.parallel import Threads
 from chat.protocol import UserPresence
 from chat.table import chat_key, message_key
-from local.dynamodb_local import dynamodb_local
+from tools.dynamodb_local import dynamodb_local
 
 MESSAGES = (10, 1_000, 100_000)
 CHATS = (10, 100, 1_000)

@@ -1,9 +1,7 @@
-"""The three functions over one asset, each with a role of its own that can do nothing yet but write its log."""
+"""The three functions over one asset, each with a role of its own that may at first only write its log."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,17 +12,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.bundle import NOT_SHIPPED, ROOTS, TASK, compile_sources, write_sources
-from stacks.models import dynamodb_model
-from stacks.roots import aws_roots
+from stacks.bundle import SOURCE, bundle, fingerprint
 
-SOURCE = Path(__file__).parent.parent / "lambda_src"
-RUNTIME = lambda_.Runtime.PYTHON_3_14
-PYTHON_VERSION = "3.14"
-CACHE_TAG = f"cpython-{PYTHON_VERSION.replace('.', '')}"
-"""Of the bytecode that the functions read: with it, a cold start need not compile the sources."""
-
-PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64")
+RUNTIME = lambda_.Runtime.PYTHON_3_13
 
 TIMEOUT = Duration.seconds(10)
 """Above what the SDK's own timeouts and retries allow one call, below the 29 s that API Gateway would wait."""
@@ -34,36 +24,13 @@ MEMORY_MB = 512
 seconds; a warm send waits for the network most of its time, so more than this is paid for and not used."""
 
 
-class BundlingFailed(SystemExit):
-    """Ends synth with one sentence: any other exception the CDK would wrap in a page of its own."""
-
-
 @jsii.implements(ILocalBundling)
-class PipBundling:
-    """Bundles the asset with the pip that runs synth, so that `cdk deploy` needs no Docker."""
+class Bundling:
+    """Makes the asset in the process that runs synth, so that `cdk deploy` needs no Docker."""
 
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        write_sources(SOURCE, Path(output_dir))
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        target = ["--target", output_dir, "--python-version", PYTHON_VERSION, "--implementation", "cp"]
-        platforms = [f"--platform={platform}" for platform in PLATFORMS]
-        command = [*pip, *target, *platforms, "--only-binary=:all:", "-r", str(SOURCE / "requirements.txt")]
-        try:
-            subprocess.run(command, check=True, stdout=sys.stderr)
-        except subprocess.CalledProcessError as error:
-            raise BundlingFailed(
-                "error: pip could not install lambda_src/requirements.txt "
-                f"for Python {PYTHON_VERSION} on arm64 (it says why above); "
-                "check the network, or name an index that it can reach in PIP_INDEX_URL, and try again"
-            ) from error
-        if _makes_their_bytecode():
-            compile_sources(Path(output_dir))
+        bundle(Path(output_dir))
         return True
-
-
-def _makes_their_bytecode() -> bool:
-    """Whether the Python that bundles is of the functions' own version. Another's bytecode would only be carried."""
-    return sys.implementation.cache_tag == CACHE_TAG
 
 
 class ChatFunction(Construct):
@@ -91,11 +58,13 @@ class ChatFunction(Construct):
             "Function",
             description=description,
             runtime=RUNTIME,
+            # The SDK is in the asset, so that an update of the runtime comes with a deploy and not by itself.
+            runtime_management_mode=lambda_.RuntimeManagementMode.FUNCTION_UPDATE,
             architecture=lambda_.Architecture.ARM_64,
             handler=handler,
             code=code,
             role=self.role,
-            environment={**environment, "AWS_CA_BUNDLE": f"{TASK}/{ROOTS}"},
+            environment=environment,
             timeout=TIMEOUT,
             memory_size=MEMORY_MB,
             log_group=self.log_group,
@@ -104,16 +73,10 @@ class ChatFunction(Construct):
 
 
 def asset() -> lambda_.Code:
-    """The Lambda asset with its dependencies. Its hash follows from the sources and from what they are bundled for."""
-    compiled = _makes_their_bytecode()
+    """The Lambda asset."""
     return lambda_.Code.from_asset(
         str(SOURCE),
-        exclude=list(NOT_SHIPPED),
-        asset_hash_type=AssetHashType.SOURCE,
-        bundling=BundlingOptions(
-            image=DockerImage.from_registry("unused"),
-            # Never run, but part of the hash, which what is bundled beside the sources must change too.
-            command=[PYTHON_VERSION, *PLATFORMS, aws_roots(), dynamodb_model(), *([CACHE_TAG] if compiled else [])],
-            local=PipBundling(),
-        ),
+        asset_hash_type=AssetHashType.CUSTOM,
+        asset_hash=fingerprint(),
+        bundling=BundlingOptions(image=DockerImage.from_registry("unused"), local=Bundling()),
     )

@@ -13,7 +13,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from local.deployment import Endpoint, token
-from local.dynamodb_local import MissingJava, dynamodb_local, find_java
+from tools.dynamodb_local import MissingJava, dynamodb_local, find_java
 from local.emulator import forget_aws_settings
 from tests.e2e.device import Device, device
 from tests.engines import DynamoDbLocal

