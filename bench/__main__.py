@@ -11,8 +11,8 @@ from importlib.util import find_spec
 
 from bench import PROJECT, cold_start, cost, fan_out, growth, latency, report, warm_cpu
 from bench.measure import Section, wrap
-from tools.dynamodb_local import MissingJava
 from local.progress import StepFailed
+from tools.dynamodb_local import MissingJava
 
 ROWS: Mapping[str, Callable[[], Section]] = {
     "cost": cost.run,

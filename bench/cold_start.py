@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,11 +16,11 @@ from typing import NamedTuple
 from botocore.httpsession import where
 
 from bench import plots
-from bench.functions import BASELINE, NOWHERE, OURS, copy_asset, environment, event
+from bench.functions import BASELINE, NOWHERE, compile_sdk, copy_asset, environment, event
 from bench.measure import Bar, Section, interleave, medians, table
 from bench.stub import HOST, stub
 from local.emulator import clean_environment
-from stacks.bundle import ROOTS, compile_sources, write_sources
+from stacks.bundle import bundle, compile_sources
 
 ROUNDS = 25
 PROCESS = Path(__file__).with_name("cold_process.py")
@@ -43,6 +44,8 @@ class Assets(NamedTuple):
     uncompiled: Path
     """The same, as another version's Python bundles it."""
     baseline: Path
+    nothing: Path
+    """An empty asset, beside which the SDK of the environment is found."""
 
 
 def run() -> Section:
@@ -71,13 +74,15 @@ def _condition(uncompiled: float) -> str:
 
 def _assets(folder: Path) -> Assets:
     """What Lambda would unpack."""
-    bundle, uncompiled = folder / "bundle", folder / "uncompiled"
-    for asset in (bundle, uncompiled):
-        write_sources(OURS, asset)
+    ours, nothing = folder / "bundle", folder / "nothing"
+    bundle(ours)
+    compile_sources(ours)
+    uncompiled = Path(shutil.copytree(ours, folder / "uncompiled", ignore=shutil.ignore_patterns("__pycache__")))
     baseline = copy_asset(BASELINE, folder / "baseline")
-    for asset in (bundle, baseline):
-        compile_sources(asset)
-    return Assets(bundle, uncompiled, baseline)
+    compile_sources(baseline)
+    compile_sdk()
+    nothing.mkdir()
+    return Assets(ours, uncompiled, baseline, nothing)
 
 
 def _over(side: Cold, bare: Cold) -> float:
@@ -94,12 +99,13 @@ def _plain(handler: str) -> str:
 
 def _import_sides(assets: Assets) -> Mapping[str, Callable[[], Cold]]:
     start = partial(cold, assets.bundle, environment(NOWHERE, NOWHERE))
-    sides: dict[str, Callable[[], Cold]] = {"python": partial(start, ""), "boto3": partial(start, "-c import boto3")}
-    sides["botocore"] = partial(start, "-c import botocore.session")
+    beside = partial(cold, assets.nothing, environment(NOWHERE, NOWHERE))
+    sides: dict[str, Callable[[], Cold]] = {"python": partial(beside, ""), "boto3": partial(beside, "-c import boto3")}
+    sides["botocore"] = partial(beside, "-c import botocore.session")
     for handler, services in HANDLERS.items():
         calls = "; ".join(f"boto3.client({service!r})" for service in services)
         sides[handler] = partial(start, handler)
-        sides[_plain(handler)] = partial(start, f"-c import boto3; {calls}")
+        sides[_plain(handler)] = partial(beside, f"-c import boto3; {calls}")
     sides[UNCOMPILED] = partial(cold, assets.uncompiled, environment(NOWHERE, NOWHERE), "message")
     return sides
 
@@ -109,7 +115,7 @@ def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]
     certificate = _certificate(folder)
     sdk, small = folder / "sdk.pem", folder / "small.pem"
     sdk.write_text(Path(where()).read_text() + certificate.read_text())
-    small.write_text((assets.bundle / ROOTS).read_text() + certificate.read_text())
+    small.write_text((assets.bundle / "botocore" / "cacert.pem").read_text() + certificate.read_text())
 
     def serve(asset: Path, module: str, roots: Path) -> Cold:
         with stub(certificate=certificate) as url:
@@ -117,7 +123,7 @@ def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]
             return cold(asset, variables, module, json.dumps(event(1)))
 
     return {
-        "python": partial(cold, assets.bundle, environment(NOWHERE, NOWHERE), ""),
+        "python": partial(cold, assets.nothing, environment(NOWHERE, NOWHERE), ""),
         "ours": partial(serve, assets.bundle, "message", small),
         UNCOMPILED_PATH: partial(serve, assets.uncompiled, "message", small),
         "ours, with all of the SDK's roots": partial(serve, assets.bundle, "message", sdk),
@@ -170,9 +176,10 @@ def _text(imports: Mapping[str, Cold], paths: Mapping[str, Cold], ratios: Mappin
     header = ["", "CPU, ms", "over bare Python", "wall, ms"]
     return f"""\
 Fresh processes, {ROUNDS} of each, interleaved; medians. The asset is as `cdk deploy` bundles it with the
-functions' own version of Python, which here is the one that runs, but for PyJWT: it holds bytecode, and so does the
-baseline's. Bundled with another version it holds none, and the sources are compiled at each cold start, as in the rows
-without bytecode. Import and creation of the clients that the handler makes at its start:
+functions' own version of Python, which here is the one that runs: it holds the SDK, and bytecode for all of it. So do
+the baseline's asset and the SDK that the baseline imports. Bundled with another version ours holds no bytecode, and
+the sources are compiled at each cold start, as in the rows without bytecode. Import and creation of the clients that
+the handler makes at its start:
 
 {table(header, rows)}
 

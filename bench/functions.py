@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +75,14 @@ def copy_asset(source: Path, target: Path) -> Path:
 
 
 OURS, BASELINE = FUNCTIONS, Path(__file__).parent / "baseline"
+
+
+SDK = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "urllib3")
+
+
+def compile_sdk() -> None:
+    """Bytecode for the SDK of this environment, as the Lambda runtime has it for its own: uv installs none."""
+    for package in SDK:
+        spec = find_spec(package)
+        for folder in (spec.submodule_search_locations if spec else None) or ():
+            compileall.compile_dir(folder, quiet=1)

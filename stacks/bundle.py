@@ -52,7 +52,7 @@ def bundle(folder: Path, source: Path = SOURCE) -> None:
     for lock in (*folder.glob(".lock"), *folder.glob(".gitignore")):
         lock.unlink()
     if makes_bytecode():
-        _compile(folder)
+        compile_sources(folder)
     else:
         print(
             f"note: bundling with Python {sys.version_info.major}.{sys.version_info.minor}, so the functions "
@@ -109,12 +109,13 @@ def _install(lock: Path, folder: Path) -> None:
         subprocess.run(command, check=True, stdout=sys.stderr)
     except subprocess.CalledProcessError as error:
         raise BundlingFailed(
-            f"error: could not install {lock.parent.name}/{lock.name} for Python {PYTHON_VERSION} on arm64 (the reason is "
-            "above); check the network, or name an index that it can reach in UV_DEFAULT_INDEX, and try again"
+            f"error: could not install {lock.parent.name}/{lock.name} for Python {PYTHON_VERSION} on arm64 "
+            "(the reason is above); check the network, or name an index that it can reach in UV_DEFAULT_INDEX"
         ) from error
 
 
-def _compile(folder: Path) -> None:
+def compile_sources(folder: Path) -> None:
+    """Bytecode for all Python in the folder, for where Lambda unpacks it."""
     # In a process of its own with a fixed hash seed: the same sources make the same bytes.
     # Checked against the source: a zip keeps times badly, and a source that is edited in the console must count.
     command = [sys.executable, "-m", "compileall", "-q", "-s", str(folder), "-p", TASK]

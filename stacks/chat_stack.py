@@ -12,6 +12,7 @@ from constructs import Construct
 from clients.web_page import SignIn
 from stacks.functions import ChatFunction, asset
 from stacks.monitoring import Monitoring
+from stacks.sdk_description import OPERATIONS
 from stacks.settings import ChatSettings, IdentityMode
 from stacks.table import ChatTable
 from stacks.web import ChatWeb
@@ -78,8 +79,7 @@ class ChatStack(Stack):
         message = self._function("Message", "message.handler", "Answers every frame that a client sends", environment)
         # An announcement is told at most once.
         message.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
-        table_actions = ("BatchGetItem", "PutItem", "Query", "UpdateItem")
-        self._grant(message, [f"dynamodb:{action}" for action in table_actions], self._table.table_arn)
+        self._grant(message, [f"dynamodb:{action}" for action in OPERATIONS["dynamodb"]], self._table.table_arn)
         self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn("POST"))
         return message
 

@@ -13,10 +13,10 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from local.deployment import Endpoint, token
-from tools.dynamodb_local import MissingJava, dynamodb_local, find_java
 from local.emulator import forget_aws_settings
 from tests.e2e.device import Device, device
 from tests.engines import DynamoDbLocal
+from tools.dynamodb_local import MissingJava, dynamodb_local, find_java
 
 # A profile of whoever runs the tests would be looked up, and perhaps not found, when a handler makes its clients.
 forget_aws_settings()

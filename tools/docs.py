@@ -13,8 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from tools.npm_archive import FetchFailed, fetch
 from local.progress import step
+from tools.npm_archive import FetchFailed, fetch
 
 VERSION = "3.2.1"
 PACKAGE = f"@asyncapi/react-component@{VERSION}"

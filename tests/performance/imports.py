@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.functions import NOWHERE, OURS, environment
+from bench.functions import NOWHERE, environment
 from local.emulator import clean_environment
 
 PROGRAM = """\
@@ -39,12 +38,9 @@ class Done:
     collections: int
     """How often the garbage collector looked for what can go."""
 
-    def files(self) -> set[str]:
-        return {os.path.basename(path) for path in self.opened}
 
-
-def run(code: str, *, asset: Path = OURS, audited: bool = True) -> Done:
-    """Runs the code in a process of its own, with the functions' environment, in the sources or another asset."""
+def run(code: str, asset: Path, *, audited: bool = True) -> Done:
+    """Runs the code in a process of its own, with the functions' environment and this asset."""
     command = [sys.executable, "-c", PROGRAM, str(asset), code, *(["audited"] if audited else [])]
     variables = {**clean_environment(), **environment(NOWHERE, NOWHERE)}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables, timeout=60)

@@ -69,10 +69,9 @@ def test_a_variable_takes_every_shortcut_back(service: Service, monkeypatch: pyt
     def broken(*_: object, **__: object) -> NoReturn:
         raise AssertionError
 
-    monkeypatch.setattr(sdk, "_Loader", broken)
     monkeypatch.setattr(sdk, "_pass_on_trace", broken)
     with pytest.raises(AssertionError):
-        client(service)
+        _request(client(service), service)
 
     monkeypatch.setenv("PLAIN_SDK", "1")
 

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import shutil
 import ssl
+import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import botocore
 import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from stacks import bundle as bundle_module
 from stacks import functions
-from stacks.bundle import MODELS, compile_sources, write_sources
-from stacks.functions import SOURCE, BundlingFailed, PipBundling
-from stacks.models import OPERATIONS
-from stacks.roots import aws_roots
+from stacks.bundle import PYTHON_VERSION, SOURCE, BundlingFailed, bundle, compile_sources, fingerprint
+from stacks.ca_roots import aws_roots
+from stacks.sdk_description import OPERATIONS
 from tests.stack.conftest import NO_BUNDLING, Synthesize
 from tests.stack.test_permissions import allowed
+
+SDK_ROOTS = Path(botocore.__file__).with_name("cacert.pem")
+BYTECODE = {"__pycache__"}
 
 
 @pytest.fixture
@@ -33,8 +41,25 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the sources, without what tools have left in them, that is bundled in their place."""
     copy = tmp_path / "lambda_src"
     shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    monkeypatch.setattr(functions, "SOURCE", copy)
     return copy
+
+
+@pytest.fixture(scope="module")
+def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The asset, bundled under a umask that keeps everything to its owner."""
+    folder = tmp_path_factory.mktemp("asset")
+    with restrictive_umask():
+        bundle(folder)
+    return folder
+
+
+@contextmanager
+def restrictive_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def leave_behind_what_tools_do(source: Path) -> None:
@@ -43,47 +68,59 @@ def leave_behind_what_tools_do(source: Path) -> None:
         (source / litter).write_text("litter")
 
 
-def asset_hash() -> str:
-    stack = cdk.Stack(cdk.App(context=NO_BUNDLING), "Stack")
-    handler, runtime = "message.handler", functions.RUNTIME
-    lambda_.Function(stack, "Function", code=functions.asset(), handler=handler, runtime=runtime)
-    (function,) = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
-    return str(function["Properties"]["Code"]["S3Key"])
+# what is in it
 
 
-def test_bundle_holds_the_handlers_their_package_and_its_dependencies(
-    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(functions, "CACHE_TAG", sys.implementation.cache_tag)
-    leave_behind_what_tools_do(source)
-    bundle = tmp_path / "bundle"
-
-    assert PipBundling().try_bundle(str(bundle))
-
-    top = {path.name for path in bundle.iterdir() if not path.name.endswith(".dist-info")}
+def test_the_asset_holds_the_handlers_their_package_and_its_dependencies(asset: Path) -> None:
     ours = {"authorizer.py", "connection.py", "message.py", "chat"}
-    assert top == ours | {"__pycache__", "jwt", "models", "roots.pem"}
-    chat = {path.name for path in (bundle / "chat").iterdir()} - {"__pycache__"}
+    theirs = {"botocore", "dateutil", "jmespath", "jwt", "six.py", "urllib3"}
+    assert {path.name for path in asset.iterdir()} - BYTECODE == ours | theirs
+    chat = {path.name for path in (asset / "chat").iterdir()} - BYTECODE
     assert chat == {path.name for path in (SOURCE / "chat").glob("*.py")}
-    sources = set(bundle.rglob("*.py"))
-    assert set(bundle.rglob("*.pyc")) == {Path(cache_from_source(str(path))) for path in sources}
-    assert not [path for path in bundle.rglob("*") if path.name == "tests"]
 
 
-def test_bundle_holds_no_bytecode_that_the_functions_would_not_read(
-    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_tools_leave_beside_the_sources_is_not_shipped(tmp_path: Path, source: Path) -> None:
+    leave_behind_what_tools_do(source)
+
+    bundle(tmp_path / "asset", source)
+
+    assert not [path for path in (tmp_path / "asset").rglob("*") if path.name.endswith("_cache")]
+    assert not (tmp_path / "asset" / "requirements.txt").exists()
+
+
+def test_everybody_can_read_the_asset_whatever_the_umask(asset: Path) -> None:
+    modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in (asset, *asset.rglob("*"))}
+
+    assert modes == {(True, 0o755), (False, 0o644)}
+
+
+def test_all_of_it_is_compiled_where_the_functions_read_it(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "module.py").write_text("value = 1\n")
+
+    compile_sources(tmp_path)
+
+    assert set(tmp_path.rglob("*.pyc")) == {Path(cache_from_source(str(tmp_path / "package" / "module.py")))}
+
+
+@pytest.mark.parametrize("tag", ["cpython-399", sys.implementation.cache_tag])
+def test_the_asset_holds_bytecode_only_of_the_functions_own_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tag: str
 ) -> None:
-    monkeypatch.setattr(functions, "CACHE_TAG", "cpython-399")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)  # pip
+    monkeypatch.setattr(bundle_module, "CACHE_TAG", tag)
+    is_own = tag == sys.implementation.cache_tag
 
-    assert PipBundling().try_bundle(str(tmp_path / "bundle"))
+    bundle(tmp_path)
 
-    assert list(tmp_path.rglob("bundle/message.py"))
-    assert not list(tmp_path.rglob("*.pyc"))
+    sources = set(tmp_path.rglob("*.py"))
+    compiled = {Path(cache_from_source(str(path))) for path in sources}
+    assert set(tmp_path.rglob("*.pyc")) == (compiled if is_own else set())
+    assert ("no bytecode" in capfd.readouterr().err) == (not is_own)
 
 
-def test_bundle_is_made_for_the_python_that_the_functions_run_on() -> None:
-    assert functions.RUNTIME.name == f"python{functions.PYTHON_VERSION}"
+def test_the_asset_is_made_for_the_python_that_the_functions_run_on() -> None:
+    assert functions.RUNTIME.name == f"python{PYTHON_VERSION}"
+    assert (SOURCE.parent / ".python-version").read_text().strip() == PYTHON_VERSION
 
 
 def test_bytecode_counts_only_as_long_as_its_source_stays_as_it_is(tmp_path: Path) -> None:
@@ -99,82 +136,88 @@ def test_bytecode_counts_only_as_long_as_its_source_stays_as_it_is(tmp_path: Pat
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True).stdout == "2\n"
 
 
-def test_pip_that_fails_is_one_clear_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_two_bundlings_make_the_same_asset(tmp_path: Path, asset: Path) -> None:
+    bundle(tmp_path)
+
+    assert contents(tmp_path) == contents(asset)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# how it is made
+
+
+@pytest.mark.parametrize("absent", [set(), {"uv"}], ids=["uv", "pip"])
+def test_an_installer_that_fails_is_one_clear_sentence(
+    tmp_path: Path,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    absent: set[str],
 ) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    installers = {"uv": object(), "pip": object()}
+    monkeypatch.setattr(bundle_module, "find_spec", lambda name: None if name in absent else installers[name])
+    (source / "requirements.txt").write_text("parley-no-such-package==1 --hash=sha256:" + "0" * 64)
 
     with pytest.raises(BundlingFailed) as problem:
-        PipBundling().try_bundle(str(tmp_path / "bundle"))
+        bundle(tmp_path / "asset", source)
 
     sentence = str(problem.value)
-    assert sentence.startswith("error: pip could not install lambda_src/requirements.txt")
+    assert sentence.startswith("error: could not install lambda_src/requirements.txt")
     assert "check the network" in sentence
     assert "\n" not in sentence
-    assert "PyJWT" in capfd.readouterr().err, "pip's own words are shown"
+    assert capfd.readouterr().err, "the installer's own words are shown"
 
 
-def test_hash_is_the_same_whatever_tools_leave_beside_the_sources(source: Path) -> None:
-    clean = asset_hash()
-    leave_behind_what_tools_do(source)
+def test_an_environment_with_neither_installer_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle_module, "find_spec", lambda _: None)
 
-    assert asset_hash() == clean
-
-
-@pytest.mark.parametrize("file", ["message.py", "chat/table.py", "requirements.txt"])
-def test_hash_changes_with_the_sources(source: Path, file: str) -> None:
-    before = asset_hash()
-    with (source / file).open("a") as text:
-        text.write("# a change\n")
-
-    assert asset_hash() != before
+    with pytest.raises(BundlingFailed, match="neither uv nor pip"):
+        bundle(tmp_path)
 
 
-def test_bundle_trusts_the_roots_that_aws_asks_for_and_few_others(tmp_path: Path) -> None:
-    path = tmp_path / "roots.pem"
-    path.write_text(aws_roots())
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_package_that_is_not_what_was_locked_is_refused(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, installer: str
+) -> None:
+    monkeypatch.setattr(bundle_module, "find_spec", lambda name: object() if name == installer else None)
+    lock = source / "requirements.txt"
+    lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", lock.read_text()))
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(path)
-
-    certificates: Any = context.get_ca_certs()
-    names = {dict(pair for (pair,) in certificate["subject"]).get("commonName") for certificate in certificates}
-    assert names >= {f"Amazon Root CA {number}" for number in range(1, 5)}
-    assert "Starfield Services Root Certificate Authority - G2" in names
-    assert len(names) < 20
+    with pytest.raises(BundlingFailed):
+        bundle(tmp_path / "asset", source)
 
 
-def test_roots_are_the_same_text_in_whatever_order_openssl_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = ssl.SSLContext.get_ca_certs
-    roots = aws_roots()
-    monkeypatch.setattr(ssl.SSLContext, "get_ca_certs", lambda *args, **kwargs: listed(*args, **kwargs)[::-1])
-
-    assert aws_roots() == roots
+# what its SDK can do
 
 
-def test_bundle_describes_every_call_that_the_functions_may_make(synthesize: Synthesize) -> None:
+def test_the_sdk_describes_every_call_that_the_functions_may_make(synthesize: Synthesize) -> None:
     stack = synthesize()
-    actions = {action for name in ("message", "connection", "authorizer") for action, _ in allowed(stack, name)}
-    granted = {action.removeprefix("dynamodb:") for action in actions if action.startswith("dynamodb:")}
+    granted = {action for name in ("message", "connection", "authorizer") for action, _ in allowed(stack, name)}
+    dynamodb = {action.removeprefix("dynamodb:") for action in granted if action.startswith("dynamodb:")}
 
-    assert granted == set(OPERATIONS)
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_bundle_describes_a_call_as_the_sdk_does(tmp_path: Path, operation: str) -> None:
-    write_sources(SOURCE, tmp_path / "bundle")
-    ours = Loader(extra_search_paths=[str(tmp_path / "bundle" / MODELS)])
-
-    assert outline(ours, operation) == outline(Loader(), operation)
+    assert dynamodb == set(OPERATIONS["dynamodb"])
+    others = {action for action in granted if not action.startswith(("dynamodb:", "logs:"))}
+    assert others == {"execute-api:ManageConnections", "lambda:InvokeFunction", "secretsmanager:GetSecretValue"}
 
 
-def outline(loader: Loader, operation: str) -> Any:
+@pytest.mark.parametrize(("service", "operation"), [(s, one) for s in OPERATIONS for one in OPERATIONS[s]])
+def test_the_sdk_describes_a_call_as_the_whole_sdk_does(asset: Path, service: str, operation: str) -> None:
+    data = str(asset / "botocore" / "data")
+    ours = Loader(extra_search_paths=[data], include_default_search_paths=False)
+
+    assert outline(ours, service, operation) == outline(Loader(), service, operation)
+
+
+def outline(loader: Loader, name: str, operation: str) -> Any:
     """What is sent and received in the operation, to the last member."""
-    service = loader.load_service_model("dynamodb", "service-2")
+    service = loader.load_service_model(name, "service-2")
     model = ServiceModel(service).operation_model(operation)
-    frame = {name: value for name, value in service["operations"][operation].items() if not refers_or_explains(name)}
-    return frame, shape(model.input_shape), shape(model.output_shape), [shape(one) for one in model.error_shapes]
+    frame = {key: value for key, value in service["operations"][operation].items() if not refers_or_explains(key)}
+    shapes = [shape(one) for one in (model.input_shape, model.output_shape, *model.error_shapes) if one is not None]
+    return service["metadata"], frame, shapes
 
 
 def refers_or_explains(name: str) -> bool:
@@ -190,33 +233,101 @@ def shape(one: Any, *outer: str) -> Any:
     return one.name, one.type_name, one.serialization, one.metadata, members, parts
 
 
-def test_hash_changes_with_the_model(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = asset_hash()
-    monkeypatch.setattr(functions, "dynamodb_model", lambda: "another")
+def test_the_sdk_trusts_the_roots_that_aws_asks_for_and_few_others(asset: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(asset / "botocore" / "cacert.pem")
 
-    assert asset_hash() != before
+    certificates: Any = context.get_ca_certs()
+    names = {dict(pair for (pair,) in certificate["subject"]).get("commonName") for certificate in certificates}
+    assert names >= {f"Amazon Root CA {number}" for number in range(1, 5)}
+    assert "Starfield Services Root Certificate Authority - G2" in names
+    assert len(names) < 20
 
 
-@pytest.mark.parametrize(("bundling", "same"), [("cpython-311", True), (functions.CACHE_TAG, False)])
-def test_hash_changes_with_the_python_that_bundles_only_if_its_bytecode_is_read(
-    source: Path, monkeypatch: pytest.MonkeyPatch, bundling: str, same: bool
+def test_roots_are_the_same_text_in_whatever_order_openssl_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = ssl.SSLContext.get_ca_certs
+    roots = aws_roots(SDK_ROOTS)
+    monkeypatch.setattr(ssl.SSLContext, "get_ca_certs", lambda *args, **kwargs: listed(*args, **kwargs)[::-1])
+
+    assert aws_roots(SDK_ROOTS) == roots
+
+
+# its hash
+
+
+def test_the_fingerprint_is_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = asset_key()
+    assert asset_key() == before
+
+    monkeypatch.setattr(functions, "fingerprint", lambda: "another")
+    assert asset_key() != before
+
+
+def asset_key() -> str:
+    """What the asset is called in the bucket: a new name is a new deployment of the functions."""
+    stack = cdk.Stack(cdk.App(context=NO_BUNDLING), "Stack")
+    lambda_.Function(stack, "Function", code=functions.asset(), handler="message.handler", runtime=functions.RUNTIME)
+    (function,) = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
+    return str(function["Properties"]["Code"]["S3Key"])
+
+
+def test_the_hash_is_the_same_whatever_lies_beside_the_sources_and_wherever_they_are(source: Path) -> None:
+    clean = fingerprint(source)
+    leave_behind_what_tools_do(source)
+    with (source / "requirements.txt").open("a") as lock:
+        lock.write("# a comment\n")
+    (source / "message.py").chmod(0o600)
+
+    assert fingerprint(source) == clean == fingerprint(SOURCE)
+
+
+@pytest.mark.parametrize("file", ["message.py", "chat/table.py"])
+def test_the_hash_changes_with_the_sources(source: Path, file: str) -> None:
+    before = fingerprint(source)
+    with (source / file).open("a") as text:
+        text.write("# a change\n")
+
+    assert fingerprint(source) != before
+
+
+def test_the_hash_changes_with_the_name_of_a_source(source: Path) -> None:
+    before = fingerprint(source)
+    (source / "message.py").rename(source / "messages.py")
+
+    assert fingerprint(source) != before
+
+
+def test_the_hash_changes_with_a_locked_version(source: Path) -> None:
+    before = fingerprint(source)
+    lock = source / "requirements.txt"
+    lock.write_text(lock.read_text().replace("pyjwt==", "pyjwt==9."))
+
+    assert fingerprint(source) != before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PYTHON_VERSION", "3.99"),
+        ("PLATFORM", "x86_64-manylinux_2_28"),
+        ("OPERATIONS", {"dynamodb": ("Query",)}),
+        ("ENDPOINTS", "{}"),
+        ("ORGANISATIONS", frozenset({"Amazon"})),
+    ],
+)
+def test_the_hash_changes_with_the_recipe(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
+    before = fingerprint()
+    monkeypatch.setattr(bundle_module, name, value)
+
+    assert fingerprint() != before
+
+
+@pytest.mark.parametrize(("bundling", "same"), [("cpython-311", True), (bundle_module.CACHE_TAG, False)])
+def test_the_hash_changes_with_the_python_that_bundles_only_if_its_bytecode_is_read(
+    monkeypatch: pytest.MonkeyPatch, bundling: str, same: bool
 ) -> None:
     monkeypatch.setattr(sys.implementation, "cache_tag", "cpython-312")
-    before = asset_hash()
+    before = fingerprint()
     monkeypatch.setattr(sys.implementation, "cache_tag", bundling)
 
-    assert (asset_hash() == before) == same
-
-
-def test_hash_changes_with_the_roots(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = asset_hash()
-    monkeypatch.setattr(functions, "aws_roots", lambda: "others")
-
-    assert asset_hash() != before
-
-
-def test_hash_changes_with_the_platform(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = asset_hash()
-    monkeypatch.setattr(functions, "PYTHON_VERSION", "3.15")
-
-    assert asset_hash() != before
+    assert (fingerprint() == before) == same

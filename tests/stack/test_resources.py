@@ -15,10 +15,10 @@ API_GATEWAY_TIMEOUT_SECONDS = 29
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_functions_run_on_python_314_on_arm64(default: Synthesized, name: str) -> None:
+def test_functions_run_on_python_313_on_arm64(default: Synthesized, name: str) -> None:
     _, function = default.function(name)
 
-    assert function["Runtime"] == "python3.14"
+    assert function["Runtime"] == "python3.13"
     assert function["Architectures"] == ["arm64"]
 
 
