@@ -17,10 +17,10 @@ from bench.measure import Bar, K, Section, interleave, table
 from bench.stub import stub
 from chat.clock import now_ms
 from chat.delivery import ApiGateway, Delivery
+from chat.dynamo import DynamoTable
 from chat.parallel import THREADS, Threads
 from chat.sdk import client
 from chat.sessions import Connection, Sessions
-from chat.table import DynamoTable
 
 PUSH_MS = 20
 FEW, MANY = (1, 10, 100), 1_000

@@ -9,14 +9,15 @@ from typing import Any
 
 from bench.meter import Meter
 from chat.clock import now_ms
-from chat.conversations import Conversations
-from chat.delivery import ApiGateway, Delivery
+from chat.delivery import ApiGateway
+from chat.dynamo import DynamoTable
 from chat.parallel import Parallel
 from chat.protocol import UserPresence, encode, parse
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sdk import client
-from chat.sessions import Connection, Sessions
-from chat.table import DynamoTable, log_partition
+from chat.sessions import Connection
+from chat.table import log_partition
+from chat.wiring import connection_routes, message_routes
 
 DAY_MS = 86_400_000
 RETENTION_MS = 365 * DAY_MS
@@ -85,12 +86,10 @@ def instance(parallel: Parallel | None = None) -> Instance:
     meter.watch_table(dynamodb)
     meter.watch_gateway(gateway)
     table = DynamoTable(dynamodb, name)
-    sessions, gateway_of_ours = Sessions(table, now_ms), ApiGateway(gateway)
-    together = parallel or meter
-    conversations = Conversations(table, retention_ms=RETENTION_MS, clock=now_ms, parallel=together)
-    delivery = Delivery(gateway_of_ours, sessions, clock=now_ms, parallel=together)
-    messages = MessageRoutes(conversations, sessions, delivery, now_ms)
-    return Instance(table, dynamodb, name, meter, messages, ConnectionRoutes(sessions, gateway_of_ours, Silent()))
+    api_gateway = ApiGateway(gateway)
+    messages = message_routes(table, api_gateway, clock=now_ms, parallel=parallel or meter, retention_ms=RETENTION_MS)
+    connections = connection_routes(table, api_gateway, Silent(), clock=now_ms)
+    return Instance(table, dynamodb, name, meter, messages, connections)
 
 
 def forget_tail(warm: Instance, user: str, peer: str) -> None:

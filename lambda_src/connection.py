@@ -9,19 +9,20 @@ from chat import log
 from chat.announcements import LambdaAnnouncer
 from chat.clock import now_ms
 from chat.delivery import ApiGateway
+from chat.dynamo import DynamoTable
 from chat.events import Response, WebSocketEvent, caller
 from chat.protocol import ChatError, encode, error_frame, parse
 from chat.routes import ConnectionRoutes
 from chat.sdk import client
-from chat.sessions import Sessions
 from chat.settings import required
 from chat.subprotocols import SUBPROTOCOL, offered_subprotocols
-from chat.table import DynamoTable
+from chat.wiring import connection_routes
 
-_routes = ConnectionRoutes(
-    Sessions(DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")), now_ms),
+_routes = connection_routes(
+    DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")),
     ApiGateway(client("apigatewaymanagementapi")),
     LambdaAnnouncer(lambda: client("lambda"), required(os.environ, "MESSAGE_FUNCTION")),
+    clock=now_ms,
 )
 
 

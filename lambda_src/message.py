@@ -8,40 +8,36 @@ import time
 from chat import log
 from chat.announcements import Announcement, announced
 from chat.clock import now_ms
-from chat.conversations import Conversations
-from chat.delivery import ApiGateway, Delivered, Delivery
+from chat.delivery import ApiGateway, Delivered
+from chat.dynamo import DynamoTable
 from chat.events import Response, WebSocketEvent, caller
 from chat.parallel import Threads
 from chat.protocol import ChatError, ErrorCode, Request, encode, error_frame, parse
 from chat.routes import MessageRoutes, Served
 from chat.sdk import client
-from chat.sessions import Sessions
 from chat.settings import required
-from chat.table import DynamoTable
+from chat.wiring import message_routes
 
 DAY_MS = 86_400_000
 
 
-def _routes() -> MessageRoutes:
-    table, parallel = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")), Threads()
-    retention_ms = int(required(os.environ, "RETENTION_DAYS")) * DAY_MS
-    sessions = Sessions(table, now_ms)
-    gateway = ApiGateway(client("apigatewaymanagementapi"))
-    conversations = Conversations(table, retention_ms=retention_ms, clock=now_ms, parallel=parallel)
-    return MessageRoutes(conversations, sessions, Delivery(gateway, sessions, clock=now_ms, parallel=parallel), now_ms)
-
-
-_ROUTES = _routes()
+_routes = message_routes(
+    DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")),
+    ApiGateway(client("apigatewaymanagementapi")),
+    clock=now_ms,
+    parallel=Threads(),
+    retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,
+)
 
 
 def handler(event: WebSocketEvent | Announcement, _: object) -> Response:
     if "announce" in event:
-        return announce(event, _ROUTES)
-    return serve(event, _ROUTES)
+        return announce(event, _routes)
+    return serve(event, _routes)
 
 
 def announce(event: Announcement, routes: MessageRoutes) -> Response:
-    """Tells a user's chat partners of its presence. Raises nothing: AWS would invoke us again with the same news."""
+    """Tells a user's chat partners of its presence. A failure is logged and not raised."""
     presence = announced(event)
     try:
         delivered = routes.announce(presence)

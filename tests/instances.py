@@ -8,12 +8,13 @@ from typing import Any
 
 from chat.clock import Clock
 from chat.conversations import Conversations
-from chat.delivery import Delivery, Gateway
+from chat.delivery import Gateway
 from chat.parallel import Parallel
 from chat.protocol import encode, parse
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sessions import Connection, Sessions
 from chat.table import Table
+from chat.wiring import connection_routes, message_routes
 from tests.memory import MemoryAnnouncer, serially
 
 DAY_MS = 86_400_000
@@ -43,8 +44,6 @@ def instance(
     parallel: Parallel = serially,
     retention_ms: int = RETENTION_MS,
 ) -> Instance:
-    sessions = Sessions(table, clock)
-    conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
-    delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
-    messages = MessageRoutes(conversations, sessions, delivery, clock)
-    return Instance(messages, ConnectionRoutes(sessions, gateway, MemoryAnnouncer()), conversations, sessions)
+    messages = message_routes(table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms)
+    connections = connection_routes(table, gateway, MemoryAnnouncer(), clock=clock)
+    return Instance(messages, connections, messages._conversations, messages._sessions)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from chat.delivery import Pushed
 from chat.protocol import UserPresence
-from chat.table import AtLeast, Below, Condition, Item, Key, Present, Update, Updated
+from chat.table import AtLeast, Below, Condition, Item, Key, Present, Query, Update, Updated
 
 T = TypeVar("T")
 Hook = Callable[[str], None]
@@ -41,19 +41,11 @@ class MemoryTable:
         self._before = before or _nothing
         self._after = after or _nothing
 
-    def query(
-        self,
-        pk: str,
-        *,
-        first: str = "",
-        last: str = "",
-        newest_first: bool = False,
-        limit: int | None = None,
-        consistent: bool = True,
-    ) -> list[Item]:
+    def query(self, query: Query) -> list[Item]:
         def read() -> list[Item]:
-            keys = sorted(key for key in self.items if key.pk == pk and first <= key.sk <= (last or "\x7f"))
-            return [self.items[key] for key in (keys[::-1] if newest_first else keys)[:limit]]
+            first, last = query.first, query.last or "\x7f"
+            keys = sorted(key for key in self.items if key.pk == query.pk and first <= key.sk <= last)
+            return [self.items[key] for key in (keys[::-1] if query.newest_first else keys)[: query.limit]]
 
         return self._call("query", read)
 

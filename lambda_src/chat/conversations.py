@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -28,19 +29,22 @@ from chat.protocol import (
     fit,
     message_size,
 )
+from chat.sessions import connection_ids
 from chat.table import (
     MAX_SEQ,
+    SESSIONS,
     AtLeast,
     Below,
     Item,
     Key,
+    Query,
     Table,
     Update,
+    attribute,
     chat_key,
     log_partition,
     message_key,
     message_sort_key,
-    read,
     user_partition,
 )
 
@@ -106,6 +110,13 @@ class Page(NamedTuple):
     more: bool
 
 
+class Overview(NamedTuple):
+    """What is kept of a user: its chats, newest first, and the ids of its connections, dead ones included."""
+
+    chats: Sequence[Chat]
+    connections: Collection[str]
+
+
 class Conversations:
     """The messages and the chat items of the table. `retention_ms` is how long a message is kept."""
 
@@ -162,7 +173,7 @@ class Conversations:
         # The chat items remember numbers whose messages have expired. They are read before the log is read again:
         # the other way round, a message that is appended and moved between the two reads would be stored twice.
         chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
-        moved = max((read(chat, "seq", 0) for chat in chats.values()), default=0)
+        moved = max((attribute(chat, "seq", 0) for chat in chats.values()), default=0)
         tail = self._newest(user, peer, back_to)
         return Tail(max(tail.seq, moved), tail.entries, tail.read_at)
 
@@ -170,9 +181,8 @@ class Conversations:
         now, pk = self._clock(), log_partition(user, peer)
         last, entries = MAX_SEQ, list[Entry]()
         while True:
-            items = self._table.query(
-                pk, first=message_sort_key(1), last=message_sort_key(last), newest_first=True, limit=TAIL_LENGTH
-            )
+            newest = Query(pk, message_sort_key(1), message_sort_key(last), newest_first=True, limit=TAIL_LENGTH)
+            items = self._table.query(newest)
             entries += [_entry_of(item) for item in items]
             if len(items) < TAIL_LENGTH or back_to is None or entries[-1].seq <= back_to:
                 return Tail(entries[0].seq if entries else 0, tuple(entries), now)
@@ -190,11 +200,8 @@ class Conversations:
         updates = {chat_key(message.to, message.sender): received, chat_key(message.sender, message.to): sent}
         behind = [Below("seq", message.seq)]
         self._parallel(
-            [self._updater(key, Update(put=put, only_if=behind)) for key, put in updates.items()],
+            [partial(self._table.update, key, Update(put=put, only_if=behind)) for key, put in updates.items()]
         )
-
-    def _updater(self, key: Key, update: Update) -> Callable[[], bool]:
-        return lambda: self._table.update(key, update).made
 
     def history(self, user: str, request: History) -> Page:
         """A page of the log that fits into one frame. What has expired is left out, deleted or not."""
@@ -203,17 +210,12 @@ class Conversations:
         else:
             first, last, newest_first = 1, (MAX_SEQ if request.before is None else request.before - 1), True
         messages: list[Message] = []
-        now = self._clock()
+        now, pk = self._clock(), log_partition(user, request.peer)
         limit = request.limit + 1  # one beyond the page tells whether there is more
         while first <= last and len(messages) < limit:
-            items = self._table.query(
-                log_partition(user, request.peer),
-                first=message_sort_key(first),
-                last=message_sort_key(last),
-                newest_first=newest_first,
-                limit=limit,
-            )
-            kept = [item for item in items if read(item, "ttl", 0) * 1_000 > now]
+            bounds = message_sort_key(first), message_sort_key(last)
+            items = self._table.query(Query(pk, *bounds, newest_first=newest_first, limit=limit))
+            kept = [item for item in items if attribute(item, "ttl", 0) * 1_000 > now]
             messages += [_message(item, user, request.peer) for item in kept]
             # Nothing expires before what was written earlier, so newest first, the first expired one ends the page;
             # oldest first, a whole page of expired ones is passed over.
@@ -224,9 +226,9 @@ class Conversations:
         page, more = messages[:count], len(messages) > count
         return Page(page[::-1] if newest_first else page, more)
 
-    def overview(self, user: str) -> list[Item]:
+    def overview(self, user: str) -> Overview:
         """Everything that is kept of a user, its chat items and its sessions item, in one consistent query."""
-        return self._table.query(user_partition(user))
+        return overview_of(self._table.query(Query(user_partition(user))))
 
     def previews(self, user: str, chats: Iterable[Chat]) -> dict[str, Message]:
         """The last message of each chat (at most 100) by peer, where it is still stored.
@@ -239,7 +241,7 @@ class Conversations:
         return {
             peer: _message(items[key], user, peer)
             for key, peer in keys.items()
-            if key in items and read(items[key], "ttl", 0) * 1_000 > now
+            if key in items and attribute(items[key], "ttl", 0) * 1_000 > now
         }
 
     def mark(self, user: str, request: Receipt) -> None:
@@ -262,18 +264,26 @@ class Conversations:
         fields = {chat_key(request.peer, user): f"peer_{request.kind}"}
         if request.kind is ReceiptKind.READ:
             fields[chat_key(user, request.peer)] = "read"
-        reached = self._parallel([self._marker(key, name, request.seq) for key, name in fields.items()])
+        reached = self._parallel([partial(self._mark_one, key, name, request.seq) for key, name in fields.items()])
         return all(reached)
 
-    def _marker(self, key: Key, name: str, seq: int) -> Callable[[], bool]:
+    def _mark_one(self, key: Key, name: str, seq: int) -> bool:
         put = {name: seq, "changed": self._clock()}
-        update = Update(put=put, only_if=[AtLeast("seq", seq), Below(name, seq)])
+        made, before = self._table.update(key, Update(put=put, only_if=[AtLeast("seq", seq), Below(name, seq)]))
+        return made or attribute(before, "seq", 0) >= seq
 
-        def mark() -> bool:
-            made, before = self._table.update(key, update)
-            return made or read(before, "seq", 0) >= seq
 
-        return mark
+def overview_of(items: Iterable[Item]) -> Overview:
+    """The overview in all items of a user's partition."""
+    chats: list[Chat] = []
+    connections: frozenset[str] = frozenset()
+    for item in items:
+        if item["sk"] == SESSIONS:
+            connections = connection_ids(item)
+        elif chat := chat_of(item):
+            chats.append(chat)
+    chats.sort(key=lambda chat: (chat.ts, chat.peer), reverse=True)
+    return Overview(chats, connections)
 
 
 def chat_of(item: Item) -> Chat | None:
@@ -283,12 +293,12 @@ def chat_of(item: Item) -> Chat | None:
         return None
     return Chat(
         peer=peer,
-        seq=read(item, "seq", 0),
-        ts=read(item, "ts", 0),
-        changed=read(item, "changed", 0),
-        read=read(item, "read", 0),
-        peer_read=read(item, "peer_read", 0),
-        peer_delivered=read(item, "peer_delivered", 0),
+        seq=attribute(item, "seq", 0),
+        ts=attribute(item, "ts", 0),
+        changed=attribute(item, "changed", 0),
+        read=attribute(item, "read", 0),
+        peer_read=attribute(item, "peer_read", 0),
+        peer_delivered=attribute(item, "peer_delivered", 0),
     )
 
 
@@ -332,13 +342,20 @@ def _entry(message: Message, expires: int) -> Entry:
 
 
 def _entry_of(item: Item) -> Entry:
-    digest = _digest(read(item, "text", ""))
+    digest = _digest(attribute(item, "text", ""))
     return Entry(
-        _seq(item), read(item, "from", ""), read(item, "id", ""), digest, read(item, "ts", 0), read(item, "ttl", 0)
+        _seq(item),
+        attribute(item, "from", ""),
+        attribute(item, "id", ""),
+        digest,
+        attribute(item, "ts", 0),
+        attribute(item, "ttl", 0),
     )
 
 
 def _message(item: Item, user: str, peer: str) -> Message:
-    sender = read(item, "from", "")
+    sender = attribute(item, "from", "")
     to = peer if sender == user else user
-    return Message(sender, to, _seq(item), read(item, "id", ""), read(item, "text", ""), read(item, "ts", 0))
+    return Message(
+        sender, to, _seq(item), attribute(item, "id", ""), attribute(item, "text", ""), attribute(item, "ts", 0)
+    )

@@ -5,9 +5,10 @@ A push is a hint that something is stored: what fails here is found at the devic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,8 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chat import log
 from chat.clock import Clock
 from chat.parallel import Parallel
-from chat.protocol import ChatError, Frame, UserPresence, encode
+from chat.protocol import Frame, UserPresence, encode
 from chat.sessions import OPENING_MS, Connection, Sessions
+from chat.table import FAILED_CALLS
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -89,14 +91,11 @@ class Delivery:
     def push(self, connections: Collection[Connection], frame: Frame) -> Delivered:
         """Pushes the frame to all of the connections, side by side. One that fails keeps it from no other."""
         data = encode(frame).encode()
-        results = self._parallel([self._pusher(connection, data) for connection in connections])
+        results = self._parallel([partial(self._push, connection, data) for connection in connections])
         outcomes = [pushed for pushed, _ in results]
         taken = tuple(to for to, pushed in zip(connections, outcomes, strict=True) if pushed is Pushed.TAKEN)
         offline = tuple(presence for _, presence in results if presence is not None)
         return Delivered(taken, outcomes.count(Pushed.GONE), outcomes.count(Pushed.FAILED), offline)
-
-    def _pusher(self, connection: Connection, data: bytes) -> Callable[[], tuple[Pushed, UserPresence | None]]:
-        return lambda: self._push(connection, data)
 
     def _push(self, connection: Connection, data: bytes) -> tuple[Pushed, UserPresence | None]:
         age_ms = self._clock() - connection.connected_at
@@ -106,7 +105,7 @@ class Delivery:
             return pushed, None
         try:
             change = self._sessions.prune(connection)
-        except (ChatError, ClientError, BotoCoreError) as error:
+        except FAILED_CALLS as error:
             # The next push finds it again; what was pushed here stands.
             log.failure("prune failed", error)
             return pushed, None

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import NamedTuple
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from chat import log
 from chat.announcements import Announcer
 from chat.clock import Clock
-from chat.conversations import Conversations, chat_of
+from chat.conversations import Conversations, Overview
 from chat.delivery import Delivered, Delivery, Gateway
 from chat.protocol import (
     PAGE_ROOM,
-    Chat,
-    ChatError,
     Cursor,
     Frame,
     History,
@@ -41,8 +37,8 @@ from chat.protocol import (
     sync_reply,
     typing_frame,
 )
-from chat.sessions import Connection, Sessions, is_registered
-from chat.table import Item
+from chat.sessions import Connection, Sessions
+from chat.table import FAILED_CALLS
 
 SYNC_OVERLAP_MS = 60_000
 """How far `since` reaches back: more than a function can run between stamping `changed` and its write, plus skew."""
@@ -98,9 +94,8 @@ class MessageRoutes:
 
     def sync(self, caller: Connection, request: Sync) -> Frame:
         now = self._clock()
-        items = self._registered_overview(caller)
         since = 0 if request.since is None else request.since - SYNC_OVERLAP_MS
-        changed = [chat for chat in _newest_first(items) if chat.changed > since]
+        changed = [chat for chat in self._registered_overview(caller).chats if chat.changed > since]
         if request.next is not None:
             cursor = (request.next.ts, request.next.peer)
             changed = [chat for chat in changed if (chat.ts, chat.peer) < cursor]
@@ -112,11 +107,11 @@ class MessageRoutes:
         cursor_after = Cursor(page[count - 1].ts, page[count - 1].peer) if more else None
         return sync_reply(request, caller.user, fields[:count], next=cursor_after, server_time=now)
 
-    def _registered_overview(self, caller: Connection) -> list[Item]:
-        """The caller's chats, read after it is known that whoever delivers sees this connection."""
-        items = self._conversations.overview(caller.user)
-        if any(is_registered(caller, item) for item in items):
-            return items
+    def _registered_overview(self, caller: Connection) -> Overview:
+        """The caller's chats, read after it is known that every sender sees this connection."""
+        overview = self._conversations.overview(caller.user)
+        if caller.id in overview.connections:
+            return overview
         self._sessions.restore(caller)
         return self._conversations.overview(caller.user)
 
@@ -141,22 +136,17 @@ class MessageRoutes:
         for presence in delivered.went_offline:
             try:
                 self.announce(presence)
-            except (ChatError, ClientError, BotoCoreError) as error:
+            except FAILED_CALLS as error:
                 # A hint: what the caller asked for is done, and is answered as done.
                 log.failure("announcement failed", error)
 
     def announce(self, presence: UserPresence) -> Delivered:
         """Tells a user's chat partners that it came online or went offline."""
-        chats = _newest_first(self._conversations.overview(presence.user))[:MAX_ANNOUNCED_CHATS]
+        chats = self._conversations.overview(presence.user).chats[:MAX_ANNOUNCED_CHATS]
         partners = [chat.peer for chat in chats if chat.peer != presence.user]
         listeners = self._sessions.of(partners)
         # Who turns out to be gone here is not announced in turn: one coming must not set off a chain.
         return self._delivery.push([one for user in listeners.values() for one in user], presence_frame([presence]))
-
-
-def _newest_first(items: Iterable[Item]) -> list[Chat]:
-    chats = [chat for chat in map(chat_of, items) if chat is not None]
-    return sorted(chats, key=lambda chat: (chat.ts, chat.peer), reverse=True)
 
 
 class ConnectionRoutes:

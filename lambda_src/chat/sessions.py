@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat import log
 from chat.clock import Clock
-from chat.protocol import ChatError, UserPresence
-from chat.table import SESSIONS, Item, Present, Table, Update, read, sessions_key
+from chat.protocol import UserPresence
+from chat.table import FAILED_CALLS, Item, Present, Table, Update, attribute, sessions_key
 
 MAX_CONNECTION_MS = (2 * 60 + 5) * 60_000
 """How long an entry counts: API Gateway ends a connection after two hours and `$disconnect` is best effort,
@@ -59,7 +57,7 @@ class Sessions:
         others = [other for other in connections(connection.user, before, now) if other.id != connection.id]
         surplus = sorted(others, key=lambda other: other.connected_at)[: max(0, len(others) + 1 - MAX_CONNECTIONS)]
         self._sweep(connection.user, before, now, surplus)
-        presence = UserPresence(connection.user, online=True, last_seen=now, rev=read(before, "rev", 0) + 1)
+        presence = UserPresence(connection.user, online=True, last_seen=now, rev=attribute(before, "rev", 0) + 1)
         return Change(presence, went_online_or_offline=not others, evicted=tuple(surplus))
 
     def restore(self, connection: Connection) -> None:
@@ -86,8 +84,8 @@ class Sessions:
             return None
         now = self._clock()
         others = [other for other in connections(user, before, now) if other.id != connection_id]
-        last_seen = read({**before, **put}, "last_seen", 0) or None
-        presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=read(before, "rev", 0) + 1)
+        last_seen = attribute({**before, **put}, "last_seen", 0) or None
+        presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=attribute(before, "rev", 0) + 1)
         return Change(presence, went_online_or_offline=not others)
 
     def _sweep(self, user: str, item: Item, now: int, surplus: Iterable[Connection]) -> None:
@@ -98,7 +96,7 @@ class Sessions:
             return
         try:
             self._table.update(sessions_key(user), Update(remove=sorted(dead)))
-        except (ChatError, ClientError, BotoCoreError) as error:
+        except FAILED_CALLS as error:
             # The connection is registered, and a refusal would leave it so. The next one sweeps what this one did not.
             log.failure("sweep failed", error, user=user)
 
@@ -127,12 +125,12 @@ def connections(user: str, item: Item, now: int) -> list[Connection]:
     ]
 
 
-def is_registered(connection: Connection, item: Item) -> bool:
-    """Whether the item, one of the connection's user, is its sessions item and holds the connection."""
-    return item["sk"] == SESSIONS and _PREFIX + connection.id in item
+def connection_ids(item: Item) -> frozenset[str]:
+    """The ids of all connections that a sessions item holds, dead ones included."""
+    return frozenset(name.removeprefix(_PREFIX) for name in item if name.startswith(_PREFIX))
 
 
 def presence(user: str, item: Item, now: int) -> UserPresence:
     """What a sessions item says of its user."""
     online = bool(connections(user, item, now))
-    return UserPresence(user, online, read(item, "last_seen", 0) or None, read(item, "rev", 0))
+    return UserPresence(user, online, attribute(item, "last_seen", 0) or None, attribute(item, "rev", 0))

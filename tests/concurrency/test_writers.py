@@ -14,8 +14,9 @@ import pytest
 
 from chat.clock import now_ms
 from chat.conversations import Conversations
+from chat.dynamo import DynamoTable
 from chat.protocol import ChatError, ErrorCode, History, Message
-from chat.table import DynamoTable, chat_key, log_partition
+from chat.table import Query, chat_key, log_partition
 from tests.engines import DynamoDbLocal
 from tests.instances import RETENTION_MS
 from tests.memory import serially
@@ -95,7 +96,7 @@ def write_at_once(engine: DynamoDbLocal, table_name: str, messages: int) -> None
     report(writers, time.perf_counter() - began)
 
     table = DynamoTable(engine.client(), table_name)
-    log = table.query(log_partition(*USERS))
+    log = table.query(Query(log_partition(*USERS)))
     stored = {str(item["id"]): seq for seq, item in enumerate(log, start=1)}
     acknowledged = {id: seq for writer in writers for id, seq in writer.acknowledged.items()}
     assert [item["sk"] for item in log] == [f"MSG#{seq:012d}" for seq in range(1, len(log) + 1)]

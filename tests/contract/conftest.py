@@ -12,9 +12,10 @@ from botocore.config import Config
 from botocore.session import Session
 
 from chat.conversations import Conversations
+from chat.dynamo import DynamoTable
 from chat.sdk import CONFIG
 from chat.sessions import Sessions
-from chat.table import DynamoTable, Table
+from chat.table import Table
 from local.emulator import ACCESS_KEY, REGION, emulator
 from tests.clock import ManualClock
 from tests.engines import DynamoDbLocal

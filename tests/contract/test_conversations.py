@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from chat.conversations import TAIL_LENGTH, Conversations, Page, chat_of
+from chat.conversations import TAIL_LENGTH, Conversations, Page
+from chat.dynamo import DynamoTable
 from chat.protocol import PAGE_ROOM, Chat, ChatError, ErrorCode, History, Message, Receipt, ReceiptKind, message_size
-from chat.table import DynamoTable, Item, Key, Table, Update, Updated, chat_key
+from chat.table import Item, Key, Query, Table, Update, Updated, chat_key
 from tests.clock import ManualClock
 from tests.contract.conftest import RETENTION_MS, create_table
 from tests.memory import serially
@@ -50,8 +51,7 @@ def numbers(page: Page) -> list[int]:
 
 
 def chats(conversations: Conversations, user: str) -> dict[str, Chat]:
-    found = [chat for chat in map(chat_of, conversations.overview(user)) if chat is not None]
-    return {chat.peer: chat for chat in found}
+    return {chat.peer: chat for chat in conversations.overview(user).chats}
 
 
 def read_up_to(conversations: Conversations, user: str, peer: str, seq: int) -> None:
@@ -65,19 +65,8 @@ class Interrupted(Table):
         self._table = table
         self._interruption: Callable[[], object] | None = interruption
 
-    def query(
-        self,
-        pk: str,
-        *,
-        first: str = "",
-        last: str = "",
-        newest_first: bool = False,
-        limit: int | None = None,
-        consistent: bool = True,
-    ) -> list[Item]:
-        return self._table.query(
-            pk, first=first, last=last, newest_first=newest_first, limit=limit, consistent=consistent
-        )
+    def query(self, query: Query) -> list[Item]:
+        return self._table.query(query)
 
     def get(self, keys: Collection[Key], *, consistent: bool = True) -> dict[Key, Item]:
         return self._table.get(keys, consistent=consistent)
@@ -256,7 +245,7 @@ def test_no_message_expires_before_an_earlier_one(table: Table, clock: ManualClo
 
     send(shorter, "alice", "bob", "kept as long")
 
-    first, second = table.query("CHAT#alice#bob")
+    first, second = table.query(Query("CHAT#alice#bob"))
     assert first["ttl"] == second["ttl"] == (clock.now + 2 * RETENTION_MS) // 1_000
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chat.protocol import UserPresence
-from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, Change, Connection, Sessions, is_registered
-from chat.table import SESSIONS, Key, Table, sessions_key
+from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, Change, Connection, Sessions, connection_ids
+from chat.table import SESSIONS, Key, Query, Table, sessions_key
 from tests.clock import ManualClock
 
 MINUTE_MS = 60_000
@@ -177,7 +177,7 @@ def test_a_connection_is_registered_while_its_entry_is_there(
     sessions: Sessions, table: Table, clock: ManualClock, id: str, registered: bool
 ) -> None:
     sessions.connect(connection(clock, "here="))
-    (item,) = table.query("USER#alice")
+    (item,) = table.query(Query("USER#alice"))
 
     assert Key(str(item["pk"]), str(item["sk"])) == Key("USER#alice", SESSIONS)
-    assert is_registered(connection(clock, id), item) is registered
+    assert (id in connection_ids(item)) is registered

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chat.table import AtLeast, Below, Condition, DynamoTable, Item, Key, Present, Table, Update, Updated
+from chat.dynamo import DynamoTable
+from chat.table import AtLeast, Below, Condition, Item, Key, Present, Query, Table, Update, Updated
 from tests.contract.conftest import create_table
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def fill(table: Table, *sort_keys: str, pk: str = PARTITION) -> None:
 
 
 def sort_keys(table: Table, **arguments: Any) -> list[str | int]:
-    return [item["sk"] for item in table.query(PARTITION, **arguments)]
+    return [item["sk"] for item in table.query(Query(PARTITION, **arguments))]
 
 
 def stored(table: Table, key: Key = KEY) -> dict[str, str | int] | None:
@@ -114,7 +115,7 @@ def test_query_returns_one_partition_in_order(table: Table) -> None:
 
 
 def test_query_of_an_empty_partition_is_empty(table: Table) -> None:
-    assert table.query("USER#nobody") == []
+    assert table.query(Query("USER#nobody")) == []
 
 
 def test_order_is_that_of_the_bytes(table: Table) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chat.dynamo import DynamoTable
 from chat.parallel import Threads
 from chat.sessions import Connection
-from chat.table import DynamoTable, Item, Table, chat_key, message_key
+from chat.table import Item, Table, chat_key, message_key
 from tests.clock import ManualClock
 from tests.costs.meter import Cost, MeteredMemory, SdkMeter
 from tests.engines import DynamoDbLocal

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat.table import Item, Key, Update, Updated
+from chat.table import Item, Key, Query, Update, Updated
 from tests.memory import MemoryTable
 from tests.sdk import Call, Recorder
 
@@ -106,18 +106,9 @@ class MeteredMemory(MemoryTable):
     def reset(self) -> None:
         self.cost = Cost()
 
-    def query(
-        self,
-        pk: str,
-        *,
-        first: str = "",
-        last: str = "",
-        newest_first: bool = False,
-        limit: int | None = None,
-        consistent: bool = True,
-    ) -> list[Item]:
-        items = super().query(pk, first=first, last=last, newest_first=newest_first, limit=limit)
-        self.cost.query(items, consistent=consistent)
+    def query(self, query: Query) -> list[Item]:
+        items = super().query(query)
+        self.cost.query(items, consistent=query.consistent)
         return items
 
     def get(self, keys: Collection[Key], *, consistent: bool = True) -> dict[Key, Item]:

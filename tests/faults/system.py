@@ -10,9 +10,9 @@ import connection
 import message
 
 from chat.delivery import Gateway
+from chat.dynamo import DynamoTable
 from chat.events import Response
 from chat.sessions import Connection
-from chat.table import DynamoTable
 from tests.clock import ManualClock
 from tests.engines import DynamoDbLocal
 from tests.instances import Instance, instance

@@ -25,9 +25,10 @@ from hypothesis.stateful import (
 )
 
 from chat.conversations import TAIL_LENGTH
+from chat.dynamo import DynamoTable
 from chat.protocol import ChatError, ErrorCode
 from chat.sessions import Connection
-from chat.table import DynamoTable, Item, chat_key, log_partition
+from chat.table import Item, Query, chat_key, log_partition
 from tests.clock import ManualClock
 from tests.engines import DynamoDbLocal
 from tests.instances import Instance, instance
@@ -171,7 +172,7 @@ class Chatting(RuleBasedStateMachine):
         self.handle_pushes()
 
     def _newest(self, user: str, peer: str) -> int:
-        return len(self.table.query(log_partition(user, peer)))
+        return len(self.table.query(Query(log_partition(user, peer))))
 
     @rule(device=a_device, on=an_instance, fault=perhaps_a_fault)
     def sync(self, device: int, on: int, fault: tuple[int, Fault] | None) -> None:
@@ -214,7 +215,7 @@ class Chatting(RuleBasedStateMachine):
     @invariant()
     def logs_hold_what_was_acknowledged(self) -> None:
         for user, peer in self.touched:
-            log = self.table.query(log_partition(user, peer))
+            log = self.table.query(Query(log_partition(user, peer)))
             assert [item["sk"] for item in log] == [f"MSG#{seq:012d}" for seq in range(1, len(log) + 1)]
             keys = [(str(item["from"]), str(item["id"])) for item in log]
             assert len(set(keys)) == len(keys), "a message is stored twice"
@@ -251,7 +252,7 @@ class Chatting(RuleBasedStateMachine):
         for number, device in enumerate(self.devices):
             self.sync(number, 1, None)
             for peer, messages in device.messages.items():
-                log = self.table.query(log_partition(device.user, peer))
+                log = self.table.query(Query(log_partition(device.user, peer)))
                 assert [message["text"] for message in messages.values()] == [item["text"] for item in log]
                 self._refuses_a_receipt_for_more(device, peer, len(log) + 1)
         assert self.acknowledged.keys() == self.sent.keys()

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from chat.dynamo import DynamoTable
 from chat.sessions import Connection
-from chat.table import DynamoTable, Key, Table, log_partition
+from chat.table import Key, Query, Table, log_partition
 from tests.clock import ManualClock
 from tests.engines import DynamoDbLocal
 from tests.instances import DAY_MS, instance
@@ -74,7 +75,7 @@ class Expiring(RuleBasedStateMachine):
                 self.delete(Key(item["pk"], item["sk"]))
 
     def log(self) -> list[Any]:
-        return list(self.table.query(log_partition(*self.users)))
+        return list(self.table.query(Query(log_partition(*self.users))))
 
     @invariant()
     def what_is_kept_is_found_and_what_has_expired_is_not(self) -> None:

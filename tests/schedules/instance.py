@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from unittest.mock import patch
 
+from chat import wiring
 from chat.conversations import Conversations
-from chat.delivery import Delivery, Pushed
+from chat.delivery import Pushed
 from chat.protocol import ChatError, ErrorCode
 from chat.routes import ConnectionRoutes, MessageRoutes
-from chat.sessions import Sessions
-from chat.table import Item, Key, Update, Updated
+from chat.table import Item, Key, Query, Update, Updated
 from tests.memory import MemoryAnnouncer, MemoryTable, serially
 from tests.schedules.explorer import Outcome, Player, Step, Way
 from tests.schedules.world import World
@@ -48,15 +49,18 @@ class Code:
 
     def message_function(self, player: Player) -> MessageRoutes:
         """A new instance, which remembers no tail yet."""
-        table, gateway, parallel = StepTable(player), StepGateway(player), EitherOrder(player)
-        sessions = Sessions(table, player.now)
-        conversations = self.conversations(table, retention_ms=RETENTION_MS, clock=player.now, parallel=parallel)
-        delivery = Delivery(gateway, sessions, clock=player.now, parallel=parallel)
-        return self.routes(conversations, sessions, delivery, player.now)
+        with patch.multiple(wiring, Conversations=self.conversations, MessageRoutes=self.routes):
+            return wiring.message_routes(
+                StepTable(player),
+                StepGateway(player),
+                clock=player.now,
+                parallel=EitherOrder(player),
+                retention_ms=RETENTION_MS,
+            )
 
 
 def connection_function(player: Player) -> ConnectionRoutes:
-    return ConnectionRoutes(Sessions(StepTable(player), player.now), StepGateway(player), MemoryAnnouncer())
+    return wiring.connection_routes(StepTable(player), StepGateway(player), MemoryAnnouncer(), clock=player.now)
 
 
 class StepTable:
@@ -65,20 +69,8 @@ class StepTable:
     def __init__(self, player: Player) -> None:
         self._player = player
 
-    def query(
-        self,
-        pk: str,
-        *,
-        first: str = "",
-        last: str = "",
-        newest_first: bool = False,
-        limit: int | None = None,
-        consistent: bool = True,
-    ) -> list[Item]:
-        def read(table: MemoryTable) -> list[Item]:
-            return table.query(pk, first=first, last=last, newest_first=newest_first, limit=limit)
-
-        return self._read(f"query {pk}", read, consistent=consistent)
+    def query(self, query: Query) -> list[Item]:
+        return self._read(f"query {query.pk}", lambda table: table.query(query), consistent=query.consistent)
 
     def get(self, keys: Collection[Key], *, consistent: bool = True) -> dict[Key, Item]:
         if not keys:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from chat import conversations
-from chat.conversations import Appended, Conversations, Tail
+from chat.conversations import Appended, Conversations, Overview, Tail, chat_of, overview_of
 from chat.protocol import Chat, Message, Send, message_frame, send_ack
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection
-from chat.table import Item, chat_key, read, user_partition
+from chat.table import Item, Query, attribute, chat_key, user_partition
 
 
 class SessionsBeforeMoves(MessageRoutes):
@@ -45,8 +44,8 @@ class DuplicateOnlyAcknowledged(MessageRoutes):
 class EventuallyConsistentSync(Conversations):
     """Reads the chat list at half the price."""
 
-    def overview(self, user: str) -> list[Item]:
-        return self._table.query(user_partition(user), consistent=False)
+    def overview(self, user: str) -> Overview:
+        return overview_of(self._table.query(Query(user_partition(user), consistent=False)))
 
 
 class LogBeforeChats(Conversations):
@@ -57,7 +56,7 @@ class LogBeforeChats(Conversations):
         if not self._is_old(tail):
             return tail
         chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
-        moved = max((read(chat, "seq", 0) for chat in chats.values()), default=0)
+        moved = max((attribute(chat, "seq", 0) for chat in chats.values()), default=0)
         return Tail(max(tail.seq, moved), tail.entries, tail.read_at)
 
 
@@ -77,5 +76,5 @@ class TailReadOnce(Conversations):
 
 def changed_when_sent(item: Item) -> Chat | None:
     """A chat that counts as changed when its last message was sent."""
-    chat = conversations.chat_of(item)
+    chat = chat_of(item)
     return chat and chat._replace(changed=chat.ts)

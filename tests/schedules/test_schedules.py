@@ -158,7 +158,7 @@ def test_a_410_that_prunes_a_fresh_connection_is_found(monkeypatch: pytest.Monke
 
 
 def test_a_heartbeat_that_goes_by_the_time_of_the_message_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat.routes.chat_of", mutations.changed_when_sent)
+    monkeypatch.setattr("chat.conversations.chat_of", mutations.changed_when_sent)
     _assert_found(a_retry_heals_late, Code(), "bob-phone misses .* after its sync")
 
 

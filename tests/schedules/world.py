@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chat.protocol import Frame, ReceiptKind
-from chat.sessions import Connection, is_registered
-from chat.table import SESSIONS, Item, Key, Update, Updated, log_partition, sessions_key
+from chat.sessions import Connection, connection_ids
+from chat.table import Item, Key, Update, Updated, log_partition, sessions_key
 from tests.memory import MemoryTable
 
 START = 1_750_000_000_000
@@ -141,7 +141,7 @@ class World:
         self.open |= {connection}
 
     def is_registered(self, connection: Connection) -> bool:
-        return is_registered(connection, {"sk": SESSIONS, **self.items.get(sessions_key(connection.user), {})})
+        return connection.id in connection_ids(self.items.get(sessions_key(connection.user), {}))
 
     def acknowledge(self, promise: Sent | Marked) -> None:
         self.acknowledged |= {promise}

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chat.conversations import Conversations
-from chat.delivery import Delivery, Pushed
+from chat.delivery import Pushed
 from chat.protocol import Frame, Request, encode
-from chat.routes import ConnectionRoutes, MessageRoutes
-from chat.sessions import Connection, Sessions
+from chat.sessions import Connection
+from chat.wiring import connection_routes, message_routes
 from tests.clock import ManualClock
 from tests.memory import Hook, MemoryAnnouncer, MemoryGateway, MemoryTable, serially
 
@@ -46,9 +45,7 @@ class System:
         self.table = MemoryTable(before=self._before, after=self._after)
         self.gateway = RecordingGateway(self.steps.append)
         self.announcer = MemoryAnnouncer()
-        self.sessions = Sessions(self.table, self.clock)
-        self.delivery = Delivery(self.gateway, self.sessions, clock=self.clock, parallel=serially)
-        self.connection_routes = ConnectionRoutes(self.sessions, self.gateway, self.announcer)
+        self.connection_routes = connection_routes(self.table, self.gateway, self.announcer, clock=self.clock)
         self.restart()
 
     def _before(self, operation: str) -> None:
@@ -60,8 +57,12 @@ class System:
 
     def restart(self) -> None:
         """A cold start: what a warm function remembers is gone."""
-        self.conversations = Conversations(self.table, retention_ms=RETENTION_MS, clock=self.clock, parallel=serially)
-        self.routes = MessageRoutes(self.conversations, self.sessions, self.delivery, self.clock)
+        self.routes = message_routes(
+            self.table, self.gateway, clock=self.clock, parallel=serially, retention_ms=RETENTION_MS
+        )
+        self.conversations = self.routes._conversations
+        self.sessions = self.routes._sessions
+        self.delivery = self.routes._delivery
 
     def connect(self, user: str, device: str = "phone") -> Connection:
         connection = Connection(user, f"{user}-{device}=", self.clock.now)

@@ -249,4 +249,4 @@ def test_a_chat_item_of_another_shape_is_an_error(system: System) -> None:
     system.table.update(chat_key("alice", "bob"), Update(put={"seq": "1"}))
 
     with pytest.raises(TypeError, match="seq"):
-        chat_of(system.conversations.overview("alice")[0])
+        system.conversations.overview("alice")

@@ -232,7 +232,7 @@ def test_the_handler_serves_frames_with_the_routes_of_its_environment(capsys: py
 def test_the_handler_tells_an_announcement_from_a_frame(
     system: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(message, "_ROUTES", system.routes)
+    monkeypatch.setattr(message, "_routes", system.routes)
 
     message.handler(NEWS, None)
 

@@ -13,20 +13,19 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from chat.dynamo import BATCH_ATTEMPTS, THROTTLED, DynamoTable
 from chat.protocol import ChatError, ErrorCode
 from chat.table import (
-    BATCH_ATTEMPTS,
     MAX_SEQ,
-    THROTTLED,
     AtLeast,
-    DynamoTable,
     Item,
     Key,
+    Query,
     Update,
     Updated,
+    attribute,
     log_partition,
     message_sort_key,
-    read,
 )
 
 ONE, TWO = Key("USER#alice", "SESSIONS"), Key("USER#bob", "SESSIONS")
@@ -55,12 +54,12 @@ def table(client: Any) -> DynamoTable:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What was slept between the tries, without sleeping it."""
     waits: list[float] = []
-    monkeypatch.setattr("chat.table.time.sleep", waits.append)
+    monkeypatch.setattr("chat.dynamo.time.sleep", waits.append)
     return waits
 
 
 CALLS: dict[str, Callable[[DynamoTable], object]] = {
-    "query": lambda table: table.query("USER#alice"),
+    "query": lambda table: table.query(Query("USER#alice")),
     "batch_get_item": lambda table: table.get([ONE]),
     "put_item": lambda table: table.insert({"pk": "USER#alice", "sk": "SESSIONS"}),
     "update_item": lambda table: table.update(ONE, Update(put={"rev": 1})),
@@ -186,9 +185,9 @@ def test_messages_sort_by_number(seq: int, sort_key: str) -> None:
 def test_an_attribute_is_read_as_the_type_of_its_default() -> None:
     item: Item = {"seq": 1, "text": "hi"}
 
-    assert (read(item, "seq", 0), read(item, "text", ""), read(item, "absent", 7)) == (1, "hi", 7)
+    assert (attribute(item, "seq", 0), attribute(item, "text", ""), attribute(item, "absent", 7)) == (1, "hi", 7)
 
 
 def test_an_attribute_of_another_type_is_an_error() -> None:
     with pytest.raises(TypeError, match="text"):
-        read({"text": "hi"}, "text", 0)
+        attribute({"text": "hi"}, "text", 0)

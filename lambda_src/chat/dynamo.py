@@ -1,0 +1,175 @@
+"""The table on DynamoDB. Only this module speaks its language: typed attributes, expressions, error codes."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from chat.protocol import ChatError, ErrorCode
+from chat.table import AtLeast, Below, Condition, Item, Key, Present, Query, Update, Updated
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+THROTTLED = frozenset(
+    {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "ThrottledException"}
+)
+RETRY_AFTER_MS = 1_000  # an on-demand partition that throttles has split or cooled down within about a second
+BATCH_ATTEMPTS = 5
+BATCH_BACKOFF_SECONDS = 0.05
+
+
+class DynamoTable:
+    """The table on DynamoDB, through the SDK's low-level client."""
+
+    def __init__(self, client: BaseClient, name: str) -> None:
+        self._client: Any = client
+        self._name = name
+
+    def query(self, query: Query) -> list[Item]:
+        arguments = {"TableName": self._name, **_query_arguments(query)}
+        items: list[Item] = []
+        while True:  # a page is cut at 1 MB, whatever the limit
+            if query.limit is not None:
+                arguments["Limit"] = query.limit - len(items)
+            page = self._call("query", arguments)
+            items += [_plain(item) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page or len(items) == query.limit:
+                return items
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def get(self, keys: Collection[Key], *, consistent: bool = True) -> dict[Key, Item]:
+        items: dict[Key, Item] = {}
+        # DynamoDB refuses a batch that names a key twice.
+        pending: list[Any] = [{"pk": {"S": key.pk}, "sk": {"S": key.sk}} for key in dict.fromkeys(keys)]
+        for attempt in range(BATCH_ATTEMPTS):
+            if not pending:
+                return items
+            if attempt:
+                time.sleep(random.uniform(0, BATCH_BACKOFF_SECONDS * 2**attempt))
+            request = {self._name: {"Keys": pending, "ConsistentRead": consistent}}
+            response = self._call("batch_get_item", {"RequestItems": request})
+            for item in map(_plain, response["Responses"].get(self._name, [])):
+                items[Key(str(item["pk"]), str(item["sk"]))] = item
+            # A throttled batch answers 200 with what it could not read, and the SDK does not retry that.
+            pending = response.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+        if pending:
+            raise _throttled()
+        return items
+
+    def insert(self, item: Item) -> bool:
+        arguments = {
+            "TableName": self._name,
+            "Item": {name: _attribute(value) for name, value in item.items()},
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        try:
+            self._call("put_item", arguments)
+        except ClientError as error:
+            if _code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def update(self, key: Key, update: Update) -> Updated:
+        try:
+            response = self._call("update_item", {"TableName": self._name, **_update_arguments(key, update)})
+        except ClientError as error:
+            if _code(error) == "ConditionalCheckFailedException":
+                old: Any = error.response.get("Item", {})
+                return Updated(False, _plain(old))
+            raise
+        return Updated(True, _plain(response.get("Attributes", {})))
+
+    def _call(self, operation: str, arguments: dict[str, Any]) -> Any:
+        try:
+            return getattr(self._client, operation)(**arguments)
+        except ClientError as error:
+            if _code(error) in THROTTLED:
+                raise _throttled() from error
+            raise
+
+
+def _throttled() -> ChatError:
+    message = "the table is over its rate; send the same frame again later"
+    return ChatError(ErrorCode.TOO_MANY_REQUESTS, message, retry_after_ms=RETRY_AFTER_MS)
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _query_arguments(query: Query) -> dict[str, Any]:
+    condition, values = "pk = :pk", {":pk": {"S": query.pk}}
+    if query.first or query.last:
+        condition += " AND sk BETWEEN :first AND :last"
+        values |= {":first": {"S": query.first}, ":last": {"S": query.last}}
+    return {
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+        "ConsistentRead": query.consistent,
+        "ScanIndexForward": not query.newest_first,
+    }
+
+
+class _Expression:
+    """Hands out placeholders: attribute names may be reserved words (`read`) or hold any character (`@abc=`)."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.values: dict[str, dict[str, str]] = {}
+
+    def name(self, name: str) -> str:
+        placeholder = f"#{len(self.names)}"
+        self.names[placeholder] = name
+        return placeholder
+
+    def value(self, value: str | int) -> str:
+        placeholder = f":{len(self.values)}"
+        self.values[placeholder] = _attribute(value)
+        return placeholder
+
+
+def _update_arguments(key: Key, update: Update) -> dict[str, Any]:
+    expression = _Expression()
+    clauses = {
+        "SET": [f"{expression.name(name)} = {expression.value(value)}" for name, value in update.put.items()],
+        "ADD": [f"{expression.name(name)} {expression.value(value)}" for name, value in update.add.items()],
+        "REMOVE": [expression.name(name) for name in update.remove],
+    }
+    arguments: dict[str, Any] = {
+        "Key": {"pk": {"S": key.pk}, "sk": {"S": key.sk}},
+        "UpdateExpression": " ".join(f"{verb} {', '.join(terms)}" for verb, terms in clauses.items() if terms),
+        "ReturnValues": "ALL_OLD",
+    }
+    if update.only_if:
+        conditions = [_condition(condition, expression) for condition in update.only_if]
+        arguments["ConditionExpression"] = " AND ".join(conditions)
+        arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    arguments["ExpressionAttributeNames"] = expression.names
+    if expression.values:
+        arguments["ExpressionAttributeValues"] = expression.values
+    return arguments
+
+
+def _condition(condition: Condition, expression: _Expression) -> str:
+    name = expression.name(condition.name)
+    match condition:
+        case Present():
+            return f"attribute_exists({name})"
+        case Below(number=number):
+            return f"(attribute_not_exists({name}) OR {name} < {expression.value(number)})"
+        case AtLeast(number=number):
+            return f"{name} >= {expression.value(number)}"
+
+
+def _attribute(value: str | int) -> dict[str, str]:
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
+
+
+def _plain(item: Mapping[str, Mapping[str, str]]) -> Item:
+    return {name: attribute["S"] if "S" in attribute else int(attribute["N"]) for name, attribute in item.items()}
