@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from clients.parley import USER_ID, USER_ID_RULE
 from local import chat, demo, web
 from local.deployment import STATE, Endpoint, deploy, deployed_secret, local_secret, token
 from local.emulator import Emulator, emulator, forget_aws_settings
+from local.private import UMASK, private_folder
 from local.progress import StepFailed, end_of, step
 
 PORT = 8643  # the same each time, so that clients find the deployment again after a stop
@@ -39,6 +41,7 @@ def run_chat() -> None:
         endpoint.write()
         try:
             with web.serve(endpoint, local_secret(endpoint), port=web.PORT) as page:
+                running.admit(page)
                 print(chat.instructions(endpoint, page), flush=True)
                 chat.follow(running.function_log)
         except KeyboardInterrupt:
@@ -73,6 +76,8 @@ def main() -> None:
     for_token.add_argument("user")
     for_token.add_argument("--stack", help="a stack on AWS, instead of the running local one")
     arguments = parser.parse_args()
+    os.umask(UMASK)
+    private_folder(STATE)
     for number in STOP_SIGNALS:
         signal.signal(number, _interrupt)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +12,8 @@ import boto3
 import jwt
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.emulator import ACCESS_KEY, ACCOUNT, PROJECT, REGION, Emulator
+from local.emulator import ACCOUNT, PROJECT, REGION, Emulator, forget_aws_settings
+from local.private import private_file, private_folder
 from local.progress import StepFailed, run, step
 
 STATE = PROJECT / ".local"
@@ -33,12 +34,15 @@ class Endpoint:
     table: str
     endpoint_url: str
     region: str
+    access_key_id: str = field(default="", repr=False, compare=False)
+    """Of this run's key of the account; empty where nobody has to ask the emulator."""
+    secret_access_key: str = field(default="", repr=False, compare=False)
+    page: str = ""
+    """The web client's address, if there is one."""
 
     def write(self) -> None:
-        ENDPOINT_FILE.parent.mkdir(exist_ok=True)
-        temporary = ENDPOINT_FILE.with_suffix(".part")
-        temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        temporary.replace(ENDPOINT_FILE)
+        private_folder(ENDPOINT_FILE.parent)
+        private_file(ENDPOINT_FILE, json.dumps(asdict(self), indent=2) + "\n")
 
     @staticmethod
     def forget() -> None:
@@ -78,7 +82,7 @@ def deploy(running: Emulator, *context: str) -> Endpoint:
 def _make_asset_bucket(running: Emulator) -> None:
     """Makes the bucket that the CDK publishes assets to: all of `cdk bootstrap` that a deploy to the emulator needs."""
     bucket = f"cdk-{BOOTSTRAP_QUALIFIER}-assets-{ACCOUNT}-{REGION}"
-    _client("s3", running.endpoint, REGION).create_bucket(Bucket=bucket)
+    _client("s3", running.endpoint, running.access_key_id, running.secret_access_key).create_bucket(Bucket=bucket)
 
 
 def _cdk(running: Emulator, command: str) -> list[str]:
@@ -91,21 +95,31 @@ def _endpoint(running: Emulator, url: str, table: str) -> Endpoint:
     """The addresses on the emulator: its own names under `.amazonaws.com` lead nowhere."""
     api_id = str(urlsplit(url).hostname).partition(".")[0]
     path = f"127.0.0.1:{running.port}/_aws/execute-api/{api_id}/{STAGE}"
-    return Endpoint(f"ws://{path}", f"http://{path}", STAGE, table, running.endpoint, REGION)
+    return Endpoint(
+        url=f"ws://{path}",
+        management_url=f"http://{path}",
+        stage=STAGE,
+        table=table,
+        endpoint_url=running.endpoint,
+        region=REGION,
+        access_key_id=running.access_key_id,
+        secret_access_key=running.secret_access_key,
+    )
 
 
 def local_client(service: str, endpoint: Endpoint) -> Any:
-    """A client of the emulator, with the account's own rights."""
-    return _client(service, endpoint.endpoint_url, endpoint.region)
+    """A client of the emulator, with the account's own rights. From then on this process knows no AWS account."""
+    return _client(service, endpoint.endpoint_url, endpoint.access_key_id, endpoint.secret_access_key)
 
 
-def _client(service: str, endpoint_url: str, region: str) -> Any:
+def _client(service: str, endpoint_url: str, access_key_id: str, secret_access_key: str) -> Any:
+    forget_aws_settings()  # a profile that does not exist would be in the way, though nothing of it is used
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=endpoint_url,
-        region_name=region,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=ACCESS_KEY,
+        region_name=REGION,
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret_access_key,
     )
 
 

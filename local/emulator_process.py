@@ -1,4 +1,7 @@
-"""The emulator's process, made to keep what the functions log, say which process it is, and end when it should.
+"""The emulator's process, made to let in nobody else, keep what the functions log, and end when it should.
+
+What may reach it is in gate.py. The functions' keys are this run's own too: MiniStack computes them from the functions'
+names, which anybody can compute as well.
 
 On AWS a function's log goes to CloudWatch. MiniStack puts it there too, but not for functions that a WebSocket invokes:
 it reads their output and drops it. Here each invocation's output is appended to the file in FUNCTION_LOG as well.
@@ -11,17 +14,21 @@ for threads that have nothing to do any more, for 20 seconds and longer; here th
 from __future__ import annotations
 
 import fcntl
+import hmac
 import os
 import signal
 import sys
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import IO, Any
 
 from ministack import app
+from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import Worker
 
-from local.emulator import PROCESS_PAGE
+from local.emulator import ANONYMOUS_READS, PROCESS_PAGE
+from local.gate import Gate
+from local.private import UMASK
 
 
 def keep_logs(path: str) -> None:
@@ -38,18 +45,50 @@ def keep_logs(path: str) -> None:
     Worker.invoke = invoke_and_keep
 
 
-def say_who_answers() -> None:
-    """Adds a page with the id of this process, so that whoever started it knows that the port became its own."""
-    answer = app.app
+def close_gate(keys: set[str]) -> None:
+    """Lets in whom the gate lets in; the emulator's port, and the origins of our pages, are in the environment."""
+    emulator = app.app
 
     async def answer_or_say(scope: Any, receive: Any, send: Any) -> None:
+        """Has a page with the id of this process, so that whoever started it knows that the port became its own."""
         if scope.get("path") != PROCESS_PAGE:
-            await answer(scope, receive, send)
+            await emulator(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
 
-    app.app = answer_or_say
+    app.app = Gate(
+        answer_or_say,
+        port=int(os.environ["GATEWAY_PORT"]),
+        keys=keys,
+        pages=Path(os.environ["PAGES"]),
+        anonymous_reads=ANONYMOUS_READS in os.environ,
+    )
+
+
+def give_functions_keys_of_their_own(keys: set[str], secret: str) -> None:
+    """Makes the keys of the functions' roles depend on the secret, and adds their ids to `keys`."""
+    predictable = lambda_runtime.execution_credentials  # what imports it by name is loaded later
+    lock = Lock()
+
+    def own(text: str) -> str:
+        return hmac.new(secret.encode(), text.encode(), "sha256").hexdigest()
+
+    def unpredictable(config: dict[str, Any]) -> dict[str, str]:
+        with lock:
+            known = predictable(config)
+            from ministack.services import sts  # noqa: PLC0415 - MiniStack loads its services, and their state, when asked
+
+            session = sts._sessions.pop(known["AWS_ACCESS_KEY_ID"])
+            credentials = {name: own(value) for name, value in known.items()}
+            key = "ASIA" + credentials["AWS_ACCESS_KEY_ID"].upper()
+            session["SecretAccessKey"] = credentials["AWS_SECRET_ACCESS_KEY"]
+            session["SessionToken"] = credentials["AWS_SESSION_TOKEN"]
+            sts.register_session(key, session)
+            keys.add(key)
+            return credentials | {"AWS_ACCESS_KEY_ID": key}
+
+    lambda_runtime.execution_credentials = unpredictable
 
 
 def hold(state: Path) -> IO[str]:
@@ -94,8 +133,11 @@ def end() -> None:
 
 
 def main() -> None:
+    os.umask(UMASK)
     keep_logs(os.environ["FUNCTION_LOG"])
-    say_who_answers()
+    keys = {os.environ["AWS_ACCESS_KEY_ID"]}
+    give_functions_keys_of_their_own(keys, os.environ["AWS_SECRET_ACCESS_KEY"])
+    close_gate(keys)
     end_when_saved()
     state = os.environ.get("STATE_DIR")
     end_with_input(saves=state is not None)

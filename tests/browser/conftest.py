@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from local import web
 from local.deployment import STATE, Endpoint, deploy, local_secret
-from local.emulator import emulator
+from local.emulator import Emulator, emulator
 from tests.browser.chromium import ARGUMENTS, chromium
 from tests.browser.line import Line, line_to
 from tests.browser.person import Person
@@ -37,10 +37,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def endpoint(browser: Browser) -> Iterator[Endpoint]:
-    """The deployment. Asked for after the browser: without one there is no need for it."""
-    with emulator(STATE / "browser") as running:
-        yield deploy(running)
+def running(browser: Browser) -> Iterator[Emulator]:
+    """The emulator. Asked for after the browser: without one there is no need for it."""
+    with emulator(STATE / "browser") as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def endpoint(running: Emulator) -> Endpoint:
+    return deploy(running)
 
 
 @pytest.fixture(scope="package")
@@ -64,9 +69,10 @@ def on_line(endpoint: Endpoint, line: Line) -> Endpoint:
 
 
 @pytest.fixture
-def address(endpoint: Endpoint, line: Line, secret: str) -> Iterator[str]:
+def address(running: Emulator, endpoint: Endpoint, line: Line, secret: str) -> Iterator[str]:
     """Where the page is."""
     with web.serve(on_line(endpoint, line), secret) as url:
+        running.admit(url)
         yield url
 
 

@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, expect
 from chat.identity import LEEWAY_SECONDS
 from local import web
 from local.deployment import Endpoint
+from local.emulator import Emulator
 from tests.browser.conftest import NewContext, OpenPage, Shoot, address_of
 from tests.browser.line import Line
 from tests.browser.person import Person
@@ -139,9 +140,10 @@ def test_a_browser_that_keeps_nothing_sends_what_is_written_and_warns(
 
 
 @pytest.fixture
-def hasty_address(endpoint: Endpoint, secret: str) -> Iterator[str]:
+def hasty_address(running: Emulator, endpoint: Endpoint, secret: str) -> Iterator[str]:
     """A page whose tokens expire soon."""
     with web.serve(endpoint, secret, token_seconds=TOKEN_SECONDS) as url:
+        running.admit(url)
         yield url
 
 

@@ -16,7 +16,7 @@ from chat.dynamo import DynamoTable
 from chat.sdk import CONFIG
 from chat.sessions import Sessions
 from chat.table import Table
-from local.emulator import ACCESS_KEY, REGION, emulator
+from local.emulator import REGION, emulator
 from tests.clock import ManualClock
 from tests.engines import DynamoDbLocal
 from tests.memory import MemoryTable, serially
@@ -28,14 +28,14 @@ RETENTION_MS = 30 * 86_400_000
 
 
 @contextmanager
-def connected(endpoint: str) -> Iterator[BaseClient]:
+def connected(endpoint: str, key_id: str = "any", key: str = "any") -> Iterator[BaseClient]:
     """A client with the functions' settings, but patient: a busy machine must not make it try again."""
     client = Session().create_client(
         "dynamodb",
         endpoint_url=endpoint,
         region_name=REGION,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=ACCESS_KEY,
+        aws_access_key_id=key_id,
+        aws_secret_access_key=key,
         config=CONFIG.merge(Config(connect_timeout=5, read_timeout=30)),
     )
     try:
@@ -46,8 +46,10 @@ def connected(endpoint: str) -> Iterator[BaseClient]:
 
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseClient]:
-    with emulator(tmp_path_factory.mktemp("ministack") / "log") as running, connected(running.endpoint) as client:
-        yield client
+    with emulator(tmp_path_factory.mktemp("ministack") / "log") as running:
+        key = (running.access_key_id, running.secret_access_key)
+        with connected(running.endpoint, *key) as client:
+            yield client
 
 
 @pytest.fixture(scope="session")

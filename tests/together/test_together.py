@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,15 @@ class Deployment:
         self._running = ExitStack()
 
     def deploy(self) -> None:
-        self.endpoint = deploy(self._start())
-        self._serve()
+        running = self._start()
+        self.endpoint = deploy(running)
+        self._serve(running)
 
     def start(self) -> None:
-        self._start()
-        self._serve()
+        running = self._start()
+        keys = {"access_key_id": running.access_key_id, "secret_access_key": running.secret_access_key}
+        self.endpoint = replace(self.endpoint, **keys)
+        self._serve(running)
 
     def stop(self) -> None:
         self._running.close()
@@ -59,9 +63,10 @@ class Deployment:
     def _start(self) -> Emulator:
         return self._running.enter_context(emulator(self._folder, port=self._ports[0], keep=True))
 
-    def _serve(self) -> None:
+    def _serve(self, running: Emulator) -> None:
         serving = web.serve(self.endpoint, local_secret(self.endpoint), port=self._ports[1])
         self.page = self._running.enter_context(serving)
+        running.admit(self.page)
 
 
 @pytest.fixture

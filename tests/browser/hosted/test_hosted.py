@@ -56,7 +56,8 @@ class Hosted:
 
 @pytest.fixture(scope="module")
 def hosted() -> Iterator[Hosted]:
-    with emulator(STATE / "hosted") as running:
+    # The exception: the emulator's distribution and bucket are reached by a browser, and without a signature.
+    with emulator(STATE / "hosted", anonymous_reads=True) as running:
         endpoint = deploy(running, "web=true", "identity=open")
         stack = {"StackName": STACK}
         cloudformation, s3 = local_client("cloudformation", endpoint), local_client("s3", endpoint)
@@ -68,7 +69,9 @@ def hosted() -> Iterator[Hosted]:
         files[web_page.CONFIG] = json.dumps(web_page.config(endpoint.url, SignIn.OPEN)).encode()
         for name, body in files.items():
             s3.put_object(Bucket=bucket, Key=name, Body=body, ContentType=mimetypes.guess_type(name)[0])
-        yield Hosted(endpoint, url, bucket)
+        hosted = Hosted(endpoint, url, bucket)
+        running.admit(hosted.local_url)
+        yield hosted
 
 
 @pytest.mark.parametrize("path", ["/", "/app.js"])
