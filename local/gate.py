@@ -33,6 +33,9 @@ ADMINISTRATION = ("/_ministack", "/_localstack", "/health")
 BROWSER_HEADERS = ("origin", "sec-fetch-site", "sec-fetch-dest", "sec-fetch-user")
 """What pages cannot leave out. Sec-Fetch-Mode is not among them: the fetch of Node.js sends it too."""
 
+ERROR = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{}</Message></Error></ErrorResponse>"
+"""As the SDK reads it, whatever the service."""
+
 SHOWN = 80
 """Characters of a refused path in the log."""
 
@@ -63,8 +66,8 @@ class Gate:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})  # before it was accepted: the browser sees a 403
             return
-        body = f"{refusal}\n".encode()
-        headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+        body = ERROR.format(refusal).encode()
+        headers = [(b"content-type", b"text/xml"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 403, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

@@ -95,7 +95,7 @@ async def _converse(deployment: Deployment, browser: Path) -> None:
             said = await _one_after_the_other(clients, typist)
             said += await _through_a_restart(deployment, clients)
             await typist.ended()
-        async with command_line(_url(endpoint, "bob"), "alice") as typist:
+        async with command_line(_url(deployment.endpoint, "bob"), "alice") as typist:
             await typist.say("back again")
             await until(lambda: _holds(typist, [*said, "back again"]), "everything is stored, once")
             log = await typist.history()
