@@ -17,9 +17,9 @@ from websockets.asyncio.client import connect
 from bench import plots
 from bench.functions import TEXT
 from bench.measure import Section, percentile, table
-from clients.parley import Chat, Message
 from local.deployment import STATE, deploy, deployed_secret, local_secret, token
 from local.emulator import emulator
+from parley import Chat, Message
 
 PAIRS = (1, 10, 50)
 SECONDS = 6
@@ -52,7 +52,7 @@ def run() -> Section:
 On the emulator, all on this machine: it serves one frame of a connection and one invocation of a function at a time on
 its sockets, so more pairs wait in its queue; its own share is what `ping` takes, which reaches the same function and
 neither table nor push. The emulator stands in for API Gateway, Lambda and DynamoDB; none of their times are in here.
-Messages go from one Python client (`clients/parley.py`) to another, whose own time is in the figures. The levels follow
+Messages go from one Python client (`clients/python`) to another, whose own time is in the figures. The levels follow
 each other, {SECONDS} s each, first all sends, then all pings.
 
 {_table(sends, pings)}

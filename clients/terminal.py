@@ -1,6 +1,6 @@
 """A full-screen terminal client: `python -m clients.terminal --user alice`, or `--url wss://HOST/STAGE` with a token.
 
-The screen is Textual's, the protocol is `clients.parley`'s. Whatever others have written is shown as plain text:
+The screen is Textual's, the protocol is `parley`'s. Whatever others have written is shown as plain text:
 it goes through `printable`, and never through a parser of markup.
 """
 
@@ -28,7 +28,9 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from clients.parley import (
+from local.deployment import Endpoint, local_secret, token
+from local.progress import StepFailed
+from parley import (
     USER_ID,
     USER_ID_RULE,
     Chat,
@@ -45,8 +47,6 @@ from clients.parley import (
     TokenRefused,
     Typing,
 )
-from local.deployment import Endpoint, local_secret, token
-from local.progress import StepFailed
 
 Access: TypeAlias = str | Callable[[], str] | None
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from clients.parley import USER_ID, USER_ID_RULE
 from local import chat, demo, web
 from local.deployment import STATE, Endpoint, deploy, deployed_secret, local_secret, token
 from local.emulator import Emulator, emulator, forget_aws_settings
 from local.private import UMASK, private_folder
 from local.progress import StepFailed, end_of, step
+from parley import USER_ID, USER_ID_RULE
 
 PORT = 8643  # the same each time, so that clients find the deployment again after a stop
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from clients.parley import Chat, Event, Message, PresenceChange, Sent, State, TokenRefused
 from local.deployment import Endpoint, local_secret, token
 from local.progress import StepFailed
+from parley import Chat, Event, Message, PresenceChange, Sent, State, TokenRefused
 
 ANSWER_SECONDS = 10
 

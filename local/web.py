@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from clients import web_page
-from clients.parley import USER_ID, USER_ID_RULE
 from clients.web_page import SignIn
 from local.deployment import TOKEN_SECONDS, Endpoint, token
+from parley import USER_ID, USER_ID_RULE
 
 PORT = 8642
 """The first choice: what a page keeps in the browser belongs to its port."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from clients import parley
-from clients.parley import (
+import parley
+from parley import (
     Close,
     Connected,
     Disconnected,

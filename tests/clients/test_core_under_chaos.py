@@ -13,7 +13,7 @@ from collections import defaultdict
 
 import pytest
 
-from clients.parley import Message
+from parley import Message
 from tests.clients.behaviours.notation import Fields
 from tests.clients.drivers.core import Driver
 from tests.clients.drivers.names import pending_texts

@@ -19,8 +19,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from clients import parley
-from clients.parley import Chat, Connected, Disconnected, Message, Timing, TokenPlace
+import parley
+from parley import Chat, Connected, Disconnected, Message, Timing, TokenPlace
 from tests.asynchronous import asynchronous
 from tests.clients.behaviours import Case, load
 from tests.clients.behaviours.notation import Fields

@@ -10,8 +10,8 @@ from typing import TypeAlias
 import pytest
 
 from chat.identity import LEEWAY_SECONDS
-from clients.parley import Chat, Event, Message, Receipt
 from local.deployment import Endpoint, token
+from parley import Chat, Event, Message, Receipt
 
 ANSWER_SECONDS = 20
 

@@ -18,7 +18,6 @@ import pytest
 from textual.pilot import Pilot
 
 from clients import terminal
-from clients.parley import DEFAULT_BACKLOG, Chat, HistoryPage, Message, ParleyError, Timing, TokenRefused
 from clients.terminal import (
     LIST_WIDTH,
     PAGE,
@@ -36,6 +35,7 @@ from clients.terminal import (
 from local import deployment
 from local.deployment import Endpoint
 from local.emulator import PROJECT
+from parley import DEFAULT_BACKLOG, Chat, HistoryPage, Message, ParleyError, Timing, TokenRefused
 from tests.terminal.server import Fields, Server, serving, until
 
 FAST = Timing(backoff_first=0.01, backoff_most=0.05, drain=1, close=1)

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from playwright.async_api import Page, async_playwright
 from textual.pilot import Pilot
 
-from clients.parley import Chat, Message
 from clients.terminal import Composer, NewChat, Row, Terminal
+from parley import Chat, Message
 from tests.browser.chromium import ARGUMENTS
 
 WEBSOCKETS = Path(sys.executable).with_name("websockets")

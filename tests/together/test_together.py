@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from clients.parley import Chat
 from local import web
 from local.deployment import Endpoint, deploy, local_secret, token
 from local.emulator import Emulator, emulator
+from parley import Chat
 from tests.browser.chromium import chromium
 from tests.together.clients import (
     Client,

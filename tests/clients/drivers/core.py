@@ -6,8 +6,8 @@ import json
 import random
 from typing import Any
 
-from clients import parley
-from clients.parley import Answer, Close, Disconnected, Open, Session, Write
+import parley
+from parley import Answer, Close, Disconnected, Open, Session, Write
 from tests.clients.behaviours import Case
 from tests.clients.behaviours.notation import SERVER_TIME, Fields, Step, sync_reply
 from tests.clients.drivers.names import Names, fields_of, pending_texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from clients.parley import Conversation, Event, PresenceChange
+from parley import Conversation, Event, PresenceChange
 from tests.clients.behaviours.notation import Fields
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
-from clients import parley
-from clients.parley import Chat, Connected, Timing
+import parley
+from parley import Chat, Connected, Timing
 from tests.clients.behaviours import Case
 from tests.clients.behaviours.notation import Fields, Step
 from tests.clients.drivers.names import Names, fields_of, pending_texts
