@@ -13,6 +13,7 @@ import pytest
 
 import parley
 from parley import (
+    Bounds,
     Close,
     Connected,
     Disconnected,
@@ -371,9 +372,8 @@ def test_a_first_sync_of_many_conversations_asks_for_a_few_at_a_time() -> None:
     assert isinstance(driver.events()[-1], Connected)
 
 
-def test_messages_wait_at_the_server_while_the_application_reads_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parley, "MAX_EVENTS", 10)
-    driver = Driver(send_delivered=False)
+def test_messages_wait_at_the_server_while_the_application_reads_none() -> None:
+    driver = Driver(send_delivered=False, bounds=Bounds(events=10))
     driver.start()
     log = [
         {"from": "bob", "to": "alice", "seq": seq, "id": f"b{seq}", "text": str(seq), "ts": seq} for seq in range(1, 31)
@@ -397,9 +397,8 @@ def test_messages_wait_at_the_server_while_the_application_reads_none(monkeypatc
     assert told == list(range(1, 31))
 
 
-def test_an_application_that_only_sends_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parley, "MAX_EVENTS", 10)
-    driver = Driver(backlog=0)
+def test_an_application_that_only_sends_fills_no_memory() -> None:
+    driver = Driver(backlog=0, bounds=Bounds(events=10))
     driver.start()
     for seq in range(1, 101):
         for to, reply in (
@@ -413,11 +412,8 @@ def test_an_application_that_only_sends_fills_no_memory(monkeypatch: pytest.Monk
     assert len(driver.events()) <= 20
 
 
-def test_a_long_history_is_left_at_the_server_while_the_application_reads_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(parley, "MAX_EVENTS", 10)
-    driver = Driver(send_delivered=False)
+def test_a_long_history_is_left_at_the_server_while_the_application_reads_nothing() -> None:
+    driver = Driver(send_delivered=False, bounds=Bounds(events=10))
     driver.start()
     log = [{"from": "bob", "to": "alice", "seq": seq, "id": f"b{seq}", "text": "x", "ts": seq} for seq in range(1, 101)]
     driver.reply({"type": "message"} | log[-1])
@@ -436,9 +432,8 @@ def test_a_long_history_is_left_at_the_server_while_the_application_reads_nothin
     assert most <= 2 * 10
 
 
-def test_the_oldest_conversations_are_forgotten_and_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parley, "MAX_CHATS", 10)
-    driver = Driver(backlog=0)
+def test_the_oldest_conversations_are_forgotten_and_found_again() -> None:
+    driver = Driver(backlog=0, bounds=Bounds(chats=10))
     driver.start([_chat(f"user{number}", number) for number in range(1, 31)])
     assert len(driver.session.state["chats"]) <= 10
     assert driver.session.conversations[0].peer == "user30"

@@ -20,7 +20,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 import parley
-from parley import Chat, Connected, Disconnected, Message, Timing, TokenPlace
+from parley import Chat, Connected, Disconnected, Message, Timing, TokenPlace, dialer
 from tests.asynchronous import asynchronous
 from tests.clients.behaviours import Case, load
 from tests.clients.behaviours.notation import Fields
@@ -275,7 +275,7 @@ async def test_what_is_not_expected_of_opening_a_connection_is_told_and_not_sile
     async def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(parley, "open_websocket", fail)
+    monkeypatch.setattr(dialer, "ConnectDirectly", fail)
     assert re.fullmatch(reason, await _why_not(_closed_port_url(), timeout))
     assert "the-token" not in caplog.text
 
@@ -289,7 +289,7 @@ async def test_what_is_not_expected_of_opening_a_connection_is_tried_again(monke
             raise error
         return await connect(url, **options)
 
-    monkeypatch.setattr(parley, "open_websocket", open_at_last)
+    monkeypatch.setattr(dialer, "ConnectDirectly", open_at_last)
     async with scripted_server() as server:
         chat = Chat.connect(server.url, "token", timeout=None, timing=FAST)
         await asyncio.gather(server.start(), chat.__aenter__())

@@ -1,0 +1,351 @@
+"""The client on asyncio and `websockets`: drives a `Session` over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from .dialer import Dialer, NotOpened, Token, TokenPlace
+from .effects import Answer, Close, Open, Write
+from .errors import Closed, ParleyError, Unreachable
+from .events import Conversation, Event, HistoryPage, PresenceChange, Sent
+from .frames import DEFAULT_BACKLOG
+from .session import Session
+from .state import State
+from .timers import Timing
+
+
+class Chat:
+    """One user's conversations, over whatever connections it takes.
+
+    Enter it with `async with`, and read its events with `async for`.
+    """
+
+    def __init__(self, session: Session, dialer: Dialer, timing: Timing, timeout: float | None) -> None:
+        self._session = session
+        self._dialer = dialer
+        self._timing = timing
+        self._timeout = timeout
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._queues: dict[int, asyncio.Queue[str | None]] = {}
+        self._answers: dict[str, asyncio.Future[Any]] = {}
+        self._news = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+        self._is_closed = False
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        token: Token = None,
+        *,
+        token_in: TokenPlace = "query",  # noqa: S107
+        state: Mapping[str, Any] | None = None,
+        backlog: int = DEFAULT_BACKLOG,
+        send_delivered: bool = True,
+        timeout: float | None = 10,
+        timing: Timing | None = None,
+    ) -> Chat:
+        """A chat, to be entered with `async with`.
+
+        `token`: a string, or a function that fetches one; None if the deployment believes `?userId=` in the url.
+        `token_in`: where the deployment reads it (`query`, `header` or `subprotocol`).
+        `state`: what an earlier `chat.state` returned.
+        `backlog`: how many of the latest messages of each conversation are told without a state, at most 100. With 0
+        none are; `chats` has a preview of each, and `history` the rest.
+        `send_delivered`: whether a `delivered` receipt is sent for what arrives.
+        `timeout`: for how many seconds entering tries to connect before it raises Unreachable; and then, how long it
+        waits for each next conversation or page of what was missed, all of which takes as long as it takes. With None
+        it does not wait, and the chat starts offline.
+
+        Raises BadUrl, or ValueError for a state that is damaged or another version's.
+        """
+        timing = timing or Timing()
+        session = Session(
+            state=state,
+            backlog=backlog,
+            send_delivered=send_delivered,
+            can_renew_token=callable(token),
+            timing=timing,
+        )
+        return cls(session, Dialer(url, token, token_in), timing, timeout)
+
+    # What an application uses
+
+    @property
+    def user(self) -> str | None:
+        """Who the token speaks for; None before the first connection."""
+        return self._session.user
+
+    @property
+    def is_connected(self) -> bool:
+        return self._session.is_connected
+
+    @property
+    def chats(self) -> list[Conversation]:
+        """The chat list, newest first."""
+        return self._session.conversations
+
+    def chat_with(self, peer: str) -> Conversation | None:
+        """The peer's line of the chat list; None if there is none."""
+        return self._session.conversation(peer)
+
+    @property
+    def state(self) -> State:
+        """What the next `connect` needs to go on behind the last event that was read. It holds unsent texts."""
+        return self._session.state
+
+    async def send(self, to: str, text: str, *, id: str | None = None) -> Sent:
+        """Sends a message and waits until it is stored, over reconnects too.
+
+        A wait that is cancelled leaves the message in the queue. Raises Refused if the server does not take it,
+        ValueError if it could not.
+        """
+        self._check_open()
+        answer = self._answer(self._session.post(to, text, id))
+        sent: Sent = await answer
+        return sent
+
+    def post(self, to: str, text: str, *, id: str | None = None) -> str:
+        """Queues a message, online or not, and returns its id, under which Sent or Failed will tell of it."""
+        self._check_open()
+        id = self._session.post(to, text, id)
+        self._pump()
+        return id
+
+    def read(self, peer: str, seq: int | None = None) -> None:
+        """Marks the conversation read, up to `seq` or up to the last message that was got from this chat."""
+        self._check_open()
+        self._session.read(peer, seq)
+        self._pump()
+
+    def typing(self, to: str, composing: bool = True) -> None:
+        """Says that the user is composing; call it at every key. With False: no longer."""
+        self._check_open()
+        self._session.typing(to, composing)
+        self._pump()
+
+    async def history(self, peer: str, *, before: int | None = None, limit: int = DEFAULT_BACKLOG) -> HistoryPage:
+        """Older messages: the latest before `before`, or the latest of all. At most 100."""
+        self._check_open()
+        page: HistoryPage = await self._ask(self._session.ask_history(peer, before, limit))
+        return page
+
+    async def presence(self, *users: str) -> tuple[PresenceChange, ...]:
+        """Who of the users, at most 100, is online now."""
+        self._check_open()
+        presences: tuple[PresenceChange, ...] = await self._ask(self._session.ask_presence(users))
+        return presences
+
+    def __aiter__(self) -> Chat:
+        return self
+
+    async def __anext__(self) -> Event:
+        """The next event. Raises what has ended the chat for good, and stops when it was closed."""
+        while True:
+            event = self._session.next_event()
+            if event is not None:
+                self._pump()
+                return event
+            if self._session.failure:
+                raise self._session.failure
+            if self._is_closed:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+
+    async def __aenter__(self) -> Chat:
+        self._session.start()
+        self._pump()
+        try:
+            if self._timeout is not None:
+                await self._first_connection(self._timeout)
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections. `state` stays readable."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._session.stop()
+        self._pump()
+        for link, task in self._tasks.items():
+            if link not in self._queues:
+                task.cancel()
+        if tasks := list(self._tasks.values()):
+            _, late = await asyncio.wait(tasks, timeout=self._timing.close)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # How it is driven
+
+    async def _first_connection(self, timeout: float) -> None:
+        session, loop = self._session, asyncio.get_running_loop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout) as limit:
+                progress = session.progress
+                while not session.is_ready and not session.failure:
+                    self._news.clear()
+                    await self._news.wait()
+                    if session.progress > progress:
+                        progress = session.progress
+                        limit.reschedule(loop.time() + timeout)
+        if session.failure:
+            raise session.failure
+        if session.is_connected and not session.is_ready:
+            raise Unreachable(f"There is a connection, but {session.waits_for} has not come in {timeout:g} s.")
+        if not session.is_ready:
+            raise _unreachable(session.last_reason)
+
+    def _check_open(self) -> None:
+        if self._session.failure:
+            raise self._session.failure
+        if self._is_closed:
+            raise Closed("This chat is closed. Connect again, with its state.")
+
+    def _answer(self, id: str) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._answers[id] = future
+        self._pump()
+        return future
+
+    async def _ask(self, id: str) -> Any:
+        try:
+            return await self._answer(id)
+        finally:
+            self._answers.pop(id, None)
+            self._session.forget_question(id)
+
+    def _pump(self) -> None:
+        """Carries out what the session wants. Called after everything that it was told."""
+        session = self._session
+        while session.effects:
+            match session.effects.popleft():
+                case Open(link):
+                    self._tasks[link] = asyncio.create_task(self._run(link))
+                case Write(link, text):
+                    self._queues[link].put_nowait(text)
+                case Close(link):
+                    self._queues[link].put_nowait(None)
+                case Answer(id, value):
+                    self._resolve(id, value)
+        if self._is_closed or session.failure:
+            self._give_up(session.failure or Closed("The chat was closed. What is unsent is in its state."))
+        self._arm()
+        self._news.set()
+
+    def _resolve(self, id: str, value: object) -> None:
+        future = self._answers.pop(id, None)
+        if future is None or future.done():
+            return
+        if isinstance(value, ParleyError):
+            future.set_exception(value)
+        else:
+            future.set_result(value)
+
+    def _give_up(self, error: ParleyError) -> None:
+        for id in list(self._answers):
+            self._resolve(id, error)
+
+    def _arm(self) -> None:
+        deadline = self._session.deadline
+        if deadline == self._deadline:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer, self._deadline = None, deadline
+        if deadline is not None:
+            delay = max(0, deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._deadline = None
+        self._session.tick()
+        self._pump()
+
+    async def _run(self, link: int) -> None:
+        """The life of one connection."""
+        try:
+            connection = await self._open(link)
+            if connection:
+                await self._serve(link, connection)
+        finally:
+            self._tasks.pop(link, None)
+            self._queues.pop(link, None)
+
+    async def _open(self, link: int) -> ClientConnection | None:
+        try:
+            async with asyncio.timeout(self._timing.open):
+                return await self._dialer.open()
+        except NotOpened as error:
+            self._not_opened(link, error)
+        except TimeoutError:
+            self._session.failed(link, "no answer in time")
+        except ParleyError as error:
+            self._session.fail(error)
+        self._pump()
+        return None
+
+    def _not_opened(self, link: int, error: NotOpened) -> None:
+        if error.is_refused:
+            self._session.refused(link, error.reason)
+        elif error.is_hopeless and self._timeout is not None and not self._session.is_ready:
+            self._session.fail(_unreachable(error.reason))
+        else:
+            self._session.failed(link, error.reason)
+
+    async def _serve(self, link: int, connection: ClientConnection) -> None:
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        self._queues[link] = queue
+        self._session.opened(link)
+        self._pump()
+        writer = asyncio.create_task(_write(connection, queue))
+        try:
+            async for frame in connection:
+                if isinstance(frame, str):
+                    self._session.received(link, frame)
+                    self._pump()
+        except ConnectionClosed:
+            pass
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+            await connection.close()
+            self._session.closed(link, _close_reason(connection))
+            self._pump()
+
+
+def _unreachable(reason: str) -> Unreachable:
+    return Unreachable(
+        f"No connection could be made: {reason}. Check the address, the token, and that the server runs."
+    )
+
+
+def _close_reason(connection: ClientConnection) -> str:
+    code = connection.close_code
+    return "the connection broke" if code in (None, 1006) else f"the connection was closed ({code})"
+
+
+async def _write(connection: ClientConnection, queue: asyncio.Queue[str | None]) -> None:
+    """Sends what is queued, in order; None closes the connection."""
+    with suppress(ConnectionClosed):
+        while (text := await queue.get()) is not None:
+            await connection.send(text)
+    await connection.close()

@@ -1,0 +1,288 @@
+"""Rule 3 of docs/protocol.md: one conversation on one number line. Sends nothing, and knows no clock.
+
+    0 ──── told ──── last ─ ─ ahead ─ ─ target        doubt: missing once up to here; missing again, it has expired
+           │         │        │          └ the highest number heard of
+           │         │        └ came, and waits for a message before it
+           │         └ everything up to here was taken: it is in the mailbox, or the application has it
+           └ the application has read up to here, while `queued` messages are in the mailbox
+
+What changes the numbers returns what there is to tell, in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import NamedTuple, TypeAlias
+
+from .events import Conversation, Expired, Message, Pending, ReceiptKind, Sent
+
+PREVIEW_LENGTH = 200
+"""Characters of a last message that are kept, and that the server gives."""
+
+Told: TypeAlias = Message | Expired
+
+
+class PageEnd(Enum):
+    """How a page of history ended."""
+
+    HOLE = auto()  # a number is missing: ask once more from there
+    MORE = auto()  # there is more behind it
+    NOWHERE = auto()  # there is more behind it, says the server, but the page has led nowhere
+    LAST = auto()  # there is nothing behind it
+
+
+class Latest(NamedTuple):
+    """The last message, as the chat list shows it."""
+
+    ts: int = 0
+    sender: str | None = None
+    text: str | None = None
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A message of ours that is not acknowledged."""
+
+    id: str
+    text: str
+    was_tried: bool = False
+    """Whether a frame of it has left, so that it may be stored already."""
+    found: Sent | None = None
+    """What to tell once a receipt is acknowledged: the history has it, but perhaps nobody's chat list yet."""
+
+
+@dataclass(slots=True)
+class Mark:
+    """A receipt of ours: how far it should go, and how far the server is known to have it."""
+
+    wanted: int = 0
+    confirmed: int = 0
+    is_sending: bool = False
+
+    @property
+    def is_due(self) -> bool:
+        return self.wanted > self.confirmed
+
+
+@dataclass(slots=True)
+class Marks:
+    """How far each side has read and received; and our receipts, which say so to the server."""
+
+    read: int = 0
+    peer_read: int = 0
+    peer_delivered: int = 0
+    receipts: dict[ReceiptKind, Mark] = field(default_factory=lambda: {"delivered": Mark(), "read": Mark()})
+
+    def move(self, kind: ReceiptKind, seq: int, *, is_own: bool) -> bool:
+        """Moves a mark forward. False if that is nothing new; what this user has received never is."""
+        match is_own, kind:
+            case True, "read" if seq > self.read:
+                self.read = seq
+            case False, "read" if seq > self.peer_read:
+                self.peer_read = seq
+            case False, "delivered" if seq > self.peer_delivered:
+                self.peer_delivered = seq
+            case _:
+                return False
+        return True
+
+    @property
+    def is_due(self) -> bool:
+        return any(mark.is_due for mark in self.receipts.values())
+
+
+@dataclass(slots=True)
+class Outbox:
+    """The messages of a conversation that are not acknowledged, in order; only the first is ever under way."""
+
+    waiting: deque[Outgoing] = field(default_factory=deque)
+    under_way: Outgoing | None = None
+    must_look_up: bool = False
+    """Whether the history has to be read before the first message is sent again."""
+
+    def is_first(self, id: str) -> bool:
+        """Whether it is this message that the others wait for."""
+        return bool(self.waiting) and self.waiting[0].id == id
+
+    def release(self, outgoing: Outgoing) -> None:
+        """The attempt with this message is over. It may have been acknowledged before, and another be under way."""
+        if self.under_way is outgoing:
+            self.under_way = None
+
+    def pop(self) -> None:
+        """The first message is done with."""
+        self.waiting.popleft()
+        self.under_way = None
+        self.must_look_up = self.must_look_up and bool(self.waiting)
+
+    def find(self, message: Message) -> None:
+        """Our own message in the history is stored; the server that stored it may have died before telling anybody."""
+        if message.is_own:
+            for outgoing in self.waiting:
+                if outgoing.id == message.id:
+                    outgoing.found = Sent(message.id, message.peer, message.seq, message.ts, delivered=None)
+
+
+@dataclass(slots=True)
+class ConversationState:
+    """All that is known of the conversation with `peer`."""
+
+    peer: str
+    last: int | None
+    """None if it is not known where to start."""
+    target: int = 0
+    ahead: dict[int, Message] = field(default_factory=dict)
+    doubt: int = 0
+    told: int = 0
+    queued: int = 0
+    received: int = 0
+    """The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`."""
+    latest: Latest = field(default_factory=Latest)
+    marks: Marks = field(default_factory=Marks)
+    outbox: Outbox = field(default_factory=Outbox)
+    is_fetching: bool = False
+    is_stuck: bool = False
+    """The server does not give the history; asked again when the next sync lists the conversation."""
+
+    @property
+    def seq(self) -> int:
+        return max(self.target, self.last or 0)
+
+    @property
+    def seen(self) -> int | None:
+        """The last message that the application has got."""
+        return self.told if self.queued else self.last
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the chat list has it."""
+        return bool(self.seq or self.outbox.waiting)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are messages to fetch."""
+        return not self.is_stuck and self.target > (self.last or 0)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether forgetting it loses nothing that the server does not have."""
+        return not (self.outbox.waiting or self.queued or self.is_fetching or self.marks.is_due)
+
+    def view(self) -> Conversation:
+        """Its line of the chat list."""
+        return Conversation(
+            peer=self.peer,
+            seq=self.seq,
+            ts=self.latest.ts,
+            unread=max(0, self.seq - self.marks.read),
+            read=self.marks.read,
+            peer_read=self.marks.peer_read,
+            peer_delivered=max(self.marks.peer_delivered, self.marks.peer_read),
+            last_from=self.latest.sender,
+            last_text=self.latest.text,
+            pending=tuple(Pending(outgoing.id, outgoing.text) for outgoing in self._pending()),
+        )
+
+    def _pending(self) -> Iterator[Outgoing]:
+        """What waits, without what the application has got as a message already, from the history."""
+        for outgoing in self.outbox.waiting:
+            if outgoing.found is None or outgoing.found.seq > (self.seen or 0):
+                yield outgoing
+
+    def list_up_to(self, seq: int, latest: Latest) -> None:
+        """`sync` says that it goes this far."""
+        self.is_stuck = False
+        if seq > self.seq or (seq == self.seq and self.latest.text is None):
+            self.target, self.latest = seq, latest
+
+    def was_read(self, seq: int) -> None:
+        """The application has got the next message from the mailbox."""
+        self.queued -= 1
+        self.told = seq
+
+    # Messages
+
+    def hear_of(self, seq: int) -> None:
+        self.target = max(self.target, seq)
+
+    def arrive(self, message: Message, most_ahead: int) -> list[Told]:
+        """A message has come, alone, in whatever order. At most so many wait for one before them."""
+        if self.last is None or message.seq > self.last + 1:
+            if len(self.ahead) < most_ahead:
+                self.ahead[message.seq] = message
+            return []
+        if message.seq <= self.last:
+            return []
+        return [self._take(message), *self._take_ahead()]
+
+    def take_page(
+        self, messages: list[Message], *, has_more: bool, after: int | None, target: int
+    ) -> tuple[list[Told], PageEnd]:
+        """Rule 4. Takes a page up to its end, or a hole. `after`, `target`: `last` and `target` when it was asked."""
+        told: list[Told] = []
+        if self.last is None:
+            # The newest page: what is before it was never ours to tell.
+            self.last = messages[0].seq - 1 if messages else target
+            has_more = False
+        for message in messages:
+            self.outbox.find(message)
+            told += self._take_ahead()
+            if message.seq <= self.last:
+                continue
+            if message.seq > self.last + 1:
+                if message.seq - 1 > self.doubt:
+                    self.doubt = messages[-1].seq
+                    return [*told, *self._take_ahead()], PageEnd.HOLE
+                told.append(self._skip(message.seq - 1))
+            told.append(self._take(message))
+        told += self._take_ahead()
+        if not has_more:
+            return told, PageEnd.LAST
+        # All of the page may have been pushed meanwhile: then there is more behind that.
+        return told, PageEnd.MORE if self.last > (after or 0) else PageEnd.NOWHERE
+
+    def close_gap(self, target: int) -> list[Told]:
+        """Rule 4. The history has ended: of what was known when it was asked, what it did not have has expired."""
+        told: list[Told] = []
+        for seq in sorted(seq for seq in self.ahead if seq <= target):
+            message = self.ahead.pop(seq)
+            if seq > (self.last or 0) + 1:
+                told.append(self._skip(seq - 1))
+            told.append(self._take(message))
+        if target > (self.last or 0):
+            told.append(self._skip(target))
+        return [*told, *self._take_ahead()]
+
+    def _take(self, message: Message) -> Message:
+        if not self.queued:
+            self.told = message.seq - 1
+        self.queued += 1
+        self.last = message.seq
+        self.hear_of(message.seq)
+        if message.seq == self.target:
+            self.latest = Latest(message.ts, message.sender, message.text[:PREVIEW_LENGTH])
+        if message.is_own:
+            self.marks.read = max(self.marks.read, message.seq)
+        elif message.seq > self.marks.read:
+            self.received = message.seq
+        return message
+
+    def _take_ahead(self) -> list[Told]:
+        """Takes what has waited for the message that was just taken, and drops what has come another way."""
+        told: list[Told] = []
+        last = self.last or 0
+        while message := self.ahead.pop(last + 1, None):
+            told.append(self._take(message))
+            last = message.seq
+        for seq in [seq for seq in self.ahead if seq <= last]:
+            del self.ahead[seq]
+        return told
+
+    def _skip(self, to: int) -> Expired:
+        """The numbers up to this one have expired."""
+        expired = Expired(self.peer, (self.last or 0) + 1, to)
+        self.last = to
+        return expired

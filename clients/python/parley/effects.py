@@ -1,0 +1,42 @@
+"""What a `Session` asks of the code that drives it. Each is carried out once, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .errors import Refused
+from .events import HistoryPage, PresenceChange, Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open a connection with a freshly fetched token; report `opened`, `failed` or `refused`."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Send a text frame."""
+
+    connection: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close a connection; the session does not use it any more."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to the question asked under `id`, or the outcome of the message sent under it."""
+
+    id: str
+    value: Sent | HistoryPage | tuple[PresenceChange, ...] | Refused
+
+
+Effect: TypeAlias = Open | Write | Close | Answer

@@ -1,0 +1,142 @@
+"""What the client tells an application, and what an application can ask of it. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+ReceiptKind: TypeAlias = Literal["delivered", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of the conversation with `peer`, from either side. `ts` is in milliseconds since the epoch."""
+
+    peer: str
+    sender: str
+    to: str
+    seq: int
+    id: str
+    text: str
+    ts: int
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the user has sent it, on this device or another."""
+        return self.to == self.peer
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message of ours is stored. `delivered` counts the recipient's connections that took it at once.
+
+    It is None if that is not known: the acknowledgement was lost, and the message was found in the history. While
+    thousands of events are unread, Sent is left out, and the Message alone tells that it is stored.
+    """
+
+    id: str
+    peer: str
+    seq: int
+    ts: int
+    delivered: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A message of ours is refused for good, and was taken out of the queue. A state keeps it until it is read."""
+
+    id: str
+    peer: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`sender` has received (`delivered`) or read (`read`) the conversation with `peer` up to and including `seq`.
+
+    `sender` is the peer, or the user itself on another device. `ts` is None if the live receipt was missed.
+    """
+
+    peer: str
+    sender: str
+    kind: ReceiptKind
+    seq: int
+    ts: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """`peer` started or stopped composing. It also counts as stopped when nothing more is heard for 12 seconds."""
+
+    peer: str
+    composing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChange:
+    """`user` is online or not; `last_seen` is in milliseconds since the epoch, None if never seen."""
+
+    user: str
+    online: bool
+    last_seen: int | None
+    rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The messages `first` to `last` with `peer` are no longer stored."""
+
+    peer: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """There is a connection, and everything that was missed has been told before this event."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """There is no connection; the next attempt starts in `retry_in` seconds. Messages are queued meanwhile."""
+
+    reason: str
+    retry_in: float
+
+
+Event: TypeAlias = Message | Sent | Failed | Receipt | Typing | PresenceChange | Expired | Connected | Disconnected
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A message of ours that was not told as a Message yet."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A line of the chat list. `ts`, `last_from` and `last_text` are of the last message; its text may be cut."""
+
+    peer: str
+    seq: int
+    ts: int
+    unread: int
+    read: int
+    peer_read: int
+    peer_delivered: int
+    last_from: str | None
+    last_text: str | None
+    pending: tuple[Pending, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Messages, oldest first, and whether there are older ones."""
+
+    messages: tuple[Message, ...]
+    more: bool

@@ -1,0 +1,222 @@
+"""Frames and limits of docs/protocol.md: text to checked frames and back, and what the server could never accept.
+
+A frame is checked here, before any rule sees it, so that no rule can meet a field of the wrong type half way.
+
+Differs from frames.js: a time must also be one that Python's `datetime` knows, in every time zone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from .events import Message, PresenceChange, ReceiptKind
+
+Frame: TypeAlias = dict[str, Any]
+Check: TypeAlias = Callable[[object], bool]
+Shape: TypeAlias = dict[str, Check]
+
+PAGE = 100
+"""Chats in a page of `sync`, messages in a page of `history`: the most that the server gives."""
+
+DEFAULT_BACKLOG = 50
+DEFAULT_TEXT_BYTES = 8 * 1024
+MAX_ESCAPED_TEXT_BYTES = 30_000  # of a text in JSON; API Gateway ends a connection for a frame over 32 KiB
+MAX_ID_LENGTH = 64
+MAX_PRESENCE_USERS = 100
+MAX_WHOLE = 2**53 - 1  # what JSON numbers hold exactly in every language
+MAX_MOMENT = 253_402_128_000_000  # milliseconds: 9999-12-30, so that no time zone moves it out of `datetime`
+
+OWN_ID = re.compile(r"(sync|history|receipt|typing|ask)-[0-9]+")
+USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
+USER_ID_RULE = "1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -"
+
+
+# Shapes. Fields that are not named are free.
+
+
+def string(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_WHOLE
+
+
+def moment(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_MOMENT
+
+
+def receipt_kind(value: object) -> bool:
+    return value in ("delivered", "read")
+
+
+def optional(check: Check) -> Check:
+    """The field may be absent or null."""
+    return lambda value: value is None or check(value)
+
+
+def shaped(shape: Shape) -> Check:
+    return lambda value: isinstance(value, dict) and all(check(value.get(name)) for name, check in shape.items())
+
+
+def list_of(check: Check) -> Check:
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+_MESSAGE: Shape = {"from": string, "to": string, "seq": whole, "id": string, "text": string, "ts": moment}
+_CHAT: Shape = {
+    "peer": string,
+    "seq": whole,
+    "ts": moment,
+    "read": whole,
+    "peer_read": whole,
+    "peer_delivered": whole,
+    "last": optional(shaped({"from": string, "text": string})),
+}
+_PRESENCE: Shape = {"user": string, "rev": whole, "last_seen": optional(moment)}
+_SYNC: Shape = {
+    "user": string,
+    "chats": list_of(shaped(_CHAT)),
+    "server_time": moment,
+    "heartbeat_ms": optional(integer),
+    "max_text_bytes": optional(integer),
+}
+_SHAPES: dict[str, Check] = {
+    "message": shaped(_MESSAGE),
+    "receipt": shaped({"from": string, "peer": string, "kind": receipt_kind, "seq": whole, "ts": moment}),
+    "typing": shaped({"from": string, "state": string}),
+    "presence": shaped({"users": list_of(shaped(_PRESENCE))}),
+    "sync": shaped(_SYNC),
+    "history": shaped({"messages": list_of(shaped(_MESSAGE))}),
+    "ack": shaped({"seq": optional(whole), "ts": optional(moment), "delivered": optional(whole)}),
+    "error": shaped({"code": string}),
+}
+
+
+def parse(text: str) -> Frame | None:
+    """The frame in a text, checked; None if it does not follow the protocol. API Gateway's own have no `type`."""
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(frame, dict) or not frame:
+        return None
+    if "type" not in frame:
+        return frame
+    check = _SHAPES.get(frame["type"]) if isinstance(frame["type"], str) else None
+    return frame if check and check(frame) else None
+
+
+def is_reply(question: Frame, frame: Frame) -> bool:
+    """Whether the frame, under the question's id, is what the question is answered with."""
+    match question["action"], frame["type"]:
+        case "send", "ack":
+            return frame.get("seq") is not None and frame.get("ts") is not None
+        case "history", "history":
+            peer = question["peer"]
+            return all(peer in (message["from"], message["to"]) for message in frame["messages"])
+        case ("receipt", "ack") | ("sync", "sync") | ("presence", "presence"):
+            return True
+        case _:
+            return False
+
+
+def peer_of(message: Frame, user: str) -> str | None:
+    """The other side of a message's conversation; None if the message is neither from nor to the user."""
+    if user not in (message["from"], message["to"]):
+        return None
+    return str(message["to"] if message["from"] == user else message["from"])
+
+
+def message(frame: Frame, peer: str) -> Message:
+    return Message(peer, frame["from"], frame["to"], frame["seq"], frame["id"], frame["text"], frame["ts"])
+
+
+def page_of(frame: Frame, peer: str) -> list[Message]:
+    """The messages of a page of `history`, oldest first."""
+    return sorted((message(item, peer) for item in frame["messages"]), key=lambda item: item.seq)
+
+
+def presences(frame: Frame) -> tuple[PresenceChange, ...]:
+    return tuple(
+        PresenceChange(user["user"], user.get("online") is True, user.get("last_seen"), user["rev"])
+        for user in frame["users"]
+    )
+
+
+# What a client asks
+
+
+def encode(frame: Frame) -> str:
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+
+
+def sync(since: int | None, next: str | None) -> Frame:
+    return {"action": "sync", "limit": PAGE} | _present({"since": since, "next": next})
+
+
+def history(peer: str, limit: int, *, after: int | None = None, before: int | None = None) -> Frame:
+    return {"action": "history", "peer": peer, "limit": limit} | _present({"after": after, "before": before})
+
+
+def send(to: str, text: str) -> Frame:
+    return {"action": "send", "to": to, "text": text}
+
+
+def receipt(peer: str, kind: ReceiptKind, seq: int) -> Frame:
+    return {"action": "receipt", "peer": peer, "kind": kind, "seq": seq}
+
+
+def typing(to: str, composing: bool) -> Frame:
+    return {"action": "typing", "to": to, "state": "composing" if composing else "paused"}
+
+
+def presence(users: Iterable[str]) -> Frame:
+    return {"action": "presence", "users": list(users)}
+
+
+def _present(fields: Mapping[str, object]) -> Frame:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+# What the server could never accept. Each raises ValueError with advice.
+
+
+def check_user(user: str) -> None:
+    if not USER_ID.fullmatch(user):
+        raise ValueError(f"{user!r} is not a user id: {USER_ID_RULE}")
+
+
+def check_text(text: str, most: int) -> None:
+    """`most` is in bytes of UTF-8."""
+    if not text:
+        raise ValueError("the text of a message must not be empty")
+    _check_characters(text, "text")
+    size = len(text.encode())
+    if size > most:
+        raise ValueError(f"the text has {size} bytes of UTF-8; a message carries {most}")
+    if len(json.dumps(text, ensure_ascii=False).encode()) > MAX_ESCAPED_TEXT_BYTES:
+        raise ValueError(f"the text takes more than {MAX_ESCAPED_TEXT_BYTES} bytes of JSON: too much of it is escaped")
+
+
+def check_id(id: str) -> None:
+    """A message's id of the application's own choice."""
+    _check_characters(id, "id")
+    if not 1 <= len(id) <= MAX_ID_LENGTH:
+        raise ValueError(f"the id of a message has 1 to {MAX_ID_LENGTH} characters")
+    if OWN_ID.fullmatch(id):
+        raise ValueError("this client uses ids of this form for its own requests; give each message its own id")
+
+
+def _check_characters(value: str, name: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the {name} holds half of a surrogate pair, which is not a character") from None

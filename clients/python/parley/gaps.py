@@ -1,0 +1,113 @@
+"""Rule 4 of docs/protocol.md: gaps are filled from the history, and what is not there has expired."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from . import frames
+from .connections import Connections
+from .conversation import ConversationState, PageEnd, Told
+from .conversations import Conversations
+from .errors import Refused
+from .frames import PAGE, Frame
+from .mailbox import Mailbox
+from .requests import Ask, Lost, Requests, Script
+
+_LOG = logging.getLogger("parley")
+
+
+class Gaps:
+    """Fetches what is missing. Only so many conversations at once: a first sync may show a thousand."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        connections: Connections,
+        conversations: Conversations,
+        mailbox: Mailbox,
+        *,
+        backlog: int,
+        at_once: int,
+        tell: Callable[[ConversationState, Iterable[Told]], None],
+    ) -> None:
+        self.pages = 0
+        """How many pages have come so far."""
+        self._requests = requests
+        self._connections = connections
+        self._conversations = conversations
+        self._mailbox = mailbox
+        self._backlog = backlog
+        self._at_once = at_once
+        self._tell = tell
+        self._under_way = 0
+        self._waiting: dict[str, None] = {}
+
+    def is_behind(self, conversation: ConversationState) -> bool:
+        """Whether to fetch what is missing now: while the mailbox is full it stays at the server."""
+        return conversation.is_behind and not self._mailbox.is_full
+
+    def settle(self, conversation: ConversationState) -> None:
+        """Starts to fill a gap, unless that is under way or has to wait for its turn."""
+        self._waiting.pop(conversation.peer, None)
+        is_needed = self.is_behind(conversation) or conversation.outbox.must_look_up
+        if is_needed and not conversation.is_fetching and self._connections.current is not None:
+            if self._under_way >= self._at_once:
+                self._waiting[conversation.peer] = None
+                return
+            self._under_way += 1
+            conversation.is_fetching = True
+            self._requests.run(self._fill(conversation, is_lookup=conversation.outbox.must_look_up))
+        else:
+            self._touch_next()
+
+    def _fill(self, conversation: ConversationState, *, is_lookup: bool) -> Script:
+        """Reads the history up to its end. A look-up reads on while the mailbox is full, as sending waits for it."""
+        is_over = False
+        try:
+            while not is_over:
+                after, target = conversation.last, conversation.target  # as they are when it is asked
+                page = yield Ask(self._question(conversation, is_lookup))
+                end = self._take(conversation, page, after, target)
+                is_over = end in (PageEnd.LAST, PageEnd.NOWHERE) or (self._mailbox.is_full and not is_lookup)
+        except Refused as refusal:
+            _LOG.warning("the history of a conversation is refused: %s", refusal.code)
+            conversation.is_stuck = is_over = True  # not asked again before the next sync
+        except Lost:
+            pass  # settled again on the next connection
+        finally:
+            if is_over and is_lookup:
+                conversation.outbox.must_look_up = False
+            self._end(conversation)
+
+    def _question(self, conversation: ConversationState, is_lookup: bool) -> Frame:
+        if conversation.last is not None:
+            return frames.history(conversation.peer, PAGE, after=conversation.last)
+        return frames.history(conversation.peer, PAGE if is_lookup else self._backlog or PAGE)
+
+    def _take(self, conversation: ConversationState, page: Frame, after: int | None, target: int) -> PageEnd:
+        self.pages += 1
+        told, end = conversation.take_page(
+            frames.page_of(page, conversation.peer), has_more=page.get("more") is True, after=after, target=target
+        )
+        self._tell(conversation, told)
+        match end:
+            case PageEnd.LAST:
+                self._tell(conversation, conversation.close_gap(target))
+            case PageEnd.NOWHERE:
+                conversation.is_stuck = True  # not again before the next sync
+        return end
+
+    def _end(self, conversation: ConversationState) -> None:
+        self._under_way -= 1
+        conversation.is_fetching = False
+        self._conversations.touch(conversation)
+        self._touch_next()
+
+    def _touch_next(self) -> None:
+        """Whoever waits longest is next."""
+        if self._under_way < self._at_once and (peer := next(iter(self._waiting), None)):
+            if conversation := self._conversations.get(peer):
+                self._conversations.touch(conversation)
+            else:
+                del self._waiting[peer]

@@ -1,0 +1,82 @@
+"""Rules 8 and 9 of docs/protocol.md: presence and typing. Hints: nothing is queued or asked again for them."""
+
+from __future__ import annotations
+
+from . import frames
+from .connections import Connections
+from .events import PresenceChange, Typing
+from .frames import Frame
+from .mailbox import Mailbox
+from .requests import Requests
+from .timers import Timer, Timers, Timing
+
+
+class Hints:
+    """Who composes, and who is online."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        connections: Connections,
+        mailbox: Mailbox,
+        timers: Timers,
+        timing: Timing,
+        *,
+        most_presences: int,
+    ) -> None:
+        self._requests = requests
+        self._connections = connections
+        self._mailbox = mailbox
+        self._timers = timers
+        self._timing = timing
+        self._most_presences = most_presences
+        self._presences: dict[str, PresenceChange] = {}
+        self._composing: dict[str, Timer] = {}
+        """Who is shown as composing, and when that ends."""
+        self._said: dict[str, float] = {}
+        """To whom we said that we compose, and when."""
+
+    def typing(self, to: str, composing: bool) -> None:
+        """Tells the peer that the user composes, as often as the protocol allows, or no longer does."""
+        now, said = self._timers.now, self._said.get(to)
+        if self._connections.current is None:
+            return
+        if composing and (said is None or now - said >= self._timing.composing_every):
+            self._said[to] = now
+            self._timers.after(self._timing.composing_shown, lambda: self._forget(to, now))
+        elif composing or self._said.pop(to, None) is None:
+            return
+        frame = frames.typing(to, composing) | {"id": self._requests.new_id("typing")}
+        self._connections.write(self._connections.current, frame)
+
+    def was_sent(self, to: str) -> None:
+        """A message ends composing: the peer takes it so, and the next key says it anew."""
+        self._said.pop(to, None)
+
+    def show_composing(self, peer: str, composing: bool) -> None:
+        """The peer composes, or no longer does: it said so, a message of it came, or time has passed."""
+        timer = self._composing.pop(peer, None)
+        if timer:
+            timer.cancel()
+        if composing:
+            shown = self._timing.composing_shown
+            self._composing[peer] = self._timers.after(shown, lambda: self.show_composing(peer, False))
+        if composing != (timer is not None):
+            self._mailbox.put(Typing(peer, composing))
+
+    def learn(self, frame: Frame) -> tuple[PresenceChange, ...]:
+        """Keeps the highest `rev` of each user, and returns what the frame says."""
+        users = frames.presences(frame)
+        for presence in users:
+            known = self._presences.get(presence.user)
+            if known is None or (presence.rev >= known.rev and presence != known):
+                self._presences.pop(presence.user, None)
+                self._presences[presence.user] = presence
+                self._mailbox.put(presence)
+        while len(self._presences) > self._most_presences:
+            del self._presences[next(iter(self._presences))]
+        return users
+
+    def _forget(self, to: str, at: float) -> None:
+        if self._said.get(to) == at:
+            del self._said[to]

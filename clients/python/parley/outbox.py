@@ -1,0 +1,125 @@
+"""Rule 6 of docs/protocol.md: messages are sent one at a time, and looked up before they are sent again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from . import frames
+from .connections import Connections
+from .conversation import ConversationState, Outgoing
+from .conversations import Conversations
+from .effects import Answer, Effect
+from .errors import ParleyError, Refused
+from .events import Failed, Message, Sent
+from .frames import Frame
+from .mailbox import Mailbox
+from .requests import Ask, Lost, Requests, Script
+
+
+class Outboxes:
+    """Sends the first message of each outbox, until it is acknowledged or refused for good."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        connections: Connections,
+        conversations: Conversations,
+        mailbox: Mailbox,
+        effects: deque[Effect],
+        *,
+        most_unsent: int,
+        arrive: Callable[[ConversationState, Message], None],
+    ) -> None:
+        self._requests = requests
+        self._connections = connections
+        self._conversations = conversations
+        self._mailbox = mailbox
+        self._effects = effects
+        self._most_unsent = most_unsent
+        self._arrive = arrive
+
+    def check_id(self, id: str) -> None:
+        """Raises ValueError if a message waits under the id: a reply names nothing else to tell two of them apart."""
+        if any(outgoing.id == id for conversation in self._conversations for outgoing in conversation.outbox.waiting):
+            raise ValueError("a message of this id is waiting already; give each message its own id")
+
+    def queue(self, to: str, text: str, id: str) -> None:
+        """Raises ParleyError if too many messages wait."""
+        conversation = self._conversations.of(to)
+        if len(conversation.outbox.waiting) >= self._most_unsent:
+            raise ParleyError(f"{self._most_unsent} messages to {to} wait to be sent; wait for some of them first")
+        conversation.outbox.waiting.append(Outgoing(id, text))
+        self._conversations.touch(conversation)
+
+    def settle(self, conversation: ConversationState) -> None:
+        """Sends the next message, unless there is a reason to wait."""
+        outbox = conversation.outbox
+        if self._connections.current is None or not self._conversations.is_primed:
+            return
+        if not outbox.waiting or outbox.under_way or outbox.must_look_up:
+            return
+        outgoing = outbox.under_way = outbox.waiting[0]
+        outgoing.was_tried = True
+        if outgoing.found is None:
+            self._requests.run(self._send(conversation, outgoing))
+        else:
+            self._requests.run(self._complete(conversation, outgoing, outgoing.found))
+
+    def _send(self, conversation: ConversationState, outgoing: Outgoing) -> Script:
+        def is_found() -> bool:
+            # The gap that it left was filled meanwhile. The server may not recognise it, and would store it again.
+            return outgoing.found is not None
+
+        try:
+            ack = yield Ask(frames.send(conversation.peer, outgoing.text), outgoing.id, is_moot=is_found)
+            self._on_ack(conversation, outgoing, ack)
+        except Refused as refusal:
+            conversation.outbox.pop()
+            self._mailbox.put(Failed(outgoing.id, conversation.peer, refusal.code, refusal.message))
+            self._effects.append(Answer(outgoing.id, refusal))
+        except Lost:
+            conversation.outbox.must_look_up |= outgoing.found is None
+        finally:
+            self._end(conversation, outgoing)
+
+    def _complete(self, conversation: ConversationState, outgoing: Outgoing, found: Sent) -> Script:
+        """Has the server finish what the first attempt left undone: a receipt does, and its ack is the message's."""
+        try:
+            yield Ask(frames.receipt(conversation.peer, "read", found.seq))
+            self.acknowledge(conversation, found)
+        except Refused:
+            self.acknowledge(conversation, found)
+        except Lost:
+            pass  # settled again on the next connection
+        finally:
+            self._end(conversation, outgoing)
+
+    def _end(self, conversation: ConversationState, outgoing: Outgoing) -> None:
+        conversation.outbox.release(outgoing)
+        self._conversations.touch(conversation)
+
+    def _on_ack(self, conversation: ConversationState, outgoing: Outgoing, ack: Frame) -> None:
+        seq, ts, peer = ack["seq"], ack["ts"], conversation.peer
+        self.acknowledge(conversation, Sent(outgoing.id, peer, seq, ts, ack.get("delivered")))
+        if conversation.last is None and not conversation.target:
+            conversation.last = seq - 1  # the conversation was forgotten, and starts anew
+        user = self._conversations.user or ""
+        self._arrive(conversation, Message(peer, user, peer, seq, outgoing.id, outgoing.text, ts))
+
+    def recognise(self, conversation: ConversationState, message: Message) -> None:
+        """Our own message, coming back, is its acknowledgement."""
+        if message.is_own and conversation.outbox.is_first(message.id):
+            self.acknowledge(conversation, Sent(message.id, message.peer, message.seq, message.ts, delivered=None))
+        else:
+            conversation.outbox.find(message)  # of another client that goes on with the same state
+
+    def acknowledge(self, conversation: ConversationState, sent: Sent) -> None:
+        """A message is stored. May come more than once: only the first is for this message."""
+        if not conversation.outbox.is_first(sent.id):
+            return  # its carbon copy came while its receipt was under way
+        conversation.outbox.pop()
+        self._requests.cancel(sent.id)
+        self._mailbox.put(sent)
+        self._effects.append(Answer(sent.id, sent))
+        self._conversations.touch(conversation)

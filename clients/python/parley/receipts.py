@@ -1,0 +1,112 @@
+"""Receipts of docs/protocol.md: what was delivered and read, here and there.
+
+Differs from receipts.js: a receipt leaves as soon as the input that made it due has ended. The page waits for a moment
+and puts those of messages that come together into one.
+"""
+
+from __future__ import annotations
+
+from . import frames
+from .connections import Connections
+from .conversation import ConversationState, Mark
+from .conversations import Conversations
+from .errors import Refused
+from .events import Receipt, ReceiptKind
+from .frames import Frame
+from .mailbox import Mailbox
+from .requests import Ask, Lost, Requests, Script
+
+
+class Receipts:
+    """Sends the furthest receipt of each kind, again if it was lost; and tells of those of others."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        connections: Connections,
+        conversations: Conversations,
+        mailbox: Mailbox,
+        *,
+        send_delivered: bool,
+    ) -> None:
+        self._requests = requests
+        self._connections = connections
+        self._conversations = conversations
+        self._mailbox = mailbox
+        self._send_delivered = send_delivered
+
+    def read(self, peer: str, seq: int | None) -> None:
+        """The application has read up to `seq`, or all that it has got. Raises ValueError for what does not exist."""
+        conversation = self._conversations.get(peer)
+        if conversation is None:
+            if seq and self._conversations.is_complete:
+                raise ValueError(f"the conversation with {peer} has no message {seq}")
+            return
+        seq = conversation.seen if seq is None else seq
+        if not seq:
+            return
+        if seq > conversation.seq:
+            raise ValueError(f"the conversation with {peer} has no message {seq}")
+        conversation.marks.move("read", seq, is_own=True)
+        mark = conversation.marks.receipts["read"]
+        mark.wanted = max(mark.wanted, seq)
+        self._conversations.touch(conversation)
+
+    def settle(self, conversation: ConversationState) -> None:
+        """Sends what is due. A message that is read needs no receipt that it was delivered."""
+        read, delivered = conversation.marks.receipts["read"], conversation.marks.receipts["delivered"]
+        if self._send_delivered:
+            delivered.wanted = max(delivered.wanted, conversation.received)
+        if read.wanted >= delivered.wanted:
+            delivered.confirmed = max(delivered.confirmed, delivered.wanted)
+        for kind, mark in conversation.marks.receipts.items():
+            if mark.is_due and not mark.is_sending and self._connections.current is not None:
+                self._requests.run(self._send(conversation, kind, mark))
+
+    def _send(self, conversation: ConversationState, kind: ReceiptKind, mark: Mark) -> Script:
+        seq, mark.is_sending = mark.wanted, True
+        try:
+            yield Ask(frames.receipt(conversation.peer, kind, seq))
+            mark.confirmed = max(mark.confirmed, seq)
+        except Refused:
+            mark.confirmed = max(mark.confirmed, seq)  # it would be refused again
+        except Lost:
+            pass  # settled again on the next connection
+        finally:
+            mark.is_sending = False
+            self._conversations.touch(conversation)
+
+    def received(self, frame: Frame) -> bool:
+        """A receipt was pushed. False if it is of a conversation that is not known."""
+        sender, kind, seq = frame["from"], frame["kind"], frame["seq"]
+        is_own = sender == self._conversations.user
+        conversation = self._conversations.get(frame["peer"] if is_own else sender)
+        if conversation is None:
+            return False
+        if is_own:
+            mark = conversation.marks.receipts[kind]
+            mark.confirmed = max(mark.confirmed, seq)
+        self._move(conversation, sender, kind, seq, frame["ts"])
+        return True
+
+    def learn(self, conversation: ConversationState, chat: Frame, *, is_news: bool) -> None:
+        """`sync` lists how far both sides are."""
+        user, peer = self._conversations.user or "", conversation.peer
+        self._move(conversation, user, "read", chat["read"], is_news=is_news)
+        if peer != user:
+            self._move(conversation, peer, "read", chat["peer_read"], is_news=is_news)
+            self._move(conversation, peer, "delivered", chat["peer_delivered"], is_news=is_news)
+
+    def _move(
+        self,
+        conversation: ConversationState,
+        sender: str,
+        kind: ReceiptKind,
+        seq: int,
+        ts: int | None = None,
+        *,
+        is_news: bool = True,
+    ) -> None:
+        is_own = sender == self._conversations.user
+        if conversation.marks.move(kind, seq, is_own=is_own) and is_news:
+            self._mailbox.put(Receipt(conversation.peer, sender, kind, seq, ts))

@@ -1,0 +1,413 @@
+"""The client's side of docs/protocol.md without I/O: frames and time go in, frames and events come out.
+
+It puts the rules together. Calls go one way only:
+
+    chat → session → sync, gaps, outbox, receipts, hints → requests → connections
+               │               │
+               └→ mailbox      └→ conversation → events, frames, timers
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from . import frames, state
+from .bounds import Bounds
+from .connections import Connections
+from .conversation import ConversationState, Told
+from .conversations import Conversations
+from .effects import Answer, Effect
+from .errors import ParleyError, Refused, TokenRefused
+from .events import Conversation, Event, HistoryPage, Message, PresenceChange
+from .frames import DEFAULT_BACKLOG, MAX_PRESENCE_USERS, PAGE, Frame
+from .gaps import Gaps
+from .hints import Hints
+from .mailbox import Mailbox
+from .outbox import Outboxes
+from .receipts import Receipts
+from .requests import Ask, Lost, Requests, Script
+from .state import State
+from .sync import Sync
+from .timers import Backoff, Timers, Timing
+
+
+class Session:
+    """One user's conversations, over whatever connections it takes, without I/O.
+
+    The code that drives it calls `start`, reports what connections do (`opened`, `failed`, `refused`, `received`,
+    `closed`), calls `tick` when `deadline` has come, and after each call carries out the `effects` and passes on
+    `next_event`. Clock, randomness and ids come from outside, so that the same input always gives the same output.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        state: Mapping[str, Any] | None = None,
+        backlog: int = DEFAULT_BACKLOG,
+        send_delivered: bool = True,
+        can_renew_token: bool = True,
+        timing: Timing | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        timing, bounds, rng = timing or Timing(), bounds or Bounds(), rng or random.Random()
+        backlog = min(backlog, PAGE)
+        self.effects: deque[Effect] = deque()
+        self.failure: ParleyError | None = None
+        self._is_stopped = False
+        self._new_id = new_id
+        self._can_renew_token = can_renew_token
+        self._bounds = bounds
+
+        self._timers = Timers(clock)
+        self._mailbox = mailbox = Mailbox(bounds.events)
+        self._conversations = conversations = Conversations(bounds)
+        self._connections = connections = Connections(
+            self.effects,
+            mailbox,
+            self._timers,
+            timing,
+            rng,
+            became_current=self._became_current,
+            was_lost=self._was_lost,
+        )
+        self._requests = requests = Requests(connections, self._timers, Backoff(timing, rng), timing.reply)
+        self._hints = Hints(requests, connections, mailbox, self._timers, timing, most_presences=bounds.presences)
+        self._gaps = Gaps(
+            requests, connections, conversations, mailbox, backlog=backlog, at_once=bounds.fetches, tell=self._tell
+        )
+        self._outboxes = Outboxes(
+            requests,
+            connections,
+            conversations,
+            mailbox,
+            self.effects,
+            most_unsent=bounds.unsent,
+            arrive=self._arrive,
+        )
+        self._receipts = Receipts(requests, connections, conversations, mailbox, send_delivered=send_delivered)
+        self._sync = Sync(
+            requests,
+            connections,
+            conversations,
+            gaps=self._gaps,
+            receipts=self._receipts,
+            timers=self._timers,
+            rng=rng,
+            backlog=backlog,
+            fail=self.fail,
+        )
+        if state is not None:
+            self._restore(state)
+
+    # What is reported to it
+
+    def start(self) -> None:
+        """Asks for the first connection."""
+        self._connections.open()
+
+    def opened(self, connection: int) -> None:
+        """The connection asked for is there."""
+        if self._connections.opened(connection):
+            self._sync.start(connection)
+        self._settle()
+
+    def failed(self, connection: int, reason: str) -> None:
+        """The connection asked for could not be made."""
+        self._connections.failed(connection, reason)
+
+    def refused(self, connection: int, reason: str) -> None:
+        """The server did not accept the token."""
+        if not self._connections.is_opening(connection):
+            return
+        if self._can_renew_token:
+            self.failed(connection, f"the server refused the token ({reason})")
+        else:
+            self.fail(
+                TokenRefused(
+                    f"The server refused the token ({reason}). Pass one that is valid and not expired, or a function"
+                    " that fetches a fresh one for each connection."
+                )
+            )
+
+    def received(self, connection: int, text: str) -> None:
+        """A text frame has come. One that does not follow the protocol is ignored."""
+        if self._connections.is_open(connection) and (frame := frames.parse(text)):
+            self._dispatch(connection, frame)
+        self._settle()
+
+    def closed(self, connection: int, reason: str) -> None:
+        """A connection has ended."""
+        self._connections.ended(connection, reason)
+        self._settle()
+
+    def tick(self) -> None:
+        """Time has passed: does what is due."""
+        self._timers.run()
+        self._settle()
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `tick`, by the clock."""
+        return self._timers.deadline
+
+    def stop(self) -> None:
+        """Closes every connection and opens none."""
+        self._is_stopped = True
+        self._timers.clear()
+        self._connections.stop()
+        self._sync.stop()
+        self._requests.stop()
+
+    def fail(self, error: ParleyError) -> None:
+        """Stops for good, for a reason that waiting does not mend."""
+        if self.failure is None and not self._is_stopped:
+            self.failure = error
+            self.stop()
+
+    # What can be asked of it
+
+    @property
+    def user(self) -> str | None:
+        """Who the token speaks for; None before that is known."""
+        return self._conversations.user
+
+    @property
+    def is_connected(self) -> bool:
+        return self._connections.current is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there was a connection over which everything that was missed has been told."""
+        return self._connections.is_ready
+
+    @property
+    def last_reason(self) -> str:
+        """Why there is no connection, or was none."""
+        return self._connections.last_reason
+
+    @property
+    def progress(self) -> int:
+        """Grows while a first sync goes on: with each conversation that is listed, and each page of its history."""
+        return self._conversations.made + self._gaps.pages
+
+    @property
+    def waits_for(self) -> str:
+        """What a session that is connected and not ready yet waits for."""
+        return self._sync.waits_for
+
+    @property
+    def conversations(self) -> list[Conversation]:
+        """The chat list, newest first."""
+        listed = [conversation for conversation in self._conversations if conversation.is_listed]
+        listed.sort(key=lambda conversation: (conversation.latest.ts, conversation.peer), reverse=True)
+        return [conversation.view() for conversation in listed]
+
+    def conversation(self, peer: str) -> Conversation | None:
+        """The peer's line of the chat list; None if there is none."""
+        found = self._conversations.get(peer)
+        return found.view() if found and found.is_listed else None
+
+    @property
+    def state(self) -> State:
+        """What another session has to know to go on behind the last event that was given out. JSON can carry it."""
+        return state.save(self._conversations, self._sync.since, self._mailbox.failures)
+
+    def _restore(self, saved_state: Mapping[str, Any]) -> None:
+        saved = state.load(saved_state)
+        self._sync.since = saved.since
+        self._conversations.user = saved.user
+        self._conversations.is_primed = saved.since is not None
+        self._conversations.has_forgotten = saved.has_forgotten
+        self._conversations.restore(saved.conversations)
+        self._mailbox.restore(saved.failed)
+
+    # What the application does
+
+    def next_event(self) -> Event | None:
+        """The next event, or None. A message that was given out counts as told in `state`.
+
+        Reading makes room: it may ask for messages that were left at the server, so carry out the `effects` after it.
+        """
+        was_full = self._mailbox.is_full
+        event = self._mailbox.take()
+        if isinstance(event, Message) and (conversation := self._conversations.get(event.peer)):
+            conversation.was_read(event.seq)
+        if was_full and not self._mailbox.is_full:
+            self._touch_what_is_behind()
+            self._settle()
+        return event
+
+    def post(self, to: str, text: str, id: str | None = None) -> str:
+        """Queues a message and returns its id. Raises ValueError if the server could never accept it."""
+        frames.check_user(to)
+        frames.check_text(text, self._sync.max_text_bytes)
+        if id is None:
+            id = self._new_id()
+        else:
+            frames.check_id(id)
+            self._outboxes.check_id(id)
+        self._outboxes.queue(to, text, id)
+        self._hints.was_sent(to)
+        self._settle()
+        return id
+
+    def read(self, peer: str, seq: int | None = None) -> None:
+        """Marks the conversation read, up to `seq` or up to the last message that the application has got.
+
+        Raises ValueError if there is no such message.
+        """
+        self._receipts.read(peer, seq)
+        self._settle()
+
+    def typing(self, to: str, composing: bool = True) -> None:
+        """Tells the peer that the user composes, as often as the protocol allows, or no longer does."""
+        frames.check_user(to)
+        self._hints.typing(to, composing)
+
+    def ask_history(self, peer: str, before: int | None, limit: int) -> str:
+        """Asks for older messages; the `Answer` under the returned id is a HistoryPage or Refused."""
+        frames.check_user(peer)
+
+        def page(reply: Frame) -> HistoryPage:
+            return HistoryPage(tuple(frames.page_of(reply, peer)), reply.get("more") is True)
+
+        return self._question(frames.history(peer, min(limit, PAGE), before=before), page)
+
+    def ask_presence(self, users: Iterable[str]) -> str:
+        """Asks who is online; the `Answer` under the returned id is a tuple of PresenceChange or Refused."""
+        names = list(dict.fromkeys(users))
+        if not 1 <= len(names) <= MAX_PRESENCE_USERS:
+            raise ValueError(f"ask for the presence of 1 to {MAX_PRESENCE_USERS} users at a time")
+        for name in names:
+            frames.check_user(name)
+        return self._question(frames.presence(names), self._hints.learn)
+
+    def forget_question(self, id: str) -> None:
+        """The answer is not needed any more."""
+        self._requests.cancel(id)
+
+    def _question(self, frame: Frame, read: Callable[[Frame], HistoryPage | tuple[PresenceChange, ...]]) -> str:
+        id = self._requests.new_id("ask")
+        self._requests.run(self._ask(id, frame, read))
+        return id
+
+    def _ask(self, id: str, frame: Frame, read: Callable[[Frame], HistoryPage | tuple[PresenceChange, ...]]) -> Script:
+        """Asks until there is an answer, over as many connections as it takes."""
+        while True:
+            try:
+                reply = yield Ask(frame, id)
+            except Lost:
+                continue
+            except Refused as refusal:
+                self.effects.append(Answer(id, refusal))
+            else:
+                self.effects.append(Answer(id, read(reply)))
+            return
+
+    # How the rules are put together
+
+    def _dispatch(self, connection: int, frame: Frame) -> None:
+        match frame:
+            case {"type": "error", "code": "token_expired"}:
+                self._on_token_expired(connection)
+            case {"type": "message"}:
+                self._on_message(frame)
+            case {"type": "receipt"}:
+                self._sync.is_needed |= not self._receipts.received(frame)
+            case {"type": "typing"}:
+                self._hints.show_composing(frame["from"], frame["state"] == "composing")
+            case {"type": "presence"} if "id" not in frame:
+                self._hints.learn(frame)
+            case _:
+                self._requests.received(connection, frame)
+
+    def _on_token_expired(self, connection: int) -> None:
+        if self._can_renew_token:
+            self._connections.close(connection, "the token has expired")
+        else:
+            self.fail(
+                TokenRefused(
+                    "The token has expired. Connect again with a new one, or pass a function that fetches a fresh one"
+                    " for each connection."
+                )
+            )
+
+    def _on_message(self, frame: Frame) -> None:
+        user = self._conversations.user
+        if user is None:
+            # Until the first sync says who we are, a push cannot be attributed. That sync, or the next one, will show
+            # its effect.
+            self._sync.is_needed = True
+            return
+        peer = frames.peer_of(frame, user)
+        if peer is None:
+            return
+        known = self._conversations.get(peer)
+        if self._conversations.is_complete or (known is not None and known.last is not None):
+            conversation, message = self._conversations.of(peer), frames.message(frame, peer)
+            self._outboxes.recognise(conversation, message)
+            self._arrive(conversation, message)
+        else:
+            self._sync.is_needed = True
+
+    def _arrive(self, conversation: ConversationState, message: Message) -> None:
+        """Rule 3. A message has come, alone; while the mailbox is full it is only noted, and fetched later."""
+        conversation.hear_of(message.seq)
+        self._tell(conversation, [] if self._mailbox.is_full else conversation.arrive(message, self._bounds.ahead))
+
+    def _tell(self, conversation: ConversationState, things: Iterable[Told]) -> None:
+        """The one way from a conversation into the mailbox."""
+        for thing in things:
+            if isinstance(thing, Message) and not thing.is_own:
+                self._hints.show_composing(thing.sender, False)
+            self._mailbox.put(thing)
+        self._conversations.touch(conversation)
+
+    def _became_current(self, connection: int) -> None:
+        self._requests.resume(connection)
+        for conversation in self._conversations:
+            if not conversation.is_idle:
+                self._conversations.touch(conversation)
+        self._touch_what_is_behind()
+
+    def _was_lost(self, connection: int) -> None:
+        self._sync.lose(connection)
+        self._requests.lose(connection)
+
+    def _touch_what_is_behind(self) -> None:
+        for conversation in self._conversations:
+            if self._gaps.is_behind(conversation):
+                self._conversations.touch(conversation)
+
+    def _settle(self) -> None:
+        """Asks for whatever the last input has made necessary. Every input ends with it.
+
+        What holds between any two inputs, whatever came:
+
+        1. What was told was told once, and in order.
+        2. At most one message of a conversation is under way.
+        3. No message is sent before a first sync has said where its conversation stands.
+        4. `since` has moved only when all that it covers was fetched.
+        5. One connection is current, or none.
+        6. Whatever the input has made necessary is asked, or waits for a connection, its turn or room in the mailbox.
+        """
+        if self._is_stopped:
+            return
+        while True:
+            while conversation := self._conversations.take_touched():
+                for rule in (self._gaps, self._outboxes, self._receipts):
+                    rule.settle(conversation)
+            if not self._sync.finish():
+                break
+        self._sync.start_if_needed()
+        for connection in self._connections.draining:
+            if not self._requests.is_waiting_on(connection):
+                self._connections.close(connection, "moved to a fresh connection")

@@ -1,0 +1,142 @@
+"""Rule 6 of docs/protocol.md, a saved queue: what another session has to know to go on, as JSON carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, NamedTuple, TypeAlias
+
+from .conversation import ConversationState, Latest, Mark, Marks, Outgoing
+from .conversations import Conversations
+from .events import Failed, Sent
+from .frames import Shape, integer, list_of, moment, optional, shaped, string, whole
+
+State: TypeAlias = dict[str, Any]
+
+STATE_VERSION = 1
+ANEW = "connect without a state: all messages come from the server, and only what was unsent is lost"
+
+
+def _pair_of(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(whole, value))  # noqa: PLR2004
+
+
+_OUTGOING: Shape = {"id": string, "text": string, "found": optional(_pair_of)}
+_CHAT: Shape = {
+    "peer": string,
+    "seq": optional(whole),
+    "target": whole,
+    "ts": moment,
+    "last_from": optional(string),
+    "last_text": optional(string),
+    "read": whole,
+    "peer_read": whole,
+    "peer_delivered": whole,
+    "outbox": list_of(shaped(_OUTGOING)),
+    "receipts": shaped({"delivered": _pair_of, "read": _pair_of}),
+}
+_FAILED: Shape = {"id": string, "peer": string, "code": string, "message": string}
+_is_state = shaped(
+    {
+        "user": optional(string),
+        "since": optional(moment),
+        "chats": list_of(shaped(_CHAT)),
+        "failed": optional(list_of(shaped(_FAILED))),
+    }
+)
+
+
+class Saved(NamedTuple):
+    """What a state holds."""
+
+    user: str | None
+    since: int | None
+    has_forgotten: bool
+    conversations: list[ConversationState]
+    failed: list[Failed]
+
+
+def save(conversations: Conversations, since: int | None, failed: list[Failed]) -> State:
+    return {
+        "version": STATE_VERSION,
+        "user": conversations.user,
+        "since": since,
+        "has_forgotten": conversations.has_forgotten,
+        "chats": [_saved(conversation) for conversation in conversations],
+        "failed": [asdict(failure) for failure in failed],
+    }
+
+
+def load(state: Mapping[str, Any]) -> Saved:
+    """Raises ValueError, with advice, for a state that is damaged or of another version."""
+    state = dict(state) if isinstance(state, Mapping) else {}
+    version = state.get("version")
+    if integer(version) and version != STATE_VERSION:
+        raise ValueError(
+            f"this state is of version {version}, and this client knows version {STATE_VERSION} only;"
+            f" use the client that saved it, or {ANEW}"
+        )
+    if not integer(version) or not _is_state(state):
+        raise ValueError(f"this is not what an earlier `chat.state` returned, or it is damaged; {ANEW}")
+    return Saved(
+        state.get("user"),
+        state.get("since"),
+        state.get("has_forgotten") is True,
+        [_restored(chat) for chat in state["chats"]],
+        [_restored_failure(failure) for failure in state.get("failed") or []],
+    )
+
+
+def _saved(conversation: ConversationState) -> State:
+    latest, marks = conversation.latest, conversation.marks
+    return {
+        "peer": conversation.peer,
+        "seq": conversation.seen,
+        "target": conversation.seq,
+        "ts": latest.ts,
+        "last_from": latest.sender,
+        "last_text": latest.text,
+        "read": marks.read,
+        "peer_read": marks.peer_read,
+        "peer_delivered": marks.peer_delivered,
+        "outbox": [_saved_outgoing(outgoing) for outgoing in conversation.outbox.waiting],
+        "receipts": {kind: [mark.wanted, mark.confirmed] for kind, mark in marks.receipts.items()},
+    }
+
+
+def _saved_outgoing(outgoing: Outgoing) -> State:
+    found = outgoing.found and [outgoing.found.seq, outgoing.found.ts]
+    return {"id": outgoing.id, "text": outgoing.text, "tried": outgoing.was_tried, "found": found}
+
+
+def _restored(chat: State) -> ConversationState:
+    receipts = chat["receipts"]
+    conversation = ConversationState(
+        peer=chat["peer"],
+        last=chat.get("seq"),
+        target=chat["target"],
+        latest=Latest(chat["ts"], chat.get("last_from"), chat.get("last_text")),
+        marks=Marks(
+            chat["read"],
+            chat["peer_read"],
+            chat["peer_delivered"],
+            {"delivered": Mark(*receipts["delivered"]), "read": Mark(*receipts["read"])},
+        ),
+    )
+    outbox = conversation.outbox
+    outbox.waiting.extend(_restored_outgoing(conversation.peer, outgoing) for outgoing in chat["outbox"])
+    # The state may be older than what was sent since, so even what it calls untried may be stored.
+    outbox.must_look_up = any(outgoing.found is None for outgoing in outbox.waiting)
+    return conversation
+
+
+def _restored_outgoing(peer: str, saved: State) -> Outgoing:
+    outgoing = Outgoing(saved["id"], saved["text"], saved.get("tried") is not False)
+    if found := saved.get("found"):
+        seq, ts = found
+        outgoing.found = Sent(outgoing.id, peer, seq, ts, delivered=None)
+    return outgoing
+
+
+def _restored_failure(saved: State) -> Failed:
+    return Failed(saved["id"], saved["peer"], saved["code"], saved["message"])
