@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from .events import Message, PresenceChange, ReceiptKind
@@ -100,8 +100,11 @@ _SHAPES: dict[str, Check] = {
 }
 
 
-def parse(text: str) -> Frame | None:
-    """The frame in a text, checked; None if it does not follow the protocol. API Gateway's own have no `type`."""
+def parse(text: str, user: str | None) -> Frame | None:
+    """The frame in a text, checked; None if it does not follow the protocol. API Gateway's own have no `type`.
+
+    Once it is known who the user is, messages between others are not taken for frames either.
+    """
     try:
         frame = json.loads(text)
     except (ValueError, RecursionError):
@@ -111,7 +114,18 @@ def parse(text: str) -> Frame | None:
     if "type" not in frame:
         return frame
     check = _SHAPES.get(frame["type"]) if isinstance(frame["type"], str) else None
-    return frame if check and check(frame) else None
+    return frame if check and check(frame) and (user is None or _is_for(user, frame)) else None
+
+
+def _is_for(user: str, frame: Frame) -> bool:
+    match frame:
+        case {"type": "message"}:
+            messages = [frame]
+        case {"type": "history"}:
+            messages = frame["messages"]
+        case _:
+            messages = []
+    return all(user in (message["from"], message["to"]) for message in messages)
 
 
 def is_reply(question: Frame, frame: Frame) -> bool:
@@ -128,10 +142,8 @@ def is_reply(question: Frame, frame: Frame) -> bool:
             return False
 
 
-def peer_of(message: Frame, user: str) -> str | None:
-    """The other side of a message's conversation; None if the message is neither from nor to the user."""
-    if user not in (message["from"], message["to"]):
-        return None
+def peer_of(message: Frame, user: str) -> str:
+    """The other side of the conversation that a message of the user's belongs to."""
     return str(message["to"] if message["from"] == user else message["from"])
 
 
@@ -159,11 +171,11 @@ def encode(frame: Frame) -> str:
 
 
 def sync(since: int | None, next: str | None) -> Frame:
-    return {"action": "sync", "limit": PAGE} | _present({"since": since, "next": next})
+    return {"action": "sync", "limit": PAGE} | _given(since=since, next=next)
 
 
 def history(peer: str, limit: int, *, after: int | None = None, before: int | None = None) -> Frame:
-    return {"action": "history", "peer": peer, "limit": limit} | _present({"after": after, "before": before})
+    return {"action": "history", "peer": peer} | _given(after=after, before=before) | {"limit": limit}
 
 
 def send(to: str, text: str) -> Frame:
@@ -182,7 +194,7 @@ def presence(users: Iterable[str]) -> Frame:
     return {"action": "presence", "users": list(users)}
 
 
-def _present(fields: Mapping[str, object]) -> Frame:
+def _given(**fields: object) -> Frame:
     return {name: value for name, value in fields.items() if value is not None}
 
 

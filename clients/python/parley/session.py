@@ -139,7 +139,7 @@ class Session:
 
     def received(self, connection: int, text: str) -> None:
         """A text frame has come. One that does not follow the protocol is ignored."""
-        if self._connections.is_open(connection) and (frame := frames.parse(text)):
+        if self._connections.is_open(connection) and (frame := frames.parse(text, self.user)):
             self._dispatch(connection, frame)
         self._settle()
 
@@ -241,7 +241,9 @@ class Session:
         if isinstance(event, Message) and (conversation := self._conversations.get(event.peer)):
             conversation.was_read(event.seq)
         if was_full and not self._mailbox.is_full:
-            self._touch_what_is_behind()
+            for conversation in self._conversations:
+                if self._gaps.is_behind(conversation):
+                    self._conversations.touch(conversation)
             self._settle()
         return event
 
@@ -348,8 +350,6 @@ class Session:
             self._sync.is_needed = True
             return
         peer = frames.peer_of(frame, user)
-        if peer is None:
-            return
         known = self._conversations.get(peer)
         if self._conversations.is_complete or (known is not None and known.last is not None):
             conversation, message = self._conversations.of(peer), frames.message(frame, peer)
@@ -374,18 +374,12 @@ class Session:
     def _became_current(self, connection: int) -> None:
         self._requests.resume(connection)
         for conversation in self._conversations:
-            if not conversation.is_idle:
+            if not conversation.is_idle or self._gaps.is_behind(conversation):
                 self._conversations.touch(conversation)
-        self._touch_what_is_behind()
 
     def _was_lost(self, connection: int) -> None:
         self._sync.lose(connection)
         self._requests.lose(connection)
-
-    def _touch_what_is_behind(self) -> None:
-        for conversation in self._conversations:
-            if self._gaps.is_behind(conversation):
-                self._conversations.touch(conversation)
 
     def _settle(self) -> None:
         """Asks for whatever the last input has made necessary. Every input ends with it.
