@@ -115,23 +115,26 @@ class Chat:
         return sent
 
     def post(self, to: str, text: str, *, id: str | None = None) -> str:
-        """Queues a message, online or not, and returns its id, under which Sent or Failed will tell of it."""
+        """Queues a message, online or not, and returns its id; a Sent or Failed event with that id follows."""
         self._check_open()
         id = self._session.post(to, text, id)
-        self._pump()
+        self._carry_out()
         return id
 
     def read(self, peer: str, seq: int | None = None) -> None:
-        """Marks the conversation read, up to `seq` or up to the last message that was got from this chat."""
+        """Marks the conversation read, up to `seq` or up to the last message that was read from this chat.
+
+        Raises ValueError if there is no such message.
+        """
         self._check_open()
         self._session.read(peer, seq)
-        self._pump()
+        self._carry_out()
 
     def typing(self, to: str, composing: bool = True) -> None:
-        """Says that the user is composing; call it at every key. With False: no longer."""
+        """Says that the user is composing, or no longer is. Call it at every key: it sends as often as is allowed."""
         self._check_open()
         self._session.typing(to, composing)
-        self._pump()
+        self._carry_out()
 
     async def history(self, peer: str, *, before: int | None = None, limit: int = DEFAULT_BACKLOG) -> HistoryPage:
         """Older messages: the latest before `before`, or the latest of all. At most 100."""
@@ -149,11 +152,11 @@ class Chat:
         return self
 
     async def __anext__(self) -> Event:
-        """The next event. Raises what has ended the chat for good, and stops when it was closed."""
+        """The next event. Raises the error that ended the chat for good; ends when the chat is closed."""
         while True:
             event = self._session.next_event()
             if event is not None:
-                self._pump()
+                self._carry_out()
                 return event
             if self._session.failure:
                 raise self._session.failure
@@ -164,7 +167,7 @@ class Chat:
 
     async def __aenter__(self) -> Chat:
         self._session.start()
-        self._pump()
+        self._carry_out()
         try:
             if self._timeout is not None:
                 await self._first_connection(self._timeout)
@@ -184,9 +187,9 @@ class Chat:
             return
         self._is_closed = True
         self._session.stop()
-        self._pump()
-        for link, task in self._tasks.items():
-            if link not in self._queues:
+        self._carry_out()
+        for number, task in self._tasks.items():
+            if number not in self._queues:
                 task.cancel()
         if tasks := list(self._tasks.values()):
             _, late = await asyncio.wait(tasks, timeout=self._timing.close)
@@ -223,7 +226,7 @@ class Chat:
     def _answer(self, id: str) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._answers[id] = future
-        self._pump()
+        self._carry_out()
         return future
 
     async def _ask(self, id: str) -> Any:
@@ -233,17 +236,17 @@ class Chat:
             self._answers.pop(id, None)
             self._session.forget_question(id)
 
-    def _pump(self) -> None:
-        """Carries out what the session wants. Called after everything that it was told."""
+    def _carry_out(self) -> None:
+        """Carries out the session's effects. Called after everything that is reported to it or asked of it."""
         session = self._session
         while session.effects:
             match session.effects.popleft():
-                case Open(link):
-                    self._tasks[link] = asyncio.create_task(self._run(link))
-                case Write(link, text):
-                    self._queues[link].put_nowait(text)
-                case Close(link):
-                    self._queues[link].put_nowait(None)
+                case Open(number):
+                    self._tasks[number] = asyncio.create_task(self._run(number))
+                case Write(number, text):
+                    self._queues[number].put_nowait(text)
+                case Close(number):
+                    self._queues[number].put_nowait(None)
                 case Answer(id, value):
                     self._resolve(id, value)
         if self._is_closed or session.failure:
@@ -278,58 +281,58 @@ class Chat:
     def _tick(self) -> None:
         self._deadline = None
         self._session.tick()
-        self._pump()
+        self._carry_out()
 
-    async def _run(self, link: int) -> None:
+    async def _run(self, number: int) -> None:
         """The life of one connection."""
         try:
-            connection = await self._open(link)
-            if connection:
-                await self._serve(link, connection)
+            socket = await self._open(number)
+            if socket:
+                await self._serve(number, socket)
         finally:
-            self._tasks.pop(link, None)
-            self._queues.pop(link, None)
+            self._tasks.pop(number, None)
+            self._queues.pop(number, None)
 
-    async def _open(self, link: int) -> ClientConnection | None:
+    async def _open(self, number: int) -> ClientConnection | None:
         try:
             async with asyncio.timeout(self._timing.open):
                 return await self._dialer.open()
         except NotOpened as error:
-            self._not_opened(link, error)
+            self._not_opened(number, error)
         except TimeoutError:
-            self._session.failed(link, "no answer in time")
+            self._session.failed(number, "no answer in time")
         except ParleyError as error:
             self._session.fail(error)
-        self._pump()
+        self._carry_out()
         return None
 
-    def _not_opened(self, link: int, error: NotOpened) -> None:
+    def _not_opened(self, number: int, error: NotOpened) -> None:
         if error.is_refused:
-            self._session.refused(link, error.reason)
+            self._session.refused(number, error.reason)
         elif error.is_hopeless and self._timeout is not None and not self._session.is_ready:
             self._session.fail(_unreachable(error.reason))
         else:
-            self._session.failed(link, error.reason)
+            self._session.failed(number, error.reason)
 
-    async def _serve(self, link: int, connection: ClientConnection) -> None:
+    async def _serve(self, number: int, socket: ClientConnection) -> None:
         queue: asyncio.Queue[str | None] = asyncio.Queue()
-        self._queues[link] = queue
-        self._session.opened(link)
-        self._pump()
-        writer = asyncio.create_task(_write(connection, queue))
+        self._queues[number] = queue
+        self._session.opened(number)
+        self._carry_out()
+        writer = asyncio.create_task(_write(socket, queue))
         try:
-            async for frame in connection:
+            async for frame in socket:
                 if isinstance(frame, str):
-                    self._session.received(link, frame)
-                    self._pump()
+                    self._session.received(number, frame)
+                    self._carry_out()
         except ConnectionClosed:
             pass
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-            await connection.close()
-            self._session.closed(link, _close_reason(connection))
-            self._pump()
+            await socket.close()
+            self._session.closed(number, _close_reason(socket))
+            self._carry_out()
 
 
 def _unreachable(reason: str) -> Unreachable:
@@ -338,14 +341,14 @@ def _unreachable(reason: str) -> Unreachable:
     )
 
 
-def _close_reason(connection: ClientConnection) -> str:
-    code = connection.close_code
+def _close_reason(socket: ClientConnection) -> str:
+    code = socket.close_code
     return "the connection broke" if code in (None, 1006) else f"the connection was closed ({code})"
 
 
-async def _write(connection: ClientConnection, queue: asyncio.Queue[str | None]) -> None:
+async def _write(socket: ClientConnection, queue: asyncio.Queue[str | None]) -> None:
     """Sends what is queued, in order; None closes the connection."""
     with suppress(ConnectionClosed):
         while (text := await queue.get()) is not None:
-            await connection.send(text)
-    await connection.close()
+            await socket.send(text)
+    await socket.close()
