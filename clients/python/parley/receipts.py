@@ -36,11 +36,12 @@ class Receipts:
         self._send_delivered = send_delivered
 
     def read(self, peer: str, seq: int | None) -> None:
-        """The application has read up to `seq`, or all that it has got. Raises ValueError for what does not exist."""
+        """The application has read up to `seq`, or all that it has got. Raises ValueError for what does not exist.
+
+        In a conversation that is not known there is nothing to read.
+        """
         conversation = self._conversations.get(peer)
         if conversation is None:
-            if seq and self._conversations.is_complete:
-                raise ValueError(f"the conversation with {peer} has no message {seq}")
             return
         seq = conversation.seen if seq is None else seq
         if not seq:

@@ -190,6 +190,6 @@ class Requests:
 
 def _named_pause(retry_after_ms: object) -> float:
     """The pause that the server asks for, in seconds, as far as it can be meant."""
-    if not isinstance(retry_after_ms, int):
-        return 0  # no reason to pass over the error
+    if not isinstance(retry_after_ms, int) or isinstance(retry_after_ms, bool):
+        return 0  # no reason to ignore the error
     return max(0, min(retry_after_ms, MAX_RETRY_AFTER_MS)) / 1_000

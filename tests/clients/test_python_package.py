@@ -1,0 +1,156 @@
+"""The Python client as people install it: built, installed into an empty environment, and used."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import venv
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import websockets
+from websockets.sync.server import ServerConnection, serve
+
+from tests.fakes.chat_server import ChatServer
+from tests.hang import HANG_SECONDS
+
+PROJECT = Path(__file__).parents[2]
+PACKAGE = PROJECT / "clients" / "python"
+MODULES = {path.stem: path.read_text("utf-8") for path in sorted((PACKAGE / "parley").glob("*.py"))}
+LAYERS = (
+    ("bounds", "errors", "events", "timers"),
+    ("effects", "frames", "mailbox", "conversation"),
+    ("conversations", "connections", "requests", "dialer"),
+    ("gaps", "outbox", "receipts", "hints", "state"),
+    ("sync",),
+    ("session",),
+    ("chat",),
+    ("__init__",),
+)
+"""Calls go one way only: a module imports from the layers before its own."""
+BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built from a copy: building leaves things beside the sources."""
+    if os.environ.get("CI") != "true":
+        pytest.importorskip("setuptools", minversion="70.1")  # builds wheels without another package
+    folder = tmp_path_factory.mktemp("build")
+    for path in PACKAGE.rglob("*"):
+        if path.is_file() and path.suffix in {".py", ".typed", ".toml", ".md"}:
+            copy = folder / "source" / path.relative_to(PACKAGE)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    return folder / run(sys.executable, "-c", BUILD, folder, cwd=folder / "source").splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has the package and what it depends on, and nothing else of ours."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True, symlinks=True)
+    python = folder / "bin" / "python"
+    quiet = ("--quiet", "--no-index", "--no-deps", "--disable-pip-version-check")
+    run(python, "-m", "pip", "install", *quiet, wheel, cwd=folder)
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
+    (site / "websockets").symlink_to(Path(websockets.__file__).parent)
+    return python
+
+
+@contextmanager
+def chatting() -> Iterator[tuple[str, list[str]]]:
+    """A server of alice's at this address, where bob answers everything with "bye"; and the paths it was asked for."""
+    server, paths = ChatServer(), list[str]()
+
+    def handle(connection: ServerConnection) -> None:
+        paths.append(connection.request.path if connection.request else "")
+        for frame in map(json.loads, connection):
+            if reply := server.answer(frame):
+                connection.send(json.dumps(reply))
+            if frame["action"] == "send":
+                message, _ = server.store(frame["to"], "alice", "bye")
+                connection.send(json.dumps({"type": "message", **message}))
+
+    with serve(handle, "127.0.0.1", 0) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        try:
+            yield f"ws://127.0.0.1:{listening.socket.getsockname()[1]}/dev", paths
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+def test_the_wheel_holds_every_module_and_says_that_it_has_types(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if ".dist-info/" not in name]
+        (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        described = archive.read(metadata).decode()
+    assert sorted(names) == sorted(["parley/py.typed", *(f"parley/{name}.py" for name in MODULES)])
+    assert re.findall(r"^Requires-Dist: (\w+)", described, re.MULTILINE) == ["websockets"]
+    assert "Name: parley-client\n" in described
+
+
+def test_the_program_of_its_readme_talks(python: Path, tmp_path: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text("utf-8"), re.DOTALL)
+    assert len(list(filter(None, program.splitlines()))) <= 10
+    (tmp_path / "program.py").write_text(program, "utf-8")
+    with chatting() as (url, paths):
+        command = [python, "-I", "program.py", url, "alices-token"]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout
+            watchdog = threading.Timer(HANG_SECONDS, running.kill)
+            watchdog.start()
+            said = [running.stdout.readline(), running.stdout.readline()]
+            watchdog.cancel()
+            running.kill()
+    assert said == ["alice: hello\n", "bob: bye\n"]
+    assert paths == ["/dev?token=alices-token"]
+
+
+def test_what_is_public_can_be_imported_where_it_is_installed(python: Path, tmp_path: Path) -> None:
+    exported = ast.literal_eval(MODULES["__init__"].partition("__all__ = ")[2])
+    program = f"import parley; print(parley.__file__); [getattr(parley, name) for name in {exported}]"
+    assert run(python, "-I", "-c", program, cwd=tmp_path).startswith(str(python.parents[1]))
+
+
+# How it is put together
+
+
+def _imported(source: str) -> set[str]:
+    """The modules of the package that a module of it imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            found |= {node.module} if node.module else {alias.name for alias in node.names}
+    return {name for name in found if name}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_knows_only_what_lies_below_it(name: str) -> None:
+    (at,) = (number for number, layer in enumerate(LAYERS) if name in layer)
+    assert _imported(MODULES[name]) <= {module for layer in LAYERS[:at] for module in layer}
+
+
+def test_each_rule_of_the_protocol_has_its_file() -> None:
+    protocol = (PROJECT / "docs" / "protocol.md").read_text("utf-8").partition("## Rules for a client")[2]
+    rules = re.findall(r"^(\d+)\. ", protocol, re.MULTILINE)
+    firsts = [source.splitlines()[0] for name, source in MODULES.items() if name != "__init__"]
+    named = {number for first in firsts for number in re.findall(r"\d", re.sub(r" of docs/protocol.*", "", first))}
+    assert sorted(named) == rules == [str(number) for number in range(1, 10)]
