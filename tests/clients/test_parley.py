@@ -18,6 +18,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 import parley
 from parley import Chat, Connected, Disconnected, Message, Timing, TokenPlace, dialer
@@ -316,6 +317,24 @@ async def test_the_token_goes_where_the_deployment_wants_it(
         (request,) = server.requests
         assert request.path == path
         assert {name: request.headers.get(name) for name in headers} == headers
+
+
+@pytest.mark.parametrize("place", ["query", "header", "subprotocol"])
+@asynchronous
+async def test_a_redirect_is_told_of_and_not_followed(place: TokenPlace) -> None:
+    async with scripted_server() as elsewhere:
+
+        def redirect(connection: ServerConnection, _: Request) -> Response:
+            response = connection.respond(302, "")
+            response.headers["Location"] = elsewhere.url
+            return response
+
+        async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=redirect) as listener:
+            url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}/dev"
+            with pytest.raises(parley.Unreachable, match="redirects to another address"):
+                async with Chat.connect(url, "the-token", token_in=place, timing=FAST):
+                    pass
+        assert elsewhere.requests == []
 
 
 @asynchronous

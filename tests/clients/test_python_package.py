@@ -112,7 +112,7 @@ def test_the_program_of_its_readme_talks(python: Path, tmp_path: Path) -> None:
     assert len(list(filter(None, program.splitlines()))) <= 10
     (tmp_path / "program.py").write_text(program, "utf-8")
     with chatting() as (url, paths):
-        command = [python, "-I", "program.py", url, "alices-token"]
+        command = [str(python), "-I", "program.py", url, "alices-token"]
         with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout
             watchdog = threading.Timer(HANG_SECONDS, running.kill)
