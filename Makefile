@@ -83,7 +83,7 @@ clean:
 lock: $(VENV)
 	@python -m tools.lock
 
-$(VENV): requirements.txt tools/environment.py
+$(VENV): requirements.txt tools/environment.py clients/python/pyproject.toml
 	@echo "Installing what requirements.txt pins into .venv (about 600 MB, once)" >&2
 	@"$(PYTHON)" tools/environment.py .venv requirements.txt
 	@touch $@

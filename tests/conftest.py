@@ -6,7 +6,6 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -21,9 +20,6 @@ from tools.dynamodb_local import MissingJava, dynamodb_local, find_java
 
 # A profile of whoever runs the tests would be looked up, and perhaps not found, when a handler makes its clients.
 forget_aws_settings()
-
-# What the tests start imports the Python client too.
-os.environ["PYTHONPATH"] = str(Path(__file__).parents[1] / "clients/python")
 
 _numbers = itertools.count(1)
 

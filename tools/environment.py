@@ -65,8 +65,7 @@ class Environment:
         pinned = ["--quiet", "--no-deps", "--require-hashes", *exact]
         installer = self._uv() or self._pip()
         self._run([*installer, *pinned])
-        if (CLIENT / "pyproject.toml").exists():
-            self._run([*installer, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(CLIENT)])
+        self._run([*installer, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(CLIENT)])
 
     def contents(self) -> str:
         """How much is in it, for people."""
