@@ -36,6 +36,7 @@ def environment(dynamodb: str, gateway: str) -> dict[str, str]:
         "RETENTION_DAYS": "365",
         "MESSAGE_FUNCTION": "message",
         "IDENTITY": "token",
+        "MAX_TOKEN_HOURS": "24",
         "TOKEN_SOURCE": "query",
         "TOKEN_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench",
     }

@@ -7,49 +7,72 @@ look-up of who sent it.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
 from chat import log
+from chat.clock import now_ms
 from chat.events import AuthorizerContext, AuthorizerEvent, AuthorizerResponse
-from chat.identity import Identity, Refused, TokenSource, identify_by_token, identify_openly
+from chat.identity import (
+    Identity,
+    Refused,
+    TokenRules,
+    TokenSource,
+    identify_by_token,
+    identify_openly,
+    refuse_other_origins,
+)
 from chat.sdk import client
 from chat.settings import required
+from chat.signing_keys import SigningKeys
 
-SECRET_MEMORY_SECONDS = 300
-"""How long the signing secret is kept, and so how long a rotated one is still believed."""
-
-
-class Secret:
-    """The signing secret, read from Secrets Manager and kept for a while."""
-
-    def __init__(self, secrets_manager: Any, arn: str) -> None:
-        self._client = secrets_manager
-        self._arn = arn
-        self._value = ""
-        self._read_at = 0.0
-
-    def __call__(self) -> str:
-        if not self._value or time.time() - self._read_at > SECRET_MEMORY_SECONDS:
-            self._value = self._client.get_secret_value(SecretId=self._arn)["SecretString"]
-            self._read_at = time.time()
-        return self._value
+HOUR_MS = 3_600_000
 
 
 def _identifier() -> Callable[[AuthorizerEvent], Identity]:
-    if required(os.environ, "IDENTITY") == "open":
+    kind = required(os.environ, "IDENTITY")
+    if kind == "open":
         return identify_openly
     source = TokenSource(required(os.environ, "TOKEN_SOURCE"))
-    secret = Secret(client("secretsmanager"), required(os.environ, "TOKEN_SECRET_ARN"))
-    return lambda event: identify_by_token(event, source, secret)
+    verify = _oidc_tokens() if kind == "oidc" else _signed_tokens()
+    return lambda event: identify_by_token(event, source, verify)
+
+
+def _signed_tokens() -> SigningKeys:
+    rules = TokenRules(max_lifetime_ms=_max_lifetime_ms())
+    return SigningKeys(client("secretsmanager"), required(os.environ, "TOKEN_SECRET_ARN"), rules, now_ms)
+
+
+def _oidc_tokens() -> Callable[[str], Identity]:
+    # Only this identity's asset carries the library that the import needs.
+    from chat.oidc import IssuerKeys, OidcTokens, fetch  # noqa: PLC0415
+
+    issuer = required(os.environ, "OIDC_ISSUER")
+    return OidcTokens(
+        IssuerKeys(issuer, fetch, now_ms),
+        issuer=issuer,
+        audiences=required(os.environ, "OIDC_AUDIENCE").split(","),
+        rules=TokenRules(_max_lifetime_ms(), required(os.environ, "OIDC_USER_CLAIM")),
+        clock=now_ms,
+    )
+
+
+def _max_lifetime_ms() -> int:
+    return int(required(os.environ, "MAX_TOKEN_HOURS")) * HOUR_MS
 
 
 _identify = _identifier()
+_allowed_origins = frozenset(filter(None, os.environ.get("ALLOWED_ORIGINS", "").split(",")))
 
 
 def handler(event: AuthorizerEvent, _: object) -> AuthorizerResponse:
-    return authorize(event, _identify)
+    return authorize(event, identify)
+
+
+def identify(event: AuthorizerEvent) -> Identity:
+    """Who the handshake speaks for. Raises Refused."""
+    refuse_other_origins(event, _allowed_origins)
+    return _identify(event)
 
 
 def authorize(event: AuthorizerEvent, identify: Callable[[AuthorizerEvent], Identity]) -> AuthorizerResponse:

@@ -17,7 +17,8 @@ from stacks.ca_roots import ORGANISATIONS, aws_roots
 from stacks.sdk_description import ENDPOINTS, OPERATIONS, cut
 
 SOURCE = Path(__file__).parent.parent / "lambda_src"
-LOCK = "requirements.txt"
+LOCK, OIDC_LOCK = "requirements.txt", "requirements-oidc.txt"
+"""What is installed into the asset; the second adds cryptography, which only the tokens of an issuer need."""
 
 PYTHON_VERSION = "3.13"
 """What the functions run on: the newest version that the project is tested with everywhere."""
@@ -39,9 +40,9 @@ class BundlingFailed(SystemExit):
     """Ends synth with one sentence: any other exception the CDK would wrap in a page of its own."""
 
 
-def bundle(folder: Path, source: Path = SOURCE) -> None:
+def bundle(folder: Path, source: Path = SOURCE, lock: str = LOCK) -> None:
     """Makes the asset in an empty folder. Raises BundlingFailed."""
-    _install(source / LOCK, folder)
+    _install(source / lock, folder)
     shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*NOT_SHIPPED))
     sdk = folder / "botocore"
     cut(sdk)
@@ -62,7 +63,7 @@ def bundle(folder: Path, source: Path = SOURCE) -> None:
     _make_readable(folder)
 
 
-def fingerprint(source: Path = SOURCE) -> str:
+def fingerprint(source: Path = SOURCE, lock: str = LOCK) -> str:
     """A hash of all that the asset is made of, and of nothing else.
 
     Bytecode follows from the sources and the version that compiles them, so its tag stands for it.
@@ -71,7 +72,7 @@ def fingerprint(source: Path = SOURCE) -> str:
     for path in sorted(path for path in source.rglob("*") if path.is_file() and _is_shipped(path.relative_to(source))):
         made_of.update(f"{path.relative_to(source).as_posix()}\0{len(path.read_bytes())}\0".encode())
         made_of.update(path.read_bytes())
-    recipe = (_locked(source), PYTHON_VERSION, PLATFORM, sorted(OPERATIONS.items()), ENDPOINTS, sorted(ORGANISATIONS))
+    recipe = (_locked(source / lock), PYTHON_VERSION, PLATFORM, sorted(OPERATIONS.items()), ENDPOINTS, sorted(ORGANISATIONS))
     made_of.update(repr((*recipe, makes_bytecode())).encode())
     return made_of.hexdigest()
 
@@ -85,9 +86,9 @@ def _is_shipped(path: Path) -> bool:
     return not any(part == "__pycache__" or part.startswith((".", "requirements")) for part in path.parts)
 
 
-def _locked(source: Path) -> list[str]:
+def _locked(lock: Path) -> list[str]:
     """The lock without what people say in it."""
-    lines = (line.strip() for line in (source / LOCK).read_text().splitlines())
+    lines = (line.strip() for line in lock.read_text().splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from clients.web_page import SignIn
+from stacks.bundle import LOCK, OIDC_LOCK
 from stacks.functions import ChatFunction, asset
 from stacks.monitoring import Monitoring
 from stacks.sdk_description import OPERATIONS
@@ -44,7 +45,7 @@ class ChatStack(Stack):
             rate=settings.throttling_rate,
             burst=settings.throttling_burst,
         )
-        self._code = asset()
+        self._code = asset(OIDC_LOCK if settings.identity is IdentityMode.OIDC else LOCK)
         self._message = self._message_function()
         self._connection = self._connection_function()
         self._authorizer = self._authorizer_function()
@@ -98,10 +99,26 @@ class ChatStack(Stack):
         return connection
 
     def _authorizer_function(self) -> ChatFunction:
-        if self._settings.identity is IdentityMode.OPEN:
-            warning = "identity is open: anyone can connect as anyone. Never put this where strangers can reach it."
-            Annotations.of(self).add_warning_v2("parley:open-identity", warning)
-            return self._gatekeeper({"IDENTITY": "open"})
+        settings = self._settings
+        match settings.identity:
+            case IdentityMode.OPEN:
+                warning = "identity is open: anyone can connect as anyone. Never put this where strangers can reach it."
+                Annotations.of(self).add_warning_v2("parley:open-identity", warning)
+                return self._gatekeeper({})
+            case IdentityMode.OIDC:
+                return self._gatekeeper(
+                    {
+                        "TOKEN_SOURCE": settings.token_source,
+                        "MAX_TOKEN_HOURS": str(settings.max_token_hours),
+                        "OIDC_ISSUER": str(settings.issuer),
+                        "OIDC_AUDIENCE": str(settings.audience),
+                        "OIDC_USER_CLAIM": settings.user_claim,
+                    }
+                )
+            case IdentityMode.TOKEN:
+                return self._gatekeeper_with_secret()
+
+    def _gatekeeper_with_secret(self) -> ChatFunction:
         secret = secretsmanager.Secret(
             self,
             "TokenSecret",
@@ -115,16 +132,20 @@ class ChatStack(Stack):
         secret_arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
         how = f"make token USER=alice STACK={self.stack_name}"
         CfnOutput(self, "TokenSecretArn", value=secret_arn, description=f"For a token: {how}")
-        environment = {
-            "IDENTITY": self._settings.identity,
-            "TOKEN_SOURCE": self._settings.token_source,
-            "TOKEN_SECRET_ARN": secret_arn,
-        }
-        authorizer = self._gatekeeper(environment)
+        authorizer = self._gatekeeper(
+            {
+                "TOKEN_SOURCE": self._settings.token_source,
+                "MAX_TOKEN_HOURS": str(self._settings.max_token_hours),
+                "TOKEN_SECRET_ARN": secret_arn,
+            }
+        )
         self._grant(authorizer, ["secretsmanager:GetSecretValue"], secret_arn)
         return authorizer
 
     def _gatekeeper(self, environment: dict[str, str]) -> ChatFunction:
+        environment = {"IDENTITY": self._settings.identity, **environment}
+        if self._settings.allowed_origins:
+            environment["ALLOWED_ORIGINS"] = self._settings.allowed_origins
         return self._function("Authorizer", "authorizer.handler", "Says who a handshake speaks for", environment)
 
     def _function(self, id: str, handler: str, description: str, environment: dict[str, str]) -> ChatFunction:

@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.bundle import SOURCE, bundle, fingerprint
+from stacks.bundle import LOCK, SOURCE, bundle, fingerprint
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 
@@ -28,8 +28,11 @@ seconds; a warm send waits for the network most of its time, so more than this i
 class Bundling:
     """Makes the asset in the process that runs synth, so that `cdk deploy` needs no Docker."""
 
+    def __init__(self, lock: str) -> None:
+        self._lock = lock
+
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        bundle(Path(output_dir))
+        bundle(Path(output_dir), lock=self._lock)
         return True
 
 
@@ -72,11 +75,11 @@ class ChatFunction(Construct):
         )
 
 
-def asset() -> lambda_.Code:
-    """The Lambda asset."""
+def asset(lock: str = LOCK) -> lambda_.Code:
+    """The Lambda asset, with what the lock names."""
     return lambda_.Code.from_asset(
         str(SOURCE),
         asset_hash_type=AssetHashType.CUSTOM,
-        asset_hash=fingerprint(),
-        bundling=BundlingOptions(image=DockerImage.from_registry("unused"), local=Bundling()),
+        asset_hash=fingerprint(lock=lock),
+        bundling=BundlingOptions(image=DockerImage.from_registry("unused"), local=Bundling(lock)),
     )

@@ -15,6 +15,10 @@ _STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+_ISSUER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/|-]*)?")
+_AUDIENCES = re.compile(r"[^\s,]+(,[^\s,]+)*")
+_CLAIM = re.compile(r"[!-~]{1,64}")
+_ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(,https?://[a-z0-9.-]+(:[0-9]{1,5})?)*")
 _BOOLEANS = {"true": True, "false": False}
 _SEPARATORS = frozenset(":@/")
 """The name of a feature flag, and of whatever else the CDK keeps in the context, has one of them: @aws-cdk/core:..."""
@@ -27,9 +31,13 @@ class BadContext(Exception):
 
 
 class IdentityMode(StrEnum):
-    """How a user proves who it is. OPEN proves nothing and is for trying out only."""
+    """How users prove who they are: with a token that your backend signs, or one of an OpenID Connect issuer.
+
+    OPEN proves nothing, and is for throw-away stages only.
+    """
 
     TOKEN = "token"  # noqa: S105
+    OIDC = "oidc"
     OPEN = "open"
 
 
@@ -58,13 +66,20 @@ _BY_TOKEN = {
 }
 
 
+_EXAMPLES = {
+    "issuer": "issuer=https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI",
+    "audience": "audience=CLIENT_ID, or several with commas between them",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
     """What a deployment can choose.
 
     `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery.
     `emulator` is the endpoint of a local emulator, None on AWS. The rate, in events a second, and the burst are those
-    of each route. Alarms are told to the SNS topic, if there is one. With `web`, the stack hosts the web page too.
+    of each route. A token may live for at most `max_token_hours`. Handshakes of browsers are taken from the pages of
+    `allowed_origins`, if there are any; from any page if there are none. Alarms are told to the SNS topic, if there is one. With `web`, the stack hosts the web page too.
 
     In the context a setting has the name of its field here, in camel case.
     """
@@ -72,6 +87,11 @@ class ChatSettings:
     stage: str
     identity: IdentityMode
     token_source: TokenSource
+    issuer: str | None
+    audience: str | None
+    user_claim: str
+    max_token_hours: int
+    allowed_origins: str | None
     retention_days: int
     throttling_rate: int
     throttling_burst: int
@@ -81,6 +101,24 @@ class ChatSettings:
     emulator: str | None
 
     def __post_init__(self) -> None:
+        if self.identity is IdentityMode.OPEN and not self.throwaway:
+            raise BadContext(
+                "the context value identity='open' lets anybody connect as anybody, so it can be used on throw-away "
+                "stages alone: give throwaway=true, or identity=token"
+            )
+        needs_issuer = self.identity is IdentityMode.OIDC
+        for name, value in (("issuer", self.issuer), ("audience", self.audience)):
+            if (value is not None) != needs_issuer:
+                raise BadContext(
+                    f"the context value {name} is required with identity=oidc: give {_EXAMPLES[name]}"
+                    if needs_issuer
+                    else f"the context value {name}={value!r} is for identity=oidc alone; give that, or leave it out"
+                )
+        if self.web and self.identity is IdentityMode.OIDC:
+            raise BadContext(
+                "the context value web='true' cannot be used with identity='oidc': the page has no sign-in of an "
+                "identity provider; leave web out"
+            )
         if self.web and self.identity is IdentityMode.TOKEN and self.token_source is not TokenSource.QUERY:
             raise BadContext(
                 f"the context value web='true' cannot be used with tokenSource={str(self.token_source)!r}: "
@@ -103,6 +141,13 @@ class ChatSettings:
             stage=_matching(context, "stage", "dev", _STAGE, "1 to 20 of a-z 0-9 -, a letter first, like dev"),
             identity=_choice(context, "identity", IdentityMode.TOKEN),
             token_source=_choice(context, "tokenSource", TokenSource.QUERY),
+            issuer=_optional(context, "issuer", _ISSUER, "an https address, as the issuer itself spells it"),
+            audience=_optional(context, "audience", _AUDIENCES, "client ids with commas between them and no spaces"),
+            user_claim=_matching(context, "userClaim", "sub", _CLAIM, "the name of a claim, like sub"),
+            max_token_hours=_number(context, "maxTokenHours", 24, 1, 720),
+            allowed_origins=_optional(
+                context, "allowedOrigins", _ORIGINS, "origins with commas between them, like https://app.example.com"
+            ),
             # A message outlives an hour by far: the log's numbering rests on it (lambda_src/chat/conversations.py).
             retention_days=_number(context, "retentionDays", 365, 1, 36_500),
             throttling_rate=_number(context, "throttlingRate", 500, 1, 10_000),

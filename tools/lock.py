@@ -13,6 +13,7 @@ PROJECT = Path(__file__).parent.parent
 LOCKS = {
     "requirements": "3.11",  # the oldest Python that the project is developed with
     "lambda_src/requirements": "3.13",  # the functions' own
+    "lambda_src/requirements-oidc": "3.13",
     "tests/requirements": "3.11",
     "bench/requirements": "3.11",
 }

@@ -1,23 +1,22 @@
-"""Who a handshake speaks for."""
+"""Who a handshake speaks for.
+
+This is the same for every kind of token: where it is, and what its claims have to say. Whether they are to be believed
+is decided by `signing_keys` (`identity=token`) or `oidc` (`identity=oidc`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
-from typing import NamedTuple
-
-import jwt
+from typing import Any, NamedTuple
 
 from chat.events import AuthorizerEvent
 from chat.protocol import is_user_id
 from chat.subprotocols import offered_subprotocols
 
-ALGORITHM = "HS256"
-"""Pinned: what a token's header says about it is never believed."""
-
 LEEWAY_SECONDS = 5
-"""What the clocks of whoever signs tokens and of Lambda may differ by. A token counts for so much longer than it says,
-for the handshake and for every frame after it."""
+"""What the clocks of whoever signs tokens and of Lambda may differ by. A token counts for that much longer than it
+says, for the handshake and for every frame after it."""
 
 _BEARER_SUBPROTOCOL = "bearer."
 
@@ -28,6 +27,13 @@ class TokenSource(StrEnum):
     QUERY = "query"
     HEADER = "header"
     SUBPROTOCOL = "subprotocol"
+
+
+class TokenRules(NamedTuple):
+    """What is asked of every token. A token may not count for longer than `max_lifetime_ms` from now on."""
+
+    max_lifetime_ms: int
+    user_claim: str = "sub"
 
 
 class Refused(Exception):
@@ -41,30 +47,42 @@ class Identity(NamedTuple):
     expires_at: int | None
 
 
-def identify_by_token(event: AuthorizerEvent, source: TokenSource, secret: Callable[[], str]) -> Identity:
+def identify_by_token(event: AuthorizerEvent, source: TokenSource, verify: Callable[[str], Identity]) -> Identity:
     """The user that the handshake's token names. Raises Refused if there is no valid one."""
-    token = _token(event, source)
-    try:
-        claims = jwt.decode(
-            token, secret(), algorithms=[ALGORITHM], leeway=LEEWAY_SECONDS, options={"require": ["exp", "sub"]}
-        )
-    except jwt.InvalidTokenError as error:
-        raise Refused(f"the token is not valid: {type(error).__name__}") from error
-    if not is_user_id(claims["sub"]):
-        raise Refused("the token's sub is not a user id")
-    return Identity(claims["sub"], (int(claims["exp"]) + LEEWAY_SECONDS) * 1_000)
+    return verify(_token(event, source))
 
 
 def identify_openly(event: AuthorizerEvent) -> Identity:
-    """The user that the handshake says it is, unproven. Raises Refused if that is no user id."""
+    """The user that the handshake says it is, unproven. Raises Refused if that is not a valid user id."""
     user = (event.get("queryStringParameters") or {}).get("userId", "")
     if not is_user_id(user):
-        raise Refused("the query string's userId is not a user id")
+        raise Refused("the query string's userId is not a valid user id")
     return Identity(user, None)
 
 
+def refuse_other_origins(event: AuthorizerEvent, allowed: Collection[str]) -> None:
+    """Raises Refused for a browser's handshake from a page that is not allowed; with none allowed, all are.
+
+    A browser names the page's origin and lets no page choose it (RFC 6454); other clients name none, and need not.
+    """
+    origin = _headers(event).get("origin")
+    if allowed and origin is not None and origin not in allowed:
+        raise Refused("the page's origin is not among the allowedOrigins")
+
+
+def identity_of(claims: Mapping[str, Any], rules: TokenRules, now: int) -> Identity:
+    """The user that verified claims name. Raises Refused if they name none, or would count for too long."""
+    user = claims.get(rules.user_claim)
+    if not isinstance(user, str) or not is_user_id(user):
+        raise Refused(f"the token's claim {rules.user_claim} is not a valid user id")
+    expires_at = (int(claims["exp"]) + LEEWAY_SECONDS) * 1_000
+    if expires_at - now > rules.max_lifetime_ms + 2 * LEEWAY_SECONDS * 1_000:
+        raise Refused("the token lives longer than maxTokenHours allows")
+    return Identity(user, expires_at)
+
+
 def _token(event: AuthorizerEvent, source: TokenSource) -> str:
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    headers = _headers(event)
     match source:
         case TokenSource.QUERY:
             return (event.get("queryStringParameters") or {}).get("token", "")
@@ -76,6 +94,10 @@ def _token(event: AuthorizerEvent, source: TokenSource) -> str:
         case TokenSource.SUBPROTOCOL:
             offered = offered_subprotocols(headers)
             return next((one.removeprefix(_BEARER_SUBPROTOCOL) for one in offered if _is_bearer(one)), "")
+
+
+def _headers(event: AuthorizerEvent) -> dict[str, str]:
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
 
 
 def _is_bearer(subprotocol: str) -> bool:

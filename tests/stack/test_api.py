@@ -88,7 +88,7 @@ def test_only_connect_is_authorized(default: Synthesized) -> None:
         ({"tokenSource": "query"}, "route.request.querystring.token"),
         ({"tokenSource": "header"}, "route.request.header.Authorization"),
         ({"tokenSource": "subprotocol"}, "route.request.header.Sec-WebSocket-Protocol"),
-        ({"identity": "open"}, "route.request.querystring.userId"),
+        ({"identity": "open", "throwaway": True}, "route.request.querystring.userId"),
     ],
 )
 def test_a_handshake_says_who_it_is_in_exactly_one_place(

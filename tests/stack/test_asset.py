@@ -26,7 +26,7 @@ from botocore.model import ServiceModel
 
 from stacks import bundle as bundle_module
 from stacks import functions
-from stacks.bundle import PYTHON_VERSION, SOURCE, BundlingFailed, bundle, compile_sources, fingerprint
+from stacks.bundle import LOCK, OIDC_LOCK, PYTHON_VERSION, SOURCE, BundlingFailed, bundle, compile_sources, fingerprint
 from stacks.ca_roots import aws_roots
 from stacks.sdk_description import OPERATIONS
 from tests.stack.conftest import NO_BUNDLING, Synthesize
@@ -259,7 +259,7 @@ def test_the_fingerprint_is_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     before = asset_key()
     assert asset_key() == before
 
-    monkeypatch.setattr(functions, "fingerprint", lambda: "another")
+    monkeypatch.setattr(functions, "fingerprint", lambda **_: "another")
     assert asset_key() != before
 
 
@@ -331,3 +331,21 @@ def test_the_hash_changes_with_the_python_that_bundles_only_if_its_bytecode_is_r
     monkeypatch.setattr(sys.implementation, "cache_tag", bundling)
 
     assert (fingerprint() == before) == same
+
+
+def test_only_the_tokens_of_an_issuer_bring_cryptography_along() -> None:
+    locked = {lock: (SOURCE / lock).read_text() for lock in (LOCK, OIDC_LOCK)}
+
+    assert "cryptography==" not in locked[LOCK]
+    assert "cryptography==" in locked[OIDC_LOCK]
+    pins = {lock: set(re.findall("^[a-z].*?==[^ ]+", text, re.MULTILINE)) for lock, text in locked.items()}
+    assert pins[LOCK] < pins[OIDC_LOCK]
+    assert fingerprint(lock=LOCK) != fingerprint(lock=OIDC_LOCK)
+
+
+def test_the_asset_with_cryptography_is_made_for_arm64(tmp_path: Path) -> None:
+    bundle(tmp_path, lock=OIDC_LOCK)
+
+    (library,) = tmp_path.glob("cryptography/hazmat/bindings/_rust*.so")
+    machine = library.read_bytes()[18:20]
+    assert machine == bytes([0xB7, 0]), "ELF's number of AArch64"

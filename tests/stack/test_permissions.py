@@ -13,7 +13,7 @@ Permission = tuple[str, str]
 
 VARIANTS: list[dict[str, object]] = [
     {},
-    {"identity": "open"},
+    {"identity": "open", "throwaway": True},
     {"throwaway": True},
     {"emulator": "http://127.0.0.1:4566"},
 ]
@@ -68,7 +68,7 @@ def test_authorizer_reads_the_signing_secret(default: Synthesized) -> None:
 
 
 def test_open_authorizer_may_do_nothing(synthesize: Synthesize) -> None:
-    stack = synthesize(identity="open")
+    stack = synthesize(identity="open", throwaway=True)
 
     assert allowed(stack, "authorizer") == own_log(stack, "authorizer")
 

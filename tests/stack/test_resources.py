@@ -116,7 +116,7 @@ def test_signing_secret_is_generated_and_long_enough_for_hs256(default: Synthesi
 
 
 def test_open_identity_warns_and_has_no_secret(synthesize: Synthesize) -> None:
-    stack = synthesize(identity="open")
+    stack = synthesize(identity="open", throwaway=True)
 
     assert len(stack.warnings) == 1
     assert "anyone can connect as anyone" in stack.warnings[0]
@@ -132,3 +132,24 @@ def test_identity_is_by_token_unless_open_is_asked_for(default: Synthesized) -> 
 
     assert authorizer["Environment"]["Variables"]["IDENTITY"] == "token"
     assert authorizer["Environment"]["Variables"]["TOKEN_SOURCE"] == "query"
+
+
+def test_an_issuers_tokens_need_no_secret(synthesize: Synthesize) -> None:
+    stack = synthesize(
+        identity="oidc", issuer="https://issuer.example/", audience="web,mobile", userClaim="email", maxTokenHours=2
+    )
+
+    variables = stack.function("authorizer")[1]["Environment"]["Variables"]
+    assert variables["IDENTITY"] == "oidc"
+    assert variables["OIDC_ISSUER"] == "https://issuer.example/"
+    assert variables["OIDC_AUDIENCE"] == "web,mobile"
+    assert variables["OIDC_USER_CLAIM"] == "email"
+    assert variables["MAX_TOKEN_HOURS"] == "2"
+    assert not stack.all("AWS::SecretsManager::Secret")
+
+
+def test_pages_that_may_connect_are_told_to_the_authorizer(synthesize: Synthesize) -> None:
+    stack = synthesize(allowedOrigins="https://app.example.com")
+
+    variables = stack.function("authorizer")[1]["Environment"]["Variables"]
+    assert variables["ALLOWED_ORIGINS"] == "https://app.example.com"

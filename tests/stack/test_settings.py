@@ -14,6 +14,11 @@ import pytest
 from stacks.settings import BadContext, ChatSettings, IdentityMode, TokenSource
 from tests.stack.conftest import CONTEXT, NO_BUNDLING, ROOT, Synthesized
 
+OIDC: dict[str, object] = {
+    "identity": "oidc",
+    "issuer": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI",
+    "audience": "client-7",
+}
 TOPIC = "arn:aws-cn:sns:cn-north-1:123456789012:a_b-c"
 
 
@@ -26,6 +31,11 @@ def test_no_context_gives_the_safe_settings() -> None:
         stage="dev",
         identity=IdentityMode.TOKEN,
         token_source=TokenSource.QUERY,
+        issuer=None,
+        audience=None,
+        user_claim="sub",
+        max_token_hours=24,
+        allowed_origins=None,
         retention_days=365,
         throttling_rate=500,
         throttling_burst=1_000,
@@ -41,8 +51,14 @@ def test_no_context_gives_the_safe_settings() -> None:
     [
         ({"stage": "prod-2"}, "stage", "prod-2"),
         ({"stage": "a" * 20}, "stage", "a" * 20),
-        ({"identity": "open"}, "identity", IdentityMode.OPEN),
+        ({"identity": "open", "throwaway": True}, "identity", IdentityMode.OPEN),
         ({"tokenSource": "header"}, "token_source", TokenSource.HEADER),
+        ({"maxTokenHours": "1"}, "max_token_hours", 1),
+        ({"allowedOrigins": "https://app.example.com,http://localhost:3000"}, "allowed_origins",
+         "https://app.example.com,http://localhost:3000"),
+        (OIDC, "identity", IdentityMode.OIDC),
+        (OIDC | {"audience": "web,mobile"}, "audience", "web,mobile"),
+        (OIDC | {"userClaim": "https://example.com/user"}, "user_claim", "https://example.com/user"),
         ({"tokenSource": "subprotocol"}, "token_source", TokenSource.SUBPROTOCOL),
         ({"retentionDays": "1"}, "retention_days", 1),
         ({"retentionDays": 36_500}, "retention_days", 36_500),
@@ -53,7 +69,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"throwaway": False}, "throwaway", False),
         ({"alarmTopicArn": TOPIC}, "alarm_topic_arn", TOPIC),
         ({"web": "true"}, "web", True),
-        ({"web": True, "identity": "open", "tokenSource": "header"}, "web", True),
+        ({"web": True, "identity": "open", "throwaway": True, "tokenSource": "header"}, "web", True),
         ({"emulator": "http://127.0.0.1:4566"}, "emulator", "http://127.0.0.1:4566"),
     ],
 )
@@ -67,8 +83,13 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
     ("name", "bad", "hint"),
     [
         *(("stage", bad, "a letter first") for bad in ("", "Dev", "1dev", "a" * 21, "a/b", "a_b", "dev\n", 7, True)),
-        *(("identity", bad, "one of token, open") for bad in ("", "none", "TOKEN", "Open", "open ", True)),
+        *(("identity", bad, "one of token, oidc, open") for bad in ("", "none", "TOKEN", "Open", "open ", True)),
         *(("tokenSource", bad, "one of query, header, subprotocol") for bad in ("", "cookie", "Query", 1)),
+        *(("issuer", bad, "an https address") for bad in ("", "http://issuer.example", "issuer.example", "https://", "https://a?b")),
+        *(("audience", bad, "commas between them") for bad in ("", "a b", "a,", ",a")),
+        *(("userClaim", bad, "like sub") for bad in ("", "a b", "ü")),
+        *(("maxTokenHours", bad, "1 to 720") for bad in ("0", "721", "")),
+        *(("allowedOrigins", bad, "https://app.example.com") for bad in ("", "*", "app.example.com", "https://a.example/")),
         *(("retentionDays", bad, "1 to 36500") for bad in ("", "0", "36501", "-1", "+1", "1.5", 1.5, "ten", True)),
         *(("retentionDays", bad, "1 to 36500") for bad in ("\u0661", "\u00b2", "9" * 5_000, [30])),
         *(("throttlingRate", bad, "1 to 10000") for bad in ("0", "10001")),
@@ -90,8 +111,28 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
     assert "\n" not in sentence
 
 
+@pytest.mark.parametrize(
+    ("context", "words"),
+    [
+        ({"identity": "open"}, "throw-away stages alone"),
+        ({"identity": "open", "stage": "prod"}, "throwaway=true"),
+        ({"identity": "oidc"}, "issuer is required with identity=oidc: give issuer=https://"),
+        ({"identity": "oidc", "issuer": OIDC["issuer"]}, "audience is required with identity=oidc"),
+        ({"issuer": OIDC["issuer"]}, "is for identity=oidc alone"),
+        ({"audience": "client-7"}, "is for identity=oidc alone"),
+        (OIDC | {"web": True}, "web='true' cannot be used with identity='oidc'"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[str, object], words: str) -> None:
+    with pytest.raises(BadContext) as problem:
+        settings(**context)
+
+    assert words in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
 NAMES = (
-    "stage, identity, tokenSource, retentionDays, throttlingRate, throttlingBurst, "
+    "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, throttlingRate, throttlingBurst, "
     "throwaway, alarmTopicArn, web, emulator"
 )
 
@@ -166,7 +207,7 @@ def test_app_ends_with_the_sentence_alone(tmp_path: Path) -> None:
     result = run_app(tmp_path, identity="none")
 
     assert result.returncode == 1
-    assert result.stderr == "error: the context value identity='none' cannot be used; give one of token, open\n"
+    assert result.stderr == "error: the context value identity='none' cannot be used; give one of token, oidc, open\n"
     assert not list(tmp_path.glob("*.template.json"))
 
 

@@ -18,7 +18,7 @@ IGNORED = [
 ]
 VARIANTS: dict[str, dict[str, object]] = {
     "default": {},
-    "open": {"identity": "open"},
+    "open": {"identity": "open", "throwaway": True},
     "throwaway": {"throwaway": True},
     "alarmed": {"alarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms"},
     "web": {"web": True},
@@ -70,7 +70,7 @@ def test_default_settings_give_no_warning(default: Synthesized) -> None:
         ({}, "?token=TOKEN"),
         ({"tokenSource": "header"}, "Authorization: Bearer TOKEN"),
         ({"tokenSource": "subprotocol"}, "parley.v1 and bearer.TOKEN"),
-        ({"identity": "open"}, "?userId=USER"),
+        ({"identity": "open", "throwaway": True}, "?userId=USER"),
     ],
 )
 def test_outputs_say_where_and_how_to_connect(synthesize: Synthesize, context: dict[str, object], hint: str) -> None:

@@ -146,7 +146,7 @@ def test_page_itself_repeats_the_policy_of_its_headers() -> None:
 
 @pytest.mark.parametrize("identity", ["token", "open"])
 def test_page_is_told_where_to_connect_and_how_to_sign_in(synthesize: Synthesize, identity: str) -> None:
-    stack = synthesize(web=True, identity=identity)
+    stack = synthesize(web=True, identity=identity, throwaway=True)
 
     assert socket_url(stack).startswith("wss://")
     assert deployed_config(stack) == {"url": socket_url(stack), "sign_in": identity}

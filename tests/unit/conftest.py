@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "MESSAGE_FUNCTION": "message",
     "IDENTITY": "token",
     "TOKEN_SOURCE": "query",
+    "MAX_TOKEN_HOURS": "24",
     "TOKEN_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:token",
 }
 

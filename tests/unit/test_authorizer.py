@@ -12,6 +12,7 @@ import pytest
 
 from chat.events import AuthorizerEvent
 from chat.identity import LEEWAY_SECONDS, Identity, Refused, identify_openly
+from chat.signing_keys import Key, SigningKeys
 from tests.unit.events import METHOD_ARN, handshake
 
 SECRET = "a secret that is long enough for HS256"
@@ -72,7 +73,7 @@ def test_a_failure_raises_for_a_500_and_leaks_nothing(capsys: pytest.CaptureFixt
 def test_the_handler_believes_a_token_of_its_secret_in_the_query_string(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(authorizer.Secret, "__call__", lambda _: SECRET)
+    monkeypatch.setattr(SigningKeys, "_read", lambda *_: Key(SECRET, 0))
     expires = int(time.time()) + 60
     token = jwt.encode({"sub": "alice", "exp": expires}, SECRET, "HS256")
 
@@ -86,47 +87,6 @@ def test_the_handler_believes_a_token_of_its_secret_in_the_query_string(
 
 
 def test_the_handler_does_not_believe_a_user_id_where_tokens_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authorizer.Secret, "__call__", lambda _: SECRET)
+    monkeypatch.setattr(SigningKeys, "_read", lambda *_: Key(SECRET, 0))
 
     assert policy(authorizer.handler(handshake(query={"userId": "alice"}), None))[0] == "Deny"
-
-
-class SecretsManager:
-    def __init__(self) -> None:
-        self.value = SECRET
-        self.asked: list[str] = []
-
-    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803
-        self.asked.append(SecretId)
-        return {"SecretString": self.value}
-
-
-def test_the_secret_is_read_once_and_again_when_it_may_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_800_000_000.0
-    monkeypatch.setattr("authorizer.time.time", lambda: now)
-    secrets_manager = SecretsManager()
-    secret = authorizer.Secret(secrets_manager, "arn")
-
-    assert [secret(), secret()] == [SECRET, SECRET]
-    assert secrets_manager.asked == ["arn"]
-
-    secrets_manager.value = "rotated"
-    now += authorizer.SECRET_MEMORY_SECONDS
-    assert secret() == SECRET
-    now += 1
-    assert secret() == "rotated"
-
-
-def test_a_secret_that_could_not_be_read_is_asked_for_again() -> None:
-    class Failing(SecretsManager):
-        def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803
-            super().get_secret_value(SecretId=SecretId)
-            if len(self.asked) == 1:
-                raise ConnectionError
-            return {"SecretString": self.value}
-
-    secret = authorizer.Secret(Failing(), "arn")
-    with pytest.raises(ConnectionError):
-        secret()
-
-    assert secret() == SECRET

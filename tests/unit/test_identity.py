@@ -5,19 +5,24 @@ from __future__ import annotations
 import base64
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from chat.clock import now_ms
 from chat.events import AuthorizerEvent
-from chat.identity import LEEWAY_SECONDS, Identity, Refused, TokenSource, identify_by_token, identify_openly
+from chat.identity import LEEWAY_SECONDS, Identity, Refused, TokenRules, TokenSource, identify_by_token, identify_openly, refuse_other_origins
+from chat.signing_keys import SigningKeys
 from tests.unit.events import handshake
 
 SECRET = "a secret that is long enough for every algorithm of the HMAC family, in bytes"
 NOW = int(time.time())
+DAY_MS = 86_400_000
 LATER = NOW + 3_600
 
 
@@ -33,8 +38,20 @@ def unsigned(header: object, claims: object, signature: str = "") -> str:
     return f"{segment(header)}.{segment(claims)}.{signature}"
 
 
+class OneKey:
+    """A Secrets Manager whose secret was never rotated."""
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, object]:  # noqa: N803
+        if VersionStage == "AWSPREVIOUS":
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetSecretValue")
+        return {"SecretString": SECRET, "CreatedDate": datetime.fromtimestamp(NOW, UTC)}
+
+
+VERIFY = SigningKeys(OneKey(), "arn", TokenRules(max_lifetime_ms=DAY_MS), now_ms)
+
+
 def identify(token: str, source: TokenSource = TokenSource.QUERY) -> Identity:
-    return identify_by_token(handshake(query={"token": token}), source, lambda: SECRET)
+    return identify_by_token(handshake(query={"token": token}), source, VERIFY)
 
 
 def test_a_signed_token_names_its_user_until_it_expires() -> None:
@@ -83,6 +100,10 @@ CLAIMS = {"sub": "alice", "exp": LATER}
         token(nbf=LATER),
         token(iat=LATER),
         token(sub=""),
+        token(exp=NOW + 86_400 + 60),
+        token(exp=10**30),
+        "\ud800",
+        "a.\udfff.c",
         token(sub="a b"),
         token(sub="a#b"),
         token(sub="ü"),
@@ -98,7 +119,8 @@ CLAIMS = {"sub": "alice", "exp": LATER}
         "of another secret", "HS512", "unsigned", "unsigned, spelt otherwise", "unsigned, with a signature",
         "RS256", "without algorithm", "an algorithm that is a number", "a header that is a list", "expired",
         "expired long ago", "an expiry that is no time", "an expiry that is null", "not yet valid",
-        "issued in the future", "empty sub", "sub with a space", "sub with a separator", "sub beyond ASCII",
+        "issued in the future", "empty sub", "too long a life", "an expiry beyond all time",
+        "a lone surrogate", "a lone surrogate among the parts", "sub with a space", "sub with a separator", "sub beyond ASCII",
         "long sub", "sub that is null", "without exp", "without sub", "sub that is a number", "sub that is a list",
     ],
 )  # fmt: skip
@@ -111,7 +133,11 @@ def test_a_bad_token_is_refused(bad: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.text() | st.builds(".".join, st.lists(st.binary().map(lambda part: base64.b64encode(part).decode()))))
+@given(
+    st.text(st.characters())
+    | st.builds(".".join, st.lists(st.binary().map(lambda part: base64.b64encode(part).decode())))
+)
+@example("\ud800.e30.")
 @example(base64.urlsafe_b64encode(b"[" * 5_000).decode() + ".e30.")
 @example(base64.urlsafe_b64encode(b'{"alg":' * 3_000).decode() + ".e30.")
 @example(base64.urlsafe_b64encode(b'{"alg":' + b"9" * 5_000 + b"}").decode() + ".e30.")
@@ -140,7 +166,7 @@ SOURCES: dict[TokenSource, list[AuthorizerEvent]] = {
     ("source", "event"), [(source, event) for source, events in SOURCES.items() for event in events]
 )
 def test_the_token_is_found_where_it_belongs(source: TokenSource, event: AuthorizerEvent) -> None:
-    assert identify_by_token(event, source, lambda: SECRET).user == "alice"
+    assert identify_by_token(event, source, VERIFY).user == "alice"
 
 
 @pytest.mark.parametrize(
@@ -155,20 +181,40 @@ def test_the_token_is_found_where_it_belongs(source: TokenSource, event: Authori
 )
 def test_the_token_is_believed_nowhere_else(source: TokenSource, event: AuthorizerEvent) -> None:
     with pytest.raises(Refused):
-        identify_by_token(event, source, lambda: SECRET)
+        identify_by_token(event, source, VERIFY)
 
 
 @pytest.mark.parametrize("source", TokenSource)
 @pytest.mark.parametrize("event", [handshake(), handshake(query={}, headers={}), {"methodArn": "arn"}], ids=str)
 def test_no_token_is_refused(source: TokenSource, event: AuthorizerEvent) -> None:
     with pytest.raises(Refused):
-        identify_by_token(event, source, lambda: SECRET)
+        identify_by_token(event, source, VERIFY)
 
 
 @pytest.mark.parametrize("scheme", ["Basic ", "Bearer", "", "Token "])
 def test_the_header_must_be_a_bearers(scheme: str) -> None:
     with pytest.raises(Refused):
-        identify_by_token(handshake(headers={"Authorization": scheme + token()}), TokenSource.HEADER, lambda: SECRET)
+        identify_by_token(handshake(headers={"Authorization": scheme + token()}), TokenSource.HEADER, VERIFY)
+
+
+# from which page
+
+
+@pytest.mark.parametrize("origin", [None, "https://app.example.com", "https://admin.example.com"])
+def test_a_browser_may_connect_from_an_allowed_page_and_others_from_anywhere(origin: str | None) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+
+    refuse_other_origins(handshake(headers=headers), {"https://app.example.com", "https://admin.example.com"})
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://app.example.com", "null", "", "https://app.example.com.evil"])
+def test_a_browser_may_not_connect_from_another_page(origin: str) -> None:
+    with pytest.raises(Refused, match="allowedOrigins"):
+        refuse_other_origins(handshake(headers={"origin": origin}), {"https://app.example.com"})
+
+
+def test_without_allowed_pages_any_page_may_connect() -> None:
+    refuse_other_origins(handshake(headers={"Origin": "https://anything.example"}), ())
 
 
 # open
