@@ -50,8 +50,8 @@ def bundle(folder: Path, source: Path = SOURCE, lock: str = LOCK) -> None:
     roots.write_text(aws_roots(roots))
     for left_over in (*folder.glob("*.dist-info"), folder / "bin"):
         shutil.rmtree(left_over, ignore_errors=True)
-    for lock in (*folder.glob(".lock"), *folder.glob(".gitignore")):
-        lock.unlink()
+    for left_over in (*folder.glob(".lock"), *folder.glob(".gitignore")):
+        left_over.unlink()
     if makes_bytecode():
         compile_sources(folder)
     else:
@@ -72,7 +72,14 @@ def fingerprint(source: Path = SOURCE, lock: str = LOCK) -> str:
     for path in sorted(path for path in source.rglob("*") if path.is_file() and _is_shipped(path.relative_to(source))):
         made_of.update(f"{path.relative_to(source).as_posix()}\0{len(path.read_bytes())}\0".encode())
         made_of.update(path.read_bytes())
-    recipe = (_locked(source / lock), PYTHON_VERSION, PLATFORM, sorted(OPERATIONS.items()), ENDPOINTS, sorted(ORGANISATIONS))
+    recipe = (
+        _locked(source / lock),
+        PYTHON_VERSION,
+        PLATFORM,
+        sorted(OPERATIONS.items()),
+        ENDPOINTS,
+        sorted(ORGANISATIONS),
+    )
     made_of.update(repr((*recipe, makes_bytecode())).encode())
     return made_of.hexdigest()
 

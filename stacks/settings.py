@@ -79,7 +79,8 @@ class ChatSettings:
     `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery.
     `emulator` is the endpoint of a local emulator, None on AWS. The rate, in events a second, and the burst are those
     of each route. A token may live for at most `max_token_hours`. Handshakes of browsers are taken from the pages of
-    `allowed_origins`, if there are any; from any page if there are none. Alarms are told to the SNS topic, if there is one. With `web`, the stack hosts the web page too.
+    `allowed_origins`, if there are any; from any page if there are none. Alarms notify the SNS topic, if there is one.
+    With `web`, the stack hosts the web page too.
 
     In the context a setting has the name of its field here, in camel case.
     """

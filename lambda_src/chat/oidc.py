@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.request import HTTPSHandler, OpenerDirector, Request
 
@@ -139,11 +140,12 @@ def fetch(url: str) -> bytes:
     """Gets a document over HTTPS, from this URL or not at all: a redirect is an error. Raises OSError."""
     opener = OpenerDirector()  # with neither redirects, proxies nor other schemes
     opener.add_handler(HTTPSHandler(context=ssl.create_default_context()))
-    response = opener.open(Request(url, headers={"Accept": "application/json"}), timeout=FETCH_SECONDS)
+    request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 - see the next lines
+    response = opener.open(request, timeout=FETCH_SECONDS)
     if response is None:
         raise OSError("the issuer's documents are fetched over https alone")
     with response:
-        if response.status != 200:
+        if response.status != HTTPStatus.OK:
             raise OSError(f"the issuer answered {response.status}")
         document: bytes = response.read(MAX_DOCUMENT_BYTES + 1)
     if len(document) > MAX_DOCUMENT_BYTES:

@@ -54,8 +54,11 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"identity": "open", "throwaway": True}, "identity", IdentityMode.OPEN),
         ({"tokenSource": "header"}, "token_source", TokenSource.HEADER),
         ({"maxTokenHours": "1"}, "max_token_hours", 1),
-        ({"allowedOrigins": "https://app.example.com,http://localhost:3000"}, "allowed_origins",
-         "https://app.example.com,http://localhost:3000"),
+        (
+            {"allowedOrigins": "https://app.example.com,http://localhost:3000"},
+            "allowed_origins",
+            "https://app.example.com,http://localhost:3000",
+        ),
         (OIDC, "identity", IdentityMode.OIDC),
         (OIDC | {"audience": "web,mobile"}, "audience", "web,mobile"),
         (OIDC | {"userClaim": "https://example.com/user"}, "user_claim", "https://example.com/user"),
@@ -85,11 +88,17 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
         *(("stage", bad, "a letter first") for bad in ("", "Dev", "1dev", "a" * 21, "a/b", "a_b", "dev\n", 7, True)),
         *(("identity", bad, "one of token, oidc, open") for bad in ("", "none", "TOKEN", "Open", "open ", True)),
         *(("tokenSource", bad, "one of query, header, subprotocol") for bad in ("", "cookie", "Query", 1)),
-        *(("issuer", bad, "an https address") for bad in ("", "http://issuer.example", "issuer.example", "https://", "https://a?b")),
+        *(
+            ("issuer", bad, "an https address")
+            for bad in ("", "http://issuer.example", "issuer.example", "https://", "https://a?b")
+        ),
         *(("audience", bad, "commas between them") for bad in ("", "a b", "a,", ",a")),
         *(("userClaim", bad, "like sub") for bad in ("", "a b", "ü")),
         *(("maxTokenHours", bad, "1 to 720") for bad in ("0", "721", "")),
-        *(("allowedOrigins", bad, "https://app.example.com") for bad in ("", "*", "app.example.com", "https://a.example/")),
+        *(
+            ("allowedOrigins", bad, "https://app.example.com")
+            for bad in ("", "*", "app.example.com", "https://a.example/")
+        ),
         *(("retentionDays", bad, "1 to 36500") for bad in ("", "0", "36501", "-1", "+1", "1.5", 1.5, "ten", True)),
         *(("retentionDays", bad, "1 to 36500") for bad in ("\u0661", "\u00b2", "9" * 5_000, [30])),
         *(("throttlingRate", bad, "1 to 10000") for bad in ("0", "10001")),
@@ -132,8 +141,8 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 
 NAMES = (
-    "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, throttlingRate, throttlingBurst, "
-    "throwaway, alarmTopicArn, web, emulator"
+    "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
+    "throttlingRate, throttlingBurst, throwaway, alarmTopicArn, web, emulator"
 )
 
 

@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 
 from chat.clock import now_ms
 from chat.events import AuthorizerEvent
-from chat.identity import LEEWAY_SECONDS, Identity, Refused, TokenRules, TokenSource, identify_by_token, identify_openly, refuse_other_origins
+from chat.identity import (
+    LEEWAY_SECONDS,
+    Identity,
+    Refused,
+    TokenRules,
+    TokenSource,
+    identify_by_token,
+    identify_openly,
+    refuse_other_origins,
+)
 from chat.signing_keys import SigningKeys
 from tests.unit.events import handshake
 
@@ -120,7 +129,8 @@ CLAIMS = {"sub": "alice", "exp": LATER}
         "RS256", "without algorithm", "an algorithm that is a number", "a header that is a list", "expired",
         "expired long ago", "an expiry that is no time", "an expiry that is null", "not yet valid",
         "issued in the future", "empty sub", "too long a life", "an expiry beyond all time",
-        "a lone surrogate", "a lone surrogate among the parts", "sub with a space", "sub with a separator", "sub beyond ASCII",
+        "a lone surrogate", "a lone surrogate among the parts", "sub with a space",
+        "sub with a separator", "sub beyond ASCII",
         "long sub", "sub that is null", "without exp", "without sub", "sub that is a number", "sub that is a list",
     ],
 )  # fmt: skip
@@ -207,7 +217,9 @@ def test_a_browser_may_connect_from_an_allowed_page_and_others_from_anywhere(ori
     refuse_other_origins(handshake(headers=headers), {"https://app.example.com", "https://admin.example.com"})
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://app.example.com", "null", "", "https://app.example.com.evil"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://app.example.com", "null", "", "https://app.example.com.evil"]
+)
 def test_a_browser_may_not_connect_from_another_page(origin: str) -> None:
     with pytest.raises(Refused, match="allowedOrigins"):
         refuse_other_origins(handshake(headers={"origin": origin}), {"https://app.example.com"})
