@@ -78,7 +78,9 @@ class Gaps:
         finally:
             if is_over and is_lookup:
                 conversation.outbox.must_look_up = False
-            self._end(conversation)
+            self._under_way -= 1
+            conversation.is_fetching = False
+            self._conversations.touch(conversation)
 
     def _question(self, conversation: ConversationState, is_lookup: bool) -> Frame:
         if conversation.last is not None:
@@ -98,16 +100,11 @@ class Gaps:
                 conversation.is_stuck = True  # not again before the next sync
         return end
 
-    def _end(self, conversation: ConversationState) -> None:
-        self._under_way -= 1
-        conversation.is_fetching = False
-        self._conversations.touch(conversation)
-        self._touch_next()
-
     def _touch_next(self) -> None:
-        """Whoever waits longest is next."""
-        if self._under_way < self._at_once and (peer := next(iter(self._waiting), None)):
+        """The conversation that has waited longest is next."""
+        while self._under_way < self._at_once and self._waiting:
+            peer = next(iter(self._waiting))
             if conversation := self._conversations.get(peer):
                 self._conversations.touch(conversation)
-            else:
-                del self._waiting[peer]
+                return
+            del self._waiting[peer]  # it was forgotten
