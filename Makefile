@@ -21,7 +21,6 @@ NODE := node_modules/installed
 NODE_TESTS := node_modules/installed-tests
 ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
-CONTEXTS := $(addprefix --context ,$(CONTEXT))
 
 .PHONY: help demo chat token terminal test soak bench synth diff deploy destroy docs lock clean
 
@@ -43,20 +42,26 @@ demo: $(VENV) $(NODE)
 chat: $(VENV) $(NODE)
 	@python -m local chat
 
-# USER is in most environments already; only one that was typed counts.
-token: $(VENV)
-ifneq ($(origin USER),command line)
-	@echo "error: say whose token: make token USER=alice" >&2; exit 2
-else
-	@python -m local token $(if $(STACK),--stack "$(STACK)") -- '$(USER)'
+# What is typed may be somebody else's text, a user id in a script: it goes to the programs as it is, in the environment,
+# and neither make nor the shell reads it. USER is in most environments already; only one that was typed counts.
+export TYPED_USER := $(if $(filter command,$(origin USER)),$(value USER))
+export TYPED_STACK := $(value STACK)
+export TYPED_CONTEXT := $(value CONTEXT)
+unexport STACK CONTEXT $(if $(filter command,$(origin USER)),USER)
+
+# make takes stage=prod for a variable of its own, and would deploy the stage dev.
+MISTYPED := $(foreach name,$(filter $(addsuffix %,a b c d e f g h i j k l m n o p q r s t u v w x y z),$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name)))
+ifneq ($(strip $(MISTYPED)),)
+$(error $(firstword $(MISTYPED))=... is not for make; give it in CONTEXT: make deploy CONTEXT="$(firstword $(MISTYPED))=$(value $(firstword $(MISTYPED)))")
 endif
 
+token: $(VENV)
+	@test -n "$$TYPED_USER" || { echo "error: say whose token: make token USER=alice" >&2; exit 2; }
+	@python -m local token $${TYPED_STACK:+--stack="$$TYPED_STACK"} -- "$$TYPED_USER"
+
 terminal: $(VENV)
-ifneq ($(origin USER),command line)
-	@echo "error: say who you are: make terminal USER=alice" >&2; exit 2
-else
-	@python -m clients.terminal --user '$(USER)'
-endif
+	@test -n "$$TYPED_USER" || { echo "error: say who you are: make terminal USER=alice" >&2; exit 2; }
+	@python -m clients.terminal --user="$$TYPED_USER"
 
 test: $(TESTS) $(NODE_TESTS) $(ENGINE)
 	ruff check .
@@ -68,7 +73,7 @@ soak: $(TESTS) $(NODE_TESTS) $(ENGINE)
 	pytest -m soak --timeout 3600
 
 synth diff deploy destroy: $(VENV) $(NODE)
-	cdk $@ $(CONTEXTS)
+	@python -m local.aws $@ "$$TYPED_CONTEXT"
 
 bench: $(BENCH) $(NODE_TESTS) $(ENGINE)
 	@python -m bench

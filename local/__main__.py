@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from local import chat, demo, web
-from local.deployment import STATE, Endpoint, deploy, deployed_secret, local_secret, token
+from local.deployment import DEPLOYED_TOKEN_SECONDS, STATE, Endpoint, deploy, deployed_secret, local_secret, token
 from local.emulator import Emulator, emulator, forget_aws_settings
 from local.private import UMASK, private_folder
 from local.progress import StepFailed, end_of, step
@@ -52,11 +52,11 @@ def run_chat() -> None:
 
 def print_token(user: str, stack: str | None) -> None:
     if not USER_ID.fullmatch(user):
-        raise StepFailed(f"{user!r} is no user id; give {USER_ID_RULE}")
+        raise StepFailed(f"{user!r} is not a valid user id; use {USER_ID_RULE}")
     if stack is None:
-        forget_aws_settings()
-    secret = local_secret(Endpoint.read()) if stack is None else deployed_secret(stack)
-    print(token(secret, user))
+        print(token(local_secret(Endpoint.read()), user))
+    else:
+        print(token(deployed_secret(stack), user, DEPLOYED_TOKEN_SECONDS))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import boto3
 import jwt
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local import aws
 from local.emulator import ACCOUNT, PROJECT, REGION, Emulator, forget_aws_settings
 from local.private import private_file, private_folder
 from local.progress import StepFailed, run, step
@@ -22,6 +23,8 @@ STAGE = "local"
 STACK = f"Parley-{STAGE}"
 TOKEN_SECONDS = 12 * 3600
 BOOTSTRAP_QUALIFIER = "hnb659fds"  # the CDK's own
+DEPLOYED_TOKEN_SECONDS = 15 * 60
+"""Of a token for a stack on AWS, which is worth stealing: time enough to try something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Endpoint:
     access_key_id: str = field(default="", repr=False, compare=False)
     """Of this run's key of the account; empty where nobody has to ask the emulator."""
     secret_access_key: str = field(default="", repr=False, compare=False)
-    page: str = ""
+    page: str = field(default="", compare=False)
     """The web client's address, if there is one."""
 
     def write(self) -> None:
@@ -127,18 +130,18 @@ def local_secret(endpoint: Endpoint) -> str:
     """The signing secret of the local deployment. Raises StepFailed if it has gone."""
     try:
         return _secret(local_client("cloudformation", endpoint), local_client("secretsmanager", endpoint), STACK)
-    except BotoCoreError as error:
+    except BotoCoreError as error:  # that it was not reached: no setting of anybody's has a say in local_client
         raise StepFailed(f"the local deployment does not answer ({error}); start it again with `make chat`") from None
+    except ClientError as error:
+        raise StepFailed(f"another local deployment has taken its place ({error}); try again") from None
 
 
 def deployed_secret(stack: str) -> str:
     """The signing secret of a stack on AWS, with the caller's credentials. Raises StepFailed."""
     try:
         return _secret(boto3.client("cloudformation"), boto3.client("secretsmanager"), stack)
-    except ClientError as error:
-        raise StepFailed(f"AWS refused to show the signing secret of {stack}: {error}") from None
-    except BotoCoreError as error:
-        raise StepFailed(f"cannot ask AWS for {stack}: {error}; set AWS_PROFILE and AWS_DEFAULT_REGION") from None
+    except aws.PROBLEMS as error:
+        raise StepFailed(f"cannot read the signing secret of {stack}: {aws.why(error)}") from None
 
 
 def _secret(cloudformation: Any, secrets_manager: Any, stack: str) -> str:

@@ -1,0 +1,112 @@
+"""What is typed behind `make` reaches the programs as it is: neither make nor the shell reads it, or runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from local.emulator import PROJECT, clean_environment
+
+PROGRAM = """#!/bin/sh
+printf '<%s>' "$@"
+"""
+"""Stands in for Python."""
+
+CDK = ["synth", "diff", "deploy", "destroy"]
+
+ODD = [
+    "alice",
+    "a'; touch ran; '",
+    'a"; touch ran; "',
+    "$(shell touch ran)",
+    "$(touch ran)",
+    "`touch ran`",
+    "a$b",
+    "$$HOME",
+    "${HOME}",
+    "$(HOME)",
+    "o'brien",
+    "-x",
+    "--stack=x",
+    "a b",
+    "a ",
+    "#a",
+    "a\\",
+    "a,b)",
+    "a;b|c&d>e",
+    "*",
+    "%",
+    "münchen",
+]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The Makefile where everything is installed and Python only says what it was given."""
+    shutil.copy(PROJECT / "Makefile", tmp_path)
+    show = ["make", "--print-data-base", "--question", "help"]
+    rules = subprocess.run(show, check=False, capture_output=True, text=True, cwd=PROJECT).stdout.splitlines()
+    installed = (".venv/", "node_modules/")
+    needed = {name for rule in rules if rule.startswith(installed) for name in rule.partition(":")[2].split()}
+    for name in needed - {name for name in needed if name.startswith(installed)}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(PROGRAM)
+    python.chmod(0o700)
+    for folder in (".venv", "node_modules"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "installed").touch()
+    return tmp_path
+
+
+def make(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    ended = subprocess.run(
+        ["make", "--silent", *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=project,
+        env=clean_environment() | environment,
+    )
+    assert not (project / "ran").exists()
+    return ended
+
+
+@pytest.mark.parametrize("user", ODD)
+def test_a_user_id_is_taken_as_it_is(project: Path, user: str) -> None:
+    assert make(project, "token", f"USER={user}").stdout == f"<-m><local><token><--><{user}>"
+    assert make(project, "terminal", f"USER={user}").stdout == f"<-m><clients.terminal><--user={user}>"
+
+
+@pytest.mark.parametrize("stack", ODD)
+def test_the_name_of_a_stack_is_taken_as_it_is(project: Path, stack: str) -> None:
+    words = make(project, "token", "USER=alice", f"STACK={stack}").stdout
+    assert words == f"<-m><local><token><--stack={stack}><--><alice>"
+
+
+@pytest.mark.parametrize(("command", "context"), [*product(CDK, ["stage=prod web=true"]), *product(["deploy"], ODD)])
+def test_the_context_is_taken_as_it_is(project: Path, command: str, context: str) -> None:
+    assert make(project, command, f"CONTEXT={context}").stdout == f"<-m><local.aws><{command}><{context}>"
+    assert make(project, command, CONTEXT=context).stdout == f"<-m><local.aws><{command}><{context}>"
+
+
+@pytest.mark.parametrize("target", ["token", "terminal"])
+def test_the_user_of_this_machine_is_nobody_that_was_named(project: Path, target: str) -> None:
+    for words, environment in (((), {"USER": os.environ.get("USER", "root")}), (("USER=",), {})):
+        ended = make(project, target, *words, **environment)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert f"make {target} USER=alice" in ended.stderr
+
+
+@pytest.mark.parametrize(("command", "name"), [*product(CDK, ["stage"]), ("deploy", "retentionDays")])
+def test_a_setting_that_was_given_to_make_is_refused(project: Path, command: str, name: str) -> None:
+    ended = make(project, command, f"{name}=$(shell touch ran)")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f'give it in CONTEXT: make deploy CONTEXT="{name}=$(shell touch ran)"' in ended.stderr
