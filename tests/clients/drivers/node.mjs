@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 
-import { ChatClient } from "../../../clients/web/chat-client.js";
+import { ChatClient } from "../../../clients/javascript/parley/chat-client.js";
 
 const LONGEST_BACKOFF_MS = 30_000;
 const SEEDS = 5; // of the jitter

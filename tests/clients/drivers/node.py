@@ -13,7 +13,7 @@ from tests.clients.behaviours import Case
 def outcomes(cases: list[Case]) -> dict[str, str | None]:
     """What is wrong with each case, by its name: None where nothing is."""
     done = subprocess.run(
-        ["node", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", str(Path(__file__).with_suffix(".mjs"))],
+        ["node", str(Path(__file__).with_suffix(".mjs"))],
         input=json.dumps([case.as_json() for case in cases]),
         env=clean_environment(),
         capture_output=True,

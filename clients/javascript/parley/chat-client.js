@@ -1,0 +1,512 @@
+/**
+ * One user's conversations, over whatever connections it takes: the rules of docs/protocol.md, put together.
+ *
+ * It takes its WebSocket, clock and chances from outside, so that the same cases drive it that drive the Python client.
+ *
+ * Differs from session.py: events are told at once, to listeners; there is no mailbox that an application empties.
+ */
+
+import { BOUNDS } from "./bounds.js";
+import { Connections, SignInRefused } from "./connections.js";
+import { Conversations } from "./conversations.js";
+import { DEFAULT_TEXT_BYTES, byteLength, isUserId, textProblem } from "./frames.js";
+import { Gaps } from "./gaps.js";
+import { Hints } from "./hints.js";
+import { Sender } from "./outbox.js";
+import { Receipts } from "./receipts.js";
+import { Refused } from "./requests.js";
+import { NO_STORE, restored, saved } from "./state.js";
+import { Sync } from "./sync.js";
+import { CLOCK, TIMING, Timers } from "./timers.js";
+
+export { BOUNDS, CLOCK, NO_STORE, Refused, SignInRefused, TIMING, byteLength, isUserId, textProblem };
+
+/** @typedef {import("./bounds.js").Bounds} Bounds */
+/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").Entry} Entry */
+/** @typedef {import("./conversation.js").Told} Told */
+/** @typedef {import("./frames.js").Message} Message */
+/** @typedef {import("./frames.js").Push} Push */
+/** @typedef {import("./frames.js").SyncFrame} SyncFrame */
+/** @typedef {import("./hints.js").Presence} Presence */
+/** @typedef {import("./receipts.js").Receipt} Receipt */
+/** @typedef {import("./state.js").SavedState} SavedState */
+/** @typedef {import("./state.js").Store} Store */
+/** @typedef {import("./timers.js").Clock} Clock */
+/** @typedef {import("./timers.js").Timing} Timing */
+
+/**
+ * What is known of the conversation with a peer. To be read only.
+ *
+ * - `seq`, `ts`, `preview`: number, time and beginning of the latest message; `seq` is 0 if nothing was said yet
+ * - `read`, `unread`: how far this user has read, and how many messages are behind that
+ * - `peerRead`, `peerDelivered`: how far the peer has read and received
+ * - `messages`: those that are here, in order and without a gap up to number `last`; `hasOlder`: there are older ones
+ * - `isBehind`: messages behind `last` are on their way
+ *
+ * @typedef {Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" |
+ *   "peerDelivered" | "last" | "hasOlder" | "isBehind" | "latest">> & { readonly messages: readonly Message[] }} Chat
+ */
+
+/**
+ * - `connecting`; `waiting` for the next attempt, which begins at `until`; `online`; `stopped`
+ * - `refused`: nobody gives a token for this user, for this `reason`
+ *
+ * @typedef {{ state: "connecting" | "online" | "stopped" } | { state: "waiting", until: number } |
+ *   { state: "refused", reason: string }} Status
+ */
+
+/**
+ * Every message comes once, in order, sent ones included; what was missed while there was no connection comes before
+ * `connected`.
+ *
+ * @typedef {object} ChatEvents
+ * @property {Event} change anything that can be asked has changed
+ * @property {CustomEvent<{ user: string | null }>} connected
+ * @property {CustomEvent<{ retryInMs: number }>} disconnected
+ * @property {CustomEvent<{ peer: string, message: Message }>} message
+ * @property {CustomEvent<{ id: string, peer: string, seq: number, ts: number, delivered: number | null }>} sent a
+ *   message of ours is stored, and `delivered` is how many connections of the peer took it; null if that is not known
+ * @property {CustomEvent<{ id: string, peer: string, code: string, message: string }>} failed a message of ours is
+ *   refused for good
+ * @property {CustomEvent<Receipt>} receipt
+ * @property {CustomEvent<{ peer: string, isComposing: boolean }>} typing
+ * @property {CustomEvent<{ user: string } & Presence>} presence
+ * @property {CustomEvent<{ peer: string, first: number, last: number }>} expired these messages are not stored any more
+ */
+
+/**
+ * @typedef {EventTarget & {
+ *   addEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void,
+ *     options?: boolean | AddEventListenerOptions): void;
+ *   removeEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void,
+ *     options?: boolean | EventListenerOptions): void;
+ * }} ChatEventTarget
+ */
+
+const Events = /** @type {new () => ChatEventTarget} */ (/** @type {unknown} */ (EventTarget));
+
+/**
+ * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one.
+ *   SignInRefused from it ends the attempts, any other error is a failed one
+ * - `store`: keeps what is unsent over a restart
+ * - `backlog`: how many of the latest messages of each conversation are fetched at first; with `backlogOf: "unread"`
+ *   only of those with unread ones, the others' when they are opened
+ * - `sendDelivered`: whether what arrives is reported delivered
+ * - `debug`: gets a line for each change of a connection
+ * - `timing`, `bounds`, `clock`, `random` and `WebSocket` are for tests
+ *
+ * @typedef {object} Options
+ * @property {() => string | Promise<string>} address
+ * @property {Store} [store]
+ * @property {number} [backlog]
+ * @property {"all" | "unread"} [backlogOf]
+ * @property {boolean} [sendDelivered]
+ * @property {(line: string) => void} [debug]
+ * @property {Partial<Timing>} [timing]
+ * @property {Partial<Bounds>} [bounds]
+ * @property {Clock} [clock]
+ * @property {() => number} [random]
+ * @property {typeof WebSocket} [WebSocket]
+ */
+
+/** One user's chat. Add listeners, then `start`. */
+export class ChatClient extends Events {
+  #store;
+  #backlog;
+  #backlogOf;
+  #sendDelivered;
+  #timers;
+  #clockOffset = 0; // of the server's clock to this one
+  #maxTextBytes = DEFAULT_TEXT_BYTES;
+  #conversations;
+  #connections;
+  #gaps;
+  #sender;
+  #receipts;
+  #hints;
+  #sync;
+  /** @type {Status} */
+  #status = { state: "connecting" };
+
+  /** @param {Options} options */
+  constructor({
+    address,
+    store = NO_STORE,
+    backlog = 50,
+    backlogOf = "all",
+    sendDelivered = true,
+    debug = () => {},
+    timing = {},
+    bounds = {},
+    clock = CLOCK,
+    random = Math.random,
+    WebSocket = globalThis.WebSocket,
+  }) {
+    super();
+    const most = { ...BOUNDS, ...bounds };
+    this.#store = store;
+    this.#backlog = backlog;
+    this.#backlogOf = backlogOf;
+    this.#sendDelivered = sendDelivered;
+    this.#timers = new Timers({ ...TIMING, ...timing }, clock, random);
+    this.#conversations = new Conversations(most);
+    this.#connections = new Connections(address, WebSocket, this.#timers, this.#connectionEvents(), debug);
+    this.#gaps = new Gaps(this.#connections, {
+      backlog,
+      atOnce: most.fetches,
+      tell: (conversation, told) => this.#tell(conversation, told),
+      found: (conversation, messages) => messages.forEach((message) => this.#sender.find(conversation, message)),
+      changed: () => this.#changed(),
+    });
+    this.#sender = new Sender(this.#connections, this.#conversations, this.#gaps, most.unsent, {
+      arrive: (conversation, message) => this.#arrive(conversation, message),
+      sent: (detail) => this.#emit("sent", detail),
+      failed: (detail) => this.#emit("failed", detail),
+      save: () => this.#save(),
+    });
+    this.#receipts = new Receipts(this.#connections, this.#conversations, this.#timers, {
+      told: (receipt) => this.#emit("receipt", receipt),
+      save: () => this.#save(),
+      wantSync: () => this.#sync.want(),
+    });
+    this.#hints = new Hints(this.#connections, this.#timers, most.presences, {
+      typing: (detail) => this.#emitChange("typing", detail),
+      presence: (detail) => this.#emitChange("presence", detail),
+    });
+    this.#sync = new Sync(this.#connections, this.#conversations, this.#gaps, this.#timers, {
+      learn: (page) => this.#learn(page),
+      listed: () => this.#onListed(),
+    });
+    this.adopt(store.load());
+  }
+
+  // The connection
+
+  /** Connects, and stays connected until `stop`. */
+  start() {
+    void this.#connections.open();
+  }
+
+  stop() {
+    this.#connections.stop();
+    this.#sync.stop();
+    this.#setStatus({ state: "stopped" });
+  }
+
+  /** Tries again at once if it waits, and makes sure of the connection if it has one. */
+  wake() {
+    this.#connections.wake();
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  /** Who the token speaks for; null before the first connection. */
+  get user() {
+    return this.#conversations.user;
+  }
+
+  get maxTextBytes() {
+    return this.#maxTextBytes;
+  }
+
+  // What is known
+
+  /** Whether a first sync has listed all chats: before that, what is not here may yet come. */
+  get isListed() {
+    return this.#conversations.isPrimed;
+  }
+
+  /** The chat list, newest first. @returns {Chat[]} */
+  get chats() {
+    return this.#conversations.listed;
+  }
+
+  /** What is known of the conversation with a peer. @param {string} peer @returns {Chat} */
+  chat(peer) {
+    return this.#conversations.of(peer);
+  }
+
+  /** What is known of a user's presence; undefined if that is nothing, now. @param {string} user */
+  presence(user) {
+    return this.#status.state === "online" ? this.#hints.presence(user) : undefined;
+  }
+
+  /** @param {string} peer */
+  isComposing(peer) {
+    return this.#hints.isComposing(peer);
+  }
+
+  /**
+   * What is to be shown of a conversation, in order: what is stored, then what waits to be.
+   *
+   * @param {string} peer
+   * @param {number} [first] no message with a lower number
+   * @param {number} [most] no more messages than these; those that wait come behind the last one only
+   * @returns {Entry[]}
+   */
+  entries(peer, first, most) {
+    return this.#conversations.of(peer).entries(this.user ?? "", first, most);
+  }
+
+  // What is shown
+
+  /** Shows a conversation: more of its messages are kept, and the latest are fetched if none are here. @param {string} peer */
+  open(peer) {
+    const conversation = this.#conversations.of(peer);
+    conversation.show();
+    const isUnknown = conversation.last === null && this.#sender.isReady;
+    const fetched = isUnknown ? this.#gaps.fill(conversation) : conversation.messages.length ? null : this.older(peer);
+    fetched?.catch(() => {}); // no connection: it is opened again when there is one
+  }
+
+  /** Stops showing a conversation: what is far back is fetched again when it is wanted. @param {string} peer */
+  leave(peer) {
+    this.#conversations.of(peer).show(false);
+  }
+
+  /** Fetches older messages; resolves when they are here. Throws if there is no connection. @param {string} peer */
+  older(peer) {
+    return this.#gaps.older(this.#conversations.of(peer));
+  }
+
+  // What the user does
+
+  /**
+   * Queues a message, online or not, and returns its id.
+   *
+   * Throws Refused if the server could never take it, RangeError if too many wait already.
+   *
+   * @param {string} to
+   * @param {string} text
+   */
+  send(to, text) {
+    if (!isUserId(to)) throw new Refused("bad_request", `${to} is not a valid user id.`);
+    const problem = textProblem(text, this.#maxTextBytes);
+    if (problem) throw new Refused("bad_request", problem);
+    const id = crypto.randomUUID();
+    const conversation = this.#conversations.of(to);
+    const ts = this.#timers.now() + this.#clockOffset;
+    this.#sender.queue(conversation, { id, to, text, ts, isTried: false });
+    this.#hints.composed(to);
+    void this.#sender.settle(conversation);
+    return id;
+  }
+
+  /** Sends a message that was refused once more, as a new one. @param {string} id */
+  retry(id) {
+    const outgoing = this.#conversations.withOutgoing(id)?.outbox.find((one) => one.id === id);
+    this.discard(id);
+    if (outgoing) this.send(outgoing.to, outgoing.text);
+  }
+
+  /** Drops a message that was refused. @param {string} id */
+  discard(id) {
+    this.#conversations.withOutgoing(id)?.discard(id);
+    this.#save();
+  }
+
+  /**
+   * Marks a conversation read up to a number, or as far as it is here. Throws RangeError if there is no such message.
+   *
+   * @param {string} peer
+   * @param {number} [seq]
+   */
+  markRead(peer, seq) {
+    const conversation = this.#conversations.get(peer);
+    const upTo = seq ?? conversation?.last;
+    if (!conversation || !upTo) return;
+    if (upTo > conversation.seq) throw new RangeError(`The conversation with ${peer} has no message ${upTo}.`);
+    conversation.read = Math.max(conversation.read, upTo);
+    this.#receipts.want(conversation, "read", upTo);
+    this.#save();
+  }
+
+  /**
+   * Says that the user is composing; to be called at every key. With false: no longer. A hint: it is never queued.
+   *
+   * @param {string} peer
+   * @param {boolean} isComposing
+   */
+  typing(peer, isComposing) {
+    this.#hints.compose(peer, isComposing);
+  }
+
+  /** Asks who of the users is online; `presence` knows then. @param {string[]} users */
+  async askPresence(users) {
+    await this.#hints.ask(users);
+  }
+
+  // What is saved
+
+  /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
+  adopt(/** @type {unknown} */ state) {
+    const { outbox, reads } = restored(state);
+    for (const outgoing of outbox) {
+      const conversation = this.#conversations.of(outgoing.to);
+      if (!conversation.outbox.some((one) => one.id === outgoing.id)) conversation.outbox.push(outgoing);
+    }
+    for (const [peer, seq] of Object.entries(reads)) {
+      const { read } = this.#conversations.of(peer).receipts;
+      read.wanted = Math.max(read.wanted, seq);
+    }
+    this.#save();
+    if (this.#sender.isReady) this.#settle();
+  }
+
+  #save() {
+    this.#store.save(saved(this.#conversations));
+    this.#changed();
+  }
+
+  // What is told
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** @param {keyof ChatEvents} type @param {object} detail */
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  /** @param {keyof ChatEvents} type @param {object} detail */
+  #emitChange(type, detail) {
+    this.#emit(type, detail);
+    this.#changed();
+  }
+
+  /** @param {Status} status */
+  #setStatus(status) {
+    this.#status = status;
+    this.#changed();
+  }
+
+  /** The one place where what was taken is told, and leads to more. */
+  #tell(/** @type {Conversation} */ conversation, /** @type {Told[]} */ told) {
+    for (const one of told) {
+      if ("message" in one) this.#tellMessage(conversation, one.message);
+      else this.#emit("expired", { peer: conversation.peer, ...one.expired });
+    }
+  }
+
+  /** @param {Conversation} conversation @param {Message} message */
+  #tellMessage(conversation, message) {
+    const { peer } = conversation;
+    if (message.from === peer && peer !== this.user) {
+      this.#hints.show(peer, false);
+      if (this.#sendDelivered && message.seq > conversation.read) {
+        this.#receipts.want(conversation, "delivered", message.seq);
+      }
+    }
+    this.#emit("message", { peer, message });
+  }
+
+  // What comes
+
+  /** @returns {import("./connections.js").ConnectionsEvents} */
+  #connectionEvents() {
+    return {
+      sync: (connection) => this.#sync.run(connection),
+      synced: () => this.#sync.beat(),
+      connecting: () => this.#setStatus({ state: "connecting" }),
+      becameCurrent: () => {
+        if (this.#sender.isReady) this.#settle();
+      },
+      connected: () => {
+        this.#setStatus({ state: "online" });
+        this.#emit("connected", { user: this.user });
+      },
+      disconnected: (retryInMs) => {
+        this.#setStatus({ state: "waiting", until: this.#timers.now() + retryInMs });
+        this.#emit("disconnected", { retryInMs });
+      },
+      refused: (error) => {
+        this.#sync.stop();
+        this.#setStatus({ state: "refused", reason: error.message });
+      },
+      push: (frame) => this.#onPush(frame),
+    };
+  }
+
+  /** @param {Push} frame */
+  #onPush(frame) {
+    if (this.user === null) {
+      // Until the first sync says who we are, a push cannot be attributed. That sync, or the next one, shows its effect.
+      this.#sync.want();
+      return;
+    }
+    switch (frame.type) {
+      case "message":
+        this.#onMessage(frame);
+        break;
+      case "receipt":
+        this.#receipts.received(frame);
+        this.#changed();
+        break;
+      case "typing":
+        this.#hints.show(frame.from, frame.state === "composing");
+        break;
+      case "presence":
+        this.#hints.learn(frame.users);
+        break;
+    }
+  }
+
+  /** @param {import("./frames.js").MessageFrame} frame */
+  #onMessage({ from, to, seq, id, text, ts }) {
+    if (from !== this.user && to !== this.user) return;
+    const peer = from === this.user ? to : from;
+    const known = this.#conversations.get(peer);
+    const isPlaced = this.#conversations.isComplete || known?.seq || (known && known.last !== null);
+    if (isPlaced) this.#arrive(this.#conversations.of(peer), { from, to, seq, id, text, ts });
+    else this.#sync.want();
+  }
+
+  /** A message has come, alone, in whatever order. @param {Conversation} conversation @param {Message} message */
+  #arrive(conversation, message) {
+    this.#sender.recognise(conversation, message);
+    this.#tell(conversation, conversation.arrive(message));
+    // A sync that is under way fetches those where it is not known yet where to begin.
+    if (conversation.last !== null && conversation.isBehind) this.#gaps.fill(conversation).catch(() => {});
+    this.#changed();
+  }
+
+  /** @param {SyncFrame} page */
+  #learn(page) {
+    if (this.user !== null && this.user !== page.user) {
+      throw new SignInRefused(`The token speaks for ${page.user}, not for ${this.user}.`);
+    }
+    this.#conversations.user = page.user;
+    this.#clockOffset = page.server_time - this.#timers.now();
+    this.#maxTextBytes = page.max_text_bytes;
+    for (const listed of page.chats) this.#learnChat(listed);
+    this.#changed();
+  }
+
+  /** @param {import("./frames.js").ListedChat} listed */
+  #learnChat(listed) {
+    const conversation = this.#conversations.of(listed.peer);
+    const isNews = conversation.seq > 0;
+    conversation.learn(listed);
+    this.#receipts.learn(conversation, listed, isNews);
+    const isSkipped = this.#backlog === 0 || (this.#backlogOf === "unread" && conversation.unread === 0);
+    if (conversation.last === null && isSkipped) conversation.beginAfter(conversation.seq);
+  }
+
+  #onListed() {
+    this.#conversations.isPrimed = true;
+    this.#settle();
+  }
+
+  /** Asks for whatever waits for a connection. */
+  #settle() {
+    for (const conversation of this.#conversations) {
+      void this.#sender.settle(conversation);
+      void this.#receipts.settle(conversation);
+      if (conversation.isBehind) this.#gaps.fill(conversation).catch(() => {});
+    }
+  }
+}

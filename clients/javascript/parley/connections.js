@@ -1,0 +1,352 @@
+/** Rule 7 of docs/protocol.md: connections. Open, move to a fresh one, drain the old one, come back after a loss. */
+
+import { isPush, parsed } from "./frames.js";
+import { Lost, Requests } from "./requests.js";
+
+/** @typedef {import("./frames.js").Push} Push */
+/** @typedef {import("./frames.js").Replies} Replies */
+/** @typedef {import("./requests.js").Asking} Asking */
+/** @typedef {import("./timers.js").Timers} Timers */
+/**
+ * @template {keyof Replies} A
+ * @typedef {import("./requests.js").Question<A>} Question
+ */
+
+/** There is no point in connecting again: nobody gives a token for this user. */
+export class SignInRefused extends Error {
+  /** @param {string} message */
+  constructor(message) {
+    super(message);
+    this.name = "SignInRefused";
+  }
+}
+
+/** What a connection is for. */
+export const ConnectionState = Object.freeze({
+  OPENING: "opening",
+  SYNCING: "syncing", // its first sync is under way; it is current if there is no other
+  SYNCED: "synced", // current, and everything that was missed was told
+  DRAINING: "draining", // replaced, and kept for the replies to what was asked on it
+  CLOSED: "closed",
+});
+
+/** @typedef {typeof ConnectionState[keyof typeof ConnectionState]} State */
+
+/** One WebSocket. */
+export class Connection {
+  #timers;
+  #onState;
+  #onPush;
+  #onEnd;
+  #requests;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {State} */
+  #state = ConnectionState.OPENING;
+
+  /**
+   * @param {Timers} timers
+   * @param {object} told
+   * @param {(before: State, after: State, reason: string) => void} told.onState
+   * @param {(frame: Push) => void} told.onPush
+   * @param {(connection: Connection) => void} told.onEnd it was open, and is not any more
+   */
+  constructor(timers, { onState, onPush, onEnd }) {
+    this.#timers = timers;
+    this.#onState = onState;
+    this.#onPush = onPush;
+    this.#onEnd = onEnd;
+    this.#requests = new Requests(
+      {
+        write: (frame) => this.tell(frame),
+        close: (reason) => this.close(reason),
+        answered: () => this.#closeIfDrained(),
+      },
+      timers,
+    );
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  get isOpen() {
+    return this.#state !== ConnectionState.OPENING && this.#state !== ConnectionState.CLOSED;
+  }
+
+  /** Opens the socket. Throws if that does not work. @param {() => Promise<WebSocket>} dial */
+  async open(dial) {
+    /** @type {WebSocket | null} */
+    let socket = null;
+    try {
+      socket = await dial();
+      await this.#timers.within(this.#timers.timing.open, opened(socket));
+    } catch (error) {
+      if (socket) {
+        socket.onclose = null;
+        socket.close();
+      }
+      this.#become(ConnectionState.CLOSED, error instanceof Error ? error.message : "");
+      throw error;
+    }
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.close(event?.code ? `the connection was closed (${event.code})` : "");
+    this.#socket = socket;
+    this.#become(ConnectionState.SYNCING);
+  }
+
+  /**
+   * The reply to a frame. Throws Refused or Lost.
+   *
+   * @template {keyof Replies} A
+   * @param {Question<A>} frame
+   * @param {Asking} [asking]
+   */
+  ask(frame, asking) {
+    return this.isOpen ? this.#requests.ask(frame, asking) : Promise.reject(new Lost());
+  }
+
+  /** Sends a frame that has no reply. @param {object} frame */
+  tell(frame) {
+    if (this.isOpen) this.#socket?.send(JSON.stringify(frame));
+  }
+
+  synced() {
+    this.#become(ConnectionState.SYNCED);
+  }
+
+  /** Ends the connection when what was asked on it is answered, or after a while. */
+  drain() {
+    this.#become(ConnectionState.DRAINING);
+    this.#timers.after(this.#timers.timing.drain, () => this.close("moved to a fresh connection"));
+    this.#closeIfDrained();
+  }
+
+  /** @param {string} reason */
+  close(reason) {
+    if (!this.isOpen || !this.#socket) return;
+    this.#become(ConnectionState.CLOSED, reason);
+    this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.close();
+    this.#onEnd(this); // first: who hears of a lost reply asks again, on the next connection
+    this.#requests.lose();
+  }
+
+  /** @param {unknown} data */
+  #receive(data) {
+    const frame = parsed(data);
+    if (!frame) return;
+    if (frame.type === "error" && frame.code === "token_expired") this.close("the token has expired");
+    else if (!this.#requests.received(frame) && isPush(frame)) this.#onPush(frame);
+  }
+
+  #closeIfDrained() {
+    if (this.#state === ConnectionState.DRAINING && this.#requests.isEmpty) this.close("moved to a fresh connection");
+  }
+
+  /** @param {State} state */
+  #become(state, reason = "") {
+    const before = this.#state;
+    this.#state = state;
+    this.#onState(before, state, reason);
+  }
+}
+
+/** @param {WebSocket} socket @returns {Promise<void>} */
+function opened(socket) {
+  return new Promise((resolve, reject) => {
+    socket.onopen = () => resolve();
+    socket.onclose = () => reject(new Lost()); // a browser is not told why
+  });
+}
+
+/**
+ * What becomes of the connections.
+ *
+ * @typedef {object} ConnectionsEvents
+ * @property {(connection: Connection) => Promise<void>} sync has a fresh connection tell all that was missed
+ * @property {() => void} synced it has: from now on there is a heartbeat
+ * @property {() => void} connected there is a connection, and all that was missed was told
+ * @property {() => void} becameCurrent what waits for a connection can be asked now
+ * @property {(retryInMs: number) => void} disconnected
+ * @property {() => void} connecting
+ * @property {(error: SignInRefused) => void} refused
+ * @property {(frame: Push) => void} push
+ */
+
+/** The connections that there are: one, or two while it moves. Whatever is asked is asked on the current one. */
+export class Connections {
+  /** @type {Connection | null} */
+  current = null;
+  /** @type {Connection | null} */
+  #next = null; // will replace it, when it has synced
+  /** @type {Promise<void> | null} */
+  #check = null;
+  #address;
+  #WebSocket;
+  #timers;
+  #events;
+  #debug;
+  #numbers = 0;
+  #isOpening = false;
+  #isStopped = false;
+  #attempt = 0;
+  /** @type {unknown} */
+  #nextAttempt;
+
+  /**
+   * @param {() => string | Promise<string>} address
+   * @param {typeof WebSocket} socketClass
+   * @param {Timers} timers
+   * @param {ConnectionsEvents} events
+   * @param {(line: string) => void} debug
+   */
+  constructor(address, socketClass, timers, events, debug) {
+    this.#address = address;
+    this.#WebSocket = socketClass;
+    this.#timers = timers;
+    this.#events = events;
+    this.#debug = debug;
+  }
+
+  /** Makes a connection, unless one is being made. */
+  async open() {
+    this.#timers.cancel(this.#nextAttempt);
+    this.#nextAttempt = undefined;
+    if (this.#isOpening || this.#isStopped) return;
+    this.#isOpening = true;
+    if (!this.current) this.#events.connecting();
+    const connection = this.#made();
+    try {
+      await connection.open(() => this.#dial());
+    } catch (error) {
+      this.#isOpening = false;
+      if (error instanceof SignInRefused) this.#refuse(error);
+      else this.#openLater();
+      return;
+    }
+    this.#isOpening = false;
+    if (this.#isStopped) connection.close("stopped");
+    else await this.#begin(connection);
+  }
+
+  stop() {
+    this.#isStopped = true;
+    this.#timers.cancel(this.#nextAttempt);
+    this.#next?.close("stopped");
+    this.current?.close("stopped");
+  }
+
+  /** Tries again at once if it waits, and makes sure of the connection if it has one. */
+  wake() {
+    if (this.current) void (this.#check ??= this.#makeSureOf(this.current));
+    else if (this.#nextAttempt !== undefined) void this.open();
+  }
+
+  /** A reply that does not come ends the connection. @param {Connection} connection */
+  async #makeSureOf(connection) {
+    await connection.ask({ action: "ping" }, { within: this.#timers.timing.check }).catch(() => {});
+    this.#check = null;
+  }
+
+  /**
+   * The reply to a frame that may be asked again on another connection. Throws Refused, or Lost if there is none.
+   *
+   * @template {keyof Replies} A
+   * @param {Question<A>} frame
+   */
+  async ask(frame) {
+    for (;;) {
+      const connection = this.current;
+      if (!connection) throw new Lost();
+      try {
+        return await connection.ask(frame);
+      } catch (error) {
+        if (!(error instanceof Lost) || connection === this.current) throw error;
+      }
+    }
+  }
+
+  #made() {
+    const number = ++this.#numbers;
+    this.#debug(`connection ${number}: new → ${ConnectionState.OPENING}`);
+    return new Connection(this.#timers, {
+      onState: (before, after, reason) =>
+        this.#debug(`connection ${number}: ${before} → ${after}${reason && ` (${reason})`}`),
+      onPush: (frame) => this.#events.push(frame),
+      onEnd: (connection) => this.#onEnd(connection),
+    });
+  }
+
+  async #dial() {
+    const address = await this.#timers.within(this.#timers.timing.open, Promise.resolve(this.#address()));
+    return new this.#WebSocket(address);
+  }
+
+  /** @param {Connection} connection */
+  async #begin(connection) {
+    const { moveEarliest, moveLatest } = this.#timers.timing;
+    this.#timers.after(this.#timers.between(moveEarliest, moveLatest), () => {
+      if (connection === this.current) void this.open(); // API Gateway will end this one before long
+    });
+    if (this.current) this.#next = connection;
+    else this.#makeCurrent(connection);
+    try {
+      await this.#events.sync(connection);
+    } catch (error) {
+      if (error instanceof SignInRefused) this.#refuse(error);
+      connection.close("it could not be synced");
+    }
+    if (connection.isOpen) this.#onSynced(connection);
+  }
+
+  /** @param {Connection} connection */
+  #onSynced(connection) {
+    connection.synced();
+    // Not at once: a connection that keeps dropping soon after it opens must not reset the backoff.
+    this.#timers.after(this.#timers.timing.lasting, () => {
+      if (connection === this.current) this.#attempt = 0;
+    });
+    if (connection === this.#next) {
+      const old = this.current;
+      this.#next = null;
+      this.#makeCurrent(connection);
+      old?.drain();
+    } else {
+      this.#events.connected();
+    }
+    this.#events.synced();
+  }
+
+  /** @param {Connection} connection */
+  #makeCurrent(connection) {
+    this.current = connection;
+    this.#events.becameCurrent();
+  }
+
+  /** @param {Connection} connection */
+  #onEnd(connection) {
+    if (connection === this.#next) {
+      this.#next = null;
+      this.#openLater();
+    } else if (connection === this.current) {
+      const next = this.#next;
+      this.current = this.#next = null;
+      if (next) this.#makeCurrent(next); // it takes over early
+      else this.#openLater();
+    }
+  }
+
+  #openLater() {
+    if (this.#isStopped) return;
+    const delay = this.#timers.backoff(this.#attempt++);
+    if (!this.current) this.#events.disconnected(delay);
+    if (!this.#isOpening) this.#nextAttempt = this.#timers.after(delay, () => void this.open());
+  }
+
+  /** @param {SignInRefused} error */
+  #refuse(error) {
+    this.stop();
+    this.#events.refused(error);
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * Rule 3 of docs/protocol.md: one conversation on one number line. Sends nothing, and knows no clock.
+ *
+ *     0 ─── messages[0] ──── read ──── last ─ ─ ahead ─ ─ seq        doubt: missing once up to here; missing again, it
+ *           │                          │        │         └ the highest number heard of                  has expired
+ *           │                          │        └ came, and waits for a message before it
+ *           │                          └ everything up to here was taken, and told
+ *           └ the oldest message that is kept here
+ *
+ * What changes the numbers returns what there is to tell, in order.
+ *
+ * Differs from conversation.py: messages are kept here, for a page to show; and they are told at once, so there is
+ * nothing between being taken and being told.
+ */
+
+/** @typedef {import("./bounds.js").Bounds} Bounds */
+/** @typedef {import("./frames.js").ListedChat} ListedChat */
+/** @typedef {import("./frames.js").Message} Message */
+/** @typedef {import("./frames.js").Preview} Preview */
+/** @typedef {import("./frames.js").ReceiptKind} ReceiptKind */
+
+/** @typedef {{ message: Message } | { expired: { first: number, last: number } }} Told */
+/** @typedef {{ told: Told[], isWhole: boolean }} TakenPage not whole: a number is missing, ask once more from there */
+
+/**
+ * A message of ours that is not acknowledged.
+ *
+ * @typedef {object} Outgoing
+ * @property {string} id
+ * @property {string} to
+ * @property {string} text
+ * @property {number} ts when it was written, by the server's clock
+ * @property {boolean} [isTried] whether a frame of it has left, so that it may be stored already
+ * @property {boolean} [isDoubtful] whether the history has to be read before it is sent again
+ * @property {number | null} [base] it is stored behind this number, if it is
+ * @property {{ seq: number, ts: number } | null} [found] the history has it, but perhaps nobody's chat list yet
+ * @property {string | null} [problem] why the server refuses it for good
+ */
+
+/** @typedef {"queued" | "failed" | "stored" | "delivered" | "read"} EntryState of an own message */
+
+/**
+ * What is to be shown of a message. `seq` is undefined while it is not stored, `state` null if it is the peer's.
+ *
+ * @typedef {object} Entry
+ * @property {string} key unique in its conversation
+ * @property {number} [seq]
+ * @property {string} id
+ * @property {string} from
+ * @property {string} to
+ * @property {string} text
+ * @property {number} ts
+ * @property {EntryState | null} state
+ * @property {string | null} [problem]
+ */
+
+/** @typedef {Pick<Entry, "text" | "ts" | "state"> & { from: string | null }} Latest `from` is null if it has expired */
+
+/** A receipt of ours: how far it should go, and how far the server is known to have it. */
+export class Mark {
+  wanted = 0;
+  confirmed = 0;
+  isSending = false;
+
+  get isDue() {
+    return this.wanted > this.confirmed;
+  }
+}
+
+/** All that is known of the conversation with a peer. */
+export class Conversation {
+  #bounds;
+  /** The highest number heard of; 0 if nothing was said yet. */
+  seq = 0;
+  /** Milliseconds since the epoch, of the latest message. */
+  ts = 0;
+  /** @type {Preview | null} of the latest message */
+  preview = null;
+  read = 0;
+  peerRead = 0;
+  peerDelivered = 0;
+  /** @type {Message[]} in order, and without a gap up to `last`; older ones are fetched on demand */
+  messages = [];
+  hasOlder = false;
+  isShown = false;
+  /** @type {number | null} null if it is not known where to begin */
+  last;
+  /** @type {Map<number, Message>} */
+  ahead = new Map();
+  doubt = 0;
+  /** The server does not give the history; asked again when the next sync lists the conversation. */
+  isStuck = false;
+  /** @type {Promise<void> | null} */
+  filling = null;
+  /** @type {Promise<void> | null} */
+  fetchingOlder = null;
+  /** @type {Outgoing[]} in order; only the first that is not refused is ever under way */
+  outbox = [];
+  isSending = false;
+  /** @type {Record<ReceiptKind, Mark>} */
+  receipts = { read: new Mark(), delivered: new Mark() };
+
+  /** @param {string} peer @param {number | null} last @param {Bounds} bounds */
+  constructor(peer, last, bounds) {
+    this.peer = peer;
+    this.last = last;
+    this.#bounds = bounds;
+  }
+
+  get unread() {
+    return Math.max(0, this.seq - this.read);
+  }
+
+  /** Whether there are messages to fetch. */
+  get isBehind() {
+    return !this.isStuck && this.seq > (this.last ?? 0);
+  }
+
+  /** Whether forgetting it loses nothing that the server does not have. */
+  get isIdle() {
+    const isBusy = this.outbox.length || this.filling || this.isShown;
+    return !isBusy && !this.receipts.read.isDue && !this.receipts.delivered.isDue;
+  }
+
+  // What has come
+
+  /** A `sync` lists it. @param {ListedChat} listed */
+  learn({ seq, ts, last }) {
+    this.isStuck = false;
+    if (seq < this.seq || (seq === this.seq && this.preview)) return;
+    Object.assign(this, { seq, ts, preview: last ?? null });
+  }
+
+  /** A message has come, alone, in whatever order. @param {Message} message @returns {Told[]} */
+  arrive(message) {
+    this.#hear(message);
+    if (message.seq === (this.last ?? NaN) + 1) return [this.#take(message), ...this.#takeAhead()];
+    const isAhead = this.last === null || message.seq > this.last;
+    if (isAhead && this.ahead.size < this.#bounds.ahead) this.ahead.set(message.seq, message);
+    return [];
+  }
+
+  /** Everything up to here is older than what is told. @param {number} last */
+  beginAfter(last) {
+    this.last = last;
+    this.hasOlder = last > 0;
+  }
+
+  /** Takes a page of the history, up to its end or to a hole in it. @param {Message[]} messages @returns {TakenPage} */
+  takePage(messages) {
+    /** @type {Told[]} */
+    const told = [];
+    for (const message of messages) {
+      this.#hear(message);
+      told.push(...this.#takeAhead());
+      const last = this.last ?? 0;
+      if (message.seq <= last) continue;
+      if (message.seq > last + 1 && message.seq - 1 > this.doubt) {
+        this.doubt = messages.at(-1)?.seq ?? 0;
+        return { told, isWhole: false };
+      }
+      told.push(...this.#skip(message.seq - 1), this.#take(message));
+    }
+    told.push(...this.#takeAhead());
+    return { told, isWhole: true };
+  }
+
+  /**
+   * The history has ended: of what was known when it was asked, what it did not have has expired.
+   *
+   * @param {number} known
+   * @returns {Told[]}
+   */
+  closeGap(known) {
+    /** @type {Told[]} */
+    const told = [];
+    for (const seq of [...this.ahead.keys()].sort((a, b) => a - b)) {
+      if (seq > known) break;
+      told.push(...this.#skip(seq - 1), ...this.#takeAhead());
+    }
+    told.push(...this.#skip(known), ...this.#takeAhead());
+    return told;
+  }
+
+  /**
+   * Adds a page of older messages. Between it and what is here nothing may be missing.
+   *
+   * @param {Message[]} messages
+   * @param {number} before
+   * @param {boolean} more
+   */
+  takeOlder(messages, before, more) {
+    if (this.messages[0] && this.messages[0].seq !== before) return; // cut meanwhile
+    const older = messages.filter((message) => message.seq < before);
+    this.messages.unshift(...older);
+    this.hasOlder = more && older.length > 0;
+  }
+
+  /** From now on as many messages are kept as are shown; or, with false, fewer: the others are fetched again. */
+  show(isShown = true) {
+    this.isShown = isShown;
+    this.#trim();
+  }
+
+  #trim() {
+    const over = this.messages.length - (this.isShown ? this.#bounds.shown : this.#bounds.messages);
+    if (over <= 0) return;
+    this.messages.splice(0, over);
+    this.hasOlder = true;
+  }
+
+  /** @param {Message} message */
+  #hear({ from, seq, text, ts }) {
+    if (seq >= this.seq) Object.assign(this, { seq, ts, preview: { from, text } });
+  }
+
+  /** @param {Message} message @returns {Told} */
+  #take(message) {
+    this.last = message.seq;
+    this.messages.push(message);
+    this.#trim();
+    if (isOwn(message, this.peer)) this.read = Math.max(this.read, message.seq);
+    return { message };
+  }
+
+  /** Takes what has waited for the message that was just taken, and drops what has come another way. */
+  #takeAhead() {
+    const told = [];
+    for (let message; (message = this.ahead.get((this.last ?? 0) + 1)); ) told.push(this.#take(message));
+    for (const seq of this.ahead.keys()) if (seq <= (this.last ?? 0)) this.ahead.delete(seq);
+    return told;
+  }
+
+  /** The numbers up to this one have expired. @param {number} to @returns {Told[]} */
+  #skip(to) {
+    const first = (this.last ?? 0) + 1;
+    if (to < first) return [];
+    this.last = to;
+    return [{ expired: { first, last: to } }];
+  }
+
+  // What both sides have read and received
+
+  /**
+   * Moves a mark forward. False if that is nothing new; what this user has received never is.
+   *
+   * @param {ReceiptKind} kind
+   * @param {number} seq
+   * @param {boolean} isOwnMark
+   */
+  moveMark(kind, seq, isOwnMark) {
+    if (isOwnMark && kind === "delivered") return false;
+    const name = isOwnMark ? "read" : kind === "read" ? "peerRead" : "peerDelivered";
+    if (seq <= this[name]) return false;
+    this[name] = seq;
+    return true;
+  }
+
+  // What waits to be sent
+
+  get nextToSend() {
+    return this.outbox.find((outgoing) => !outgoing.problem);
+  }
+
+  /** The message of ours that comes back in this one. @param {Message} message */
+  outgoingOf(message) {
+    if (!isOwn(message, this.peer)) return undefined;
+    return this.outbox.find((outgoing) => outgoing.id === message.id);
+  }
+
+  /** @param {string} id */
+  discard(id) {
+    this.outbox = this.outbox.filter((outgoing) => outgoing.id !== id);
+  }
+
+  // What is to be shown
+
+  /**
+   * In order: what is stored, then what waits to be.
+   *
+   * @param {string} user
+   * @param {number} first no message with a lower number
+   * @param {number} most no more messages than these; those that wait come behind the last one only
+   * @returns {Entry[]}
+   */
+  entries(user, first = 0, most = Infinity) {
+    const own = [...this.ahead.values()].filter((message) => isOwn(message, this.peer));
+    const stored = [...this.messages, ...own.sort((a, b) => a.seq - b.seq)];
+    const begin = first ? stored.findIndex(({ seq }) => seq >= first) : 0;
+    if (begin === -1) return this.#pending(user);
+    const shown = stored.slice(begin, begin + most).map((message) => this.#storedEntry(message));
+    return begin + most >= stored.length ? [...shown, ...this.#pending(user)] : shown;
+  }
+
+  /** The latest of it, as the chat list shows it; null if nothing was said. @param {string} user @returns {Latest | null} */
+  latest(user) {
+    const pending = this.#pending(user).at(-1);
+    if (pending) return pending;
+    if (!this.seq) return null;
+    const { from = null, text = "" } = this.preview ?? {};
+    const state = from === user ? this.#stateOf({ from, to: this.peer, seq: this.seq }) : null;
+    return { from, text, ts: this.ts, state };
+  }
+
+  /** @param {Message} message @returns {Entry} */
+  #storedEntry(message) {
+    return { ...message, key: `s${message.seq}`, state: this.#stateOf(message) };
+  }
+
+  /** @param {{ from: string, to: string, seq: number }} message @returns {EntryState | null} */
+  #stateOf({ from, to, seq }) {
+    if (!isOwn({ from, to }, this.peer)) return null;
+    if (seq <= this.peerRead || from === to) return "read";
+    return seq <= this.peerDelivered ? "delivered" : "stored";
+  }
+
+  /** What waits, and was not told as a message already. @param {string} user @returns {Entry[]} */
+  #pending(user) {
+    return this.outbox
+      .filter(({ found }) => !found || found.seq > (this.last ?? 0))
+      .map(({ id, to, text, ts, problem }) => ({
+        ...{ key: `q${id}`, id, from: user, to, text, ts, problem },
+        state: problem ? "failed" : "queued",
+      }));
+  }
+}
+
+/** @param {{ from: string, to: string }} message @param {string} peer */
+export function isOwn({ from, to }, peer) {
+  return from !== peer || to === peer;
+}

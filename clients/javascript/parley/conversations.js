@@ -1,0 +1,68 @@
+/** Every conversation that is known here. */
+
+import { Conversation } from "./conversation.js";
+
+/** @typedef {import("./bounds.js").Bounds} Bounds */
+
+/** The conversations of one user, by peer. */
+export class Conversations {
+  /** @type {string | null} whose they are; null before a first sync has said so */
+  user = null;
+  /** Whether a first sync has listed every conversation. */
+  isPrimed = false;
+  #hasForgotten = false;
+  #bounds;
+  /** @type {Map<string, Conversation>} */
+  #byPeer = new Map();
+
+  /** @param {Bounds} bounds */
+  constructor(bounds) {
+    this.#bounds = bounds;
+  }
+
+  [Symbol.iterator]() {
+    return this.#byPeer.values();
+  }
+
+  /** Whether a conversation that is not known here is one in which nothing was said yet. */
+  get isComplete() {
+    return this.isPrimed && !this.#hasForgotten;
+  }
+
+  /** @param {string} peer */
+  get(peer) {
+    return this.#byPeer.get(peer);
+  }
+
+  /** The conversation with a peer, made if it is not known. @param {string} peer */
+  of(peer) {
+    const known = this.#byPeer.get(peer);
+    if (known) return known;
+    if (this.#byPeer.size >= this.#bounds.chats) this.#forgetOldest();
+    const conversation = new Conversation(peer, this.isComplete ? 0 : null, this.#bounds);
+    this.#byPeer.set(peer, conversation);
+    return conversation;
+  }
+
+  #forgetOldest() {
+    const idle = [...this].filter((known) => known.isIdle).sort((a, b) => a.ts - b.ts);
+    for (const { peer } of idle.slice(0, Math.max(1, this.#bounds.chats / 10))) {
+      this.#byPeer.delete(peer);
+      this.#hasForgotten = true;
+    }
+  }
+
+  /** The conversation in whose outbox a message waits. @param {string} id */
+  withOutgoing(id) {
+    return [...this].find(({ outbox }) => outbox.some((outgoing) => outgoing.id === id));
+  }
+
+  /** The chat list, newest first. */
+  get listed() {
+    /** @param {Conversation} known */
+    const moment = ({ ts, outbox }) => Math.max(ts, outbox.at(-1)?.ts ?? 0);
+    return [...this]
+      .filter(({ seq, outbox }) => seq || outbox.length)
+      .sort((a, b) => moment(b) - moment(a) || (a.peer < b.peer ? 1 : -1));
+  }
+}

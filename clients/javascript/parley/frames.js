@@ -1,0 +1,189 @@
+/** Frames and limits of docs/protocol.md: which texts are frames, and what the server could never take. */
+
+/**
+ * A message, as the server stores it.
+ *
+ * @typedef {object} Message
+ * @property {string} from
+ * @property {string} to
+ * @property {number} seq its number in the conversation
+ * @property {string} id
+ * @property {string} text
+ * @property {number} ts milliseconds since the epoch
+ */
+
+/** @typedef {"read" | "delivered"} ReceiptKind */
+/** @typedef {{ from: string, text: string }} Preview the beginning of the latest message */
+
+/**
+ * A chat as `sync` lists it.
+ *
+ * @typedef {object} ListedChat
+ * @property {string} peer
+ * @property {number} seq
+ * @property {number} ts
+ * @property {number} read
+ * @property {number} peer_read
+ * @property {number} peer_delivered
+ * @property {Preview | null} [last]
+ */
+
+/** @typedef {{ user: string, online?: boolean, rev: number, last_seen?: number | null }} Presence */
+/** @typedef {{ type: "message", id: string } & Message} MessageFrame */
+/** @typedef {{ type: "receipt", id?: string, from: string, peer: string, kind: ReceiptKind, seq: number, ts: number }} ReceiptFrame */
+/** @typedef {{ type: "typing", id?: string, from: string, state: string }} TypingFrame */
+/** @typedef {{ type: "presence", id?: string, users: Presence[] }} PresenceFrame */
+/** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame} Push */
+
+/** @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number }} AckFrame */
+/** @typedef {{ type: "pong", id: string }} PongFrame */
+/** @typedef {{ type: "history", id: string, messages: Message[], more?: boolean }} HistoryFrame */
+/**
+ * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
+ *   max_text_bytes: number, next?: string }} SyncFrame
+ */
+/**
+ * @typedef {{ type: "error", id?: string, code: string, message?: unknown, temporary?: unknown,
+ *   retry_after_ms?: unknown }} ErrorFrame
+ */
+
+/**
+ * The reply to each action.
+ *
+ * @typedef {object} Replies
+ * @property {AckFrame} send
+ * @property {AckFrame} receipt
+ * @property {SyncFrame} sync
+ * @property {HistoryFrame} history
+ * @property {PresenceFrame} presence
+ * @property {PongFrame} ping
+ */
+
+/** API Gateway's own frame has no type. @typedef {{ type?: undefined, id?: string }} GatewayFrame */
+/** @typedef {Replies[keyof Replies] | Push | ErrorFrame | GatewayFrame} Frame */
+
+export const PAGE = 100; // the most that the server gives
+export const MAX_PRESENCE_USERS = 100;
+export const DEFAULT_HEARTBEAT_MS = 270_000;
+export const DEFAULT_TEXT_BYTES = 8 * 1024;
+const USER_ID = /^[A-Za-z0-9_.@:|+=-]{1,128}$/;
+const MAX_ESCAPED_TEXT_BYTES = 30_000; // API Gateway ends a connection for a frame over 32 KiB
+const MAX_MOMENT = 8_640_000_000_000_000; // the last that is a date
+
+/** @param {unknown} value @returns {value is string} */
+export function isUserId(value) {
+  return typeof value === "string" && USER_ID.test(value);
+}
+
+/** In UTF-8, as the limits count. @param {string} text */
+export function byteLength(text) {
+  return new TextEncoder().encode(text).length;
+}
+
+/**
+ * What keeps the server from taking a text, in words for the user, or null.
+ *
+ * @param {string} text
+ * @param {number} maxBytes
+ */
+export function textProblem(text, maxBytes) {
+  if (!text) return "There is nothing to send.";
+  if (!text.isWellFormed()) return "The text contains half of a character.";
+  const over = byteLength(text) - maxBytes;
+  if (over > 0) return tooLong(text, over);
+  if (byteLength(JSON.stringify(text)) > MAX_ESCAPED_TEXT_BYTES) return "The text has too many control characters.";
+  return null;
+}
+
+/** A limit is one of bytes. People count characters, which is the same where each has one byte. */
+function tooLong(/** @type {string} */ text, /** @type {number} */ over) {
+  const characters = `${over.toLocaleString("en")} character${over === 1 ? "" : "s"}`;
+  if (byteLength(text) === text.length) return `The message is too long by ${characters}.`;
+  return `The message is too long by ${over.toLocaleString("en")} byte${over === 1 ? "" : "s"} (an emoji has four or more).`;
+}
+
+// What a frame has to be like to be taken for one. Fields that are not named here are free.
+
+/** @typedef {(value: any) => boolean} Check */
+/** @typedef {Record<string, Check>} Shape */
+
+/** @type {Check} */
+export const whole = Number.isSafeInteger;
+/** @type {Check} */
+export const moment = (value) => whole(value) && Math.abs(value) <= MAX_MOMENT;
+/** @type {Check} */
+export const string = (value) => typeof value === "string";
+/** @type {Check} */
+const receiptKind = (value) => value === "read" || value === "delivered";
+/** @type {(check: Check) => Check} */
+export const optional = (check) => (value) => value === undefined || value === null || check(value);
+/** @type {(shape: Shape) => Check} */
+export const shaped = (shape) => (value) => matches(value, shape);
+/** @type {(shape: Shape) => Check} */
+const listOf = (shape) => (value) => Array.isArray(value) && value.every(shaped(shape));
+
+/** @type {Shape} */
+const MESSAGE = { from: string, to: string, seq: whole, id: string, text: string, ts: moment };
+/** @type {Shape} */
+const CHAT = {
+  peer: string,
+  seq: whole,
+  ts: moment,
+  read: whole,
+  peer_read: whole,
+  peer_delivered: whole,
+  last: optional(shaped({ from: string, text: string })),
+};
+/** @type {Record<string, Shape>} */
+const SHAPES = {
+  message: MESSAGE,
+  receipt: { from: string, peer: string, kind: receiptKind, seq: whole, ts: moment },
+  typing: { from: string, state: string },
+  presence: { users: listOf({ user: string, rev: whole, last_seen: optional(moment) }) },
+  sync: { user: string, chats: listOf(CHAT), server_time: moment, heartbeat_ms: whole, max_text_bytes: whole },
+  history: { messages: listOf(MESSAGE) },
+  ack: { seq: whole, ts: optional(moment) },
+  pong: {},
+  error: { code: string },
+};
+const PUSHED = ["message", "receipt", "typing", "presence"];
+/** @type {Record<string, string>} */
+const REPLIES = { send: "ack", sync: "sync", history: "history", receipt: "ack", presence: "presence", ping: "pong" };
+
+/** @param {any} value @param {Shape} shape */
+function matches(value, shape) {
+  return isObject(value) && Object.entries(shape).every(([name, check]) => check(value[name]));
+}
+
+/** @param {unknown} value @returns {value is Record<string, any>} */
+export function isObject(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/**
+ * The frame in a text, or null if there is none.
+ *
+ * @param {unknown} data
+ * @returns {Frame | null}
+ */
+export function parsed(data) {
+  try {
+    const frame = JSON.parse(/** @type {string} */ (data));
+    if (!isObject(frame)) return null;
+    if (frame.type === undefined) return Object.keys(frame).length ? /** @type {GatewayFrame} */ (frame) : null;
+    const isFrame = Object.hasOwn(SHAPES, frame.type) && matches(frame, SHAPES[frame.type] ?? {});
+    return isFrame ? /** @type {Frame} */ (frame) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a frame answers an action. @param {Frame} frame @param {string} action */
+export function isReply(frame, action) {
+  return REPLIES[action] === frame.type;
+}
+
+/** Whether the server sends such a frame unasked. @param {Frame} frame @returns {frame is Push} */
+export function isPush(frame) {
+  return frame.type !== undefined && PUSHED.includes(frame.type);
+}

@@ -1,0 +1,171 @@
+/**
+ * Rule 4 of docs/protocol.md: gaps are filled from the history, and what is not there has expired.
+ *
+ * Differs from gaps.py: older messages are fetched here, too, since they are kept and shown here.
+ */
+
+import { PAGE } from "./frames.js";
+import { Refused } from "./requests.js";
+
+/** @typedef {import("./connections.js").Connections} Connections */
+/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").Told} Told */
+/** @typedef {import("./frames.js").Message} Message */
+
+const OLDER_PAGE = 30;
+
+/** Lets only so many jobs run at once; the others wait for their turn. */
+class Gate {
+  #free;
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
+  /** @param {number} width */
+  constructor(width) {
+    this.#free = width;
+  }
+
+  /** @param {() => Promise<void>} job */
+  async run(job) {
+    if (this.#free) this.#free -= 1;
+    else await new Promise((resolve) => this.#waiting.push(() => resolve(null)));
+    try {
+      await job();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free += 1;
+    }
+  }
+}
+
+/** Fetches what is missing. Only so many conversations at once: a first sync may show a thousand. */
+export class Gaps {
+  #connections;
+  #backlog;
+  #gate;
+  #tell;
+  #found;
+  #changed;
+
+  /**
+   * @param {Connections} connections
+   * @param {object} options
+   * @param {number} options.backlog
+   * @param {number} options.atOnce
+   * @param {(conversation: Conversation, told: Told[]) => void} options.tell
+   * @param {(conversation: Conversation, messages: Message[]) => void} options.found
+   * @param {() => void} options.changed
+   */
+  constructor(connections, { backlog, atOnce, tell, found, changed }) {
+    this.#connections = connections;
+    this.#backlog = backlog;
+    this.#gate = new Gate(atOnce);
+    this.#tell = tell;
+    this.#found = found;
+    this.#changed = changed;
+  }
+
+  /** Fetches what is missing behind the last message taken. Throws Lost. @param {Conversation} conversation */
+  fill(conversation) {
+    conversation.filling ??= this.#gate
+      .run(() => this.#fill(conversation))
+      .finally(() => {
+        conversation.filling = null;
+        this.#changed();
+      });
+    return conversation.filling;
+  }
+
+  /** Fetches older messages; resolves when they are here. Throws Lost or Refused. @param {Conversation} conversation */
+  older(conversation) {
+    if (!conversation.hasOlder) return Promise.resolve();
+    conversation.fetchingOlder ??= this.#older(conversation).finally(() => {
+      conversation.fetchingOlder = null;
+    });
+    return conversation.fetchingOlder;
+  }
+
+  /** @param {Conversation} conversation */
+  async #fill(conversation) {
+    try {
+      if (conversation.last === null) await this.#latest(conversation);
+      await this.#readOn(conversation);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      conversation.isStuck = true; // not asked again before the next sync
+      conversation.last ??= conversation.seq;
+    }
+  }
+
+  /** The newest page: what is before it is fetched when somebody wants it. @param {Conversation} conversation */
+  async #latest(conversation) {
+    const known = conversation.seq;
+    const { messages, more } = await this.#page({ peer: conversation.peer, limit: this.#backlog || PAGE });
+    conversation.beginAfter(messages[0] ? messages[0].seq - 1 : known);
+    conversation.hasOlder = more;
+    if (this.#take(conversation, messages)) this.#tell(conversation, conversation.closeGap(known));
+  }
+
+  /** Reads the history up to its end, and before that from where a message of ours may be. */
+  async #readOn(/** @type {Conversation} */ conversation) {
+    const last = conversation.last ?? 0;
+    const lookedFor = conversation.nextToSend?.isDoubtful ? conversation.nextToSend : null;
+    let isLooking = lookedFor !== null;
+    // What was sent and not acknowledged may be stored before what is here begins.
+    let after = lookedFor ? Math.min(last, lookedFor.base ?? 0) : last;
+    while (isLooking || conversation.isBehind) {
+      const known = conversation.seq;
+      const { messages, more } = await this.#page({ peer: conversation.peer, after, limit: PAGE });
+      const end = messages.at(-1)?.seq ?? after;
+      const isWhole = this.#take(conversation, messages);
+      if (isWhole && more && end > after) {
+        after = end;
+        continue;
+      }
+      if (isWhole && more) conversation.isStuck = true; // it leads nowhere; not asked again before the next sync
+      if (isWhole && !more) this.#tell(conversation, conversation.closeGap(known));
+      if (isWhole) isLooking = false;
+      after = conversation.last ?? 0;
+    }
+    if (lookedFor) lookedFor.isDoubtful = false;
+  }
+
+  /** Whether all of a page was taken. @param {Conversation} conversation @param {Message[]} messages */
+  #take(conversation, messages) {
+    this.#found(conversation, messages);
+    const { told, isWhole } = conversation.takePage(messages);
+    this.#tell(conversation, told);
+    return isWhole;
+  }
+
+  /** @param {Conversation} conversation */
+  async #older(conversation) {
+    const before = conversation.messages[0]?.seq ?? (conversation.last ?? 0) + 1;
+    const { messages, more } = await this.#olderPage(conversation.peer, before);
+    conversation.takeOlder(messages, before, more);
+    this.#changed();
+  }
+
+  /** A page of what is older. A number that is missing inside it is asked for once more. */
+  async #olderPage(/** @type {string} */ peer, /** @type {number} */ before) {
+    const page = await this.#page({ peer, before, limit: OLDER_PAGE });
+    const behindHole = page.messages.findIndex(({ seq }, index) => index > 0 && seq > page.messages[index - 1].seq + 1);
+    if (behindHole === -1) return page;
+    const after = page.messages[behindHole - 1].seq;
+    const again = await this.#page({ peer, after, limit: OLDER_PAGE });
+    const merged = new Map([...page.messages, ...again.messages].map((message) => [message.seq, message]));
+    return { messages: [...merged.values()].sort((a, b) => a.seq - b.seq), more: page.more };
+  }
+
+  /**
+   * A page of a history, oldest first, and whether there is more beyond it.
+   *
+   * @param {{ peer: string, limit: number, after?: number, before?: number }} fields
+   */
+  async #page(fields) {
+    const { messages, more } = await this.#connections.ask({ action: "history", ...fields });
+    const ordered = messages.map(({ from, to, seq, id, text, ts }) => ({ from, to, seq, id, text, ts }));
+    return { messages: ordered.sort((a, b) => a.seq - b.seq), more: more === true };
+  }
+}

@@ -1,0 +1,107 @@
+/** Rules 8 and 9 of docs/protocol.md: presence and typing. Hints: nothing is queued for them, nothing is asked twice. */
+
+import { MAX_PRESENCE_USERS } from "./frames.js";
+
+/** @typedef {import("./connections.js").Connections} Connections */
+/** @typedef {import("./frames.js").Presence} PresenceOfUser */
+/** @typedef {import("./timers.js").Timers} Timers */
+
+/** @typedef {{ online: boolean, lastSeen: number | null, rev: number }} Presence */
+
+/** What is known of who is there and who types. */
+export class Hints {
+  #connections;
+  #timers;
+  #mostPresences;
+  #events;
+  /** @type {Map<string, unknown>} timers that end it, by who composes */
+  #composing = new Map();
+  /** @type {Map<string, number>} when this user last said that it composes, by peer */
+  #composed = new Map();
+  /** @type {Map<string, Presence>} */
+  #presences = new Map();
+
+  /**
+   * @param {Connections} connections
+   * @param {Timers} timers
+   * @param {number} mostPresences
+   * @param {object} events
+   * @param {(detail: { peer: string, isComposing: boolean }) => void} events.typing
+   * @param {(detail: { user: string } & Presence) => void} events.presence
+   */
+  constructor(connections, timers, mostPresences, events) {
+    this.#connections = connections;
+    this.#timers = timers;
+    this.#mostPresences = mostPresences;
+    this.#events = events;
+  }
+
+  /** Says that the user composes, as often as the protocol allows. @param {string} peer @param {boolean} isComposing */
+  compose(peer, isComposing) {
+    const connection = this.#connections.current;
+    if (!connection) return;
+    const { composingEvery, composingShown } = this.#timers.timing;
+    const age = this.#timers.now() - (this.#composed.get(peer) ?? -Infinity);
+    if (isComposing ? age < composingEvery : age >= composingShown) return;
+    if (isComposing) this.#composed.set(peer, this.#timers.now());
+    else this.#composed.delete(peer);
+    connection.tell({ action: "typing", to: peer, state: isComposing ? "composing" : "paused" });
+  }
+
+  /** A message says that it is written. @param {string} peer */
+  composed(peer) {
+    this.#composed.delete(peer);
+  }
+
+  /** @param {string} peer */
+  isComposing(peer) {
+    return this.#composing.has(peer);
+  }
+
+  /** Shows that a peer composes, or does not any more. @param {string} peer @param {boolean} isComposing */
+  show(peer, isComposing) {
+    const was = this.#composing.has(peer);
+    this.#timers.cancel(this.#composing.get(peer));
+    this.#composing.delete(peer);
+    if (isComposing) {
+      const timer = this.#timers.after(this.#timers.timing.composingShown, () => this.show(peer, false));
+      this.#composing.set(peer, timer);
+    }
+    if (isComposing !== was) this.#events.typing({ peer, isComposing });
+  }
+
+  /** @param {string} user */
+  presence(user) {
+    return this.#presences.get(user);
+  }
+
+  /** Asks who of the users is online. @param {string[]} users */
+  async ask(users) {
+    for (let first = 0; first < users.length; first += MAX_PRESENCE_USERS) {
+      const some = users.slice(first, first + MAX_PRESENCE_USERS);
+      try {
+        this.learn((await this.#connections.ask({ action: "presence", users: some })).users);
+      } catch {
+        return; // asked for again on the next connection
+      }
+    }
+  }
+
+  /** Keeps the highest revision of each user. @param {PresenceOfUser[]} users */
+  learn(users) {
+    for (const { user, online, last_seen: lastSeen, rev } of users) {
+      const presence = { online: online === true, lastSeen: lastSeen ?? null, rev };
+      if (!isNews(presence, this.#presences.get(user))) continue;
+      this.#presences.delete(user);
+      this.#presences.set(user, presence);
+      this.#events.presence({ user, ...presence });
+    }
+    while (this.#presences.size > this.#mostPresences) this.#presences.delete([...this.#presences.keys()][0]);
+  }
+}
+
+/** @param {Presence} presence @param {Presence | undefined} known */
+function isNews({ online, lastSeen, rev }, known) {
+  if (!known || rev > known.rev) return true;
+  return rev === known.rev && (online !== known.online || lastSeen !== known.lastSeen);
+}

@@ -1,0 +1,141 @@
+/**
+ * Receipts of docs/protocol.md: how far each side has read and received.
+ *
+ * Differs from receipts.py: receipts of messages that come within 200 ms go out together, since a page that is looked
+ * at reads each of them.
+ */
+
+import { unlessRefused } from "./outbox.js";
+
+/** @typedef {import("./connections.js").Connections} Connections */
+/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./frames.js").ListedChat} ListedChat */
+/** @typedef {import("./frames.js").ReceiptFrame} ReceiptFrame */
+/** @typedef {import("./frames.js").ReceiptKind} ReceiptKind */
+/** @typedef {import("./timers.js").Timers} Timers */
+
+/**
+ * `ts` is null if the live receipt was missed.
+ *
+ * @typedef {{ peer: string, sender: string, kind: ReceiptKind, seq: number, ts: number | null }} Receipt
+ */
+
+/** @type {readonly ReceiptKind[]} */
+const KINDS = ["read", "delivered"];
+
+/** Sends our receipts, and takes those of others. */
+export class Receipts {
+  #connections;
+  #conversations;
+  #timers;
+  #told;
+  #save;
+  #wantSync;
+  /** @type {Map<string, unknown>} timers of receipts that are about to be sent, by peer */
+  #soon = new Map();
+
+  /**
+   * @param {Connections} connections
+   * @param {Conversations} conversations
+   * @param {Timers} timers
+   * @param {object} events
+   * @param {(receipt: Receipt) => void} events.told
+   * @param {() => void} events.save
+   * @param {() => void} events.wantSync
+   */
+  constructor(connections, conversations, timers, { told, save, wantSync }) {
+    this.#connections = connections;
+    this.#conversations = conversations;
+    this.#timers = timers;
+    this.#told = told;
+    this.#save = save;
+    this.#wantSync = wantSync;
+  }
+
+  /**
+   * Has a receipt sent before long.
+   *
+   * @param {Conversation} conversation
+   * @param {ReceiptKind} kind
+   * @param {number} seq
+   */
+  want(conversation, kind, seq) {
+    const mark = conversation.receipts[kind];
+    mark.wanted = Math.max(mark.wanted, seq);
+    this.#timers.cancel(this.#soon.get(conversation.peer));
+    const timer = this.#timers.after(this.#timers.timing.receipts, () => void this.settle(conversation));
+    this.#soon.set(conversation.peer, timer);
+  }
+
+  /** Sends the furthest receipt of each kind. @param {Conversation} conversation */
+  async settle(conversation) {
+    this.#timers.cancel(this.#soon.get(conversation.peer));
+    this.#soon.delete(conversation.peer);
+    const { read, delivered } = conversation.receipts;
+    // What is read needs no word of being delivered.
+    if (read.wanted >= delivered.wanted) delivered.confirmed = Math.max(delivered.confirmed, delivered.wanted);
+    await Promise.all(KINDS.map((kind) => this.#send(conversation, kind)));
+  }
+
+  /** @param {Conversation} conversation @param {ReceiptKind} kind */
+  async #send(conversation, kind) {
+    const mark = conversation.receipts[kind];
+    if (mark.isSending) return;
+    mark.isSending = true;
+    try {
+      while (mark.isDue && this.#connections.current && this.#conversations.isPrimed) {
+        const seq = mark.wanted;
+        await this.#connections.ask({ action: "receipt", peer: conversation.peer, kind, seq }).catch(unlessRefused);
+        mark.confirmed = Math.max(mark.confirmed, seq);
+        this.#save();
+      }
+    } catch {
+      // Lost: it is sent again on the next connection.
+    } finally {
+      mark.isSending = false;
+    }
+  }
+
+  /** @param {ReceiptFrame} frame */
+  received({ from, peer, kind, seq, ts }) {
+    const isOwnMark = from === this.#conversations.user;
+    const conversation = this.#conversations.get(isOwnMark ? peer : from);
+    if (!conversation) {
+      this.#wantSync();
+      return;
+    }
+    const mark = conversation.receipts[kind];
+    if (isOwnMark) mark.confirmed = Math.max(mark.confirmed, seq);
+    if (conversation.moveMark(kind, seq, isOwnMark)) this.#tell(conversation, from, kind, seq, ts);
+  }
+
+  /**
+   * A `sync` says how far each side has come. Only of a conversation that was known is that news.
+   *
+   * @param {Conversation} conversation
+   * @param {ListedChat} listed
+   * @param {boolean} isNews
+   */
+  learn(conversation, { read, peer_read: peerRead, peer_delivered: peerDelivered }, isNews) {
+    const user = this.#conversations.user ?? "";
+    const { peer, receipts } = conversation;
+    const ownRead = Math.max(read, receipts.read.wanted);
+    if (conversation.moveMark("read", ownRead, true) && isNews) this.#tell(conversation, user, "read", ownRead, null);
+    if (peer === user) return;
+    for (const [kind, seq] of /** @type {const} */ ([["read", peerRead], ["delivered", peerDelivered]])) {
+      if (conversation.moveMark(kind, seq, false) && isNews) this.#tell(conversation, peer, kind, seq, null);
+    }
+  }
+
+  /**
+   * @param {Conversation} conversation
+   * @param {string} sender
+   * @param {ReceiptKind} kind
+   * @param {number} seq
+   * @param {number | null} ts
+   */
+  #tell({ peer }, sender, kind, seq, ts) {
+    this.#told({ peer, sender, kind, seq, ts });
+  }
+}

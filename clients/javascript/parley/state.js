@@ -1,0 +1,68 @@
+/**
+ * Rule 6 of docs/protocol.md where it is about a saved queue: what survives a restart.
+ *
+ * Differs from state.py: only what is unsent is saved, messages and receipts. What else a page knows, it asks for anew;
+ * so this client does not go on behind the last message that was told.
+ */
+
+import { isObject, isUserId, moment, optional, shaped, string, whole } from "./frames.js";
+
+/** @typedef {import("./conversation.js").Outgoing} Outgoing */
+/** @typedef {import("./conversations.js").Conversations} Conversations */
+
+/**
+ * What is unsent. JSON can carry it.
+ *
+ * @typedef {object} SavedState
+ * @property {Outgoing[]} outbox
+ * @property {Record<string, number>} reads how far each conversation was read, where the server may not know it
+ */
+
+/**
+ * Where it is kept. `load` is called once, at the start.
+ *
+ * @typedef {object} Store
+ * @property {() => unknown} load
+ * @property {(state: SavedState) => void} save
+ */
+
+/** A store that keeps nothing. @type {Readonly<Store>} */
+export const NO_STORE = Object.freeze({ load: () => null, save: () => {} });
+
+const isOutgoing = shaped({
+  id: string,
+  to: isUserId,
+  text: string,
+  ts: moment,
+  base: optional(whole),
+  found: optional(shaped({ seq: whole, ts: moment })),
+  problem: optional(string),
+});
+
+/** @param {Conversations} conversations @returns {SavedState} */
+export function saved(conversations) {
+  const known = [...conversations];
+  const reads = known.filter(({ receipts }) => receipts.read.isDue);
+  return {
+    outbox: known.flatMap(({ outbox }) => outbox.map(({ isDoubtful, ...outgoing }) => outgoing)),
+    reads: Object.fromEntries(reads.map(({ peer, receipts }) => [peer, receipts.read.wanted])),
+  };
+}
+
+/**
+ * What is whole in a saved state; what is damaged is left out.
+ *
+ * @param {unknown} state
+ * @returns {SavedState}
+ */
+export function restored(state) {
+  if (!isObject(state)) return { outbox: [], reads: {} };
+  /** @type {Outgoing[]} */
+  const outbox = Array.isArray(state.outbox) ? state.outbox.filter(isOutgoing) : [];
+  const reads = Object.entries(isObject(state.reads) ? state.reads : {});
+  return {
+    // What was tried may be stored: the history is looked at before it is sent again.
+    outbox: outbox.map((outgoing) => ({ ...outgoing, isDoubtful: outgoing.isTried !== false })),
+    reads: Object.fromEntries(reads.filter(([peer, seq]) => isUserId(peer) && whole(seq))),
+  };
+}

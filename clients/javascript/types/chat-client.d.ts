@@ -1,0 +1,234 @@
+declare const ChatClient_base: new () => ChatEventTarget;
+/**
+ * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one.
+ *   SignInRefused from it ends the attempts, any other error is a failed one
+ * - `store`: keeps what is unsent over a restart
+ * - `backlog`: how many of the latest messages of each conversation are fetched at first; with `backlogOf: "unread"`
+ *   only of those with unread ones, the others' when they are opened
+ * - `sendDelivered`: whether what arrives is reported delivered
+ * - `debug`: gets a line for each change of a connection
+ * - `timing`, `bounds`, `clock`, `random` and `WebSocket` are for tests
+ *
+ * @typedef {object} Options
+ * @property {() => string | Promise<string>} address
+ * @property {Store} [store]
+ * @property {number} [backlog]
+ * @property {"all" | "unread"} [backlogOf]
+ * @property {boolean} [sendDelivered]
+ * @property {(line: string) => void} [debug]
+ * @property {Partial<Timing>} [timing]
+ * @property {Partial<Bounds>} [bounds]
+ * @property {Clock} [clock]
+ * @property {() => number} [random]
+ * @property {typeof WebSocket} [WebSocket]
+ */
+/** One user's chat. Add listeners, then `start`. */
+export class ChatClient extends ChatClient_base {
+    /** @param {Options} options */
+    constructor({ address, store, backlog, backlogOf, sendDelivered, debug, timing, bounds, clock, random, WebSocket, }: Options);
+    /** Connects, and stays connected until `stop`. */
+    start(): void;
+    stop(): void;
+    /** Tries again at once if it waits, and makes sure of the connection if it has one. */
+    wake(): void;
+    get status(): Status;
+    /** Who the token speaks for; null before the first connection. */
+    get user(): string | null;
+    get maxTextBytes(): number;
+    /** Whether a first sync has listed all chats: before that, what is not here may yet come. */
+    get isListed(): boolean;
+    /** The chat list, newest first. @returns {Chat[]} */
+    get chats(): Chat[];
+    /** What is known of the conversation with a peer. @param {string} peer @returns {Chat} */
+    chat(peer: string): Chat;
+    /** What is known of a user's presence; undefined if that is nothing, now. @param {string} user */
+    presence(user: string): import("./hints.js").Presence | undefined;
+    /** @param {string} peer */
+    isComposing(peer: string): boolean;
+    /**
+     * What is to be shown of a conversation, in order: what is stored, then what waits to be.
+     *
+     * @param {string} peer
+     * @param {number} [first] no message with a lower number
+     * @param {number} [most] no more messages than these; those that wait come behind the last one only
+     * @returns {Entry[]}
+     */
+    entries(peer: string, first?: number, most?: number): Entry[];
+    /** Shows a conversation: more of its messages are kept, and the latest are fetched if none are here. @param {string} peer */
+    open(peer: string): void;
+    /** Stops showing a conversation: what is far back is fetched again when it is wanted. @param {string} peer */
+    leave(peer: string): void;
+    /** Fetches older messages; resolves when they are here. Throws if there is no connection. @param {string} peer */
+    older(peer: string): Promise<void>;
+    /**
+     * Queues a message, online or not, and returns its id.
+     *
+     * Throws Refused if the server could never take it, RangeError if too many wait already.
+     *
+     * @param {string} to
+     * @param {string} text
+     */
+    send(to: string, text: string): `${string}-${string}-${string}-${string}-${string}`;
+    /** Sends a message that was refused once more, as a new one. @param {string} id */
+    retry(id: string): void;
+    /** Drops a message that was refused. @param {string} id */
+    discard(id: string): void;
+    /**
+     * Marks a conversation read up to a number, or as far as it is here. Throws RangeError if there is no such message.
+     *
+     * @param {string} peer
+     * @param {number} [seq]
+     */
+    markRead(peer: string, seq?: number): void;
+    /**
+     * Says that the user is composing; to be called at every key. With false: no longer. A hint: it is never queued.
+     *
+     * @param {string} peer
+     * @param {boolean} isComposing
+     */
+    typing(peer: string, isComposing: boolean): void;
+    /** Asks who of the users is online; `presence` knows then. @param {string[]} users */
+    askPresence(users: string[]): Promise<void>;
+    /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
+    adopt(state: unknown): void;
+    #private;
+}
+export type Bounds = import("./bounds.js").Bounds;
+export type Conversation = import("./conversation.js").Conversation;
+export type Entry = import("./conversation.js").Entry;
+export type Told = import("./conversation.js").Told;
+export type Message = import("./frames.js").Message;
+export type Push = import("./frames.js").Push;
+export type SyncFrame = import("./frames.js").SyncFrame;
+export type Presence = import("./hints.js").Presence;
+export type Receipt = import("./receipts.js").Receipt;
+export type SavedState = import("./state.js").SavedState;
+export type Store = import("./state.js").Store;
+export type Clock = import("./timers.js").Clock;
+export type Timing = import("./timers.js").Timing;
+/**
+ * What is known of the conversation with a peer. To be read only.
+ *
+ * - `seq`, `ts`, `preview`: number, time and beginning of the latest message; `seq` is 0 if nothing was said yet
+ * - `read`, `unread`: how far this user has read, and how many messages are behind that
+ * - `peerRead`, `peerDelivered`: how far the peer has read and received
+ * - `messages`: those that are here, in order and without a gap up to number `last`; `hasOlder`: there are older ones
+ * - `isBehind`: messages behind `last` are on their way
+ */
+export type Chat = Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" | "peerDelivered" | "last" | "hasOlder" | "isBehind" | "latest">> & {
+    readonly messages: readonly Message[];
+};
+/**
+ * - `connecting`; `waiting` for the next attempt, which begins at `until`; `online`; `stopped`
+ * - `refused`: nobody gives a token for this user, for this `reason`
+ */
+export type Status = {
+    state: "connecting" | "online" | "stopped";
+} | {
+    state: "waiting";
+    until: number;
+} | {
+    state: "refused";
+    reason: string;
+};
+/**
+ * Every message comes once, in order, sent ones included; what was missed while there was no connection comes before
+ * `connected`.
+ */
+export type ChatEvents = {
+    /**
+     * anything that can be asked has changed
+     */
+    change: Event;
+    connected: CustomEvent<{
+        user: string | null;
+    }>;
+    disconnected: CustomEvent<{
+        retryInMs: number;
+    }>;
+    message: CustomEvent<{
+        peer: string;
+        message: Message;
+    }>;
+    /**
+     * a
+     * message of ours is stored, and `delivered` is how many connections of the peer took it; null if that is not known
+     */
+    sent: CustomEvent<{
+        id: string;
+        peer: string;
+        seq: number;
+        ts: number;
+        delivered: number | null;
+    }>;
+    /**
+     * a message of ours is
+     * refused for good
+     */
+    failed: CustomEvent<{
+        id: string;
+        peer: string;
+        code: string;
+        message: string;
+    }>;
+    receipt: CustomEvent<Receipt>;
+    typing: CustomEvent<{
+        peer: string;
+        isComposing: boolean;
+    }>;
+    presence: CustomEvent<{
+        user: string;
+    } & Presence>;
+    /**
+     * these messages are not stored any more
+     */
+    expired: CustomEvent<{
+        peer: string;
+        first: number;
+        last: number;
+    }>;
+};
+export type ChatEventTarget = EventTarget & {
+    addEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void, options?: boolean | AddEventListenerOptions): void;
+    removeEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void, options?: boolean | EventListenerOptions): void;
+};
+/**
+ * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one.
+ *   SignInRefused from it ends the attempts, any other error is a failed one
+ * - `store`: keeps what is unsent over a restart
+ * - `backlog`: how many of the latest messages of each conversation are fetched at first; with `backlogOf: "unread"`
+ *   only of those with unread ones, the others' when they are opened
+ * - `sendDelivered`: whether what arrives is reported delivered
+ * - `debug`: gets a line for each change of a connection
+ * - `timing`, `bounds`, `clock`, `random` and `WebSocket` are for tests
+ */
+export type Options = {
+    address: () => string | Promise<string>;
+    store?: import("./state.js").Store | undefined;
+    backlog?: number | undefined;
+    backlogOf?: "all" | "unread" | undefined;
+    sendDelivered?: boolean | undefined;
+    debug?: ((line: string) => void) | undefined;
+    timing?: Partial<import("./timers.js").Timing> | undefined;
+    bounds?: Partial<import("./bounds.js").Bounds> | undefined;
+    clock?: import("./timers.js").Clock | undefined;
+    random?: (() => number) | undefined;
+    WebSocket?: {
+        new (url: string | URL, protocols?: string | string[]): WebSocket;
+        prototype: WebSocket;
+        readonly CONNECTING: 0;
+        readonly OPEN: 1;
+        readonly CLOSING: 2;
+        readonly CLOSED: 3;
+    } | undefined;
+};
+import { BOUNDS } from "./bounds.js";
+import { CLOCK } from "./timers.js";
+import { NO_STORE } from "./state.js";
+import { Refused } from "./requests.js";
+import { SignInRefused } from "./connections.js";
+import { TIMING } from "./timers.js";
+import { byteLength } from "./frames.js";
+import { isUserId } from "./frames.js";
+import { textProblem } from "./frames.js";
+export { BOUNDS, CLOCK, NO_STORE, Refused, SignInRefused, TIMING, byteLength, isUserId, textProblem };

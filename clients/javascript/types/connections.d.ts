@@ -1,0 +1,127 @@
+/** @typedef {import("./frames.js").Push} Push */
+/** @typedef {import("./frames.js").Replies} Replies */
+/** @typedef {import("./requests.js").Asking} Asking */
+/** @typedef {import("./timers.js").Timers} Timers */
+/**
+ * @template {keyof Replies} A
+ * @typedef {import("./requests.js").Question<A>} Question
+ */
+/** There is no point in connecting again: nobody gives a token for this user. */
+export class SignInRefused extends Error {
+    /** @param {string} message */
+    constructor(message: string);
+}
+/** What a connection is for. */
+export const ConnectionState: Readonly<{
+    OPENING: "opening";
+    SYNCING: "syncing";
+    SYNCED: "synced";
+    DRAINING: "draining";
+    CLOSED: "closed";
+}>;
+/** @typedef {typeof ConnectionState[keyof typeof ConnectionState]} State */
+/** One WebSocket. */
+export class Connection {
+    /**
+     * @param {Timers} timers
+     * @param {object} told
+     * @param {(before: State, after: State, reason: string) => void} told.onState
+     * @param {(frame: Push) => void} told.onPush
+     * @param {(connection: Connection) => void} told.onEnd it was open, and is not any more
+     */
+    constructor(timers: Timers, { onState, onPush, onEnd }: {
+        onState: (before: State, after: State, reason: string) => void;
+        onPush: (frame: Push) => void;
+        onEnd: (connection: Connection) => void;
+    });
+    get state(): State;
+    get isOpen(): boolean;
+    /** Opens the socket. Throws if that does not work. @param {() => Promise<WebSocket>} dial */
+    open(dial: () => Promise<WebSocket>): Promise<void>;
+    /**
+     * The reply to a frame. Throws Refused or Lost.
+     *
+     * @template {keyof Replies} A
+     * @param {Question<A>} frame
+     * @param {Asking} [asking]
+     */
+    ask<A extends keyof Replies>(frame: Question<A>, asking?: Asking): Promise<import("./frames.js").Replies[A]>;
+    /** Sends a frame that has no reply. @param {object} frame */
+    tell(frame: object): void;
+    synced(): void;
+    /** Ends the connection when what was asked on it is answered, or after a while. */
+    drain(): void;
+    /** @param {string} reason */
+    close(reason: string): void;
+    #private;
+}
+/**
+ * What becomes of the connections.
+ *
+ * @typedef {object} ConnectionsEvents
+ * @property {(connection: Connection) => Promise<void>} sync has a fresh connection tell all that was missed
+ * @property {() => void} synced it has: from now on there is a heartbeat
+ * @property {() => void} connected there is a connection, and all that was missed was told
+ * @property {() => void} becameCurrent what waits for a connection can be asked now
+ * @property {(retryInMs: number) => void} disconnected
+ * @property {() => void} connecting
+ * @property {(error: SignInRefused) => void} refused
+ * @property {(frame: Push) => void} push
+ */
+/** The connections that there are: one, or two while it moves. Whatever is asked is asked on the current one. */
+export class Connections {
+    /**
+     * @param {() => string | Promise<string>} address
+     * @param {typeof WebSocket} socketClass
+     * @param {Timers} timers
+     * @param {ConnectionsEvents} events
+     * @param {(line: string) => void} debug
+     */
+    constructor(address: () => string | Promise<string>, socketClass: typeof WebSocket, timers: Timers, events: ConnectionsEvents, debug: (line: string) => void);
+    /** @type {Connection | null} */
+    current: Connection | null;
+    /** Makes a connection, unless one is being made. */
+    open(): Promise<void>;
+    stop(): void;
+    /** Tries again at once if it waits, and makes sure of the connection if it has one. */
+    wake(): void;
+    /**
+     * The reply to a frame that may be asked again on another connection. Throws Refused, or Lost if there is none.
+     *
+     * @template {keyof Replies} A
+     * @param {Question<A>} frame
+     */
+    ask<A extends keyof Replies>(frame: Question<A>): Promise<import("./frames.js").Replies[A]>;
+    #private;
+}
+export type Push = import("./frames.js").Push;
+export type Replies = import("./frames.js").Replies;
+export type Asking = import("./requests.js").Asking;
+export type Timers = import("./timers.js").Timers;
+export type Question<A extends keyof Replies> = import("./requests.js").Question<A>;
+export type State = (typeof ConnectionState)[keyof typeof ConnectionState];
+/**
+ * What becomes of the connections.
+ */
+export type ConnectionsEvents = {
+    /**
+     * has a fresh connection tell all that was missed
+     */
+    sync: (connection: Connection) => Promise<void>;
+    /**
+     * it has: from now on there is a heartbeat
+     */
+    synced: () => void;
+    /**
+     * there is a connection, and all that was missed was told
+     */
+    connected: () => void;
+    /**
+     * what waits for a connection can be asked now
+     */
+    becameCurrent: () => void;
+    disconnected: (retryInMs: number) => void;
+    connecting: () => void;
+    refused: (error: SignInRefused) => void;
+    push: (frame: Push) => void;
+};

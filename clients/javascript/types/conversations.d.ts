@@ -1,0 +1,24 @@
+/** @typedef {import("./bounds.js").Bounds} Bounds */
+/** The conversations of one user, by peer. */
+export class Conversations {
+    /** @param {Bounds} bounds */
+    constructor(bounds: Bounds);
+    /** @type {string | null} whose they are; null before a first sync has said so */
+    user: string | null;
+    /** Whether a first sync has listed every conversation. */
+    isPrimed: boolean;
+    /** Whether a conversation that is not known here is one in which nothing was said yet. */
+    get isComplete(): boolean;
+    /** @param {string} peer */
+    get(peer: string): Conversation | undefined;
+    /** The conversation with a peer, made if it is not known. @param {string} peer */
+    of(peer: string): Conversation;
+    /** The conversation in whose outbox a message waits. @param {string} id */
+    withOutgoing(id: string): Conversation | undefined;
+    /** The chat list, newest first. */
+    get listed(): Conversation[];
+    [Symbol.iterator](): MapIterator<Conversation>;
+    #private;
+}
+export type Bounds = import("./bounds.js").Bounds;
+import { Conversation } from "./conversation.js";

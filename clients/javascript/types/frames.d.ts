@@ -1,0 +1,220 @@
+/** @param {unknown} value @returns {value is string} */
+export function isUserId(value: unknown): value is string;
+/** In UTF-8, as the limits count. @param {string} text */
+export function byteLength(text: string): number;
+/**
+ * What keeps the server from taking a text, in words for the user, or null.
+ *
+ * @param {string} text
+ * @param {number} maxBytes
+ */
+export function textProblem(text: string, maxBytes: number): string | null;
+/** @param {unknown} value @returns {value is Record<string, any>} */
+export function isObject(value: unknown): value is Record<string, any>;
+/**
+ * The frame in a text, or null if there is none.
+ *
+ * @param {unknown} data
+ * @returns {Frame | null}
+ */
+export function parsed(data: unknown): Frame | null;
+/** Whether a frame answers an action. @param {Frame} frame @param {string} action */
+export function isReply(frame: Frame, action: string): boolean;
+/** Whether the server sends such a frame unasked. @param {Frame} frame @returns {frame is Push} */
+export function isPush(frame: Frame): frame is Push;
+/** Frames and limits of docs/protocol.md: which texts are frames, and what the server could never take. */
+/**
+ * A message, as the server stores it.
+ *
+ * @typedef {object} Message
+ * @property {string} from
+ * @property {string} to
+ * @property {number} seq its number in the conversation
+ * @property {string} id
+ * @property {string} text
+ * @property {number} ts milliseconds since the epoch
+ */
+/** @typedef {"read" | "delivered"} ReceiptKind */
+/** @typedef {{ from: string, text: string }} Preview the beginning of the latest message */
+/**
+ * A chat as `sync` lists it.
+ *
+ * @typedef {object} ListedChat
+ * @property {string} peer
+ * @property {number} seq
+ * @property {number} ts
+ * @property {number} read
+ * @property {number} peer_read
+ * @property {number} peer_delivered
+ * @property {Preview | null} [last]
+ */
+/** @typedef {{ user: string, online?: boolean, rev: number, last_seen?: number | null }} Presence */
+/** @typedef {{ type: "message", id: string } & Message} MessageFrame */
+/** @typedef {{ type: "receipt", id?: string, from: string, peer: string, kind: ReceiptKind, seq: number, ts: number }} ReceiptFrame */
+/** @typedef {{ type: "typing", id?: string, from: string, state: string }} TypingFrame */
+/** @typedef {{ type: "presence", id?: string, users: Presence[] }} PresenceFrame */
+/** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame} Push */
+/** @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number }} AckFrame */
+/** @typedef {{ type: "pong", id: string }} PongFrame */
+/** @typedef {{ type: "history", id: string, messages: Message[], more?: boolean }} HistoryFrame */
+/**
+ * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
+ *   max_text_bytes: number, next?: string }} SyncFrame
+ */
+/**
+ * @typedef {{ type: "error", id?: string, code: string, message?: unknown, temporary?: unknown,
+ *   retry_after_ms?: unknown }} ErrorFrame
+ */
+/**
+ * The reply to each action.
+ *
+ * @typedef {object} Replies
+ * @property {AckFrame} send
+ * @property {AckFrame} receipt
+ * @property {SyncFrame} sync
+ * @property {HistoryFrame} history
+ * @property {PresenceFrame} presence
+ * @property {PongFrame} ping
+ */
+/** API Gateway's own frame has no type. @typedef {{ type?: undefined, id?: string }} GatewayFrame */
+/** @typedef {Replies[keyof Replies] | Push | ErrorFrame | GatewayFrame} Frame */
+export const PAGE: 100;
+export const MAX_PRESENCE_USERS: 100;
+export const DEFAULT_HEARTBEAT_MS: 270000;
+export const DEFAULT_TEXT_BYTES: number;
+/** @typedef {(value: any) => boolean} Check */
+/** @typedef {Record<string, Check>} Shape */
+/** @type {Check} */
+export const whole: Check;
+/** @type {Check} */
+export const moment: Check;
+/** @type {Check} */
+export const string: Check;
+/** @type {(check: Check) => Check} */
+export const optional: (check: Check) => Check;
+/** @type {(shape: Shape) => Check} */
+export const shaped: (shape: Shape) => Check;
+/**
+ * A message, as the server stores it.
+ */
+export type Message = {
+    from: string;
+    to: string;
+    /**
+     * its number in the conversation
+     */
+    seq: number;
+    id: string;
+    text: string;
+    /**
+     * milliseconds since the epoch
+     */
+    ts: number;
+};
+export type ReceiptKind = "read" | "delivered";
+/**
+ * the beginning of the latest message
+ */
+export type Preview = {
+    from: string;
+    text: string;
+};
+/**
+ * A chat as `sync` lists it.
+ */
+export type ListedChat = {
+    peer: string;
+    seq: number;
+    ts: number;
+    read: number;
+    peer_read: number;
+    peer_delivered: number;
+    last?: Preview | null | undefined;
+};
+export type Presence = {
+    user: string;
+    online?: boolean;
+    rev: number;
+    last_seen?: number | null;
+};
+export type MessageFrame = {
+    type: "message";
+    id: string;
+} & Message;
+export type ReceiptFrame = {
+    type: "receipt";
+    id?: string;
+    from: string;
+    peer: string;
+    kind: ReceiptKind;
+    seq: number;
+    ts: number;
+};
+export type TypingFrame = {
+    type: "typing";
+    id?: string;
+    from: string;
+    state: string;
+};
+export type PresenceFrame = {
+    type: "presence";
+    id?: string;
+    users: Presence[];
+};
+export type Push = MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame;
+export type AckFrame = {
+    type: "ack";
+    id: string;
+    seq: number;
+    ts?: number | null;
+    delivered?: number;
+};
+export type PongFrame = {
+    type: "pong";
+    id: string;
+};
+export type HistoryFrame = {
+    type: "history";
+    id: string;
+    messages: Message[];
+    more?: boolean;
+};
+export type SyncFrame = {
+    type: "sync";
+    id: string;
+    user: string;
+    chats: ListedChat[];
+    server_time: number;
+    heartbeat_ms: number;
+    max_text_bytes: number;
+    next?: string;
+};
+export type ErrorFrame = {
+    type: "error";
+    id?: string;
+    code: string;
+    message?: unknown;
+    temporary?: unknown;
+    retry_after_ms?: unknown;
+};
+/**
+ * The reply to each action.
+ */
+export type Replies = {
+    send: AckFrame;
+    receipt: AckFrame;
+    sync: SyncFrame;
+    history: HistoryFrame;
+    presence: PresenceFrame;
+    ping: PongFrame;
+};
+/**
+ * API Gateway's own frame has no type.
+ */
+export type GatewayFrame = {
+    type?: undefined;
+    id?: string;
+};
+export type Frame = Replies[keyof Replies] | Push | ErrorFrame | GatewayFrame;
+export type Check = (value: any) => boolean;
+export type Shape = Record<string, Check>;

@@ -1,0 +1,47 @@
+/** @typedef {import("./connections.js").Connections} Connections */
+/** @typedef {import("./frames.js").Presence} PresenceOfUser */
+/** @typedef {import("./timers.js").Timers} Timers */
+/** @typedef {{ online: boolean, lastSeen: number | null, rev: number }} Presence */
+/** What is known of who is there and who types. */
+export class Hints {
+    /**
+     * @param {Connections} connections
+     * @param {Timers} timers
+     * @param {number} mostPresences
+     * @param {object} events
+     * @param {(detail: { peer: string, isComposing: boolean }) => void} events.typing
+     * @param {(detail: { user: string } & Presence) => void} events.presence
+     */
+    constructor(connections: Connections, timers: Timers, mostPresences: number, events: {
+        typing: (detail: {
+            peer: string;
+            isComposing: boolean;
+        }) => void;
+        presence: (detail: {
+            user: string;
+        } & Presence) => void;
+    });
+    /** Says that the user composes, as often as the protocol allows. @param {string} peer @param {boolean} isComposing */
+    compose(peer: string, isComposing: boolean): void;
+    /** A message says that it is written. @param {string} peer */
+    composed(peer: string): void;
+    /** @param {string} peer */
+    isComposing(peer: string): boolean;
+    /** Shows that a peer composes, or does not any more. @param {string} peer @param {boolean} isComposing */
+    show(peer: string, isComposing: boolean): void;
+    /** @param {string} user */
+    presence(user: string): Presence | undefined;
+    /** Asks who of the users is online. @param {string[]} users */
+    ask(users: string[]): Promise<void>;
+    /** Keeps the highest revision of each user. @param {PresenceOfUser[]} users */
+    learn(users: PresenceOfUser[]): void;
+    #private;
+}
+export type Connections = import("./connections.js").Connections;
+export type PresenceOfUser = import("./frames.js").Presence;
+export type Timers = import("./timers.js").Timers;
+export type Presence = {
+    online: boolean;
+    lastSeen: number | null;
+    rev: number;
+};

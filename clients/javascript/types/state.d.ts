@@ -1,0 +1,46 @@
+/** @param {Conversations} conversations @returns {SavedState} */
+export function saved(conversations: Conversations): SavedState;
+/**
+ * What is whole in a saved state; what is damaged is left out.
+ *
+ * @param {unknown} state
+ * @returns {SavedState}
+ */
+export function restored(state: unknown): SavedState;
+/** @typedef {import("./conversation.js").Outgoing} Outgoing */
+/** @typedef {import("./conversations.js").Conversations} Conversations */
+/**
+ * What is unsent. JSON can carry it.
+ *
+ * @typedef {object} SavedState
+ * @property {Outgoing[]} outbox
+ * @property {Record<string, number>} reads how far each conversation was read, where the server may not know it
+ */
+/**
+ * Where it is kept. `load` is called once, at the start.
+ *
+ * @typedef {object} Store
+ * @property {() => unknown} load
+ * @property {(state: SavedState) => void} save
+ */
+/** A store that keeps nothing. @type {Readonly<Store>} */
+export const NO_STORE: Readonly<Store>;
+export type Outgoing = import("./conversation.js").Outgoing;
+export type Conversations = import("./conversations.js").Conversations;
+/**
+ * What is unsent. JSON can carry it.
+ */
+export type SavedState = {
+    outbox: Outgoing[];
+    /**
+     * how far each conversation was read, where the server may not know it
+     */
+    reads: Record<string, number>;
+};
+/**
+ * Where it is kept. `load` is called once, at the start.
+ */
+export type Store = {
+    load: () => unknown;
+    save: (state: SavedState) => void;
+};
