@@ -469,8 +469,9 @@ export class ChatClient extends Events {
   #arrive(conversation, message) {
     this.#sender.recognise(conversation, message);
     this.#tell(conversation, conversation.arrive(message));
-    // A sync that is under way fetches those where it is not known yet where to begin.
-    if (conversation.last !== null && conversation.isBehind) this.#gaps.fill(conversation).catch(() => {});
+    // The first sync fetches what is missing where it is not known yet where to begin.
+    const isPlaced = conversation.last !== null || this.#conversations.isPrimed;
+    if (isPlaced && conversation.isBehind) this.#gaps.fill(conversation).catch(() => {});
     this.#changed();
   }
 

@@ -241,7 +241,7 @@ class Script:
             case "send":
                 self._do("send", text=given.take("send", str), to=given.take("to", str))
             case "read":
-                self._do("read", peer=given.take("read", str), **given.some("seq"))
+                self._do("read", peer=given.take("read", str), **given.some("seq", "fails"))
             case "typing":
                 self._do("type", composing=_is_composing(given), to=given.take("to", str))
             case "older":

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import nullcontext
 from typing import Any
+
+import pytest
 
 import parley
 from parley import Answer, Close, Disconnected, Open, Session, Write
@@ -242,8 +245,9 @@ class CaseDriver(Driver):
         self.session.post(to, text)
         self.collect()
 
-    def on_read(self, peer: str, seq: int | None = None) -> None:
-        self.session.read(peer, seq)
+    def on_read(self, peer: str, seq: int | None = None, *, fails: bool = False) -> None:
+        with pytest.raises(ValueError) if fails else nullcontext():
+            self.session.read(peer, seq)
         self.collect()
 
     def on_type(self, to: str, composing: bool) -> None:

@@ -304,8 +304,14 @@ class Driver {
     this.#client.send(to, text);
   }
 
-  async read({ peer, seq }) {
-    this.#client.markRead(peer, seq);
+  async read({ peer, seq, fails = false }) {
+    let error = null;
+    try {
+      this.#client.markRead(peer, seq);
+    } catch (thrown) {
+      error = thrown;
+    }
+    check(fails ? error instanceof RangeError : error === null, `read: ${error}`);
   }
 
   async type({ to, composing }) {

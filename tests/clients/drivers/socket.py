@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import nullcontext
+
+import pytest
 
 import parley
 from parley import Chat, Connected, Timing
@@ -126,8 +129,9 @@ class CaseDriver:
     async def on_send(self, to: str, text: str) -> None:
         self._chat.post(to, text)
 
-    async def on_read(self, peer: str, seq: int | None = None) -> None:
-        self._chat.read(peer, seq)
+    async def on_read(self, peer: str, seq: int | None = None, *, fails: bool = False) -> None:
+        with pytest.raises(ValueError) if fails else nullcontext():
+            self._chat.read(peer, seq)
 
     async def on_type(self, to: str, composing: bool) -> None:
         self._chat.typing(to, composing)

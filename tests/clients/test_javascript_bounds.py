@@ -1,0 +1,59 @@
+"""What the JavaScript client keeps is bounded, however much comes. In Node.js."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emulator import clean_environment
+
+FLOOD = Path(__file__).with_name("bounds.mjs")
+DEFAULTS = {"chats": 5_000, "ahead": 100, "unsent": 1_000, "presences": 10_000, "messages": 200, "shown": 2_000}
+
+
+@pytest.fixture(scope="module", params=[{}, {"chats": 20, "ahead": 3, "unsent": 5, "presences": 7, "messages": 10}])
+def flooded(request: pytest.FixtureRequest) -> tuple[dict[str, int], dict[str, Any]]:
+    """The bounds, and what is kept."""
+    done = subprocess.run(
+        ["node", str(FLOOD)],
+        input=json.dumps({"bounds": request.param}),
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return DEFAULTS | request.param, json.loads(done.stdout)
+
+
+def test_messages_are_bounded_and_more_of_them_are_kept_while_they_are_shown(flooded: Any) -> None:
+    bounds, kept = flooded
+    assert (kept["unopened"], kept["open"], kept["left"]) == (bounds["messages"], bounds["shown"], bounds["messages"])
+    assert (kept["unread"], kept["hasOlder"], kept["latest"]) == (20_000, True, 25_000)
+
+
+def test_messages_that_wait_for_one_before_them_are_bounded(flooded: Any) -> None:
+    bounds, kept = flooded
+    assert kept["ahead"] == bounds["ahead"]
+
+
+def test_messages_that_wait_to_be_sent_are_bounded(flooded: Any) -> None:
+    bounds, kept = flooded
+    words = f"{bounds['unsent']:,} messages to bob wait to be sent. Wait for some of them first."
+    assert kept["unsent"] == bounds["unsent"]
+    assert kept["refused"] == {"after": bounds["unsent"], "is": "RangeError", "says": words}
+
+
+def test_conversations_are_bounded_and_the_oldest_are_forgotten(flooded: Any) -> None:
+    bounds, kept = flooded
+    assert (kept["before"], kept["chats"]) == (bounds["chats"], 0.9 * bounds["chats"])
+    assert kept["asked"] == ["sync"]
+
+
+def test_presences_are_bounded(flooded: Any) -> None:
+    bounds, kept = flooded
+    assert kept["presences"] == bounds["presences"]
