@@ -188,9 +188,9 @@ export class ChatClient extends Events {
     void this.#connections.open();
   }
 
+  /** Closes the connection. What is unsent is in the store. */
   stop() {
     this.#connections.stop();
-    this.#sync.stop();
     this.#setStatus({ state: "stopped" });
   }
 
@@ -423,10 +423,7 @@ export class ChatClient extends Events {
         this.#setStatus({ state: "waiting", until: this.#timers.now() + retryInMs });
         this.#emit("disconnected", { retryInMs });
       },
-      refused: (error) => {
-        this.#sync.stop();
-        this.#setStatus({ state: "refused", reason: error.message });
-      },
+      refused: (error) => this.#setStatus({ state: "refused", reason: error.message }),
       push: (frame) => this.#onPush(frame),
     };
   }

@@ -232,7 +232,7 @@ export class Connections {
 
   stop() {
     this.#isStopped = true;
-    this.#timers.cancel(this.#nextAttempt);
+    this.#timers.stop();
     this.#next?.close("stopped");
     this.current?.close("stopped");
   }

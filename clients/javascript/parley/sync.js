@@ -69,10 +69,6 @@ export class Sync {
     this.#schedule(this.#timers.between(0, 1));
   }
 
-  stop() {
-    this.#timers.cancel(this.#heartbeat);
-  }
-
   /** @param {Connection} connection */
   async #run(connection) {
     for (let isSecond = false; ; isSecond = true) {

@@ -57,10 +57,13 @@ export const CLOCK = Object.freeze({
 /** Something that was waited for took too long. */
 export class Late extends Error {}
 
-/** The clock and the chances of one client. */
+/** The clock and the chances of one client. Once it is stopped, nothing is due any more. */
 export class Timers {
   #clock;
   #random;
+  #isStopped = false;
+  /** @type {Set<unknown>} */
+  #waiting = new Set();
 
   /**
    * @param {Timing} timing
@@ -79,12 +82,23 @@ export class Timers {
 
   /** @param {number} ms @param {() => void} action */
   after(ms, action) {
-    return this.#clock.after(ms, action);
+    if (this.#isStopped) return undefined;
+    const timer = this.#clock.after(ms, () => {
+      this.#waiting.delete(timer);
+      action();
+    });
+    this.#waiting.add(timer);
+    return timer;
   }
 
   /** @param {unknown} timer */
   cancel(timer) {
-    this.#clock.cancel(timer);
+    if (this.#waiting.delete(timer)) this.#clock.cancel(timer);
+  }
+
+  stop() {
+    this.#isStopped = true;
+    for (const timer of this.#waiting) this.cancel(timer);
   }
 
   /**

@@ -28,6 +28,7 @@ export class ChatClient extends ChatClient_base {
     constructor({ address, store, backlog, backlogOf, sendDelivered, debug, timing, bounds, clock, random, WebSocket, }: Options);
     /** Connects, and stays connected until `stop`. */
     start(): void;
+    /** Closes the connection. What is unsent is in the store. */
     stop(): void;
     /** Tries again at once if it waits, and makes sure of the connection if it has one. */
     wake(): void;

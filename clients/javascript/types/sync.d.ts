@@ -19,7 +19,6 @@ export class Sync {
     want(): void;
     /** Syncs every few minutes from now on, the first time after a random part of that. */
     beat(): void;
-    stop(): void;
     #private;
 }
 export type Connection = import("./connections.js").Connection;

@@ -35,7 +35,7 @@ export const CLOCK: Readonly<Clock>;
 /** Something that was waited for took too long. */
 export class Late extends Error {
 }
-/** The clock and the chances of one client. */
+/** The clock and the chances of one client. Once it is stopped, nothing is due any more. */
 export class Timers {
     /**
      * @param {Timing} timing
@@ -49,6 +49,7 @@ export class Timers {
     after(ms: number, action: () => void): unknown;
     /** @param {unknown} timer */
     cancel(timer: unknown): void;
+    stop(): void;
     /**
      * What a promise comes to. Throws Late if that takes longer.
      *

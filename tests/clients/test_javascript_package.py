@@ -1,0 +1,133 @@
+"""The JavaScript client as people install it: packed, installed into an empty folder, and used."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from websockets.sync.server import ServerConnection, serve
+
+from local.emulator import PROJECT, clean_environment
+from tests.fakes.chat_server import ChatServer
+
+PACKAGE = PROJECT / "clients" / "javascript"
+TSC = PROJECT / "node_modules" / ".bin" / "tsc"
+SAMPLE = Path(__file__).with_name("typescript") / "program.ts"
+PYTHON = PROJECT / "clients" / "python" / "parley"
+ONLY_PYTHON = {
+    "dialer": "a browser's WebSocket opens connections",
+    "effects": "there is no I/O to leave out",
+    "errors": "they stand with what raises them",
+    "events": "their types stand in chat-client.js",
+    "mailbox": "events are told at once",
+    "chat": "chat-client.js is both",
+    "session": "chat-client.js is both",
+    "__init__": "chat-client.js exports the public names",
+}
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    environment = clean_environment() | {"npm_config_cache": str(cwd / "cache"), "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the packed package was installed, without a network."""
+    folder = tmp_path_factory.mktemp("program")
+    quiet = ("--silent", "--offline", "--no-audit", "--no-fund")
+    archive = run("npm", "pack", *quiet, "--pack-destination", folder, PACKAGE, cwd=folder).strip()
+    run("npm", "install", *quiet, f"./{archive}", cwd=folder)
+    return folder
+
+
+@contextmanager
+def chatting() -> Iterator[tuple[str, list[str]]]:
+    """A server of alice's at this address, where bob answers everything with "bye"; and the tokens it was shown."""
+    server, tokens = ChatServer(), list[str]()
+
+    def handle(connection: ServerConnection) -> None:
+        tokens.append(connection.request.path if connection.request else "")
+        for frame in map(json.loads, connection):
+            if reply := server.answer(frame):
+                connection.send(json.dumps(reply))
+            if frame["action"] == "send":
+                message, _ = server.store(frame["to"], "alice", "bye")
+                connection.send(json.dumps({"type": "message", **message}))
+
+    with serve(handle, "127.0.0.1", 0) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        try:
+            yield f"ws://127.0.0.1:{listening.socket.getsockname()[1]}/dev", tokens
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+def program() -> str:
+    """The program in the package's own README."""
+    (text,) = re.findall(r"```js\n(.*?)```", (PACKAGE / "README.md").read_text("utf-8"), re.DOTALL)
+    return str(text)
+
+
+def test_the_program_of_its_readme_talks_and_ends(installed: Path) -> None:
+    assert len(program().splitlines()) <= 10
+    (installed / "program.mjs").write_text(program(), "utf-8")
+    with chatting() as (url, paths):
+        assert run("node", "program.mjs", url, "alices-token", cwd=installed) == "alice: hello\nbob: bye\n"
+    assert paths == ["/dev?token=alices-token"]
+
+
+def test_a_typescript_program_is_checked_against_its_types(installed: Path) -> None:
+    (installed / "program.ts").write_text(SAMPLE.read_text("utf-8"), "utf-8")
+    options = ("--strict", "--noEmit", "--target", "ES2024", "--lib", "ES2024,DOM")
+    for module in (("--module", "NodeNext"), ("--module", "ESNext", "--moduleResolution", "bundler")):
+        run(TSC, *options, *module, "program.ts", cwd=installed)
+
+
+def test_it_holds_its_modules_and_types_and_depends_on_nothing(installed: Path) -> None:
+    folder = installed / "node_modules" / "parley-client"
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    modules = sorted(path.name for path in (PACKAGE / "parley").iterdir())
+    types = [f"types/{name.removesuffix('.js')}.d.ts" for name in modules]
+    assert names == sorted(["README.md", "package.json", *(f"parley/{name}" for name in modules), *types])
+    assert [path.name for path in (installed / "node_modules").iterdir() if path.is_dir()] == ["parley-client"]
+
+
+def test_its_types_are_those_of_its_comments(tmp_path: Path) -> None:
+    """If this fails: `npx tsc --project clients/javascript`, and look at what has changed for whoever uses it."""
+    run(TSC, "--project", PACKAGE, "--outDir", tmp_path, cwd=tmp_path)
+    assert _files(tmp_path) == _files(PACKAGE / "types")
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text("utf-8") for path in folder.glob("*.d.ts")}
+
+
+def _names(folder: Path, suffix: str) -> Sequence[str]:
+    return [path.stem for path in folder.glob(f"*{suffix}")]
+
+
+@pytest.mark.skipif(not PYTHON.exists(), reason="the Python client is not a package yet")
+def test_each_rule_has_a_file_of_the_same_name_in_both_languages() -> None:
+    javascript, python = set(_names(PACKAGE / "parley", ".js")), set(_names(PYTHON, ".py"))
+    assert javascript - python == {"chat-client"}
+    assert python - javascript <= ONLY_PYTHON.keys()
+
+
+@pytest.mark.parametrize("name", sorted(_names(PACKAGE / "parley", ".js")))
+def test_a_file_says_first_what_it_is_about(name: str) -> None:
+    first = (PACKAGE / "parley" / f"{name}.js").read_text("utf-8").split("*/")[0]
+    assert first.startswith("/**")
+    if name not in {"bounds", "timers", "conversations"}:
+        assert "docs/protocol.md" in first
