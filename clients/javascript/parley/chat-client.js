@@ -76,7 +76,7 @@ export { BOUNDS, CLOCK, NO_STORE, Refused, SignInRefused, TIMING, byteLength, is
  */
 
 /**
- * @typedef {EventTarget & {
+ * @typedef {Omit<EventTarget, "addEventListener" | "removeEventListener"> & {
  *   addEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void,
  *     options?: boolean | AddEventListenerOptions): void;
  *   removeEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void,

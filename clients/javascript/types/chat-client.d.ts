@@ -189,7 +189,7 @@ export type ChatEvents = {
         last: number;
     }>;
 };
-export type ChatEventTarget = EventTarget & {
+export type ChatEventTarget = Omit<EventTarget, "addEventListener" | "removeEventListener"> & {
     addEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void, options?: boolean | AddEventListenerOptions): void;
     removeEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void, options?: boolean | EventListenerOptions): void;
 };
