@@ -17,8 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from clients import web_page
-from clients.web_page import SignIn
+from clients import web_hosting
+from clients.web_hosting import SignIn
 from local.deployment import TOKEN_SECONDS, Endpoint, token
 from parley import USER_ID, USER_ID_RULE
 
@@ -42,7 +42,7 @@ class Refusal(Exception):
 def serve(endpoint: Endpoint, secret: str, *, port: int = 0, token_seconds: int = TOKEN_SECONDS) -> Iterator[str]:
     """Serves the page and its tokens, and yields the page's address. If `port` is taken, it is another one."""
     server = _bound(port)
-    server.guards = web_page.headers(endpoint.url)
+    server.guards = web_hosting.headers(endpoint.url)
     server.files = _files(endpoint)
     server.mint = lambda user: token(secret, user, token_seconds)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="web", daemon=True)
@@ -66,9 +66,9 @@ def _bound(port: int) -> _Server:
 
 def _files(endpoint: Endpoint) -> dict[str, tuple[str, bytes]]:
     """Everything that can be fetched, by path: what is not listed here does not exist."""
-    files = {f"/{path.name}": (_content_type(path.name), path.read_bytes()) for path in web_page.FOLDER.iterdir()}
-    config = json.dumps(web_page.config(endpoint.url, SignIn.LOCAL)).encode()
-    return files | {"/": files["/index.html"], f"/{web_page.CONFIG}": ("application/json", config)}
+    files = {f"/{path}": (_content_type(path), file.read_bytes()) for path, file in web_hosting.files().items()}
+    config = json.dumps(web_hosting.config(endpoint.url, SignIn.LOCAL)).encode()
+    return files | {"/": files["/index.html"], f"/{web_hosting.CONFIG}": ("application/json", config)}
 
 
 def _content_type(name: str) -> str:

@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from clients.web_page import SignIn
+from clients.web_hosting import SignIn
 from stacks.bundle import LOCK, OIDC_LOCK
 from stacks.functions import ChatFunction, asset
 from stacks.monitoring import Monitoring

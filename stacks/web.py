@@ -12,8 +12,8 @@ from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_s3_deployment as deployment
 from constructs import Construct
 
-from clients import web_page
-from clients.web_page import SignIn
+from clients import web_hosting
+from clients.web_hosting import SignIn
 
 HTTPS_FOR = Duration.days(365)
 """How long a browser remembers that the page comes by HTTPS only."""
@@ -50,12 +50,12 @@ class ChatWeb(Construct):
             default_behavior=cloudfront.BehaviorOptions(
                 origin=origin,
                 viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
-                response_headers_policy=self._headers(name, web_page.headers(url)),
+                response_headers_policy=self._headers(name, web_hosting.headers(url)),
             ),
         )
         # The CDK's functions, which copy and empty, need what is not there on the emulator.
         if not emulated:
-            self._copy(web_page.config(url, sign_in))
+            self._copy(web_hosting.config(url, sign_in))
 
     @property
     def url(self) -> str:
@@ -64,18 +64,19 @@ class ChatWeb(Construct):
 
     def _copy(self, config: dict[str, str]) -> None:
         """Has each deploy write the page and its configuration into the bucket."""
-        page = assets.Asset(self, "Page", path=str(web_page.FOLDER))
+        page, client = self._assets()
         log_group = logs.LogGroup(
             self, "DeploymentLogs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
         )
-        role = self._deployment_role(page)
+        role = self._deployment_role(page.bucket)
         log_group.grant_write(role)
         deployment.BucketDeployment(
             self,
             "Deployment",
             sources=[
                 deployment.Source.bucket(page.bucket, page.s3_object_key),
-                deployment.Source.json_data(web_page.CONFIG, config),
+                deployment.Source.bucket(client.bucket, client.s3_object_key),
+                deployment.Source.json_data(web_hosting.CONFIG, config),
             ],
             destination_bucket=self._bucket,
             # Browsers and CloudFront ask whether it is still the same, so there is nothing to invalidate.
@@ -84,11 +85,19 @@ class ChatWeb(Construct):
             role=role.without_policy_updates(),  # the CDK would grant much more than what is called
         )
 
-    def _deployment_role(self, page: assets.Asset) -> iam.Role:
+    def _assets(self) -> tuple[assets.Asset, assets.Asset]:
+        """The page's own files; and the modules of the client, which lie in a folder below them."""
+        modules = web_hosting.MODULES
+        return (
+            assets.Asset(self, "Page", path=str(web_hosting.PAGE)),
+            assets.Asset(self, "Client", path=str(web_hosting.CLIENT), exclude=["*", f"!{modules}", f"!{modules}/*.js"]),
+        )
+
+    def _deployment_role(self, assets_bucket: s3.IBucket) -> iam.Role:
         role = iam.Role(self, "DeploymentRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         grants = {
             # Of all assets: when a deploy is rolled back, it is those of the one before.
-            page.bucket.arn_for_objects("*"): ["s3:GetObject"],
+            assets_bucket.arn_for_objects("*"): ["s3:GetObject"],
             self._bucket.bucket_arn: ["s3:ListBucket"],
             self._bucket.arn_for_objects("*"): ["s3:DeleteObject", "s3:PutObject"],
         }

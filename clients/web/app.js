@@ -1,7 +1,7 @@
 /** The page: who uses it, which conversation is open, and what it says about the connection. */
 
 import { announce } from "./announcer.js";
-import { ChatClient, FORGETFUL, isUserId } from "./chat-client.js";
+import { ChatClient, FORGETFUL, isUserId } from "./parley/chat-client.js";
 import { ChatList } from "./chat-list.js";
 import { ConversationView } from "./conversation-view.js";
 import { avatar, element, setText } from "./dom.js";

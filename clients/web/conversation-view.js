@@ -1,6 +1,6 @@
 /** The conversation that is open: its messages, and the field to write into. */
 
-import { byteLength, textProblem } from "./chat-client.js";
+import { byteLength, textProblem } from "./parley/chat-client.js";
 import { avatar, element, hidden, icon, reconcile, setText } from "./dom.js";
 import { dayOf, fullTime, lastSeen, timeOf } from "./times.js";
 

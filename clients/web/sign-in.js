@@ -8,7 +8,7 @@
  * - `open`: the deployment believes a user id.
  */
 
-import { SignInRefused, isUserId } from "./chat-client.js";
+import { SignInRefused, isUserId } from "./parley/chat-client.js";
 
 const USER_ID_RULE = "A user id has 1 to 128 characters: letters without accents, digits and _ . @ : | + = -";
 

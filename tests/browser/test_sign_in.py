@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from chat.identity import LEEWAY_SECONDS
-from clients import web_page
-from clients.web_page import SignIn
+from clients import web_hosting
+from clients.web_hosting import SignIn
 from local.deployment import Endpoint, token
 from tests.browser.conftest import TIMEOUT_MS, NewContext, Shoot, address_of, on_line, watch
 from tests.browser.line import Line
@@ -26,13 +26,13 @@ OTHER_SECRET = "the secret of another deployment, of thirty-two characters or mo
 @pytest.fixture
 def context(new_context: NewContext, endpoint: Endpoint, line: Line) -> BrowserContext:
     """A browser that is told what the page of a deployment on AWS is told."""
-    config = json.dumps(web_page.config(on_line(endpoint, line).url, SignIn.TOKEN))
+    config = json.dumps(web_hosting.config(on_line(endpoint, line).url, SignIn.TOKEN))
 
     def answer(route: Route) -> None:
         route.fulfill(content_type="application/json", body=config)
 
     opened = new_context()
-    opened.route(f"**/{web_page.CONFIG}", answer)
+    opened.route(f"**/{web_hosting.CONFIG}", answer)
     return opened
 
 

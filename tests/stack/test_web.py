@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from clients import web_page
+from clients import web_hosting
 from local import web
 from local.deployment import Endpoint
 from tests.stack.conftest import Resource, Synthesize, Synthesized, rendered
@@ -53,9 +53,9 @@ def directives(policy: str) -> dict[str, str]:
 def deployed_config(stack: Synthesized) -> Any:
     """What a deploy writes into config.json."""
     _, deployment = stack.one("Custom::CDKBucketDeployment")
-    asset = deployment["SourceObjectKeys"][1].removesuffix(".zip")
-    text = (stack.output / f"asset.{asset}" / web_page.CONFIG).read_text()
-    for marker, value in deployment["SourceMarkers"][1].items():
+    asset = deployment["SourceObjectKeys"][-1].removesuffix(".zip")
+    text = (stack.output / f"asset.{asset}" / web_hosting.CONFIG).read_text()
+    for marker, value in deployment["SourceMarkers"][-1].items():
         text = text.replace(marker, rendered(value))
     return json.loads(text)
 
@@ -121,7 +121,7 @@ def test_page_is_guarded_in_the_stack_as_on_this_machine(hosted: Synthesized) ->
         connection = HTTPConnection(urlsplit(url).netloc, timeout=5)
         connection.request("GET", "/")
         answer = connection.getresponse()
-        here = {name: str(answer.headers[name]) for name in web_page.headers("")}
+        here = {name: str(answer.headers[name]) for name in web_hosting.headers("")}
         connection.close()
     there = headers(hosted)
 
@@ -136,9 +136,9 @@ def test_page_is_guarded_in_the_stack_as_on_this_machine(hosted: Synthesized) ->
 
 
 def test_page_itself_repeats_the_policy_of_its_headers() -> None:
-    html = (web_page.FOLDER / "index.html").read_text()
+    html = (web_hosting.PAGE / "index.html").read_text()
     (repeated,) = re.findall(r'http-equiv="Content-Security-Policy"\s+content="([^"]*)"', html)
-    policy = directives(web_page.headers("ws: wss:")["Content-Security-Policy"])
+    policy = directives(web_hosting.headers("ws: wss:")["Content-Security-Policy"])
 
     del policy["frame-ancestors"]  # browsers take it from a header only
     assert directives(repeated) == policy
@@ -154,11 +154,13 @@ def test_page_is_told_where_to_connect_and_how_to_sign_in(synthesize: Synthesize
 
 def test_deploy_writes_the_files_of_the_page_and_takes_away_others(hosted: Synthesized) -> None:
     _, deployment = hosted.one("Custom::CDKBucketDeployment")
-    asset = deployment["SourceObjectKeys"][0].removesuffix(".zip")
+    files: dict[str, bytes] = {}
+    for key in deployment["SourceObjectKeys"][:-1]:  # the last one is the configuration
+        folder = hosted.output / f"asset.{key.removesuffix('.zip')}"
+        files |= {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    files = {path.name: path.read_bytes() for path in (hosted.output / f"asset.{asset}").iterdir()}
-
-    assert files == {path.name: path.read_bytes() for path in web_page.FOLDER.iterdir()}
+    assert files == {path: file.read_bytes() for path, file in web_hosting.files().items()}
+    assert "parley/chat-client.js" in files
     assert deployment["Prune"] is True
 
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from clients import web_page
-from clients.web_page import SignIn
+from clients import web_hosting
+from clients.web_hosting import SignIn
 from local.deployment import STACK, STATE, Endpoint, deploy, local_client
 from local.emulator import emulator
 from tests.browser.conftest import NewContext, Shoot, watch
@@ -65,8 +65,8 @@ def hosted() -> Iterator[Hosted]:
         (url,) = (output["OutputValue"] for output in outputs if output["OutputKey"] == "WebUrl")
         resources = cloudformation.describe_stack_resources(**stack)["StackResources"]
         (bucket,) = (one["PhysicalResourceId"] for one in resources if one["ResourceType"] == "AWS::S3::Bucket")
-        files = {path.name: path.read_bytes() for path in web_page.FOLDER.iterdir()}
-        files[web_page.CONFIG] = json.dumps(web_page.config(endpoint.url, SignIn.OPEN)).encode()
+        files = {path: file.read_bytes() for path, file in web_hosting.files().items()}
+        files[web_hosting.CONFIG] = json.dumps(web_hosting.config(endpoint.url, SignIn.OPEN)).encode()
         for name, body in files.items():
             s3.put_object(Bucket=bucket, Key=name, Body=body, ContentType=mimetypes.guess_type(name)[0])
         hosted = Hosted(endpoint, url, bucket)
@@ -84,7 +84,7 @@ def test_it_comes_by_https_only(hosted: Hosted, path: str) -> None:
 def test_every_answer_is_guarded(hosted: Hosted, path: str, status: int) -> None:
     answer = hosted.get(hosted.host, path, **BY_HTTPS)
     assert answer.status == status
-    assert web_page.headers(hosted.endpoint.url).items() <= dict(answer.headers).items()
+    assert web_hosting.headers(hosted.endpoint.url).items() <= dict(answer.headers).items()
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "web"
+PAGE = Path(__file__).parent / "web"
 """Every file in it is served."""
+
+CLIENT = Path(__file__).parent / "javascript"
+"""The package that the page uses. Of it, the modules in `MODULES` are served, at the same path below the page."""
+
+MODULES = "parley"
 
 CONFIG = "config.json"
 """Where the page looks for its configuration, beside its files."""
@@ -18,6 +23,12 @@ class SignIn(StrEnum):
     LOCAL = "local"
     TOKEN = "token"  # noqa: S105
     OPEN = "open"
+
+
+def files() -> dict[str, Path]:
+    """All that the page consists of, by the path at which it is served."""
+    own = {path.relative_to(PAGE).as_posix(): path for path in PAGE.rglob("*") if path.is_file()}
+    return own | {path.relative_to(CLIENT).as_posix(): path for path in (CLIENT / MODULES).glob("*.js")}
 
 
 def config(url: str, sign_in: SignIn) -> dict[str, str]:
