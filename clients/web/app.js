@@ -1,7 +1,7 @@
 /** The page: who uses it, which conversation is open, and what it says about the connection. */
 
 import { announce } from "./announcer.js";
-import { ChatClient, FORGETFUL, isUserId } from "./parley/chat-client.js";
+import { ChatClient, NO_STORE, isUserId } from "./parley/chat-client.js";
 import { ChatList } from "./chat-list.js";
 import { ConversationView } from "./conversation-view.js";
 import { avatar, element, setText } from "./dom.js";
@@ -16,6 +16,8 @@ const HINTS = {
   open: "This deployment believes whoever you say you are.",
 };
 
+/** A line for each change of a connection; a browser's console shows such lines if one asks for them. */
+const debug = (line) => console.debug(line);
 const id = (name) => document.getElementById(name);
 
 /** The address bar says who and with whom: `#/alice/bob`. So a reload and the Back button do what one expects. */
@@ -79,7 +81,7 @@ class Page {
   #client;
   #list;
   #view;
-  #isDrawn = true;
+  #isStale = false; // whether something has changed since the page was drawn
   #bannerTimer;
   #shownState;
   #wasConnected = false;
@@ -89,7 +91,7 @@ class Page {
     this.#config = config;
     this.#user = user;
     const store = QueueStore.open(`${config.url} ${user}`);
-    this.#client = new ChatClient({ address, store: store ?? FORGETFUL, backlogOf: "unread" });
+    this.#client = new ChatClient({ address, store: store ?? NO_STORE, backlogOf: "unread", debug });
     this.#list = new ChatList(this.#client, (peer) => this.#open(peer));
     this.#view = new ConversationView(this.#client);
     this.#client.addEventListener("change", () => this.#drawSoon());
@@ -195,18 +197,18 @@ class Page {
   }
 
   #drawSoon() {
-    if (!this.#isDrawn) return;
-    this.#isDrawn = false;
+    if (this.#isStale) return;
+    this.#isStale = true;
     // Not by animation frames alone: a hidden page gets none, and its title should still count.
-    const draw = () => this.#isDrawn || this.#draw();
+    const draw = () => this.#isStale && this.#draw();
     requestAnimationFrame(draw);
     setTimeout(draw, 200);
   }
 
   #draw() {
-    this.#isDrawn = true;
+    this.#isStale = false;
     this.#drawBanner();
-    this.#view.render();
+    this.#view.update();
     this.#list.render(this.#view.peer);
     const unread = this.#client.chats.reduce((sum, chat) => sum + chat.unread, 0);
     const title = unread ? `(${unread}) Parley` : "Parley";

@@ -26,23 +26,21 @@ export class ChatList {
   render(current) {
     const focused = this.#list.contains(document.activeElement) ? document.activeElement.dataset.peer : null;
     const lines = this.#client.chats.map((chat) => this.#line(chat, current));
-    reconcile(this.#list, lines, { key: (line) => line.peer, version: (line) => line, create: listItem });
+    reconcile(this.#list, lines, listItem);
     this.#empty.hidden = lines.length > 0;
     if (focused && document.activeElement === document.body) this.focus(focused);
   }
 
   #line(chat, current) {
-    const latest = this.#client.entries(chat.peer).at(-1);
-    const waits = latest?.state === "queued" || latest?.state === "failed";
-    const from = waits ? this.#client.user : chat.preview?.from;
+    const { text, ts, state } = chat.latest(this.#client.user);
     return {
+      key: chat.peer,
       peer: chat.peer,
       isCurrent: chat.peer === current,
-      time: briefly(waits ? latest.ts : chat.ts),
-      text: (waits ? latest.text : (chat.preview?.text ?? "")).slice(0, 120),
-      isOwn: waits || (from !== undefined && from === this.#client.user),
-      tick: latest?.state && (waits || latest.seq === chat.seq) ? latest.state : null,
-      isComposing: chat.isComposing,
+      time: briefly(ts),
+      text: text.slice(0, 120),
+      state,
+      isComposing: this.#client.isComposing(chat.peer),
       unread: chat.peer === current && !document.hidden ? 0 : chat.unread,
       isOnline: this.#client.presence(chat.peer)?.online ?? false,
     };
@@ -67,8 +65,10 @@ function listItem(line) {
     preview.classList.add("composing");
     preview.append("typing…");
   } else {
-    if (line.tick) preview.append(element("span", { class: `tick ${line.tick}` }, icon(TICKS[line.tick])));
-    if (line.isOwn) preview.append(element("span", { class: "own" }, "You: "));
+    if (line.state) {
+      preview.append(element("span", { class: `tick ${line.state}` }, icon(TICKS[line.state])));
+      preview.append(element("span", { class: "own" }, "You: "));
+    }
     preview.append(element("bdi", {}, line.text));
   }
   const button = element(

@@ -1,29 +1,20 @@
 /** The conversation that is open: its messages, and the field to write into. */
 
+import { avatar, reconcile, setText } from "./dom.js";
+import { MessageWindow } from "./message-window.js";
 import { byteLength, textProblem } from "./parley/chat-client.js";
-import { avatar, element, hidden, icon, reconcile, setText } from "./dom.js";
-import { dayOf, fullTime, lastSeen, timeOf } from "./times.js";
+import { rowElement, rowsOf } from "./rows.js";
+import { ScrollPlace } from "./scroll-place.js";
+import { lastSeen } from "./times.js";
 
-const NEAR = 80; // pixels from the end that still count as being there
-const FAR_UP = 400; // pixels from the beginning at which older messages are fetched
 const MOST_UNREAD = 300; // messages that are fetched to begin at the first unread one
-const GROUP_MS = 5 * 60_000;
-const STATES = {
-  queued: ["clock", "waiting to be sent"],
-  failed: ["alert", "not sent"],
-  stored: ["tick", "sent"],
-  delivered: ["ticks", "delivered"],
-  read: ["ticks", "read"],
-};
 
 export class ConversationView {
   #client;
   #peer = null;
   #drafts = new Map();
   #unreadFrom = Infinity; // where the line "new messages" stands
-  #isPlaced = false; // whether the first scroll has happened
   #canReach = true; // whether the first unread message can be fetched
-  #isAtEnd = true;
   #isFetching = false;
 
   #section = document.getElementById("conversation");
@@ -38,11 +29,13 @@ export class ConversationView {
   #composer = document.getElementById("composer");
   #text = document.getElementById("text");
   #problem = document.getElementById("text-problem");
+  #place = new ScrollPlace(this.#scroller, this.#entries);
+  #window = new MessageWindow();
 
   constructor(client) {
     this.#client = client;
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    this.#latest.addEventListener("click", () => this.#scrollToEnd());
+    this.#latest.addEventListener("click", () => this.#goToEnd());
     this.#composer.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -50,7 +43,6 @@ export class ConversationView {
     this.#text.addEventListener("input", () => this.#onInput());
     this.#text.addEventListener("keydown", (event) => this.#onKey(event));
     this.#entries.addEventListener("click", (event) => this.#onClick(event));
-    new ResizeObserver(() => this.#keepPlace()).observe(this.#scroller);
   }
 
   get peer() {
@@ -60,19 +52,10 @@ export class ConversationView {
   /** Shows the conversation with a peer, or none. */
   show(peer) {
     if (peer === this.#peer) return;
-    if (this.#peer !== null) {
-      this.#drafts.set(this.#peer, this.#text.value);
-      this.#client.typing(this.#peer, false);
-      this.#client.leave(this.#peer);
-    }
+    this.#leave();
     this.#peer = peer;
     this.#section.hidden = peer === null;
     this.#placeholder.hidden = peer !== null;
-    this.#entries.replaceChildren();
-    this.#unreadFrom = Infinity;
-    this.#isPlaced = false;
-    this.#isAtEnd = true;
-    this.#canReach = true;
     if (peer === null) return;
     this.#picture.replaceChildren(avatar(peer));
     setText(this.#heading, peer);
@@ -89,133 +72,117 @@ export class ConversationView {
     else this.#text.focus();
   }
 
-  render() {
+  /** Something has changed: draws it, fetches what is missing on the screen, and marks read what is looked at. */
+  update() {
     if (this.#peer === null) return;
     const chat = this.#client.chat(this.#peer);
-    this.#renderStatus(chat);
-    const entries = this.#client.entries(this.#peer);
-    // Who looks at a conversation without messages sees the first one come.
-    const isWhole = this.#client.status.state === "online" && !chat.hasOlder && !chat.isBehind;
-    if (!entries.length && isWhole) this.#isPlaced = true;
-    if (this.#unreadFrom === Infinity && chat.unread && !this.#isLooking()) this.#unreadFrom = chat.read + 1;
-    if (!this.#isPlaced && chat.unread) {
-      if (this.#isBeforeUnread(chat)) return this.#fetchOlder();
-      // The line stays where the screen begins, also where what comes later above it is unread too.
-      this.#unreadFrom = Math.max(chat.read + 1, chat.messages[0]?.seq ?? 0);
+    this.#renderStatus();
+    if (this.#unreadFrom === Infinity && chat.unread && !this.#isReading) this.#unreadFrom = chat.read + 1;
+    if (!this.#place.isPlaced && this.#isBeforeUnread(chat)) {
+      this.#fetchOlder();
+      return;
     }
-    const hold = this.#holdPlace();
-    reconcile(this.#entries, this.#rows(entries), { key: (row) => row.key, version: (row) => row, create: rowElement });
-    this.#placeScreen(entries, hold);
+    if (this.#place.isPlaced) this.#renderRows(chat);
+    else this.#begin(chat);
     this.#renderLatest(chat);
-    this.#fetchOlderIfNear(chat);
+    this.#extend(chat);
     this.markRead();
   }
 
   /** Marks read what somebody is looking at. */
   markRead() {
-    if (this.#peer === null || !this.#isLooking()) return;
+    if (this.#peer === null || !this.#isReading) return;
     const chat = this.#client.chat(this.#peer);
     if (chat.last > chat.read) this.#client.markRead(this.#peer);
   }
 
-  #isLooking() {
-    const isVisible = this.#scroller.clientHeight > 0 && this.#scroller.offsetParent !== null;
-    return isVisible && !document.hidden && document.hasFocus() && this.#isPlaced && this.#isAtEnd;
+  /** Whether somebody is looking at the latest message. */
+  get #isReading() {
+    const isInFront = !document.hidden && document.hasFocus() && this.#place.isVisible;
+    return isInFront && this.#place.isPlaced && this.#place.isAtEnd;
   }
 
-  /** Whether the first unread message is still to be fetched, and near enough to be. */
-  #isBeforeUnread({ messages, hasOlder, read }) {
-    return this.#canReach && hasOlder && messages.length < MOST_UNREAD && messages[0]?.seq > read + 1;
-  }
-
-  #renderStatus(chat) {
-    const presence = this.#client.presence(this.#peer);
-    const words = presence?.online ? "online" : presence?.lastSeen ? lastSeen(presence.lastSeen) : "";
-    setText(this.#status, chat.isComposing ? "typing…" : words);
-    this.#status.classList.toggle("composing", chat.isComposing);
-  }
-
-  /** Messages with their day separators, grouped by sender. */
-  #rows(entries) {
-    const rows = [];
-    let previous = null;
-    for (const entry of entries) {
-      const day = dayOf(entry.ts);
-      const isNewDay = !previous || dayOf(previous.ts) !== day;
-      if (isNewDay) rows.push({ kind: "day", key: `day ${new Date(entry.ts).toDateString()}`, text: day });
-      const isFirstNew = entry.seq >= this.#unreadFrom && !(previous?.seq >= this.#unreadFrom);
-      if (isFirstNew && !entry.state) rows.push({ kind: "new", key: "new", text: "New messages" });
-      const isOwn = entry.state !== null;
-      const continues =
-        !isNewDay &&
-        !isFirstNew &&
-        (previous.state !== null) === isOwn &&
-        entry.ts - previous.ts < GROUP_MS;
-      rows.push({ kind: "message", ...entry, isOwn, continues });
-      previous = entry;
-    }
-    return rows;
-  }
-
-  // Where the screen stands
-
-  /** The first message on the screen and where it is, so that what comes above it does not move it. */
-  #holdPlace() {
-    if (this.#isAtEnd) return null;
-    const top = this.#scroller.getBoundingClientRect().top;
-    for (const row of this.#entries.children) {
-      const box = row.getBoundingClientRect();
-      if (row.classList.contains("message") && box.bottom > top) return { key: row.dataset.key, top: box.top };
-    }
-    return null;
-  }
-
-  #placeScreen(entries, hold) {
-    if (!this.#isPlaced && entries.length) {
-      this.#isPlaced = true;
-      const line = this.#entries.querySelector(".new");
-      if (line) {
-        this.#scroller.scrollTop += line.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top - 60;
-        this.#isAtEnd = this.#distanceToEnd() < NEAR;
-        return;
-      }
-    }
-    const held = hold && [...this.#entries.children].find((row) => row.dataset.key === hold.key);
-    if (held) this.#scroller.scrollTop += held.getBoundingClientRect().top - hold.top;
-    else this.#keepPlace();
-  }
-
-  #keepPlace() {
-    if (this.#isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
-  }
-
-  #distanceToEnd() {
-    return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight;
-  }
-
-  #scrollToEnd() {
-    this.#isAtEnd = true;
-    this.#keepPlace();
-    this.render();
-  }
-
-  #onScroll() {
+  #leave() {
     if (this.#peer === null) return;
-    this.#isAtEnd = this.#distanceToEnd() < NEAR;
-    const chat = this.#client.chat(this.#peer);
-    this.#renderLatest(chat);
-    this.#fetchOlderIfNear(chat);
-    this.markRead();
+    this.#drafts.set(this.#peer, this.#text.value);
+    this.#client.typing(this.#peer, false);
+    this.#client.leave(this.#peer);
+    this.#entries.replaceChildren();
+    this.#unreadFrom = Infinity;
+    this.#canReach = true;
+    this.#place.reset();
+    this.#window.first = 0;
+  }
+
+  // Drawing
+
+  #renderStatus() {
+    const presence = this.#client.presence(this.#peer);
+    const isComposing = this.#client.isComposing(this.#peer);
+    const words = presence?.online ? "online" : presence?.lastSeen ? lastSeen(presence.lastSeen) : "";
+    setText(this.#status, isComposing ? "typing…" : words);
+    this.#status.classList.toggle("composing", isComposing);
+  }
+
+  /** Draws for the first time, once there is something to draw. */
+  #begin(chat) {
+    if (chat.unread) {
+      // The line stays where the screen begins, also where what comes later above it is unread too.
+      this.#unreadFrom = Math.max(chat.read + 1, chat.messages[0]?.seq ?? 0);
+      this.#window.showFrom(chat, this.#unreadFrom);
+    } else {
+      this.#window.showLast(chat);
+    }
+    this.#renderRows(chat);
+    // Who looks at a conversation without messages sees the first one come.
+    const isWhole = this.#client.status.state === "online" && !chat.hasOlder && !chat.isBehind;
+    if (this.#entries.children.length || isWhole) this.#place.begin(this.#entries.querySelector(".new"));
+  }
+
+  #renderRows(chat) {
+    if (this.#place.isAtEnd) this.#window.follow(chat);
+    const entries = this.#client.entries(this.#peer, this.#window.first, this.#window.most);
+    this.#place.keepWhile(() => reconcile(this.#entries, rowsOf(entries, this.#unreadFrom), rowElement));
+    this.#place.hasEnd = this.#window.hasLast(chat);
   }
 
   #renderLatest(chat) {
-    this.#latest.hidden = this.#isAtEnd;
+    this.#latest.hidden = this.#place.isAtEnd;
     this.#latestCount.hidden = chat.unread === 0;
     setText(this.#latestCount, chat.unread > 99 ? "99+" : String(chat.unread));
   }
 
-  #fetchOlderIfNear(chat) {
-    if (chat.hasOlder && this.#scroller.scrollTop <= FAR_UP) this.#fetchOlder();
+  // Where the screen stands
+
+  #onScroll() {
+    if (this.#peer === null) return;
+    this.#place.scrolled();
+    const chat = this.#client.chat(this.#peer);
+    this.#renderLatest(chat);
+    this.#extend(chat);
+    this.markRead();
+  }
+
+  #goToEnd() {
+    this.#window.showLast(this.#client.chat(this.#peer));
+    this.#place.hasEnd = true;
+    this.#place.toEnd();
+    this.update();
+  }
+
+  /** Has more rows where the screen comes near the first or the last one. */
+  #extend(chat) {
+    if (!this.#place.isPlaced || !this.#place.isVisible) return;
+    if (this.#place.isNearFirstRow) {
+      if (this.#window.showOlder(chat)) this.#renderRows(chat);
+      else if (chat.hasOlder) this.#fetchOlder();
+    }
+    if (this.#place.isNearLastRow && this.#window.showNewer(chat)) this.#renderRows(chat);
+  }
+
+  /** Whether the first unread message is still to be fetched, and near enough to be. */
+  #isBeforeUnread({ messages, hasOlder, read, unread }) {
+    return unread && this.#canReach && hasOlder && messages.length < MOST_UNREAD && messages[0]?.seq > read + 1;
   }
 
   #fetchOlder() {
@@ -232,9 +199,9 @@ export class ConversationView {
 
   /** There is no connection: the screen begins with what is here. */
   #showWhatIsHere(peer) {
-    if (peer !== this.#peer || this.#isPlaced) return;
+    if (peer !== this.#peer || this.#place.isPlaced) return;
     this.#canReach = false;
-    this.render();
+    this.update();
   }
 
   // Writing
@@ -270,7 +237,7 @@ export class ConversationView {
     this.#text.value = "";
     this.#onInput({ isTyping: false });
     this.#unreadFrom = Infinity;
-    this.#scrollToEnd();
+    this.#goToEnd();
   }
 
   #onClick(event) {
@@ -280,35 +247,4 @@ export class ConversationView {
     else this.#client.discard(button.dataset.id);
     this.#text.focus();
   }
-}
-
-function rowElement(row) {
-  if (row.kind !== "message") return element("li", { class: row.kind }, element("span", {}, row.text));
-  const classes = ["message", row.isOwn ? "own" : "theirs", row.continues && "continues", row.state];
-  const foot = element("span", { class: "foot" }, element("time", { title: fullTime(row.ts) }, timeOf(row.ts)));
-  if (row.state) {
-    const [name, words] = STATES[row.state];
-    foot.append(element("span", { class: `tick ${row.state}`, title: words }, icon(name), hidden(words)));
-  }
-  const bubble = element(
-    "div",
-    { class: "bubble" },
-    hidden(row.isOwn ? "You: " : `${row.from}: `),
-    element("p", { class: "text", dir: "auto" }, row.text),
-    element("span", { class: "room", "aria-hidden": "true" }, timeOf(row.ts)),
-    foot,
-  );
-  const item = element("li", { class: classes.filter(Boolean).join(" ") }, bubble);
-  if (row.state === "failed") item.append(failure(row));
-  return item;
-}
-
-function failure({ id, problem }) {
-  return element(
-    "div",
-    { class: "failure" },
-    element("span", {}, problem),
-    element("button", { type: "button", "data-id": id, "data-action": "retry" }, "Send again"),
-    element("button", { type: "button", "data-id": id, "data-action": "discard" }, "Delete"),
-  );
 }

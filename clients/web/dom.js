@@ -9,6 +9,9 @@ const ICONS = {
   alert: ["M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z", "M8 5.2v3.4", "M8 10.7v.1"],
 };
 
+/** What each child that `reconcile` has made stands for: `{ key, version }`. */
+const made = new WeakMap();
+
 /** An element with attributes (`class`, `aria-label`, ...), listeners (`onclick`, ...) and children. */
 export function element(tag, attributes = {}, ...children) {
   const created = document.createElement(tag);
@@ -51,29 +54,39 @@ export function setText(node, text) {
 }
 
 /**
- * Makes the children of `parent` those of `items`, in their order. A child is kept as long as its item's key and
- * version are the same, and made anew by `create` otherwise.
+ * Makes the children of `parent` those of `items`, in their order, and no others. A child is kept as long as its item
+ * has the same `key` and the same version: all of the item, as JSON. Otherwise `create` makes it anew.
  */
-export function reconcile(parent, items, { key, version, create }) {
-  const present = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+export function reconcile(parent, items, create) {
+  const present = keptChildren(parent, new Set(items.map((item) => item.key)));
   let position = parent.firstElementChild;
   for (const item of items) {
-    const name = String(key(item));
-    const stamp = JSON.stringify(version(item));
-    let child = present.get(name);
-    present.delete(name);
-    if (child?.dataset.version !== stamp) {
-      const made = create(item);
-      made.dataset.key = name;
-      made.dataset.version = stamp;
-      if (child) {
-        if (child === position) position = made;
-        child.replaceWith(made);
-      }
-      child = made;
+    let child = present.get(item.key);
+    const version = JSON.stringify(item);
+    if (made.get(child)?.version !== version) {
+      const fresh = create(item);
+      made.set(fresh, { key: item.key, version });
+      if (child === position) position = fresh;
+      child?.replaceWith(fresh);
+      child = fresh;
     }
     if (child === position) position = child.nextElementSibling;
     else parent.insertBefore(child, position);
   }
-  for (const child of present.values()) child.remove();
+}
+
+/** The children by key, after all others, and all but one of each key, were removed. */
+function keptChildren(parent, keys) {
+  const kept = new Map();
+  for (const child of [...parent.children]) {
+    const key = keyOf(child);
+    if (keys.has(key) && !kept.has(key)) kept.set(key, child);
+    else child.remove();
+  }
+  return kept;
+}
+
+/** The key of the item that a child was made for. */
+export function keyOf(child) {
+  return made.get(child)?.key;
 }

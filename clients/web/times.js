@@ -7,7 +7,8 @@ const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long",
 const shortDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
-function midnight(ts) {
+/** When the day of a time began. */
+export function midnight(ts) {
   return new Date(ts).setHours(0, 0, 0, 0);
 }
 

@@ -1,0 +1,96 @@
+/** Where the screen stands in a conversation: at the end, at the first unread message, or where somebody scrolled. */
+
+import { keyOf } from "./dom.js";
+
+const NEAR = 80; // pixels from the end that still count as being there
+const FAR = 400; // pixels from either side at which there have to be more rows
+const ABOVE_LINE = 60; // pixels that are left above the line "new messages"
+
+export class ScrollPlace {
+  #scroller;
+  #rows;
+  #isAtLastRow = true;
+  /** Whether the screen has been put anywhere yet. */
+  isPlaced = false;
+  /** Whether the last row is the end of the conversation. */
+  hasEnd = true;
+
+  constructor(scroller, rows) {
+    this.#scroller = scroller;
+    this.#rows = rows;
+    new ResizeObserver(() => this.#keepEnd()).observe(scroller);
+  }
+
+  /** Another conversation: it is not known where to begin. */
+  reset() {
+    this.isPlaced = false;
+    this.hasEnd = this.#isAtLastRow = true;
+  }
+
+  get isAtEnd() {
+    return this.hasEnd && this.#isAtLastRow;
+  }
+
+  get isNearFirstRow() {
+    return this.#scroller.scrollTop <= FAR;
+  }
+
+  get isNearLastRow() {
+    return this.#distance <= FAR;
+  }
+
+  get isVisible() {
+    return this.#scroller.clientHeight > 0 && this.#scroller.offsetParent !== null;
+  }
+
+  get #distance() {
+    return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight;
+  }
+
+  /** Somebody has scrolled, or the page has. */
+  scrolled() {
+    this.#isAtLastRow = this.#distance < NEAR;
+  }
+
+  toEnd() {
+    this.#isAtLastRow = true;
+    this.#keepEnd();
+  }
+
+  /** Puts the screen where it begins: at the line above the first unread message, or at the end. */
+  begin(line) {
+    this.isPlaced = true;
+    if (!line) {
+      this.toEnd();
+      return;
+    }
+    this.#scroller.scrollTop += line.getBoundingClientRect().top - this.#top - ABOVE_LINE;
+    this.scrolled();
+  }
+
+  /** Changes the rows. The end stays in sight if it was; otherwise what is on the screen stays where it is. */
+  keepWhile(change) {
+    const held = this.isAtEnd ? null : this.#firstInSight();
+    change();
+    const row = held && [...this.#rows.children].find((child) => keyOf(child) === held.key);
+    if (row) this.#scroller.scrollTop += row.getBoundingClientRect().top - held.top;
+    else this.#keepEnd();
+  }
+
+  #keepEnd() {
+    if (this.isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  get #top() {
+    return this.#scroller.getBoundingClientRect().top;
+  }
+
+  #firstInSight() {
+    const top = this.#top;
+    for (const row of this.#rows.querySelectorAll(".message")) {
+      const box = row.getBoundingClientRect();
+      if (box.bottom > top) return { key: keyOf(row), top: box.top };
+    }
+    return null;
+  }
+}
