@@ -88,9 +88,10 @@ class ChatWeb(Construct):
     def _assets(self) -> tuple[assets.Asset, assets.Asset]:
         """The page's own files; and the modules of the client, which lie in a folder below them."""
         modules = web_hosting.MODULES
+        all_others = ["*", f"!{modules}", f"!{modules}/*.js"]
         return (
             assets.Asset(self, "Page", path=str(web_hosting.PAGE)),
-            assets.Asset(self, "Client", path=str(web_hosting.CLIENT), exclude=["*", f"!{modules}", f"!{modules}/*.js"]),
+            assets.Asset(self, "Client", path=str(web_hosting.CLIENT), exclude=all_others),
         )
 
     def _deployment_role(self, assets_bucket: s3.IBucket) -> iam.Role:

@@ -220,7 +220,7 @@ export class ConversationView {
     this.#text.style.height = `${this.#text.scrollHeight}px`;
     const max = this.#client.maxTextBytes;
     const left = max - byteLength(text);
-    setText(this.#problem, left < 0 ? textProblem(text, max) : left < max / 10 ? `${left} bytes left` : "");
+    setText(this.#problem, left < 0 ? textProblem(text, max) : left < max / 10 ? roomLeft(text, left) : "");
     this.#composer.classList.toggle("too-long", left < 0);
     if (isTyping) this.#client.typing(this.#peer, text !== "");
   }
@@ -247,4 +247,12 @@ export class ConversationView {
     else this.#client.discard(button.dataset.id);
     this.#text.focus();
   }
+}
+
+/** How many more characters fit, in words: exactly where each has one byte, about as many as fit otherwise. */
+function roomLeft(text, left) {
+  const bytes = byteLength(text);
+  const isExact = bytes === text.length;
+  const count = isExact ? left : Math.floor((left * [...text].length) / bytes);
+  return `${isExact ? "" : "about "}${count} character${count === 1 ? "" : "s"} left`;
 }

@@ -179,7 +179,7 @@ def test_a_text_of_8_kib_is_sent_and_one_byte_more_is_not(open_page: OpenPage, a
     at_alice.write("€" * 2730 + "..")
     at_alice.expect_state("€" * 2730 + "..", "sent")
     at_alice.write("€" * 2730 + "...")
-    expect(at_alice.page.locator("#text-problem")).to_have_text("The message is too long by 1 bytes.")
+    expect(at_alice.page.locator("#text-problem")).to_have_text("The message is too long by 1 character.")
     expect(at_alice.bubbles).to_have_count(1)
 
 

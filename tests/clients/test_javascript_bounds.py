@@ -12,7 +12,7 @@ import pytest
 from local.emulator import clean_environment
 
 FLOOD = Path(__file__).with_name("bounds.mjs")
-DEFAULTS = {"chats": 5_000, "ahead": 100, "unsent": 1_000, "presences": 10_000, "messages": 200, "shown": 2_000}
+DEFAULTS = {"chats": 5_000, "ahead": 100, "unsent": 1_000, "presences": 10_000, "messages": 200, "shown": 1_000}
 
 
 @pytest.fixture(scope="module", params=[{}, {"chats": 20, "ahead": 3, "unsent": 5, "presences": 7, "messages": 10}])

@@ -157,7 +157,8 @@ def test_deploy_writes_the_files_of_the_page_and_takes_away_others(hosted: Synth
     files: dict[str, bytes] = {}
     for key in deployment["SourceObjectKeys"][:-1]:  # the last one is the configuration
         folder = hosted.output / f"asset.{key.removesuffix('.zip')}"
-        files |= {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        found = [path for path in folder.rglob("*") if path.is_file()]
+        files |= {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
     assert files == {path: file.read_bytes() for path, file in web_hosting.files().items()}
     assert "parley/chat-client.js" in files

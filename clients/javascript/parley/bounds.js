@@ -10,7 +10,7 @@
  * @property {number} fetches conversations whose gaps are filled at once
  * @property {number} presences users whose presence is remembered
  * @property {number} messages messages of a conversation that is not shown
- * @property {number} shown messages of one that is shown
+ * @property {number} shown messages of one that is shown; and this many more than somebody has scrolled back to
  */
 
 /** @type {Readonly<Bounds>} */
@@ -21,5 +21,5 @@ export const BOUNDS = Object.freeze({
   fetches: 8,
   presences: 10_000,
   messages: 200,
-  shown: 2_000,
+  shown: 1_000,
 });

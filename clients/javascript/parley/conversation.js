@@ -70,6 +70,7 @@ export class Mark {
 /** All that is known of the conversation with a peer. */
 export class Conversation {
   #bounds;
+  #room; // for messages
   /** The highest number heard of; 0 if nothing was said yet. */
   seq = 0;
   /** Milliseconds since the epoch, of the latest message. */
@@ -105,6 +106,7 @@ export class Conversation {
     this.peer = peer;
     this.last = last;
     this.#bounds = bounds;
+    this.#room = bounds.messages;
   }
 
   get unread() {
@@ -193,17 +195,19 @@ export class Conversation {
     if (this.messages[0] && this.messages[0].seq !== before) return; // cut meanwhile
     const older = messages.filter((message) => message.seq < before);
     this.messages.unshift(...older);
+    if (this.isShown) this.#room = Math.max(this.#room, this.messages.length + this.#bounds.shown);
     this.hasOlder = more && older.length > 0;
   }
 
   /** From now on as many messages are kept as are shown; or, with false, fewer: the others are fetched again. */
   show(isShown = true) {
     this.isShown = isShown;
+    this.#room = isShown ? this.#bounds.shown : this.#bounds.messages;
     this.#trim();
   }
 
   #trim() {
-    const over = this.messages.length - (this.isShown ? this.#bounds.shown : this.#bounds.messages);
+    const over = this.messages.length - this.#room;
     if (over <= 0) return;
     this.messages.splice(0, over);
     this.hasOlder = true;

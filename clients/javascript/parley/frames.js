@@ -89,17 +89,18 @@ export function byteLength(text) {
 export function textProblem(text, maxBytes) {
   if (!text) return "There is nothing to send.";
   if (!text.isWellFormed()) return "The text contains half of a character.";
-  const over = byteLength(text) - maxBytes;
-  if (over > 0) return tooLong(text, over);
+  const over = charactersOver(text, maxBytes);
+  if (over) return `The message is too long by ${over.toLocaleString("en")} character${over === 1 ? "" : "s"}.`;
   if (byteLength(JSON.stringify(text)) > MAX_ESCAPED_TEXT_BYTES) return "The text has too many control characters.";
   return null;
 }
 
-/** A limit is one of bytes. People count characters, which is the same where each has one byte. */
-function tooLong(/** @type {string} */ text, /** @type {number} */ over) {
-  const characters = `${over.toLocaleString("en")} character${over === 1 ? "" : "s"}`;
-  if (byteLength(text) === text.length) return `The message is too long by ${characters}.`;
-  return `The message is too long by ${over.toLocaleString("en")} byte${over === 1 ? "" : "s"} (an emoji has four or more).`;
+/** How many characters at its end have to go: the limit is one of bytes, but people count characters. */
+function charactersOver(/** @type {string} */ text, /** @type {number} */ maxBytes) {
+  let over = 0;
+  let bytes = byteLength(text);
+  for (const characters = [...text]; bytes > maxBytes; over += 1) bytes -= byteLength(characters.pop() ?? "");
+  return over;
 }
 
 // What a frame has to be like to be taken for one. Fields that are not named here are free.

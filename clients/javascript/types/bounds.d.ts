@@ -9,7 +9,7 @@
  * @property {number} fetches conversations whose gaps are filled at once
  * @property {number} presences users whose presence is remembered
  * @property {number} messages messages of a conversation that is not shown
- * @property {number} shown messages of one that is shown
+ * @property {number} shown messages of one that is shown; and this many more than somebody has scrolled back to
  */
 /** @type {Readonly<Bounds>} */
 export const BOUNDS: Readonly<Bounds>;
@@ -42,7 +42,7 @@ export type Bounds = {
      */
     messages: number;
     /**
-     * messages of one that is shown
+     * messages of one that is shown; and this many more than somebody has scrolled back to
      */
     shown: number;
 };

@@ -246,7 +246,7 @@ class CaseDriver(Driver):
         self.collect()
 
     def on_read(self, peer: str, seq: int | None = None, *, fails: bool = False) -> None:
-        with pytest.raises(ValueError) if fails else nullcontext():
+        with pytest.raises(ValueError, match="has no message") if fails else nullcontext():
             self.session.read(peer, seq)
         self.collect()
 

@@ -130,7 +130,7 @@ class CaseDriver:
         self._chat.post(to, text)
 
     async def on_read(self, peer: str, seq: int | None = None, *, fails: bool = False) -> None:
-        with pytest.raises(ValueError) if fails else nullcontext():
+        with pytest.raises(ValueError, match="has no message") if fails else nullcontext():
             self._chat.read(peer, seq)
 
     async def on_type(self, to: str, composing: bool) -> None:

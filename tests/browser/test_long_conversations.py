@@ -1,0 +1,114 @@
+"""A conversation of many messages: the page keeps a window of rows, and fetches again what it has let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from local import web
+from local.deployment import Endpoint
+from tests.browser.conftest import NewContext, OpenPage
+from tests.browser.fake_server import FakeServer
+from tests.browser.person import Person
+
+MOST_ROWS = 300
+ENDPOINT = Endpoint("ws://127.0.0.1:1/_aws/execute-api/local", "", "local", "table", "", "us-east-1")
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Where the page is: without a deployment."""
+    with web.serve(ENDPOINT, "a secret of at least thirty-two characters") as url:
+        yield url
+
+
+@pytest.fixture
+def server() -> FakeServer:
+    return FakeServer()
+
+
+@pytest.fixture
+def at_alice(new_context: NewContext, open_page: OpenPage, server: FakeServer) -> Person:
+    context = new_context()
+    server.stand_in(context)
+    return open_page("alice", "bob", context=context)
+
+
+def rows(person: Person) -> int:
+    return person.bubbles.count()
+
+
+def scroll_up_to(person: Person, text: str) -> int:
+    """Scrolls up until a message is on the screen, and counts the most rows that there were on the way."""
+    most = 0
+    while not person.page.get_by_text(text, exact=True).count():
+        first = person.bubbles.first.inner_text()
+        person.page.locator("#messages").evaluate("(one) => one.scrollTo(0, 0)")
+        expect(person.bubbles.first).not_to_have_text(first)
+        most = max(most, rows(person))
+    return most
+
+
+def test_rows_are_bounded_while_messages_come(at_alice: Person, server: FakeServer) -> None:
+    server.says("bob", *(f"message {number}" for number in range(1, 1_001)))
+    expect(at_alice.bubbles.last).to_have_text("message 1000")
+    expect(at_alice.bubbles.last).to_be_in_viewport()
+    assert rows(at_alice) <= MOST_ROWS
+
+
+def test_scrolling_back_fetches_again_what_was_let_go(at_alice: Person, server: FakeServer) -> None:
+    server.says("bob", *(f"message {number}" for number in range(1, 3_001)))  # more than are kept
+    expect(at_alice.bubbles.last).to_have_text("message 3000")
+    assert scroll_up_to(at_alice, "message 950") <= MOST_ROWS
+    at_alice.page.get_by_text("message 950", exact=True).scroll_into_view_if_needed()
+    texts = at_alice.bubbles.all_inner_texts()
+    first = int(texts[0].removeprefix("message "))
+    assert texts == [f"message {number}" for number in range(first, first + len(texts))]
+    # What comes meanwhile moves nothing, and is counted.
+    server.says("bob", "message 3001")
+    expect(at_alice.page.locator("#latest-count")).to_have_text("1")
+    expect(at_alice.page.get_by_text("message 950", exact=True)).to_be_in_viewport()
+    at_alice.page.get_by_role("button", name="Go to the latest message").click()
+    expect(at_alice.bubbles.last).to_have_text("message 3001")
+    expect(at_alice.bubbles.last).to_be_in_viewport()
+    assert rows(at_alice) <= MOST_ROWS
+
+
+def test_scrolling_down_again_comes_to_the_end_by_and_by(at_alice: Person, server: FakeServer) -> None:
+    server.says("bob", *(f"message {number}" for number in range(1, 801)))
+    expect(at_alice.bubbles.last).to_have_text("message 800")
+    scroll_up_to(at_alice, "message 1")
+    while at_alice.bubbles.last.inner_text() != "message 800":
+        last = at_alice.bubbles.last.inner_text()
+        at_alice.page.locator("#messages").evaluate("(one) => one.scrollTo(0, one.scrollHeight)")
+        expect(at_alice.bubbles.last).not_to_have_text(last)
+        # A page further, and not at once at the end.
+        assert int(at_alice.bubbles.last.inner_text().split()[1]) <= int(last.split()[1]) + 100
+    expect(at_alice.page.get_by_role("button", name="Go to the latest message")).to_be_visible()
+    at_alice.page.locator("#messages").evaluate("(one) => one.scrollTo(0, one.scrollHeight)")
+    expect(at_alice.page.get_by_role("button", name="Go to the latest message")).to_be_hidden()
+
+
+def test_what_one_says_while_scrolled_up_leads_to_the_end(at_alice: Person, server: FakeServer) -> None:
+    server.says("bob", *(f"message {number}" for number in range(1, 501)))
+    expect(at_alice.bubbles.last).to_have_text("message 500")
+    scroll_up_to(at_alice, "message 100")
+    at_alice.write("here I am")
+    expect(at_alice.bubbles.last).to_have_text("here I am")
+    expect(at_alice.bubbles.last).to_be_in_viewport()
+
+
+def test_the_first_of_many_unread_messages_is_on_the_screen(
+    new_context: NewContext, open_page: OpenPage, server: FakeServer
+) -> None:
+    for number in range(1, 501):
+        server.chat.store("bob", "alice", f"message {number}")
+    server.chat.marks["bob"]["read"] = 240
+    context = new_context()
+    server.stand_in(context)
+    at_alice = open_page("alice", "bob", context=context)
+    expect(at_alice.page.get_by_text("message 241", exact=True)).to_be_in_viewport()
+    expect(at_alice.page.locator("#entries .new + li .text")).to_have_text("message 241")
+    assert rows(at_alice) <= MOST_ROWS
