@@ -22,11 +22,12 @@ NODE_TESTS := node_modules/installed-tests
 ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 
-.PHONY: help demo chat token terminal test soak bench synth diff deploy destroy docs lock clean
+.PHONY: help demo chat url token terminal test soak bench synth diff deploy destroy docs lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
 	@echo "make chat                 deploy to an emulator on this machine and keep it running"
+	@echo "make url                  the address of what \`make chat\` keeps running, for a WebSocket client"
 	@echo "make token USER=alice     a connection token for it; with STACK=... for a stack on AWS"
 	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
@@ -41,6 +42,9 @@ demo: $(VENV) $(NODE)
 
 chat: $(VENV) $(NODE)
 	@python -m local chat
+
+url: $(VENV)
+	@python -m local url
 
 # What is typed may be somebody else's text, a user id in a script: it goes to the programs as it is, in the environment,
 # and neither make nor the shell reads it. USER is in most environments already; only one that was typed counts.

@@ -1,4 +1,4 @@
-"""`python -m local demo`, `chat` and `token`: what the Makefile's targets of these names call."""
+"""`python -m local demo`, `chat`, `url` and `token`: what the Makefile's targets of these names call."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="deploy to an emulator, hold a conversation, stop")
     commands.add_parser("chat", help="deploy to an emulator and keep it running")
+    commands.add_parser("url", help="print the address of the running local deployment")
     for_token = commands.add_parser("token", help="print a connection token")
     for_token.add_argument("user")
     for_token.add_argument("--stack", help="a stack on AWS, instead of the running local one")
@@ -86,6 +87,8 @@ def main() -> None:
                 run_demo()
             case "chat":
                 run_chat()
+            case "url":
+                print(Endpoint.read().url)
             case "token":
                 print_token(arguments.user, arguments.stack)
     except StepFailed as failure:

@@ -1,0 +1,131 @@
+"""What the pages name is there: links, files, commands, settings, alarms."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePosixPath
+
+import pytest
+
+from local.emulator import PROJECT
+from stacks.settings import ChatSettings
+from tests.docs.pages import anchors, blocks, code, files, folders, links, pages, prose, table, text
+
+PATH = re.compile(r"(?:[\w.-]+/)+(?:[\w.-]+)?|[\w-]+\.(?:py|js|mjs|md|yaml|toml|sh)")
+MADE = re.compile(r"^(\.local|\.venv|node_modules|cdk\.out)/|docs/performance/aws\.md$|^package-lock\.json$")
+"""What a command writes, and is not part of the project."""
+
+IN_A_PAGE_OF_ITS_OWN = {"hello.py", "hello.mjs", "config.json", "state.json"}
+MAKE = re.compile(r"\bmake ((?:-\S+ (?:\.\./\S+ )?)?)([a-z]+)")
+
+
+@pytest.mark.parametrize("page", pages())
+def test_links_lead_somewhere(page: str) -> None:
+    lost = [link for link in links(page) if not _leads_somewhere(page, link)]
+    assert not lost
+
+
+def _leads_somewhere(page: str, link: str) -> bool:
+    if link.startswith("https://"):
+        return True
+    path, _, anchor = link.partition("#")
+    target = str((PROJECT / page).parent.joinpath(path).resolve().relative_to(PROJECT.resolve())) if path else page
+    if target not in files() and target not in folders():
+        return False
+    return not anchor or (target.endswith(".md") and anchor in anchors(target))
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page != "CHANGELOG.md"])
+def test_files_that_are_named_exist(page: str) -> None:
+    names = {PurePosixPath(path).name for path in files()}
+    missing = []
+    for words in code(page):
+        for path in words.split():
+            if not PATH.fullmatch(path) or MADE.search(path) or path in IN_A_PAGE_OF_ITS_OWN:
+                continue
+            if "." not in path and path.partition("/")[0] not in folders():
+                continue  # words with slashes, and no path of ours
+            whole = path.rstrip("/")
+            from_here = str(PurePosixPath(page).parent / whole)
+            ends = any(f"/{known}".endswith(f"/{whole}") for known in files() | folders())
+            if whole not in names and from_here not in files() and not ends:
+                missing.append(path)
+    assert not missing
+
+
+@pytest.mark.parametrize("page", pages())
+def test_commands_of_make_exist(page: str) -> None:
+    targets = set(re.findall(r"^([a-z]+)(?: [a-z ]+)?:", _makefile(), re.MULTILINE))
+    targets |= set(" ".join(re.findall(r"^\.PHONY: (.*)$", _makefile(), re.MULTILINE)).split())
+    written = [*code(page), *(block.text for block in blocks(page))]
+    named = {target for words in written for _, target in MAKE.findall(words)}
+    assert named <= targets
+
+
+def test_every_command_of_make_that_is_for_people_is_in_its_help() -> None:
+    (help,) = re.findall(r"^help:\n((?:\t.*\n)+)", _makefile(), re.MULTILINE)
+    described = set(re.findall(r"[a-z]+", help))
+    for page in ("README.md", "CONTRIBUTING.md"):
+        written = [*code(page), *(block.text for block in blocks(page))]
+        assert {target for words in written for _, target in MAKE.findall(words)} <= described
+
+
+def _makefile() -> str:
+    return (PROJECT / "Makefile").read_text()
+
+
+def test_every_context_value_is_described_with_its_default() -> None:
+    settings = ChatSettings.from_context({})
+    actual = {_camel_case(name): _shown(getattr(settings, name)) for name in ChatSettings.__dataclass_fields__}
+    described = {name.strip("`"): default.strip("`") for name, default, _ in table("docs/deploying.md", "context")}
+    assert described == actual
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@pytest.mark.parametrize("page", pages())
+def test_context_values_exist(page: str) -> None:
+    known = {_camel_case(name) for name in ChatSettings.__dataclass_fields__}
+    commands = [words for words in [*code(page), *(block.text for block in blocks(page))] if "CONTEXT=" in words]
+    values = [value for words in commands for value in re.findall(r"CONTEXT=[\"']([^\"']*)", words)]
+    used = {name for value in values for name in re.findall(r"(\w+)=", value)}
+    assert used - {"name"} <= known
+
+
+def test_every_alarm_is_described() -> None:
+    template = json.loads(
+        next((PROJECT / "tests/stack/__snapshots__").rglob("test_template_is_the_one_that_was_reviewed.json")).read_text()
+    )
+    resources = template.get("Resources", template)
+    alarms = {
+        re.sub(r"^Monitoring|[0-9A-F]{8}$", "", name)
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    described = {name for row in table("docs/operations.md", "alarm") for name in re.findall(r"`(\w+)`", row[0])}
+    assert described == alarms
+    assert len(alarms) == 8, "deploying.md and the README count eight"
+
+
+def test_every_page_of_docs_is_in_the_readme() -> None:
+    linked = {link.partition("#")[0] for link in links("README.md")}
+    assert {page for page in pages() if page.startswith("docs/")} <= linked
+
+
+@pytest.mark.parametrize("page", ["docs/protocol.md", "docs/architecture.md", "docs/clients.md", "CONTRIBUTING.md"])
+def test_a_long_page_begins_with_its_contents(page: str) -> None:
+    sections = [line for line in prose(page).splitlines() if line.startswith("## ")]
+    listed = re.findall(r"^- \[(.+)\]\(#", text(page), re.MULTILINE)
+    assert listed == [section.removeprefix("## ") for section in sections]
+
+
+def test_pages_do_not_say_where_they_were_written() -> None:
+    assert not [page for page in pages() if re.search(r"/(?:work|root|home)/|issue #?[0-9]", text(page))]

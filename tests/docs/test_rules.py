@@ -1,0 +1,41 @@
+"""From `docs/protocol.md` alone one finds the file of each of the nine rules, in both clients."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from local.emulator import PROJECT
+from tests.docs.pages import prose, table
+
+ROWS = table("docs/protocol.md", "rule")
+FILE = re.compile(r"\[([\w-]+)\.\w+\]\(\.\./([^)]+)\)")
+
+
+def test_every_rule_has_a_row() -> None:
+    rules = re.findall(r"^([0-9]+)\. \*\*", prose("docs/protocol.md").partition("## Rules for a client")[2], re.MULTILINE)
+    assert list(dict.fromkeys(row[0][0] for row in ROWS if row[0][0].isdigit())) == rules
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_a_rule_has_a_file_of_one_name_in_both_clients_and_each_says_so_first(row: list[str]) -> None:
+    rule, *cells = row
+    found = [FILE.fullmatch(cell) for cell in cells]
+    assert all(found)
+    (python, python_path), (javascript, javascript_path), (_, behaviours_path) = (one.groups() for one in found if one)
+    assert python == javascript
+    for path in (python_path, javascript_path, behaviours_path):
+        assert _names(rule, _first_line(path)), path
+
+
+def _first_line(path: str) -> str:
+    lines = (PROJECT / path).read_text(encoding="utf-8").splitlines()
+    return next(line for line in lines if line.strip(' "/*#'))
+
+
+def _names(rule: str, line: str) -> bool:
+    """Whether the line names the rule: its number in "Rule 6" or "Rules 1, 2 and 5", or else its section."""
+    if rule[0].isdigit():
+        return any(rule[0] in numbers for numbers in re.findall(r"[Rr]ules? ([0-9](?:(?:, | and )[0-9])*)", line))
+    return all(word in line.lower() for word in re.findall(r"\[(\w+)\]", rule))
