@@ -26,18 +26,18 @@ ROWS: Mapping[str, Callable[[], Section]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; all of them unless named")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of {', '.join(ROWS)}; all of them by default")
     parser.add_argument("--url", help="a deployment on AWS: run the end-to-end row against it")
     parser.add_argument(
         "--token-secret-stack", metavar="STACK", help="the deployment's stack, whose secret signs tokens"
     )
     arguments = parser.parse_args()
     if unknown := set(arguments.rows) - set(ROWS):
-        parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; the rows are {', '.join(ROWS)}")
     if bool(arguments.url) != bool(arguments.token_secret_stack):
         parser.error("give --url and --token-secret-stack together")
     if find_spec("matplotlib") is None:
-        sys.exit("error: the plots need bench/requirements.txt; `make bench` installs it")
+        sys.exit("error: the plots require bench/requirements.txt; `make bench` installs it")
     try:
         if arguments.url:
             run_deployed(arguments.url, arguments.token_secret_stack)
@@ -51,10 +51,10 @@ def main() -> None:
 
 def run(rows: Sequence[str]) -> None:
     if "cold-start" in (rows or ROWS) and shutil.which("openssl") is None:
-        raise StepFailed("the cold start over TLS needs openssl, which is not on PATH (on Debian: apt install openssl)")
+        raise StepFailed("the cold start over TLS requires openssl on PATH (on Debian: apt install openssl)")
     started = time.monotonic()
     sections = [_shown(name, ROWS[name]) for name in rows or ROWS]
-    print(f"\n{report.bars(sections)}\n")
+    print(f"\n{report.limits(sections)}\n")
     if not rows:
         report.write(sections, time.monotonic() - started)
         print(f"Written to {report.REPORT.relative_to(PROJECT)}.")

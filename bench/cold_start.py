@@ -17,7 +17,7 @@ from botocore.httpsession import where
 
 from bench import plots
 from bench.functions import BASELINE, NOWHERE, compile_sdk, copy_asset, environment, event
-from bench.measure import Bar, Section, interleave, medians, table
+from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import HOST, stub
 from local.emulator import clean_environment
 from stacks.bundle import bundle, compile_sources
@@ -45,7 +45,7 @@ class Assets(NamedTuple):
     """The same, as another version's Python bundles it."""
     baseline: Path
     nothing: Path
-    """An empty asset, beside which the SDK of the environment is found."""
+    """An empty asset, with which the SDK of the environment is imported."""
 
 
 def run() -> Section:
@@ -56,13 +56,13 @@ def run() -> Section:
     ratios = {handler: _ratio(imports, handler, _plain(handler)) for handler in HANDLERS}
     core, uncompiled = (_ratio(imports, side, _plain("message")) for side in ("botocore", UNCOMPILED))
     path, uncompiled_path = (_ratio(paths, side, "baseline") for side in ("ours", UNCOMPILED_PATH))
-    figure = "import and clients, message handler, of boto3 with the same clients"
+    figure = "import and clients of the message handler, × boto3 with the same clients"
     return Section(
         "Cold start",
         _text(imports, paths, ratios, core),
         [
-            Bar(figure, ratios["message"], 0.65, _condition(uncompiled)),
-            Bar("whole cold path over TLS, of the baseline's", path, 0.55, _condition(uncompiled_path)),
+            Limit(figure, ratios["message"], 0.65, _condition(uncompiled)),
+            Limit("whole cold path over TLS, × the baseline's", path, 0.55, _condition(uncompiled_path)),
         ],
         {"cold-start": partial(plots.bars, title="CPU of a cold start, ms", values=_plotted(imports, paths))},
     )
@@ -183,10 +183,10 @@ the handler makes at its start:
 
 {table(header, rows)}
 
-Of boto3 with the same clients: {", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())}; without
-bytecode, message {_ratio(imports, UNCOMPILED, _plain("message")):.2f}. `import botocore.session` alone, which has no
-client and none of our code, is {core:.2f}. Ours turns the garbage collector down before it imports the SDK; the rows of
-the SDK do not. Here the folders that boto3 lists are in the file cache; where they are not, listing them takes longer.
+Of boto3 with the same clients: {", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())}; without bytecode,
+message {_ratio(imports, UNCOMPILED, _plain("message")):.2f}. `import botocore.session` alone, which has no client and
+none of our code, is {core:.2f}. Ours turns the garbage collector down before it imports the SDK; the rows of the SDK do
+not. Here the folders that boto3 lists are in the file cache; otherwise listing them takes longer.
 
 From the start of the process to the first push, over TLS to a local stub: the whole handler serves one `send`, on new
 connections. The stub's certificate is added to the roots that each side trusts.

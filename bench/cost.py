@@ -11,7 +11,7 @@ from typing import Any
 from bench import plots
 from bench.functions import NOWHERE, TEXT, environment, event, running_in
 from bench.instance import Instance, connection, create_table, forget_tail, instance
-from bench.measure import Bar, Section, table
+from bench.measure import Limit, Section, table
 from bench.meter import Bill, Meter
 from bench.prices import Dollars, dollars, duration_ms, prices, running
 from chat.conversations import TAIL_LENGTH
@@ -57,13 +57,13 @@ def run() -> Section:
         "Cost of an action",
         _text(found),
         [
-            Bar("`send`: DynamoDB calls, tail remembered", send.bill.calls, 4),
-            Bar("`send`: DynamoDB calls, tail not remembered", unremembered.bill.calls, 5),
-            Bar("`send`: round trips to DynamoDB, tail remembered", send.bill.table_round_trips, 3),
-            Bar("`send`: round trips to DynamoDB, tail not remembered", unremembered.bill.table_round_trips, 4),
-            Bar("`send`: write units", send.bill.write_units, 3),
-            Bar("a million direct messages, acknowledged and stored, $", send.dollars.total, 5.75),
-            Bar("the same, no tail remembered, $", unremembered.dollars.total, 5.75, long_tail),
+            Limit("`send`: DynamoDB calls, tail remembered", send.bill.calls, 4),
+            Limit("`send`: DynamoDB calls, tail not remembered", unremembered.bill.calls, 5),
+            Limit("`send`: round trips to DynamoDB, tail remembered", send.bill.table_round_trips, 3),
+            Limit("`send`: round trips to DynamoDB, tail not remembered", unremembered.bill.table_round_trips, 4),
+            Limit("`send`: write units", send.bill.write_units, 3),
+            Limit("a million direct messages, acknowledged and stored, $", send.dollars.total, 5.75),
+            Limit("the same, no tail remembered, $", unremembered.dollars.total, 5.75, long_tail),
         ],
         {"cost": partial(plots.stacked, title=title, parts=parts, names=shown)},
     )
@@ -174,22 +174,22 @@ def _text(found: Mapping[str, Cost]) -> str:
     )
     return f"""\
 Counted at the SDK, on DynamoDB Local, between two users with one device each; the text has {len(TEXT)} characters.
-Units are the engine's own count, from the sizes of the items; what is looked for and not there counts as on AWS.
+Units are the engine's own count, from the sizes of the items; a read of an item that does not exist counts as on AWS.
 Dollars are list prices of {prices()["region"]}, {prices()["date"]} (`bench/prices.json`): WebSocket messages (the
 caller's frame, the reply, the pushes), units, and Lambda at 512 MB. Lambda's time is assumed, not measured:
 {assumed["table_round_trip"]} ms a round trip to the table, {assumed["push_round_trip"]} ms a round of pushes,
-{assumed["code"]} ms of code. Connection minutes, logs, storage and data transfer are not in it.
+{assumed["code"]} ms of code. Connection minutes, logs, storage and data transfer are not included.
 
 {table(header, rows)}
 
-The floor is one write, one read, one push and one acknowledgement: no message can cost less that is stored and looks
-for its reader. Ours writes three items, the message and each user's chat, so that a chat list needs no search. The
-baseline (`bench/baseline/`) makes the usual choices, and its transaction costs twice its three writes. That is where
-nearly all of the gap between ${baseline:.2f} and ${send:.2f} comes from: with three puts one after the other in its
-place, computed from the row above it, the baseline costs ${puts:.2f}.
+The floor is one write, one read, one push and one acknowledgement: a message that is stored and delivered cannot cost
+less. Ours writes three items, the message and each user's chat, so that a chat list needs no search. The baseline
+(`bench/baseline/`) makes the usual choices, and its transaction doubles the price of its three writes. That explains
+nearly all of the gap between ${baseline:.2f} and ${send:.2f}: with three puts one after another instead, computed from
+the row above it, the baseline costs ${puts:.2f}.
 
-The dollars hang on the sizes and on the assumed times. A tail that is read again holds {TAIL_LENGTH} messages: where
-each is nearly 1 KiB, that is one read unit more, and the send costs ${long_tail:.2f}. The first message between two
+The dollars depend on the sizes and on the assumed times. A tail that is read again holds {TAIL_LENGTH} messages: if
+each is nearly 1 KiB, that is one more read unit, and the send costs ${long_tail:.2f}. The first message between two
 users reads the log twice and both chats, {found[SEND_FIRST].bill.calls} calls for ${first:.2f}. Each 10 ms that a
 function runs longer are ${running(10):.2f}.
 """

@@ -1,4 +1,4 @@
-"""Fan-out: one frame to many connections, each push 20 ms long, beside one after the other."""
+"""Fan-out: one frame to many connections, each push 20 ms long, beside one after another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import boto3
 from bench import plots
 from bench.functions import TEXT, environment, running_in
 from bench.instance import OPENED_MS_AGO
-from bench.measure import Bar, K, Section, interleave, table
+from bench.measure import K, Limit, Section, interleave, table
 from bench.stub import stub
 from chat.clock import now_ms
 from chat.delivery import ApiGateway, Delivery
@@ -59,7 +59,7 @@ def run() -> Section:
     return Section(
         "Fan-out",
         _text(parallel, sequential),
-        [Bar("fan-out of 100, of one push", ratio, 5)],
+        [Limit("fan-out of 100, × one push", ratio, 5)],
         {"fan-out": draw},
     )
 
@@ -99,10 +99,10 @@ def _text(parallel: dict[int, Spent], sequential: dict[int, Spent]) -> str:
         )
         for count in parallel
     ]
-    header = ["connections", "wall, ms", "CPU, ms", "sequential wall, ms", "sequential CPU, ms", "of one push"]
+    header = ["connections", "wall, ms", "CPU, ms", "sequential wall, ms", "sequential CPU, ms", "× one push"]
     return f"""\
-A frame to so many connections, against a stub that takes {PUSH_MS} ms to answer a push; medians of {ROUNDS}, of
-{ROUNDS_OF_MANY} for {MANY:,}, both sides in turns and after one to warm up. Ours pushes {THREADS} at a time, over as
+A frame to *n* connections, against a stub that takes {PUSH_MS} ms to answer a push; medians of {ROUNDS}, of
+{ROUNDS_OF_MANY} for {MANY:,}, both sides interleaved, after one to warm up. Ours pushes {THREADS} at a time, over as
 many kept connections; sequential is untuned boto3.
 
 {table(header, rows)}

@@ -1,4 +1,4 @@
-"""Growth: what each action takes when there is a lot already, in process against DynamoDB Local."""
+"""Growth: what each action takes when much is stored already, in process against DynamoDB Local."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from bench import plots
 from bench.functions import NOWHERE, TEXT, environment, running_in
 from bench.instance import RETENTION_MS, Instance, connection, forget_tail, instance
-from bench.measure import Bar, Section, percentile, table
+from bench.measure import Limit, Section, percentile, table
 from chat.clock import now_ms
 from chat.parallel import Threads
 from chat.protocol import UserPresence
@@ -54,14 +54,14 @@ def run() -> Section:
     times = {name: many[name].at(50) / few[name].at(50) for name in few}
     series = {name: {count: by_messages[count][name].at(50) for count in MESSAGES} for name in few}
     draw = partial(
-        plots.lines, title="Time of an action, by messages there already", x="messages", y="ms", series=series
+        plots.lines, title="Time of an action, by messages stored already", x="messages", y="ms", series=series
     )
     return Section(
         "Growth",
         _text(by_messages, by_chats),
         [
-            Bar("growth from 10 to 100,000 messages, units", max(units.values()), 1.2, _worst(units)),
-            Bar("growth from 10 to 100,000 messages, time", max(times.values()), 1.5, _worst(times)),
+            Limit("growth from 10 to 100,000 messages, units", max(units.values()), 1.2, _worst(units)),
+            Limit("growth from 10 to 100,000 messages, time", max(times.values()), 1.5, _worst(times)),
         ],
         {"growth": draw},
     )
@@ -72,7 +72,7 @@ def _worst(ratios: Mapping[str, float]) -> str:
 
 
 def _conversation(warm: Instance, count: int) -> Actions:
-    """Two users with so many messages between them."""
+    """Two users with that many messages between them."""
     user, peer = _user("writer", count), _user("reader", count)
     _open(warm, user, peer)
     _fill(warm, [_message(user, peer, seq) for seq in range(1, count + 1)])
@@ -107,7 +107,7 @@ def _user(name: str, number: int) -> str:
 
 
 def _chat_list(warm: Instance, count: int) -> Actions:
-    """A user with so many chats, each with one message."""
+    """A user with that many chats, each with one message."""
     user, peers = _user("popular", count), [_user("friend", number) for number in range(count)]
     _open(warm, user, peers[0])
     _fill(warm, [_chat(user, peer, 1) for peer in peers])
@@ -180,18 +180,18 @@ def _text(by_messages: Mapping[int, Mapping[str, Taken]], by_chats: Mapping[int,
     header = ["", *(f"p{percent}, ms" for percent in PERCENTS)]
     latencies = [(name, *(f"{taken.at(percent):.1f}" for percent in PERCENTS)) for name, taken in few.items()]
     return f"""\
-The routes in process against DynamoDB Local, one push answered in the gateway's place; {ROUNDS} of each after
-{WARM_UP} to warm up, interleaved. Users' ids are as long as UUIDs. After each round as many of the oldest messages are
-deleted as it has sent, so a conversation keeps its length. With {MESSAGES[0]} messages in it:
+The routes in process, against DynamoDB Local, with a stub for the gateway that answers one push; {ROUNDS} of each after
+{WARM_UP} to warm up, interleaved. Users' ids are as long as UUIDs. After each round the oldest messages are deleted, as
+many as it has sent, so a conversation keeps its length. With {MESSAGES[0]} messages in it:
 
 {table(header, latencies)}
 
-Median milliseconds and units by the messages that are in the conversation already:
+Median milliseconds and units, by the number of messages that the conversation already has:
 
 {_growth(by_messages)}
 
-And by the chats that the user has. `sync` reads the chat list whole, to sort it by time without an index that every
-message would have to write; so it grows by a read unit for each 4 KB of list, about 27 chats:
+And by the number of chats that the user has. `sync` reads the chat list whole, to sort it by time without an index that
+every message would have to write; so it grows by one read unit for each 4 KB of the list, about 27 chats:
 
 {_growth(by_chats)}
 """

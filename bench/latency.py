@@ -1,4 +1,4 @@
-"""End to end: from a `send` on one device to its receipt on another, over real sockets, with many pairs at once."""
+"""End to end: from a `send` on one device to its arrival on another, over real sockets, with many pairs at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Exchange: TypeAlias = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What so many pairs saw: milliseconds of each exchange, and how many there were a second."""
+    """What a number of pairs saw: milliseconds of each exchange, and how many there were a second."""
 
     pairs: int
     milliseconds: Sequence[float]
@@ -50,10 +50,10 @@ def run() -> Section:
         sends, pings = measure(endpoint.url, local_secret(endpoint))
     text = f"""\
 On the emulator, all on this machine: it serves one frame of a connection and one invocation of a function at a time on
-its sockets, so more pairs wait in its queue; its own share is what `ping` takes, which reaches the same function and
-neither table nor push. The emulator stands in for API Gateway, Lambda and DynamoDB; none of their times are in here.
-Messages go from one Python client (`clients/python`) to another, whose own time is in the figures. The levels follow
-each other, {SECONDS} s each, first all sends, then all pings.
+its sockets, so more pairs wait in its queue. Its own share is what `ping` takes, which reaches the same function but
+neither table nor push. The emulator stands in for API Gateway, Lambda and DynamoDB, so no figure includes their times.
+Messages go from one Python client (`clients/python`) to another, whose own time is included. The levels run one
+after another, {SECONDS} s each, first all sends, then all pings.
 
 {_table(sends, pings)}
 """
@@ -64,9 +64,9 @@ def run_deployed(url: str, stack: str) -> Section:
     """The same against a deployment."""
     sends, pings = measure(url, deployed_secret(stack))
     text = f"""\
-Against the stack {stack} in {boto3.Session().region_name}, from this machine; the way there and back is in every
-figure. The levels follow each other, {SECONDS} s each, first all sends, then all pings. `ping` reaches the same
-function and neither table nor push.
+Against the stack {stack} in {boto3.Session().region_name}, from this machine; so every
+figure includes the way there and back. The levels run one after another, {SECONDS} s each, first all sends, then all
+pings. `ping` reaches the same function but neither table nor push.
 
 {_table(sends, pings)}
 """
@@ -81,7 +81,7 @@ def measure(url: str, secret: str) -> tuple[list[Level], list[Level]]:
 
 
 async def _talking(stack: AsyncExitStack, url: str, secret: str) -> Exchange:
-    """A pair: from the send of one to the receipt of the message by the other. Receipts back are not sent."""
+    """A pair: from the send of one to the arrival at the other. Receipts back are not sent."""
     sender, receiver = (f"bench-{next(_users)}" for _ in range(2))
     one, other = [
         await stack.enter_async_context(
@@ -130,7 +130,7 @@ async def _level(
 
 
 async def _exchanges(exchange: Exchange, seconds: float) -> list[float]:
-    """One after the other for so long; each pair waits for its own."""
+    """One after another for that long; each pair waits for its own."""
     found = []
     ends = time.perf_counter() + seconds
     while time.perf_counter() < ends:
@@ -147,7 +147,7 @@ def _table(sends: Sequence[Level], pings: Sequence[Level]) -> str:
 def _plot(sends: Sequence[Level], pings: Sequence[Level]) -> partial[None]:
     series = {f"send p{percent}": _points(sends, percent) for percent in (50, 99)}
     series |= {"ping p50": _points(pings, 50)}
-    title = "From send to receipt, by pairs talking at once"
+    title = "From send to arrival, by pairs that talk at once"
     return partial(plots.lines, title=title, x="pairs", y="ms", series=series, log_y=True)
 
 

@@ -1,4 +1,4 @@
-"""What every row is made of: interleaved runs, medians, bars, Markdown tables."""
+"""What every row is made of: interleaved runs, medians, limits, Markdown tables."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ Draw = Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A figure and the most that it may be. `note` says what stands behind it, or in its way."""
+class Limit:
+    """A figure and the most that it may be. `note` says what it depends on, or what is in its way."""
 
     figure: str
     measured: float
-    limit: float
+    at_most: float
     note: str = ""
 
     @property
     def met(self) -> bool:
-        return self.measured <= self.limit
+        return self.measured <= self.at_most
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One row of the bench, as it stands in the report. `plots` are drawn by file name."""
+    """One row of the bench, as the report shows it. `plots` are drawn by file name."""
 
     title: str
     text: str
-    bars: Sequence[Bar] = ()
+    limits: Sequence[Limit] = ()
     plots: Mapping[str, Draw] = field(default_factory=dict)
 
 
 def interleave(sides: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
-    """Runs each side once a round, so that whatever else the machine does meets all of them alike."""
+    """Runs each side once a round, so that whatever else the machine does affects all of them alike."""
     results: dict[K, list[T]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, run in sides.items():
@@ -58,14 +58,16 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table: the first column is text, the others are numbers."""
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], *, has_notes: bool = False) -> str:
+    """A Markdown table: the first column is text, as are notes in the last one; the others are numbers."""
     rule = ["---", *["---:"] * (len(header) - 1)]
+    if has_notes:
+        rule[-1] = "---"
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [header, rule, *rows])
 
 
 def wrap(text: str) -> str:
-    """Paragraphs with the lines that their figures leave them; tables and blocks stay as they are."""
+    """Wraps paragraphs, whose figures vary in length; tables and blocks stay as they are."""
     return "\n\n".join(map(_wrap_one, text.strip().split("\n\n")))
 
 

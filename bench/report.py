@@ -11,20 +11,22 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench import PROJECT
-from bench.measure import Bar, Section, table, wrap
+from bench.measure import Limit, Section, table, wrap
 
 REPORT = PROJECT / "docs" / "performance.md"
 PLOTS = PROJECT / "docs" / "performance"
 AWS_REPORT = PLOTS / "aws.md"
 
 
-def bars(sections: Sequence[Section]) -> str:
-    return table(["figure", "measured", "at most", ""], [_row(bar) for section in sections for bar in section.bars])
+def limits(sections: Sequence[Section]) -> str:
+    rows = [_row(limit) for section in sections for limit in section.limits]
+    return table(["figure", "measured", "at most", ""], rows, has_notes=True)
 
 
-def _row(bar: Bar) -> tuple[str, ...]:
-    verdict = "met" if bar.met else "**not met**"
-    return bar.figure, f"{bar.measured:.3g}", f"{bar.limit:g}", f"{verdict}; {bar.note}" if bar.note else verdict
+def _row(limit: Limit) -> tuple[str, ...]:
+    verdict = "met" if limit.met else "**not met**"
+    note = f"{verdict}; {limit.note}" if limit.note else verdict
+    return limit.figure, f"{limit.measured:.3g}", f"{limit.at_most:g}", note
 
 
 def write(sections: Sequence[Section], seconds: float, path: Path = REPORT) -> None:
@@ -59,23 +61,25 @@ def _head(sections: Sequence[Section], seconds: float) -> str:
     return f"""\
 # Performance
 
-Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, in {seconds / 60:.1f} minutes, on {_machine()}. What a row
-compares takes turns in one run, but for the levels of the end-to-end row, which follow each other: the ratios are what
-carries over to another machine, the milliseconds are not.
+Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, in {seconds / 60:.1f} minutes, on {_machine()}. The
+alternatives of a row are interleaved in one run (the levels of the end-to-end row run one after another). The ratios
+carry over to another machine, the milliseconds do not.
 
-{bars(sections)}
+{limits(sections)}
 
-**Not measured: AWS itself.** Nothing here has been to AWS. Calls, units and frames are counted and priced by the list;
-processor time is measured on this machine; the network, API Gateway, Lambda's own start and DynamoDB's answer times
-are not in any figure. On Lambda at 512 MB a function has about a third of a core, so processor time there takes three
-times as long, or more. To run the end-to-end row against a deployment, with your credentials and region set:
+A figure with × is a ratio to what is named behind it.
+
+**Not measured: AWS itself.** Nothing here has run on AWS. Calls, units and frames are counted, and priced by the list;
+processor time is measured on this machine. No figure includes the network, API Gateway, Lambda's own start or
+DynamoDB's response times. On Lambda at 512 MB a function has about a third of a core, so processor time there takes
+three times as long, or more. To run the end-to-end row against a deployment, with your credentials and region set:
 
 ```
 python -m bench --url wss://ID.execute-api.REGION.amazonaws.com/STAGE --token-secret-stack Parley-STAGE
 ```
 
-It opens up to 100 connections and sends as fast as messages are received; that costs cents. Its figures go to
-`docs/performance/aws.md`. A single row runs as `python -m bench ROW`; only a whole run writes this page.
+It opens up to 100 connections and sends as fast as messages are received, which costs cents. Its figures go to
+`docs/performance/aws.md`. `python -m bench ROW` runs a single row; only a whole run writes this page.
 """
 
 

@@ -1,4 +1,4 @@
-"""CPU of a warm `send`: the whole handler, beside the calls to the SDK that it makes and nothing else."""
+"""CPU of a warm `send`: the whole handler, beside nothing but the SDK calls that it makes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botocore import xform_name
 
 from bench import plots
 from bench.functions import environment, event, running_in
-from bench.measure import Bar, Section, interleave, medians, table
+from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
 from chat.sdk import client
 
@@ -49,8 +49,8 @@ def run() -> Section:
         "Warm CPU of a send",
         _text(measured),
         [
-            Bar("warm handler, of its bare tuned SDK calls", whole / bare, 1.25),
-            Bar("warm handler, of the same calls through untuned boto3", whole / plain, 0.8, alone),
+            Limit("warm handler, × its tuned SDK calls alone", whole / bare, 1.25),
+            Limit("warm handler, × the same calls through untuned boto3", whole / plain, 0.8, alone),
         ],
         {"warm-cpu": partial(plots.bars, title="CPU of a warm send, ms", values=measured.cpu)},
     )
@@ -87,16 +87,16 @@ def _text(measured: Measured) -> str:
 Milliseconds of CPU of one `send`, its threads included, against a stub in another process; medians of {ROUNDS}
 interleaved rounds of {SENDS}. It makes {len(methods)} calls: {", ".join(methods)}.
 
-{table(["", "CPU, ms", "of the tuned calls"], rows)}
+{table(["", "CPU, ms", "× the tuned calls"], rows)}
 
-Tuned are the clients of `lambda_src/chat/sdk.py`: a short user agent, no second validation of what we checked
-ourselves, one event handler instead of all of the SDK's. The garbage collector is turned down for all sides, as
-`lambda_src/chat` does it, which spares the untuned ones about 1 %. The handler makes two of its calls side by side; on
+Tuned are the clients of `lambda_src/chat/sdk.py`: a short user agent, no second validation of what was checked
+already, one event handler instead of all of the SDK's. The garbage collector is turned down for all sides, as
+`lambda_src/chat` does it, which saves the untuned ones about 1 %. The handler makes two of its calls side by side; on
 two free cores their threads contend for the interpreter's lock, which costs some CPU that a busy or a smaller machine
 does not spend.
 
-The ten functions with the most time of their own, of {PROFILED} sends, in the handler's own thread. Methods of locks
-and sockets are waiting for the other thread and for the stub:
+The ten functions with the most time of their own, over {PROFILED} sends, in the handler's own thread. Methods of locks
+and sockets are time spent waiting for the other thread and for the stub:
 
 ```
 {measured.profile}

@@ -14,7 +14,9 @@ FILE = re.compile(r"\[([\w-]+)\.\w+\]\(\.\./([^)]+)\)")
 
 
 def test_every_rule_has_a_row() -> None:
-    rules = re.findall(r"^([0-9]+)\. \*\*", prose("docs/protocol.md").partition("## Rules for a client")[2], re.MULTILINE)
+    rules = re.findall(
+        r"^([0-9]+)\. \*\*", prose("docs/protocol.md").partition("## Rules for a client")[2], re.MULTILINE
+    )
     assert list(dict.fromkeys(row[0][0] for row in ROWS if row[0][0].isdigit())) == rules
 
 

@@ -1,4 +1,4 @@
-"""The bench's pages: what they say of a bar, and that a run against AWS leaves all of its page behind."""
+"""The bench's pages: what they say of a limit, and that a run against AWS leaves all of its page behind."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from bench import __main__ as bench
 from bench import latency, plots, report
 from bench.latency import Level
-from bench.measure import Bar, Section
+from bench.measure import Limit, Section
 
 LEVELS: Sequence[Level] = [Level(pairs, [1.0, 2.0], 3.0) for pairs in (1, 10)]
 
 
 @pytest.mark.parametrize(("measured", "verdict"), [(0.5, "met"), (0.7, "**not met**")])
-def test_a_bar_shows_what_it_depends_on_met_or_not(measured: float, verdict: str) -> None:
-    shown = report.bars([Section("", "", [Bar("cold start", measured, 0.65, "on a full moon")])])
+def test_a_limit_shows_what_it_depends_on_met_or_not(measured: float, verdict: str) -> None:
+    shown = report.limits([Section("", "", [Limit("cold start", measured, 0.65, "on a full moon")])])
     assert f"| cold start | {measured} | 0.65 | {verdict}; on a full moon |" in shown
 
 
