@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import PurePosixPath
 
@@ -47,9 +48,9 @@ def test_files_that_are_named_exist(page: str) -> None:
             if "." not in path and path.partition("/")[0] not in folders():
                 continue  # words with slashes, and no path of ours
             whole = path.rstrip("/")
-            from_here = str(PurePosixPath(page).parent / whole)
+            from_here = os.path.normpath(PurePosixPath(page).parent / whole)
             ends = any(f"/{known}".endswith(f"/{whole}") for known in files() | folders())
-            if whole not in names and from_here not in files() and not ends:
+            if whole not in names and from_here not in files() | folders() and not ends:
                 missing.append(path)
     assert not missing
 
