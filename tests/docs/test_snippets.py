@@ -13,8 +13,8 @@ from typing import Any
 import jwt
 import pytest
 
-from chat.identity import ALGORITHM
 from chat.protocol import Send, parse
+from chat.signing_keys import ALGORITHM
 from local.emulator import PROJECT
 from tests.docs.conftest import read_until, shell
 from tests.docs.pages import Block, blocks, pages
