@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +42,10 @@ class Endpoint:
     secret_access_key: str = field(default="", repr=False, compare=False)
     page: str = field(default="", compare=False)
     """The web client's address, if there is one."""
+
+    def with_keys_of(self, running: Emulator) -> Endpoint:
+        """The same deployment, on an emulator that was started again and has another key."""
+        return replace(self, access_key_id=running.access_key_id, secret_access_key=running.secret_access_key)
 
     def write(self) -> None:
         private_folder(ENDPOINT_FILE.parent)

@@ -32,7 +32,7 @@ class ChatApi(Construct):
 
     def connections_arn(self, method: str) -> str:
         """What ManageConnections is granted on: one method on the connections of this stage."""
-        return self.api.arn_for_execute_api_v2(f"{method}/@connections/*", self.stage.stage_name)
+        return str(self.api.arn_for_execute_api_v2(f"{method}/@connections/*", self.stage.stage_name))
 
     def add_routes(
         self,

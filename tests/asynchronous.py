@@ -12,7 +12,7 @@ from tests.hang import HANG_SECONDS
 
 P = ParamSpec("P")
 
-_LOOK_AGAIN_SECONDS = 0.01
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 def asynchronous(test: Callable[P, Coroutine[object, object, None]]) -> Callable[P, None]:

@@ -6,16 +6,16 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Protocol
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
-from local.deployment import Endpoint, token
-from local.emulator import forget_aws_settings
-from tests.e2e.device import Device, device
+from local.deployment import STATE, Endpoint, local_secret, token
+from local.emulator import Emulator, forget_aws_settings
+from tests.deployed import Deployed, deployed_in
 from tests.engines import DynamoDbLocal
+from tests.raw_connection import RawConnection, raw_connection
 from tools.dynamodb_local import MissingJava, dynamodb_local, find_java
 
 # A profile of whoever runs the tests would be looked up, and perhaps not found, when a handler makes its clients.
@@ -24,16 +24,35 @@ forget_aws_settings()
 _numbers = itertools.count(1)
 
 
-class FolderScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Keeps a folder's tests in one process: they share what is slow to start, an emulator or a browser."""
+SLOWEST = (
+    "together/test_together",
+    "terminal/test_terminal",
+    "stack/test_asset",
+    "browser/test_looks",
+    "browser/test_talking",
+    "browser/test_connection",
+    "browser/test_sign_in",
+    "schedules/test_schedules",
+    "faults/test_calls",
+    "model/test_conversations",
+    "e2e/test_chat",
+    "stack/test_settings",
+    "browser/hosted/test_hosted",
+    "local/test_chat",
+    "contract/test_conversations",
+    "performance/test_imports",
+    "concurrency/test_writers",
+    "model/test_expiry",
+)
+"""Files that take seconds, those first that take most: so no process is left with one of them in the end."""
 
-    def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0].rpartition("/")[0]
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        file = item.nodeid.partition(".py::")[0].removeprefix("tests/")
+        return SLOWEST.index(file) if file in SLOWEST else len(SLOWEST)
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
-    return FolderScheduling(config, log)
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -65,16 +84,51 @@ def bob() -> str:
     return f"bob-{next(_numbers)}"
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def deployed(shared: Path) -> Deployed:
+    """The stack, deployed."""
+    return deployed_in(shared / "deployed")
+
+
+@pytest.fixture(scope="session")
+def deployment(deployed: Deployed, worker_id: str) -> Iterator[tuple[Emulator, Endpoint]]:
+    """A copy of the deployed stack that runs, with IAM enforced, for the tests of this process."""
+    with deployed.copied(STATE / f"tests-{worker_id}") as copy:
+        yield copy
+
+
+@pytest.fixture(scope="session")
+def running(deployment: tuple[Emulator, Endpoint]) -> Emulator:
+    return deployment[0]
+
+
+@pytest.fixture(scope="session")
+def endpoint(deployment: tuple[Emulator, Endpoint]) -> Endpoint:
+    return deployment[1]
+
+
+@pytest.fixture(scope="session")
+def secret(endpoint: Endpoint) -> str:
+    return local_secret(endpoint)
+
+
 class Connect(Protocol):
-    def __call__(self, user: str) -> Device: ...
+    def __call__(self, user: str) -> RawConnection: ...
 
 
 @pytest.fixture
 def connect(endpoint: Endpoint, secret: str) -> Iterator[Connect]:
-    """Connects a device of a user to the folder's deployment; all of them are closed after the test."""
+    """Connects a device of a user to the deployment; all of them are closed after the test."""
     with ExitStack() as stack:
 
-        def connected(user: str) -> Device:
-            return stack.enter_context(device(f"{endpoint.url}?token={token(secret, user)}"))
+        def connected(user: str) -> RawConnection:
+            return stack.enter_context(raw_connection(f"{endpoint.url}?token={token(secret, user)}"))
 
         yield connected

@@ -13,15 +13,16 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from local import web
-from local.deployment import STATE, Endpoint, deploy, local_secret
-from local.emulator import Emulator, emulator
+from local.deployment import STATE, Endpoint
+from local.emulator import Emulator
 from tests.browser.chromium import ARGUMENTS, chromium
 from tests.browser.line import Line, line_to
 from tests.browser.person import Person
+from tests.hang import HANG_SECONDS
 
 SCREENSHOTS = STATE / "screenshots"
 DESKTOP = {"width": 1180, "height": 760}
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = HANG_SECONDS * 1_000
 
 expect.set_options(timeout=TIMEOUT_MS)
 
@@ -36,25 +37,9 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="package")
-def running(browser: Browser) -> Iterator[Emulator]:
-    """The emulator. Asked for after the browser: without one there is no need for it."""
-    with emulator(STATE / "browser") as started:
-        yield started
-
-
-@pytest.fixture(scope="package")
-def endpoint(running: Emulator) -> Endpoint:
-    return deploy(running)
-
-
-@pytest.fixture(scope="package")
-def secret(endpoint: Endpoint) -> str:
-    return local_secret(endpoint)
-
-
 @pytest.fixture
-def line(endpoint: Endpoint) -> Iterator[Line]:
+def line(browser: Browser, endpoint: Endpoint) -> Iterator[Line]:
+    """Asked for after the browser: without one, nothing needs to be deployed."""
     with line_to(_port(endpoint)) as line:
         yield line
 

@@ -15,7 +15,7 @@ from tests.browser.conftest import NewContext, OpenPage, Shoot, address_of
 from tests.browser.line import Line
 from tests.browser.person import Person
 from tests.conftest import Connect
-from tests.e2e.device import Frame
+from tests.raw_connection import Frame
 
 TOKEN_SECONDS = 2 - LEEWAY_SECONDS  # what clocks may differ by comes on top
 

@@ -13,7 +13,7 @@ from tests.browser.conftest import NewContext, OpenPage, Shoot
 from tests.browser.line import Line
 from tests.browser.person import Person
 from tests.conftest import Connect
-from tests.e2e.device import device
+from tests.raw_connection import raw_connection
 
 PHONE = {"viewport": {"width": 360, "height": 720}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 
@@ -32,7 +32,7 @@ def conversation(endpoint: Endpoint, secret: str) -> list[str]:
     """What was said before: the texts of a conversation of alice and bob, and some that alice has not read."""
     with ExitStack() as stack:
         alice, bob, carol, dave = (
-            stack.enter_context(device(f"{endpoint.url}?token={token(secret, name)}"))
+            stack.enter_context(raw_connection(f"{endpoint.url}?token={token(secret, name)}"))
             for name in ("alice", "bob", "carol.jones", "dave")
         )
         dave.ask("send", to="alice", text="مرحبا، هل نلتقي غدا؟")

@@ -15,7 +15,8 @@ from chat.sessions import MAX_CONNECTIONS
 from local.deployment import Endpoint, local_client, token
 from local.emulator import Emulator
 from tests.conftest import Connect
-from tests.e2e.device import device as open_device
+from tests.hang import until
+from tests.raw_connection import raw_connection
 
 
 def test_a_message_reaches_every_device_of_both_users(connect: Connect, alice: str, bob: str) -> None:
@@ -115,7 +116,7 @@ def test_one_of_two_devices_going_is_no_news(connect: Connect, alice: str, bob: 
     watcher, laptop, phone = connect(alice), connect(bob), connect(bob)
     watcher.ask("send", to=bob, text="hi")
     phone.close()
-    _until(lambda: watcher.ask("send", to=bob, text="hi")["delivered"] == 1)
+    until(lambda: watcher.ask("send", to=bob, text="hi")["delivered"] == 1)
     assert not [frame for frame in watcher.arrived() if _presence_of(bob, frame) is False]
     assert laptop.ask("ping")["type"] == "pong"
 
@@ -123,12 +124,6 @@ def test_one_of_two_devices_going_is_no_news(connect: Connect, alice: str, bob: 
 def _presence_of(user: str, frame: Any) -> bool | None:
     users = frame["users"] if frame["type"] == "presence" and "id" not in frame else []
     return next((bool(one["online"]) for one in users if one["user"] == user), None)
-
-
-def _until(holds: Any) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize(
@@ -187,9 +182,9 @@ def _refused(url: str, status: int) -> None:
 
 def test_a_connection_does_not_outlive_its_token(endpoint: Endpoint, secret: str, alice: str) -> None:
     nearly_over = token(secret, alice, seconds=3 - LEEWAY_SECONDS)
-    with open_device(f"{endpoint.url}?token={nearly_over}") as short_lived:
+    with raw_connection(f"{endpoint.url}?token={nearly_over}") as short_lived:
         assert short_lived.ask("ping")["type"] == "pong"
-        _until(lambda: short_lived.ask("ping").get("code") == "token_expired")
+        until(lambda: short_lived.ask("ping").get("code") == "token_expired")
 
 
 class Table:
@@ -239,7 +234,7 @@ def test_closing_a_connection_forgets_it_and_no_other(connect: Connect, table: T
     device = connect(bob)
     alive = table.connections(bob)
     connect(bob).close()
-    _until(lambda: table.connections(bob) == alive)
+    until(lambda: table.connections(bob) == alive)
     assert device.ask("ping")["type"] == "pong"
 
 
@@ -247,7 +242,7 @@ def test_one_device_too_many_ends_the_oldest(connect: Connect, table: Table, ali
     devices = [connect(alice) for _ in range(MAX_CONNECTIONS + 1)]
     with pytest.raises(websockets.exceptions.ConnectionClosed):
         devices[0].receive(type="never")
-    _until(lambda: len(table.connections(alice)) == MAX_CONNECTIONS)
+    until(lambda: len(table.connections(alice)) == MAX_CONNECTIONS)
     assert devices[1].ask("ping")["type"] == "pong"
 
 
@@ -259,7 +254,7 @@ def test_nothing_that_was_said_and_no_token_is_in_a_log(
     device.ask("send", to=bob, text=said)
     device.say(f'{{"action": "send", "to": 1, "text": "{said}"}}')
     device.receive(type="error")
-    _until(lambda: '"code": "bad_request"' in running.function_log.read_text())
+    until(lambda: '"code": "bad_request"' in running.function_log.read_text())
     logged = running.function_log.read_text()
     assert f'"user": "{alice}"' in logged
     assert not [secretly for secretly in (said, "eyJ", secret) if secretly in logged]

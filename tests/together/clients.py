@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,11 +17,11 @@ from textual.pilot import Pilot
 
 from clients.terminal import Composer, NewChat, Row, Terminal
 from parley import Chat, Message
+from tests.asynchronous import until
 from tests.browser.chromium import ARGUMENTS
+from tests.hang import HANG_SECONDS
 
 WEBSOCKETS = Path(sys.executable).with_name("websockets")
-WAIT_SECONDS = 60
-POLL_SECONDS = 0.05
 
 _ids = itertools.count(1)
 
@@ -33,16 +33,6 @@ new MutationObserver(() => {
   window.doubles.push(...texts.filter((text, index) => texts.indexOf(text) < index));
 }).observe(document, {childList: true, subtree: true});
 """
-
-
-async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Waits for something to hold. Raises AssertionError if it does not come true."""
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            while not await holds():
-                await asyncio.sleep(POLL_SECONDS)
-    except TimeoutError:
-        raise AssertionError(f"waited {WAIT_SECONDS} s in vain: {what}") from None
 
 
 class Client(Protocol):
@@ -76,6 +66,7 @@ async def browser_page(chromium: Path, address: str, user: str, peer: str) -> As
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = await browser.new_page()
+        page.set_default_timeout(HANG_SECONDS * 1_000)
         await page.add_init_script(_REMEMBER_DOUBLES)
         await page.goto(f"{address}#/{user}/{peer}")
         await page.locator('#app[data-connection="online"]').wait_for()
@@ -186,7 +177,7 @@ class CommandLine:
         return [frame["text"] for frame in self._frames if frame["type"] == "message"]
 
     async def ended(self) -> None:
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(HANG_SECONDS):
             await self._process.wait()
 
 

@@ -6,16 +6,17 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local import web
-from local.deployment import Endpoint, deploy, local_secret, token
+from local.deployment import Endpoint, local_secret, token
 from local.emulator import Emulator, emulator
 from parley import Chat
+from tests.asynchronous import asynchronous, until
 from tests.browser.chromium import chromium
+from tests.deployed import Deployed
 from tests.together.clients import (
     Client,
     CommandLine,
@@ -23,7 +24,6 @@ from tests.together.clients import (
     command_line,
     program,
     terminal_screen,
-    until,
 )
 
 PORTS = range(20_000, 30_000)
@@ -46,22 +46,17 @@ class Deployment:
         self._ports = random.sample(PORTS, 2)
         self._running = ExitStack()
 
-    def deploy(self) -> None:
-        running = self._start()
-        self.endpoint = deploy(running)
+    def deploy(self, deployed: Deployed) -> None:
+        running, self.endpoint = self._running.enter_context(deployed.copied(self._folder, port=self._ports[0]))
         self._serve(running)
 
     def start(self) -> None:
-        running = self._start()
-        keys = {"access_key_id": running.access_key_id, "secret_access_key": running.secret_access_key}
-        self.endpoint = replace(self.endpoint, **keys)
+        running = self._running.enter_context(emulator(self._folder, port=self._ports[0], keep=True))
+        self.endpoint = self.endpoint.with_keys_of(running)
         self._serve(running)
 
     def stop(self) -> None:
         self._running.close()
-
-    def _start(self) -> Emulator:
-        return self._running.enter_context(emulator(self._folder, port=self._ports[0], keep=True))
 
     def _serve(self, running: Emulator) -> None:
         serving = web.serve(self.endpoint, local_secret(self.endpoint), port=self._ports[1])
@@ -70,20 +65,25 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    one = Deployment(tmp_path)
-    yield one
-    one.stop()
+def browser() -> Path:
+    return chromium()
 
 
-@pytest.mark.timeout(300)  # a deploy, a stop, a start, and clients that wait for their next try
-def test_no_client_shows_a_message_twice_or_out_of_order_or_not_at_all(deployment: Deployment) -> None:
-    asyncio.run(_converse(deployment, chromium()))
+@pytest.fixture
+def deployment(tmp_path: Path, deployed: Deployed) -> Iterator[Deployment]:
+    one = Deployment(tmp_path / "emulator")
+    try:
+        one.deploy(deployed)
+        yield one
+    finally:
+        one.stop()
 
 
-async def _converse(deployment: Deployment, browser: Path) -> None:
+@asynchronous
+async def test_no_client_shows_a_message_twice_or_out_of_order_or_not_at_all(
+    browser: Path, deployment: Deployment
+) -> None:
     """alice at a browser and with a program, bob at a terminal and with a tool for WebSockets."""
-    await asyncio.to_thread(deployment.deploy)
     endpoint, address = deployment.endpoint, deployment.page
     async with (
         browser_page(browser, address, "alice", "bob") as page,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,21 +11,20 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 from tests.asyncapi import check_client_frame, check_server_frame
+from tests.hang import HANG_SECONDS
 
 Frame = Mapping[str, Any]
-ANSWER_SECONDS = 10
-
 _ids = itertools.count(1)
 
 
 @contextmanager
-def device(url: str) -> Iterator[Device]:
+def raw_connection(url: str) -> Iterator[RawConnection]:
     """A connection to the address, closed in the end."""
-    with connect(url, open_timeout=ANSWER_SECONDS) as socket:
-        yield Device(socket)
+    with connect(url, open_timeout=HANG_SECONDS) as socket:
+        yield RawConnection(socket)
 
 
-class Device:
+class RawConnection:
     """One connection. Every frame in both directions is checked against the protocol's document."""
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -54,12 +52,11 @@ class Device:
 
     def wait_for(self, wanted: Callable[[Frame], bool], what: str) -> Frame:
         """The first frame, arrived or arriving, that is wanted."""
-        deadline = time.monotonic() + ANSWER_SECONDS
         while not any(map(wanted, self._arrived)):
             try:
-                self._arrived.append(self._next(deadline - time.monotonic()))
+                self._arrived.append(self._next())
             except TimeoutError:
-                raise AssertionError(f"waited for {what}; arrived: {self._arrived}") from None
+                raise AssertionError(f"waited {HANG_SECONDS} s for {what}; arrived: {self._arrived}") from None
         frame = next(filter(wanted, self._arrived))
         self._arrived.remove(frame)
         return frame
@@ -69,8 +66,8 @@ class Device:
         self.ask("ping")
         return list(self._arrived)
 
-    def _next(self, seconds: float) -> Frame:
-        text = self._socket.recv(timeout=max(0.0, seconds))
+    def _next(self) -> Frame:
+        text = self._socket.recv(timeout=HANG_SECONDS)
         assert isinstance(text, str)
         check_server_frame(text)
         frame: Frame = json.loads(text)
