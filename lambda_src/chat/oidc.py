@@ -132,7 +132,7 @@ class OidcTokens:
 
 def _audiences(claims: Mapping[str, Any]) -> set[str]:
     """Whom a token is meant for. Cognito's access tokens say it in `client_id`, Clerk's session tokens in `azp`."""
-    named = next((claims[name] for name in ("aud", "client_id", "azp") if claims.get(name)), [])
+    named: object = next((claims[name] for name in ("aud", "client_id", "azp") if claims.get(name)), [])
     return {one for one in (named if isinstance(named, list) else [named]) if isinstance(one, str)}
 
 

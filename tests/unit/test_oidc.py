@@ -98,8 +98,7 @@ def test_a_flood_of_unknown_keys_costs_one_fetch_in_half_a_minute(provider: Prov
 
 @pytest.mark.parametrize("outage", ["down", "not JSON", "not an object", "of another issuer", "no list of keys"])
 def test_an_issuer_that_fails_locks_out_nobody_whose_key_is_known(provider: Provider, outage: str) -> None:
-    later = {"exp": int(time.time()) + 7_200}
-    token = provider.issuer.token("key-1", **later)
+    token = provider.issuer.token("key-1", exp=int(time.time()) + 7_200)
     provider.verify(token)
     broken: dict[str, tuple[str, object]] = {
         "not JSON": ("/keys", "<html>"),
@@ -235,7 +234,7 @@ def test_a_key_for_encryption_verifies_nothing(provider: Provider) -> None:
     ],
     ids=["plain", "one of two", "a list", "Cognito's access token", "Clerk's session token"],
 )
-def test_a_token_is_believed_if_it_is_meant_for_the_chat(audience: str, claims: dict[str, object]) -> None:
+def test_a_token_is_believed_if_it_is_meant_for_the_chat(audience: str, claims: dict[str, Any]) -> None:
     provider = Provider(audience=audience)
 
     assert provider.verify(provider.issuer.token("key-1", **claims)).user == "alice"
