@@ -72,7 +72,7 @@ class MemoryTable:
                 return Updated(False, before)
             after = {**before, "pk": key.pk, "sk": key.sk, **update.put}
             for name, number in update.add.items():
-                after[name] = _number(before, name, 0) + number
+                after[name] = (_number(before, name) or 0) + number
             self.items[key] = {name: value for name, value in after.items() if name not in update.remove}
             return Updated(True, before)
 
@@ -89,8 +89,9 @@ def _nothing(_: str) -> None:
     pass
 
 
-def _number(item: Item, name: str, default: int) -> int:
-    return int(item.get(name, default))
+def _number(item: Item, name: str) -> int | None:
+    value = item.get(name)
+    return value if isinstance(value, int) else None
 
 
 def _holds(condition: Condition, item: Item) -> bool:
@@ -98,9 +99,9 @@ def _holds(condition: Condition, item: Item) -> bool:
         case Present(name):
             return name in item
         case Below(name, number):
-            return name not in item or _number(item, name, 0) < number
+            return (value := _number(item, name)) is None or value < number
         case AtLeast(name, number):
-            return name in item and _number(item, name, 0) >= number
+            return (value := _number(item, name)) is not None and value >= number
 
 
 class MemoryGateway:

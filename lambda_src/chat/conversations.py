@@ -13,11 +13,13 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from chat import log
 from chat.clock import Clock
 from chat.parallel import Parallel
 from chat.protocol import (
+    MAX_ESCAPED_TEXT_BYTES,
     PAGE_ROOM,
     Chat,
     ChatError,
@@ -26,12 +28,15 @@ from chat.protocol import (
     Message,
     Receipt,
     ReceiptKind,
+    encoded_size,
     fit,
+    is_user_id,
     message_size,
 )
 from chat.sessions import connection_ids
 from chat.table import (
     MAX_SEQ,
+    SEQ_DIGITS,
     SESSIONS,
     AtLeast,
     Below,
@@ -173,20 +178,21 @@ class Conversations:
         # The chat items remember numbers whose messages have expired. They are read before the log is read again:
         # the other way round, a message that is appended and moved between the two reads would be stored twice.
         chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
-        moved = max((attribute(chat, "seq", 0) for chat in chats.values()), default=0)
+        moved = max(map(_last_seq, chats.values()), default=0)
         tail = self._newest(user, peer, back_to)
         return Tail(max(tail.seq, moved), tail.entries, tail.read_at)
 
     def _newest(self, user: str, peer: str, back_to: int | None) -> Tail:
         now, pk = self._clock(), log_partition(user, peer)
-        last, entries = MAX_SEQ, list[Entry]()
+        last, entries = message_sort_key(MAX_SEQ), list[Entry]()
         while True:
-            newest = Query(pk, message_sort_key(1), message_sort_key(last), newest_first=True, limit=TAIL_LENGTH)
+            newest = Query(pk, message_sort_key(1), last, newest_first=True, limit=TAIL_LENGTH)
             items = self._table.query(newest)
-            entries += [_entry_of(item) for item in items]
-            if len(items) < TAIL_LENGTH or back_to is None or entries[-1].seq <= back_to:
+            entries += [entry for item in items if (entry := _entry_of(item))]
+            reached = entries and (back_to is None or entries[-1].seq <= back_to)
+            if reached or len(items) < TAIL_LENGTH:
                 return Tail(entries[0].seq if entries else 0, tuple(entries), now)
-            last = entries[-1].seq - 1
+            last = _beyond(items, -1)
 
     def advance(self, message: Message) -> None:
         """Moves both users' chat items forward to the message; one that is there already, or further, stays.
@@ -205,23 +211,24 @@ class Conversations:
 
     def history(self, user: str, request: History) -> Page:
         """A page of the log that fits into one frame. What has expired is left out, deleted or not."""
-        if request.after is not None:
-            first, last, newest_first = min(request.after, MAX_SEQ) + 1, MAX_SEQ, False
-        else:
-            first, last, newest_first = 1, (MAX_SEQ if request.before is None else request.before - 1), True
+        newest_first = request.after is None
+        first = message_sort_key((request.after or 0) + 1)
+        last = message_sort_key(MAX_SEQ if request.before is None else request.before - 1)
         messages: list[Message] = []
         now, pk = self._clock(), log_partition(user, request.peer)
         limit = request.limit + 1  # one beyond the page tells whether there is more
         while first <= last and len(messages) < limit:
-            bounds = message_sort_key(first), message_sort_key(last)
-            items = self._table.query(Query(pk, *bounds, newest_first=newest_first, limit=limit))
-            kept = [item for item in items if attribute(item, "ttl", 0) * 1_000 > now]
-            messages += [_message(item, user, request.peer) for item in kept]
+            items = self._table.query(Query(pk, first, last, newest_first=newest_first, limit=limit))
+            kept = [item for item in items if not _has_expired(item, now)]
+            messages += [message for item in kept if (message := _message(item, user, request.peer))]
             # Nothing expires before what was written earlier, so newest first, the first expired one ends the page;
             # oldest first, a whole page of expired ones is passed over.
-            if len(items) < limit or len(kept) == len(items) or newest_first:
+            if len(items) < limit or (newest_first and len(kept) < len(items)):
                 break
-            first = _seq(items[-1]) + 1
+            if newest_first:
+                last = _beyond(items, -1)
+            else:
+                first = _beyond(items, 1)
         count = min(fit([message_size(message) for message in messages], PAGE_ROOM), request.limit)
         page, more = messages[:count], len(messages) > count
         return Page(page[::-1] if newest_first else page, more)
@@ -239,9 +246,9 @@ class Conversations:
         keys = {message_key(user, chat.peer, chat.seq): chat.peer for chat in chats}
         items = self._table.get(keys, consistent=False)
         return {
-            peer: _message(items[key], user, peer)
+            peer: message
             for key, peer in keys.items()
-            if key in items and attribute(items[key], "ttl", 0) * 1_000 > now
+            if key in items and not _has_expired(items[key], now) and (message := _message(items[key], user, peer))
         }
 
     def mark(self, user: str, request: Receipt) -> None:
@@ -253,10 +260,11 @@ class Conversations:
             return
         key = message_key(user, request.peer, request.seq)
         item = self._table.get([key]).get(key)
-        if item is None:
+        message = item and _message(item, user, request.peer)
+        if not message:
             raise ChatError(ErrorCode.BAD_REQUEST, f"there is no message {request.seq} with {request.peer}")
         # The message is stored, but whoever stored it died before it moved the chat items.
-        self.advance(_message(item, user, request.peer))
+        self.advance(message)
         self._moved(user, request)
 
     def _moved(self, user: str, request: Receipt) -> bool:
@@ -287,19 +295,31 @@ def overview_of(items: Iterable[Item]) -> Overview:
 
 
 def chat_of(item: Item) -> Chat | None:
-    """The chat in an item of a user's partition; None if it is the sessions item, or a chat without a message."""
-    _, _, peer = str(item["sk"]).partition("CHAT#")
-    if not peer or "seq" not in item:
+    """The chat in an item of a user's partition; None, and a line in the log, if there is none in it."""
+    peer, seq = str(item["sk"]).removeprefix("CHAT#"), _last_seq(item)
+    if not seq or peer == item["sk"] or not is_user_id(peer):
+        _log_skipped(item)
         return None
     return Chat(
         peer=peer,
-        seq=attribute(item, "seq", 0),
+        seq=seq,
         ts=attribute(item, "ts", 0),
         changed=attribute(item, "changed", 0),
         read=attribute(item, "read", 0),
         peer_read=attribute(item, "peer_read", 0),
         peer_delivered=attribute(item, "peer_delivered", 0),
     )
+
+
+def _last_seq(chat: Item) -> int:
+    """The number of the last message that the item knows; 0 if it knows none that there can be."""
+    seq = attribute(chat, "seq", 0)
+    return seq if seq <= MAX_SEQ else 0
+
+
+def _log_skipped(item: Item) -> None:
+    """Logs an item that this code has not written, or not so. It must not take with it what else is read."""
+    log.line("WARN", "item skipped", pk=item["pk"], sk=item["sk"])
 
 
 def _longest_pause(attempt: int) -> float:
@@ -333,29 +353,51 @@ def _item(message: Message, expires: int) -> Item:
     }
 
 
-def _seq(item: Item) -> int:
-    return int(str(item["sk"]).removeprefix("MSG#"))
+def _seq(item: Item) -> int | None:
+    """The number in a message's sort key; None if there is none."""
+    digits = str(item["sk"]).removeprefix("MSG#")
+    return int(digits) if len(digits) == SEQ_DIGITS and digits.isascii() and digits.isdigit() else None
+
+
+def _beyond(items: Sequence[Item], step: Literal[1, -1]) -> str:
+    """The sort key at which the page behind these items of a log starts."""
+    numbers = [seq for item in items if (seq := _seq(item)) is not None]
+    # From items that have no number, go on at the last of them: it is read twice, and that does no harm.
+    return message_sort_key(numbers[-1] + step) if numbers else str(items[-1]["sk"])
+
+
+def _has_expired(item: Item, now: int) -> bool:
+    ttl = item.get("ttl")
+    return isinstance(ttl, int) and 0 < ttl * 1_000 <= now
 
 
 def _entry(message: Message, expires: int) -> Entry:
     return Entry(message.seq, message.sender, message.id, _digest(message.text), message.ts, expires)
 
 
-def _entry_of(item: Item) -> Entry:
-    digest = _digest(attribute(item, "text", ""))
+def _entry_of(item: Item) -> Entry | None:
+    seq = _seq(item)
+    if seq is None:
+        _log_skipped(item)
+        return None
     return Entry(
-        _seq(item),
-        attribute(item, "from", ""),
-        attribute(item, "id", ""),
-        digest,
-        attribute(item, "ts", 0),
-        attribute(item, "ttl", 0),
+        seq,
+        sender=attribute(item, "from", ""),
+        id=attribute(item, "id", ""),
+        digest=_digest(attribute(item, "text", "")),
+        ts=attribute(item, "ts", 0),
+        expires=attribute(item, "ttl", 0),
     )
 
 
-def _message(item: Item, user: str, peer: str) -> Message:
-    sender = attribute(item, "from", "")
-    to = peer if sender == user else user
-    return Message(
-        sender, to, _seq(item), attribute(item, "id", ""), attribute(item, "text", ""), attribute(item, "ts", 0)
-    )
+def _message(item: Item, user: str, peer: str) -> Message | None:
+    """The message in an item of the log; None, and a line in the log, if it lacks anything or fits no frame.
+
+    What is left out keeps its number. To a client it is one that has expired.
+    """
+    seq, sender, id = _seq(item), attribute(item, "from", ""), attribute(item, "id", "")
+    text, ts, ttl = attribute(item, "text", ""), attribute(item, "ts", 0), attribute(item, "ttl", 0)
+    if not (seq and sender and id and text and ts and ttl) or encoded_size(text) > MAX_ESCAPED_TEXT_BYTES:
+        _log_skipped(item)
+        return None
+    return Message(sender, peer if sender == user else user, seq, id, text, ts)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chat import log
 from chat.protocol import ChatError, ErrorCode
 from chat.table import AtLeast, Below, Condition, Item, Key, Present, Query, Update, Updated
 
@@ -21,6 +23,8 @@ THROTTLED = frozenset(
 RETRY_AFTER_MS = 1_000  # an on-demand partition that throttles has split or cooled down within about a second
 BATCH_ATTEMPTS = 5
 BATCH_BACKOFF_SECONDS = 0.05
+
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # a number beyond some 38 digits has an exponent, too
 
 
 class DynamoTable:
@@ -37,7 +41,7 @@ class DynamoTable:
             if query.limit is not None:
                 arguments["Limit"] = query.limit - len(items)
             page = self._call("query", arguments)
-            items += [_plain(item) for item in page["Items"]]
+            items += _plain(page["Items"])
             if "LastEvaluatedKey" not in page or len(items) == query.limit:
                 return items
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -53,7 +57,7 @@ class DynamoTable:
                 time.sleep(random.uniform(0, BATCH_BACKOFF_SECONDS * 2**attempt))
             request = {self._name: {"Keys": pending, "ConsistentRead": consistent}}
             response = self._call("batch_get_item", {"RequestItems": request})
-            for item in map(_plain, response["Responses"].get(self._name, [])):
+            for item in _plain(response["Responses"].get(self._name, [])):
                 items[Key(str(item["pk"]), str(item["sk"]))] = item
             # A throttled batch answers 200 with what it could not read, and the SDK does not retry that.
             pending = response.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
@@ -81,9 +85,12 @@ class DynamoTable:
         except ClientError as error:
             if _code(error) == "ConditionalCheckFailedException":
                 old: Any = error.response.get("Item", {})
-                return Updated(False, _plain(old))
+                return Updated(False, *_plain([old]))
+            if _code(error) == "ValidationException" and update.add:
+                # What is added to may be of another type. Whatever else is wrong is wrong with this one, too.
+                return self.update(key, update._replace(put={**update.put, **update.add}, add={}))
             raise
-        return Updated(True, _plain(response.get("Attributes", {})))
+        return Updated(True, *_plain([response.get("Attributes", {})]))
 
     def _call(self, operation: str, arguments: dict[str, Any]) -> Any:
         try:
@@ -162,7 +169,7 @@ def _condition(condition: Condition, expression: _Expression) -> str:
         case Present():
             return f"attribute_exists({name})"
         case Below(number=number):
-            return f"(attribute_not_exists({name}) OR {name} < {expression.value(number)})"
+            return f"(NOT attribute_type({name}, {expression.value('N')}) OR {name} < {expression.value(number)})"
         case AtLeast(number=number):
             return f"{name} >= {expression.value(number)}"
 
@@ -171,5 +178,31 @@ def _attribute(value: str | int) -> dict[str, str]:
     return {"S": value} if isinstance(value, str) else {"N": str(value)}
 
 
-def _plain(item: Mapping[str, Mapping[str, str]]) -> Item:
-    return {name: attribute["S"] if "S" in attribute else int(attribute["N"]) for name, attribute in item.items()}
+def _plain(items: Collection[Mapping[str, Mapping[str, Any]]]) -> list[Item]:
+    """The items, with the attributes that this version knows: strings and numbers.
+
+    A fraction counts as the whole number below it, as it does in a condition. What else there is, another version or
+    a person has written; it is left out, and logged by its name.
+    """
+    plain: list[Item] = []
+    skipped: list[str] = []
+    for item in items:
+        try:
+            plain.append({name: value["S"] if "S" in value else int(value["N"]) for name, value in item.items()})
+        except (KeyError, ValueError):
+            known = {name: _known(value) for name, value in item.items()}
+            plain.append({name: value for name, value in known.items() if value is not None})
+            skipped += [f"{item['pk']['S']} {item['sk']['S']} {name}" for name, value in known.items() if value is None]
+    if skipped:  # one line a call: another version may have given every item an attribute that this one does not know
+        log.line("WARN", "attributes skipped", count=len(skipped), first=skipped[0])
+    return plain
+
+
+def _known(value: Mapping[str, Any]) -> str | int | None:
+    match value:
+        case {"S": str(text)}:
+            return text
+        case {"N": str(number)} if _DECIMAL.fullmatch(number):
+            return int(number.partition(".")[0])
+        case _:
+            return None

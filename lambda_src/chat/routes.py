@@ -94,7 +94,8 @@ class MessageRoutes:
 
     def sync(self, caller: Connection, request: Sync) -> Frame:
         now = self._clock()
-        since = 0 if request.since is None else request.since - SYNC_OVERLAP_MS
+        # Without `since`, a chat counts that does not say when it changed.
+        since = -1 if request.since is None else request.since - SYNC_OVERLAP_MS
         changed = [chat for chat in self._registered_overview(caller).chats if chat.changed > since]
         if request.next is not None:
             cursor = (request.next.ts, request.next.peer)

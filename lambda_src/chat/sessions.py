@@ -6,7 +6,7 @@ was made), so that whoever delivers finds them in one read, and `$connect` and `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from chat import log
@@ -23,6 +23,10 @@ OPENING_MS = 60_000
 
 MAX_CONNECTIONS = 20
 """A user's devices at one time. Each message is pushed, and billed, once a device."""
+
+SWEPT_AT_ONCE = 100
+"""Entries that one handshake takes out at most: far more than it adds, and far less than an update takes (an
+expression of 4 KB, 300 operators)."""
 
 _PREFIX = "@"
 
@@ -55,7 +59,7 @@ class Sessions:
         now = self._clock()
         before = self._put(connection, now)
         others = [other for other in connections(connection.user, before, now) if other.id != connection.id]
-        surplus = sorted(others, key=lambda other: other.connected_at)[: max(0, len(others) + 1 - MAX_CONNECTIONS)]
+        surplus = others[: max(0, len(others) + 1 - MAX_CONNECTIONS)][:SWEPT_AT_ONCE]
         self._sweep(connection.user, before, now, surplus)
         presence = UserPresence(connection.user, online=True, last_seen=now, rev=attribute(before, "rev", 0) + 1)
         return Change(presence, went_online_or_offline=not others, evicted=tuple(surplus))
@@ -90,20 +94,23 @@ class Sessions:
 
     def _sweep(self, user: str, item: Item, now: int, surplus: Iterable[Connection]) -> None:
         live = {_PREFIX + connection.id for connection in connections(user, item, now)}
-        dead = {name for name in item if name.startswith(_PREFIX)} - live
-        dead |= {_PREFIX + connection.id for connection in surplus}
-        if not dead:
+        dead = sorted(name for name in item if name.startswith(_PREFIX) and name not in live)
+        swept = [*(_PREFIX + connection.id for connection in surplus), *dead][:SWEPT_AT_ONCE]
+        if not swept:
             return
         try:
-            self._table.update(sessions_key(user), Update(remove=sorted(dead)))
+            self._table.update(sessions_key(user), Update(remove=swept))
         except FAILED_CALLS as error:
             # The connection is registered, and a refusal would leave it so. The next one sweeps what this one did not.
             log.failure("sweep failed", error, user=user)
 
     def of(self, users: Iterable[str]) -> dict[str, list[Connection]]:
-        """Each user's live connections: one consistent read of one batch (at most 100 users)."""
+        """Each user's live connections: one consistent read of one batch (at most 100 users).
+
+        Where a user has more than it may have, the newest; the next handshake closes the others.
+        """
         now = self._clock()
-        return {user: connections(user, item, now) for user, item in self._items(users).items()}
+        return {user: connections(user, item, now)[-MAX_CONNECTIONS:] for user, item in self._items(users).items()}
 
     def presence(self, users: Iterable[str]) -> list[UserPresence]:
         """Who of the users (at most 100) is online; one consistent read of one batch."""
@@ -117,17 +124,25 @@ class Sessions:
 
 
 def connections(user: str, item: Item, now: int) -> list[Connection]:
-    """The live connections that a sessions item holds."""
-    return [
-        Connection(user, name.removeprefix(_PREFIX), connected_at)
-        for name, connected_at in item.items()
-        if name.startswith(_PREFIX) and isinstance(connected_at, int) and now - connected_at < MAX_CONNECTION_MS
+    """The live connections that a sessions item holds, the oldest first."""
+    live = [
+        Connection(user, id, connected_at)
+        for id, connected_at in _entries(item)
+        # One made in the future, beyond what two clocks differ by, is not ours, and would never end.
+        if -OPENING_MS <= now - connected_at < MAX_CONNECTION_MS
     ]
+    return sorted(live, key=lambda connection: connection.connected_at)
 
 
 def connection_ids(item: Item) -> frozenset[str]:
     """The ids of all connections that a sessions item holds, dead ones included."""
-    return frozenset(name.removeprefix(_PREFIX) for name in item if name.startswith(_PREFIX))
+    return frozenset(id for id, _ in _entries(item))
+
+
+def _entries(item: Item) -> Iterator[tuple[str, int]]:
+    for name, connected_at in item.items():
+        if name.startswith(_PREFIX) and isinstance(connected_at, int):
+            yield name.removeprefix(_PREFIX), connected_at
 
 
 def presence(user: str, item: Item, now: int) -> UserPresence:

@@ -19,7 +19,8 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat.protocol import ChatError
+from chat import log
+from chat.protocol import MAX_INTEGER, ChatError
 
 V = TypeVar("V", str, int)
 
@@ -27,7 +28,11 @@ Item = Mapping[str, str | int]
 """An item's attributes, `pk` and `sk` among them. Numbers are whole."""
 
 SESSIONS = "SESSIONS"
-MAX_SEQ = 10**12 - 1  # what the twelve digits of a sort key can count
+
+SEQ_DIGITS = 12
+MAX_SEQ = 10 ** (SEQ_DIGITS - 1) - 1
+"""The highest message number: more than a conversation can reach, and a tenth of what a sort key can hold. A number
+beyond it is not ours. It is never read, or the next message would have to be numbered after it."""
 
 
 class Key(NamedTuple):
@@ -58,14 +63,19 @@ def message_key(user: str, peer: str, seq: int) -> Key:
 
 
 def message_sort_key(seq: int) -> str:
-    return f"MSG#{min(seq, MAX_SEQ):012d}"
+    return f"MSG#{min(seq, MAX_SEQ):0{SEQ_DIGITS}d}"
 
 
 def attribute(item: Item, name: str, default: V) -> V:
-    """The attribute as the type of `default`, which stands in for one that is absent."""
+    """The attribute as the type of `default`, which stands in for one that is absent.
+
+    One that cannot be ours, of another type or a number that no frame can carry, is logged and counts as absent: it
+    must not take with it what else is read.
+    """
     value = item.get(name, default)
-    if not isinstance(value, type(default)):
-        raise TypeError(f"attribute {name} is {type(value).__name__}, not {type(default).__name__}")
+    if not isinstance(value, type(default)) or (isinstance(value, int) and not 0 <= value <= MAX_INTEGER):
+        log.line("WARN", "attribute skipped", pk=item.get("pk"), sk=item.get("sk"), attribute=name)
+        return default
     return value
 
 
@@ -90,7 +100,7 @@ class Present(NamedTuple):
 
 
 class Below(NamedTuple):
-    """The attribute is below the number, or absent."""
+    """The attribute is below the number, or is none: absent, or of another type, which a change then puts right."""
 
     name: str
     number: int
@@ -107,7 +117,10 @@ Condition = Present | Below | AtLeast
 
 
 class Update(NamedTuple):
-    """A change to one item, made only if all of `only_if` hold; an item that is not there is created by it."""
+    """A change to one item, made only if all of `only_if` hold; an item that is not there is created by it.
+
+    An attribute to `add` to that is absent, or not a number, counts as 0.
+    """
 
     put: Mapping[str, str | int] = {}
     add: Mapping[str, int] = {}

@@ -123,10 +123,12 @@ def test_an_unexpected_failure_is_answered_and_leaks_nothing(
     assert frame_line["code"] == "internal"
 
 
-def test_a_sessions_item_of_another_shape_is_our_failure(system: System) -> None:
-    system.table.update(sessions_key("bob"), Update(put={"rev": "one"}))
+def test_a_sessions_item_of_another_shape_is_nobody_s_failure(system: System) -> None:
+    system.table.update(sessions_key("bob"), Update(put={"rev": "one", "last_seen": "yesterday", "@phone=": "open"}))
 
-    assert reply(serve(system, {"action": "presence", "users": ["bob"]}))["code"] == "internal"
+    (bob,) = reply(serve(system, {"action": "presence", "users": ["bob"]}))["users"]
+
+    assert bob == {"user": "bob", "online": False, "last_seen": None, "rev": 0}
 
 
 # the token's expiry

@@ -5,6 +5,7 @@ The rest is in the contract tests.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from chat.dynamo import BATCH_ATTEMPTS, THROTTLED, DynamoTable
+from chat.dynamo import BATCH_ATTEMPTS, THROTTLED, DynamoTable, _update_arguments
 from chat.protocol import ChatError, ErrorCode
+from chat.sessions import SWEPT_AT_ONCE
 from chat.table import (
     MAX_SEQ,
     AtLeast,
@@ -170,9 +172,9 @@ def test_a_conversation_is_the_same_for_both_sides() -> None:
     [
         (1, "MSG#000000000001"),
         (42, "MSG#000000000042"),
-        (MAX_SEQ, "MSG#999999999999"),
-        (MAX_SEQ + 1, "MSG#999999999999"),
-        (2**53 - 1, "MSG#999999999999"),
+        (MAX_SEQ, "MSG#099999999999"),
+        (MAX_SEQ + 1, "MSG#099999999999"),
+        (2**53 - 1, "MSG#099999999999"),
     ],
 )
 def test_messages_sort_by_number(seq: int, sort_key: str) -> None:
@@ -188,6 +190,48 @@ def test_an_attribute_is_read_as_the_type_of_its_default() -> None:
     assert (attribute(item, "seq", 0), attribute(item, "text", ""), attribute(item, "absent", 7)) == (1, "hi", 7)
 
 
-def test_an_attribute_of_another_type_is_an_error() -> None:
-    with pytest.raises(TypeError, match="text"):
-        attribute({"text": "hi"}, "text", 0)
+@pytest.mark.parametrize("value", ["secret", -1, 2**53])
+def test_a_number_that_cannot_be_ours_counts_as_absent_and_is_logged(
+    value: str | int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert attribute({"pk": "USER#alice", "sk": "CHAT#bob", "ts": value}, "ts", 7) == 7
+
+    logged = capsys.readouterr().out
+    line = json.loads(logged)
+    assert (line["level"], line["pk"], line["sk"], line["attribute"]) == ("WARN", "USER#alice", "CHAT#bob", "ts")
+    assert str(value) not in logged.replace(line["timestamp"], "")
+
+
+def test_a_text_that_is_a_number_counts_as_absent() -> None:
+    assert attribute({"text": 5}, "text", "") == ""
+
+
+def test_what_another_version_added_to_every_item_is_one_line_a_call(
+    table: DynamoTable, answers: Stubber, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = [{**wire(Key("USER#alice", f"CHAT#{number}")), "pinned": {"BOOL": True}} for number in range(3)]
+    answers.add_response("query", {"Items": items})
+
+    assert [set(item) for item in table.query(Query("USER#alice"))] == [{"pk", "sk"}] * 3
+
+    (line,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (line["message"], line["count"]) == ("attributes skipped", 3)
+    assert line["first"] == "USER#alice CHAT#0 pinned"
+
+
+def test_a_validation_error_that_no_counter_explains_is_raised(table: DynamoTable, answers: Stubber) -> None:
+    for _ in range(2):
+        answers.add_client_error("update_item", service_error_code="ValidationException")
+
+    with pytest.raises(ClientError):
+        table.update(ONE, Update(add={"rev": 1}))
+
+
+def test_a_sweep_is_within_what_an_update_takes() -> None:
+    """4 KB of expression, 300 operators, by DynamoDB's published limits."""
+    names = [f"@{number:0>16}=" for number in range(SWEPT_AT_ONCE)]
+
+    expression = _update_arguments(ONE, Update(remove=names))["UpdateExpression"]
+
+    assert len(expression) <= 4_096
+    assert expression.count("#") == SWEPT_AT_ONCE <= 300
