@@ -32,7 +32,7 @@ _OPEN = (ConnectionState.SYNCING, ConnectionState.SYNCED, ConnectionState.DRAINI
 
 
 class Connections:
-    """The connections that there are: one, or two while it moves. Whatever is asked is asked on the current one."""
+    """One connection, or two during a move. Requests go out on the current one."""
 
     def __init__(
         self,

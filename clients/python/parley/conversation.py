@@ -209,7 +209,7 @@ class ConversationState:
         self.target = max(self.target, seq)
 
     def arrive(self, message: Message, most_ahead: int) -> list[Told]:
-        """A message has come, alone, in whatever order. At most so many wait for one before them."""
+        """A message has come, alone, in whatever order. At most `most_ahead` wait for a message before them."""
         if self.last is None or message.seq > self.last + 1:
             if len(self.ahead) < most_ahead:
                 self.ahead[message.seq] = message

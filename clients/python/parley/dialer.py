@@ -124,7 +124,8 @@ class Dialer:
 
 def _refused_handshake(status: int) -> NotOpened:
     if status in REDIRECTS:
-        return NotOpened(f"the server redirects to another address (HTTP {status}); use that one", is_hopeless=True)
+        reason = f"the server redirects to another address (HTTP {status}), which is not followed"
+        return NotOpened(reason, is_hopeless=True)
     return NotOpened(f"HTTP {status}", is_refused=status in (401, 403), is_hopeless=status in (400, 404))
 
 

@@ -2,7 +2,8 @@
 
 A frame is checked here, before any rule sees it, so that no rule can meet a field of the wrong type half way.
 
-Differs from frames.js: a time must also be one that Python's `datetime` knows, in every time zone.
+Differs from frames.js: a time must also be within what Python's `datetime` can show, in every time zone; and a `sync`
+may leave out its interval and limit.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ _SHAPES: dict[str, Check] = {
     "presence": shaped({"users": list_of(shaped(_PRESENCE))}),
     "sync": shaped(_SYNC),
     "history": shaped({"messages": list_of(shaped(_MESSAGE))}),
-    "ack": shaped({"seq": optional(whole), "ts": optional(moment), "delivered": optional(whole)}),
+    "ack": shaped({"seq": whole, "ts": optional(moment), "delivered": optional(whole)}),
     "error": shaped({"code": string}),
 }
 
@@ -132,7 +133,7 @@ def is_reply(question: Frame, frame: Frame) -> bool:
     """Whether the frame, under the question's id, is what the question is answered with."""
     match question["action"], frame["type"]:
         case "send", "ack":
-            return frame.get("seq") is not None and frame.get("ts") is not None
+            return frame.get("ts") is not None
         case "history", "history":
             peer = question["peer"]
             return all(peer in (message["from"], message["to"]) for message in frame["messages"])

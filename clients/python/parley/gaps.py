@@ -18,7 +18,7 @@ _LOG = logging.getLogger("parley")
 
 
 class Gaps:
-    """Fetches what is missing. Only so many conversations at once: a first sync may show a thousand."""
+    """Fetches what is missing, in a few conversations at once: a first sync may show a thousand that are behind."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Receipts of docs/protocol.md: what was delivered and read, here and there.
 
-Differs from receipts.js: a receipt leaves as soon as the input that made it due has ended. The page waits for a moment
-and puts those of messages that come together into one.
+Differs from receipts.js: a receipt is sent at the end of the input that made it due. The page waits for 200 ms, so that
+messages that come together share a receipt.
 """
 
 from __future__ import annotations

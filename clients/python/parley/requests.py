@@ -32,9 +32,9 @@ class Ask:
 
     frame: Frame
     id: str | None = None
-    """None: one is made up."""
+    """None: it gets an id of ours."""
     connection: int | None = None
-    """None: the current one, or the next if there is none."""
+    """None: the current connection; without one, the next."""
     is_moot: Callable[[], bool] = _never
     """Looked at before the question is repeated: whether there is nothing left to ask. Then it is lost."""
 

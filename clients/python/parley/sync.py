@@ -1,4 +1,7 @@
-"""Rules 1, 2 and 5 of docs/protocol.md: sync first, move `since` late, heartbeat."""
+"""Rules 1, 2 and 5 of docs/protocol.md: sync first, move `since` late, heartbeat.
+
+Differs from sync.js: an interval of 0 is taken for one that the server does not name.
+"""
 
 from __future__ import annotations
 
