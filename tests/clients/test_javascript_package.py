@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from websockets.sync.server import ServerConnection, serve
 
 from local.emulator import PROJECT, clean_environment
-from tests.fakes.chat_server import ChatServer
+from tests.fakes.chatting_server import chatting
 
 PACKAGE = PROJECT / "clients" / "javascript"
 TSC = PROJECT / "node_modules" / ".bin" / "tsc"
@@ -48,30 +44,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive = run("npm", "pack", *quiet, "--pack-destination", folder, PACKAGE, cwd=folder).strip()
     run("npm", "install", *quiet, f"./{archive}", cwd=folder)
     return folder
-
-
-@contextmanager
-def chatting() -> Iterator[tuple[str, list[str]]]:
-    """A server of alice's at this address, where bob answers everything with "bye"; and the tokens it was shown."""
-    server, tokens = ChatServer(), list[str]()
-
-    def handle(connection: ServerConnection) -> None:
-        tokens.append(connection.request.path if connection.request else "")
-        for frame in map(json.loads, connection):
-            if reply := server.answer(frame):
-                connection.send(json.dumps(reply))
-            if frame["action"] == "send":
-                message, _ = server.store(frame["to"], "alice", "bye")
-                connection.send(json.dumps({"type": "message", **message}))
-
-    with serve(handle, "127.0.0.1", 0) as listening:
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
-        try:
-            yield f"ws://127.0.0.1:{listening.socket.getsockname()[1]}/dev", tokens
-        finally:
-            listening.shutdown()
-            thread.join()
 
 
 def program() -> str:
@@ -118,7 +90,6 @@ def _names(folder: Path, suffix: str) -> Sequence[str]:
     return [path.stem for path in folder.glob(f"*{suffix}")]
 
 
-@pytest.mark.skipif(not PYTHON.exists(), reason="the Python client is not a package yet")
 def test_each_rule_has_a_file_of_the_same_name_in_both_languages() -> None:
     javascript, python = set(_names(PACKAGE / "parley", ".js")), set(_names(PYTHON, ".py"))
     assert javascript - python == {"chat-client"}

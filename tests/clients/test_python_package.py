@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import re
 import subprocess
@@ -11,15 +10,12 @@ import sys
 import threading
 import venv
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import websockets
-from websockets.sync.server import ServerConnection, serve
 
-from tests.fakes.chat_server import ChatServer
+from tests.fakes.chatting_server import chatting
 from tests.hang import HANG_SECONDS
 
 PROJECT = Path(__file__).parents[2]
@@ -71,30 +67,6 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
     (site / "websockets").symlink_to(Path(websockets.__file__).parent)
     return python
-
-
-@contextmanager
-def chatting() -> Iterator[tuple[str, list[str]]]:
-    """A server of alice's at this address, where bob answers everything with "bye"; and the paths it was asked for."""
-    server, paths = ChatServer(), list[str]()
-
-    def handle(connection: ServerConnection) -> None:
-        paths.append(connection.request.path if connection.request else "")
-        for frame in map(json.loads, connection):
-            if reply := server.answer(frame):
-                connection.send(json.dumps(reply))
-            if frame["action"] == "send":
-                message, _ = server.store(frame["to"], "alice", "bye")
-                connection.send(json.dumps({"type": "message", **message}))
-
-    with serve(handle, "127.0.0.1", 0) as listening:
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
-        try:
-            yield f"ws://127.0.0.1:{listening.socket.getsockname()[1]}/dev", paths
-        finally:
-            listening.shutdown()
-            thread.join()
 
 
 def test_the_wheel_holds_every_module_and_says_that_it_has_types(wheel: Path) -> None:
