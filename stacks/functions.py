@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.bundle import LOCK, SOURCE, bundle, fingerprint
+from stacks.bundle import LOCK, SOURCE, bundle
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 
@@ -76,10 +76,9 @@ class ChatFunction(Construct):
 
 
 def asset(lock: str = LOCK) -> lambda_.Code:
-    """The Lambda asset, with what the lock names."""
+    """The Lambda asset, with what the lock names. Its hash is that of what is in it, so it is bundled at each synth."""
     return lambda_.Code.from_asset(
         str(SOURCE),
-        asset_hash_type=AssetHashType.CUSTOM,
-        asset_hash=fingerprint(lock=lock),
+        asset_hash_type=AssetHashType.OUTPUT,
         bundling=BundlingOptions(image=DockerImage.from_registry("unused"), local=Bundling(lock)),
     )

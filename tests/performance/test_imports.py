@@ -9,7 +9,6 @@ import pytest
 
 from bench.functions import compile_sdk
 from bench.measure import interleave
-from stacks.bundle import bundle, compile_sources
 from tests.performance.imports import Done, run
 
 HANDLERS = ("message", "connection", "authorizer")
@@ -19,15 +18,6 @@ MOST_MODULES = 380  # of which Python and the SDK make about 340; a package that
 MOST_COLLECTIONS = 25  # there are over 80 in an import that leaves the collector as it is
 MOST_OF_BOTO3 = 0.72  # of its CPU, over the bare interpreter's; the bench's bar is 0.65, on a machine that is quiet
 ROUNDS = 9
-
-
-@pytest.fixture(scope="session")
-def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The asset as it is deployed, with bytecode of the Python that runs."""
-    folder = tmp_path_factory.mktemp("asset")
-    bundle(folder)
-    compile_sources(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

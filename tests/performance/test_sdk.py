@@ -3,118 +3,113 @@ hosts for the same, in the same way, all the same."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, get_args
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from botocore.session import Session
 
 from chat import sdk
-from chat.sdk import Service, client
+from chat.sdk import client
+from local.emulator import clean_environment
+from stacks.sdk_description import OPERATIONS
+from tests.performance import sdk_requests
+from tests.performance.sdk_requests import CALLS, Request, requests
 
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=a87bd80c:1"
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1")
-OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "apigatewaymanagementapi": ("post_to_connection", {"ConnectionId": "x", "Data": b"x"}),
-    "dynamodb": ("get_item", {"TableName": "x", "Key": {"pk": {"S": "x"}}}),
-    "lambda": ("invoke", {"FunctionName": "x", "Payload": b"x"}),
-    "secretsmanager": ("get_secret_value", {"SecretId": "x"}),
+LAMBDA = {
+    **dict.fromkeys(
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_FUNCTION_NAME"), "x"
+    ),
+    "_X_AMZN_TRACE_ID": TRACE,
 }
-
 
 NOT_SENT = {"amz-sdk-invocation-id", "amz-sdk-request", "x-amz-api-version"}
 """What the SDK tells AWS of its tries, and a version that DynamoDB also has in the name of its operation."""
 
 VARYING = {"authorization", "user-agent", "x-amz-date"}
 
-
-class Sent(Exception):
-    """Stands in for the network."""
+NAMES = [f"{service}.{operation}" for service, operations in CALLS.items() for operation in operations]
 
 
-@pytest.mark.parametrize("service", get_args(Service))
-@pytest.mark.parametrize("region", REGIONS)
-def test_a_call_goes_where_the_sdk_itself_would_send_it(
-    service: Service, region: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _run_on_lambda(monkeypatch, region)
-    ours, theirs = _request(client(service), service), _request(Session().create_client(service), service)
-    assert ours.method == theirs.method
-    assert ours.url == theirs.url
-    assert _scope(ours) == _scope(theirs)
-    assert f"/{region}/" in _scope(ours)
-
-
-@pytest.mark.parametrize("service", get_args(Service))
-def test_a_call_says_what_the_sdk_itself_would_say(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    _run_on_lambda(monkeypatch, REGIONS[0])
-    ours, theirs = _request(client(service), service), _request(Session().create_client(service), service)
-    assert ours.body == theirs.body
-    assert _headers(ours) == {name: value for name, value in _headers(theirs).items() if name not in NOT_SENT}
-
-
-@pytest.mark.parametrize("service", get_args(Service))
-@pytest.mark.parametrize("plain", ["", "1"])
-def test_a_call_passes_on_the_trace_that_loop_detection_needs(
-    service: Service, plain: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _run_on_lambda(monkeypatch, REGIONS[0])
-    monkeypatch.setenv("PLAIN_SDK", plain)
-    assert _headers(_request(client(service), service))["x-amzn-trace-id"] == TRACE
-
-
-@pytest.mark.parametrize("service", get_args(Service))
-def test_a_variable_takes_every_shortcut_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    _run_on_lambda(monkeypatch, REGIONS[0])
-
-    def broken(*_: object, **__: object) -> NoReturn:
-        raise AssertionError
-
-    monkeypatch.setattr(sdk, "_pass_on_trace", broken)
-    with pytest.raises(AssertionError):
-        _request(client(service), service)
-
-    monkeypatch.setenv("PLAIN_SDK", "1")
-
-    ours, theirs = _request(client(service), service), _request(Session().create_client(service), service)
-    assert (ours.url, ours.body) == (theirs.url, theirs.body)
-
-
-def _run_on_lambda(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_FUNCTION_NAME"):
-        monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", TRACE)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.delenv("PLAIN_SDK", raising=False)
+@pytest.fixture(autouse=True)
+def on_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LAMBDA.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ENDPOINT_URL", "PLAIN_SDK"):
+        monkeypatch.delenv(name, raising=False)
     # The process has one session, which keeps the credentials that it found for an earlier test.
     monkeypatch.setattr(sdk, "_session", sdk._session.__wrapped__)
 
 
-def _headers(request: Any) -> dict[str, str]:
-    """By lower-case name; without those that no two calls share."""
-    items = ((name.lower(), value) for name, value in request.headers.items())
-    return {name: _text(value) for name, value in items if name not in VARYING}
+@cache
+def asked_by_ours(asset: Path, region: str, plain: str = "") -> dict[str, Request]:
+    """What the asset's client sends, with the asset's own SDK."""
+    variables = {**clean_environment(), **LAMBDA, "AWS_DEFAULT_REGION": region, "PLAIN_SDK": plain}
+    command = [sys.executable, "-P", sdk_requests.__file__, str(asset)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
+    return dict(json.loads(done.stdout))
 
 
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+@cache
+def asked_by_the_sdk(region: str) -> dict[str, Request]:
+    return requests(lambda service: Session().create_client(service, region_name=region))  # type: ignore[call-overload]
 
 
-def _request(client: Any, service: Service) -> Any:
-    requests = []
-
-    def stop(request: Any, **_: object) -> NoReturn:
-        requests.append(request)
-        raise Sent
-
-    client.meta.events.register("before-send", stop)
-    operation, arguments = OPERATIONS[service]
-    with pytest.raises(Sent):
-        getattr(client, operation)(**arguments)
-    return requests[0]
+def test_every_call_is_compared() -> None:
+    assert {service: tuple(operations) for service, operations in CALLS.items()} == OPERATIONS
 
 
-def _scope(request: Any) -> str:
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_call_goes_where_the_sdk_itself_would_send_it(asset: Path, name: str, region: str) -> None:
+    ours, theirs = asked_by_ours(asset, region)[name], asked_by_the_sdk(region)[name]
+    assert ours["method"] == theirs["method"]
+    assert ours["url"] == theirs["url"]
+    assert _scope(ours) == _scope(theirs)
+    assert f"/{region}/" in _scope(ours)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_call_says_what_the_sdk_itself_would_say(asset: Path, name: str) -> None:
+    ours, theirs = asked_by_ours(asset, REGIONS[0])[name], asked_by_the_sdk(REGIONS[0])[name]
+    assert ours["body"] == theirs["body"]
+    assert _headers(ours) == {name: value for name, value in _headers(theirs).items() if name not in NOT_SENT}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("plain", ["", "1"])
+def test_a_call_passes_on_the_trace_that_loop_detection_needs(asset: Path, name: str, plain: str) -> None:
+    assert asked_by_ours(asset, REGIONS[0], plain)[name]["headers"]["x-amzn-trace-id"] == TRACE
+
+
+def test_a_variable_takes_every_shortcut_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> NoReturn:
+        raise AssertionError
+
+    monkeypatch.setattr(sdk, "_pass_on_trace", broken)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGIONS[0])
+    with pytest.raises(AssertionError):
+        requests(client)
+
+    monkeypatch.setenv("PLAIN_SDK", "1")
+
+    theirs = asked_by_the_sdk(REGIONS[0])
+    for name, ours in requests(client).items():
+        assert (ours["url"], ours["body"]) == (theirs[name]["url"], theirs[name]["body"])
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Without those that no two calls share."""
+    return {name: value for name, value in request["headers"].items() if name not in VARYING}
+
+
+def _scope(request: Request) -> str:
     """The date, region and service that the signature is for."""
-    text = _text(request.headers["Authorization"])
+    text: str = request["headers"]["authorization"]
     return text.partition("Credential=")[2].partition(",")[0].partition("/")[2]

@@ -26,10 +26,10 @@ from botocore.model import ServiceModel
 
 from stacks import bundle as bundle_module
 from stacks import functions
-from stacks.bundle import LOCK, OIDC_LOCK, PYTHON_VERSION, SOURCE, BundlingFailed, bundle, compile_sources, fingerprint
+from stacks.bundle import LOCK, OIDC_LOCK, PYTHON_VERSION, SOURCE, BundlingFailed, bundle, compile_sources
 from stacks.ca_roots import aws_roots
 from stacks.sdk_description import OPERATIONS
-from tests.stack.conftest import NO_BUNDLING, Synthesize
+from tests.stack.conftest import Synthesize
 from tests.stack.test_permissions import allowed
 
 SDK_ROOTS = Path(botocore.__file__).with_name("cacert.pem")
@@ -53,6 +53,25 @@ def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the lock names, with few of the hundreds of services: to install them takes longer than all the rest."""
+    folder = tmp_path_factory.mktemp("packages")
+    bundle_module._install(SOURCE / "requirements.txt", folder)
+    for service in (folder / "botocore" / "data").iterdir():
+        if service.is_dir() and service.name not in {*OPERATIONS, "s3", "sqs"}:
+            shutil.rmtree(service)
+    return folder
+
+
+@pytest.fixture
+def installed(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is installed anew for this test."""
+    monkeypatch.setattr(
+        bundle_module, "_install", lambda _, folder: shutil.copytree(packages, folder, dirs_exist_ok=True)
+    )
+
+
 @contextmanager
 def restrictive_umask() -> Iterator[None]:
     before = os.umask(0o077)
@@ -74,11 +93,14 @@ def leave_behind_what_tools_do(source: Path) -> None:
 def test_the_asset_holds_the_handlers_their_package_and_its_dependencies(asset: Path) -> None:
     ours = {"authorizer.py", "connection.py", "message.py", "chat"}
     theirs = {"botocore", "dateutil", "jmespath", "jwt", "six.py", "urllib3"}
-    assert {path.name for path in asset.iterdir()} - BYTECODE == ours | theirs
+    assert {path.name for path in asset.iterdir() if path.suffix != ".dist-info"} - BYTECODE == ours | theirs
+    metadata = {path.name.partition("-")[0] for path in asset.glob("*.dist-info") if (path / "METADATA").exists()}
+    assert metadata == {"botocore", "jmespath", "pyjwt", "python_dateutil", "six", "urllib3"}
     chat = {path.name for path in (asset / "chat").iterdir()} - BYTECODE
     assert chat == {path.name for path in (SOURCE / "chat").glob("*.py")}
 
 
+@pytest.mark.usefixtures("installed")
 def test_what_tools_leave_beside_the_sources_is_not_shipped(tmp_path: Path, source: Path) -> None:
     leave_behind_what_tools_do(source)
 
@@ -103,6 +125,7 @@ def test_all_of_it_is_compiled_where_the_functions_read_it(tmp_path: Path) -> No
     assert set(tmp_path.rglob("*.pyc")) == {Path(cache_from_source(str(tmp_path / "package" / "module.py")))}
 
 
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("tag", ["cpython-399", sys.implementation.cache_tag])
 def test_the_asset_holds_bytecode_only_of_the_functions_own_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tag: str
@@ -149,16 +172,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 # how it is made
 
 
-@pytest.mark.parametrize("absent", [set(), {"uv"}], ids=["uv", "pip"])
-def test_an_installer_that_fails_is_one_clear_sentence(
-    tmp_path: Path,
-    source: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    absent: set[str],
+def test_a_package_that_cannot_be_had_is_one_clear_sentence(
+    tmp_path: Path, source: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    installers = {"uv": object(), "pip": object()}
-    monkeypatch.setattr(bundle_module, "find_spec", lambda name: None if name in absent else installers[name])
     (source / "requirements.txt").write_text("parley-no-such-package==1 --hash=sha256:" + "0" * 64)
 
     with pytest.raises(BundlingFailed) as problem:
@@ -171,18 +187,7 @@ def test_an_installer_that_fails_is_one_clear_sentence(
     assert capfd.readouterr().err, "the installer's own words are shown"
 
 
-def test_an_environment_with_neither_installer_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_module, "find_spec", lambda _: None)
-
-    with pytest.raises(BundlingFailed, match="neither uv nor pip"):
-        bundle(tmp_path)
-
-
-@pytest.mark.parametrize("installer", ["uv", "pip"])
-def test_a_package_that_is_not_what_was_locked_is_refused(
-    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, installer: str
-) -> None:
-    monkeypatch.setattr(bundle_module, "find_spec", lambda name: object() if name == installer else None)
+def test_a_package_that_is_not_what_was_locked_is_refused(tmp_path: Path, source: Path) -> None:
     lock = source / "requirements.txt"
     lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", lock.read_text()))
 
@@ -255,82 +260,95 @@ def test_roots_are_the_same_text_in_whatever_order_openssl_lists_them(monkeypatc
 # its hash
 
 
-def test_the_fingerprint_is_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = asset_key()
-    assert asset_key() == before
+def test_the_hash_is_that_of_the_content(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bundle_this(folder: Path, **_: object) -> None:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
 
-    monkeypatch.setattr(functions, "fingerprint", lambda **_: "another")
-    assert asset_key() != before
+    monkeypatch.setattr(functions, "bundle", bundle_this)
+    before = asset_key(tmp_path / "before")
+    assert asset_key(tmp_path / "again") == before
+
+    (source / "message.py").chmod(0o600)  # `bundle` sees to that
+    assert asset_key(tmp_path / "mode") == before
+
+    with (source / "chat" / "table.py").open("a") as text:
+        text.write("# a change\n")
+    changed = asset_key(tmp_path / "changed")
+    assert changed != before
+
+    (source / "message.py").rename(source / "messages.py")
+    assert asset_key(tmp_path / "renamed") not in (before, changed)
 
 
-def asset_key() -> str:
+def asset_key(output: Path) -> str:
     """What the asset is called in the bucket: a new name is a new deployment of the functions."""
-    stack = cdk.Stack(cdk.App(context=NO_BUNDLING), "Stack")
+    stack = cdk.Stack(cdk.App(outdir=str(output)), "Stack")
     lambda_.Function(stack, "Function", code=functions.asset(), handler="message.handler", runtime=functions.RUNTIME)
     (function,) = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
     return str(function["Properties"]["Code"]["S3Key"])
 
 
-def test_the_hash_is_the_same_whatever_lies_beside_the_sources_and_wherever_they_are(source: Path) -> None:
-    clean = fingerprint(source)
+@pytest.mark.usefixtures("installed")
+def test_the_content_is_the_same_whatever_lies_beside_the_sources_and_wherever_they_are(
+    tmp_path: Path, source: Path, asset: Path
+) -> None:
     leave_behind_what_tools_do(source)
     with (source / "requirements.txt").open("a") as lock:
         lock.write("# a comment\n")
     (source / "message.py").chmod(0o600)
 
-    assert fingerprint(source) == clean == fingerprint(SOURCE)
+    bundle(tmp_path / "elsewhere" / "asset", source)
+
+    assert contents(tmp_path / "elsewhere" / "asset") == contents(asset)
 
 
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("file", ["message.py", "chat/table.py"])
-def test_the_hash_changes_with_the_sources(source: Path, file: str) -> None:
-    before = fingerprint(source)
+def test_the_content_follows_the_sources(tmp_path: Path, source: Path, asset: Path, file: str) -> None:
     with (source / file).open("a") as text:
         text.write("# a change\n")
 
-    assert fingerprint(source) != before
+    bundle(tmp_path / "asset", source)
+
+    assert file in changed(tmp_path / "asset", asset)
 
 
-def test_the_hash_changes_with_the_name_of_a_source(source: Path) -> None:
-    before = fingerprint(source)
-    (source / "message.py").rename(source / "messages.py")
-
-    assert fingerprint(source) != before
-
-
-def test_the_hash_changes_with_a_locked_version(source: Path) -> None:
-    before = fingerprint(source)
+def test_the_content_follows_the_lock(tmp_path: Path, source: Path, asset: Path) -> None:
     lock = source / "requirements.txt"
-    lock.write_text(lock.read_text().replace("pyjwt==", "pyjwt==9."))
+    lock.write_text(lock.read_text().split("pyjwt==")[0].rstrip() + "\n")
 
-    assert fingerprint(source) != before
+    bundle(tmp_path / "asset", source)
+
+    assert "jwt/api_jwt.py" in changed(tmp_path / "asset", asset)
 
 
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "file"),
     [
-        ("PYTHON_VERSION", "3.99"),
-        ("PLATFORM", "x86_64-manylinux_2_28"),
-        ("OPERATIONS", {"dynamodb": ("Query",)}),
-        ("ENDPOINTS", "{}"),
-        ("ORGANISATIONS", frozenset({"Amazon"})),
+        (
+            "sdk_description.OPERATIONS",
+            {**OPERATIONS, "dynamodb": ("Query",)},
+            "data/dynamodb/2012-08-10/service-2.json",
+        ),
+        ("sdk_description.ENDPOINTS", "{}", "data/endpoints.json"),
+        ("ca_roots.ORGANISATIONS", frozenset({"Amazon"}), "cacert.pem"),
     ],
 )
-def test_the_hash_changes_with_the_recipe(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
-    before = fingerprint()
-    monkeypatch.setattr(bundle_module, name, value)
-
-    assert fingerprint() != before
-
-
-@pytest.mark.parametrize(("bundling", "same"), [("cpython-311", True), (bundle_module.CACHE_TAG, False)])
-def test_the_hash_changes_with_the_python_that_bundles_only_if_its_bytecode_is_read(
-    monkeypatch: pytest.MonkeyPatch, bundling: str, same: bool
+def test_the_content_follows_the_recipe(
+    *, tmp_path: Path, asset: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, file: str
 ) -> None:
-    monkeypatch.setattr(sys.implementation, "cache_tag", "cpython-312")
-    before = fingerprint()
-    monkeypatch.setattr(sys.implementation, "cache_tag", bundling)
+    monkeypatch.setattr(f"stacks.{name}", value)
 
-    assert (fingerprint() == before) == same
+    bundle(tmp_path)
+
+    assert changed(tmp_path, asset) == {f"botocore/{file}"}
+
+
+def changed(folder: Path, other: Path) -> set[str]:
+    """The files that are in one of them only, or differ."""
+    ours, theirs = contents(folder), contents(other)
+    return {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
 
 
 def test_only_the_tokens_of_an_issuer_bring_cryptography_along() -> None:
@@ -340,7 +358,6 @@ def test_only_the_tokens_of_an_issuer_bring_cryptography_along() -> None:
     assert "cryptography==" in locked[OIDC_LOCK]
     pins = {lock: set(re.findall("^[a-z].*?==[^ ]+", text, re.MULTILINE)) for lock, text in locked.items()}
     assert pins[LOCK] < pins[OIDC_LOCK]
-    assert fingerprint(lock=LOCK) != fingerprint(lock=OIDC_LOCK)
 
 
 def test_the_asset_with_cryptography_is_made_for_arm64(tmp_path: Path) -> None:
