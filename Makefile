@@ -1,18 +1,26 @@
 # The commands people type. Each sets up what it needs inside this folder, from locks; nothing is installed globally.
 
 # The Python that the functions run on, where it is installed and works; any from 3.11 on will do.
-PYTHON ?= $(shell for python in python3.13 python3 python3.12 python3.11 /usr/bin/python3; do \
-	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done || echo python3)
+USABLE := import ensurepip, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3.13 python3 python3.14 python3.12 python3.11 /usr/bin/python3; do \
+	"$$python" -I -c '$(USABLE)' 2>/dev/null && echo "$$python" && break; done)
 CONTEXT ?=
 STACK ?=
 
-# Python's own variables would lead the environment's Python elsewhere; jsii keeps its cache here, not in the home folder.
-unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE VIRTUAL_ENV
+# A shell's variables for Python are about other programs. Text is UTF-8, whatever the locale.
+unexport $(filter PYTHON%,$(.VARIABLES)) VIRTUAL_ENV
 export PYTHONNOUSERSITE := 1
 export PYTHONUTF8 := 1
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export CDK_DISABLE_CLI_TELEMETRY := 1
+
+# What the CDK keeps stays in this folder. What uv, pip and npm keep does where there is no home that can be written.
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.local/jsii
+export CDK_HOME := $(CURDIR)/.local/cdk
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.local/cache
+export npm_config_cache := $(CURDIR)/.local/cache/npm
+endif
 
 VENV := .venv/installed
 TESTS := .venv/installed-tests
@@ -21,6 +29,7 @@ NODE := node_modules/installed
 NODE_TESTS := node_modules/installed-tests
 ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
+NPM_FAILED := { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 
 .PHONY: help demo chat url token terminal test soak bench synth diff deploy destroy docs lock clean
 
@@ -82,7 +91,7 @@ synth diff deploy destroy: $(VENV) $(NODE)
 bench: $(BENCH) $(NODE_TESTS) $(ENGINE)
 	@python -m bench
 
-docs: $(TESTS)
+docs: $(VENV)
 	@python -m tools.docs
 
 clean:
@@ -92,27 +101,30 @@ clean:
 lock: $(VENV)
 	@python -m tools.lock
 
-$(VENV): requirements.txt tools/environment.py clients/python/pyproject.toml
-	@echo "Installing what requirements.txt pins into .venv (about 600 MB, once)" >&2
-	@"$(PYTHON)" tools/environment.py .venv requirements.txt
+$(VENV): requirements.txt
+	@"$(PYTHON)" -I -c '$(USABLE)' 2>/dev/null || { echo "error: Python 3.11 or newer is required, with ssl, venv and ensurepip (on Debian: apt install python3-venv); name one: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@echo "Installing what requirements.txt pins into .venv (about 550 MB, once)" >&2
+	@"$(PYTHON)" -I tools/environment.py requirements.txt
 	@touch $@
 
 $(TESTS): $(VENV) tests/requirements.txt
-	@echo "Installing what tests/requirements.txt pins into .venv (about 500 MB, once)" >&2
-	@"$(PYTHON)" tools/environment.py .venv tests/requirements.txt
+	@echo "Installing what tests/requirements.txt pins into .venv (about 350 MB, once)" >&2
+	@.venv/bin/python -I tools/environment.py --add tests/requirements.txt
 	@touch $@
 
 $(BENCH): $(TESTS) bench/requirements.txt
-	@"$(PYTHON)" tools/environment.py .venv bench/requirements.txt
+	@echo "Installing what bench/requirements.txt pins into .venv (once)" >&2
+	@.venv/bin/python -I tools/environment.py --add bench/requirements.txt
 	@touch $@
 
 $(NODE): package.json package-lock.json $(VENV)
-	@echo "Installing the CDK's command line into node_modules (once)" >&2
-	@$(NPM) --omit=dev || { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
+	@echo "Installing the CDK's command line into node_modules (about 30 MB, once)" >&2
+	@$(NPM) --omit=dev || $(NPM_FAILED)
 	@touch $@
 
-$(NODE_TESTS): $(NODE)
-	@$(NPM) || { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
+$(NODE_TESTS): package.json package-lock.json $(VENV)
+	@echo "Installing the CDK's command line and what the tests need into node_modules (about 110 MB, once)" >&2
+	@$(NPM) --include=dev || $(NPM_FAILED)
 	@touch $(NODE) $@
 
 # Without Java the tests that need it are skipped, and say so.
