@@ -2,13 +2,15 @@
 
 Nothing but the page itself may ask for a token: a page of another site can reach loopback too. So the Host header has
 to name this server (a foreign name that was made to resolve to 127.0.0.1 does not), the Origin has to be this server's,
-and the body has to be JSON, which another site may not send without asking first.
+and the body has to be JSON, which another site may not send without asking first. A page may say which WebSocket API
+it talks to: left open while another deployment took over the port, it gets no token that its own would refuse.
 """
 
 from __future__ import annotations
 
 import json
 import mimetypes
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +28,9 @@ PORT = 8642
 """The first choice: what a page keeps in the browser belongs to its port."""
 
 MAX_BODY_BYTES = 1024
+MAX_DIGITS = 10
+"""Of the length; Python refuses to read a number of some thousand digits."""
+
 TIMEOUT_SECONDS = 10
 
 
@@ -44,6 +49,7 @@ def serve(endpoint: Endpoint, secret: str, *, port: int = 0, token_seconds: int 
     server = _bound(port)
     server.guards = web_hosting.headers(endpoint.url)
     server.files = _files(endpoint)
+    server.url = endpoint.url
     server.mint = lambda user: token(secret, user, token_seconds)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="web", daemon=True)
     thread.start()
@@ -85,6 +91,12 @@ class _Server(ThreadingHTTPServer):
     guards: dict[str, str]
     files: dict[str, tuple[str, bytes]]
     mint: Callable[[str], str]
+    url: str
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of a connection that was lost: nobody is there any more to whom it would matter."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -122,31 +134,40 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host") not in self._names:
             raise Refusal(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to 127.0.0.1 and localhost only")
 
+    def _path(self) -> str:
+        try:
+            return urlsplit(self.path).path
+        except ValueError:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "that is not an address") from None
+
     def _file(self) -> tuple[str, bytes]:
         try:
-            return self.server.files[urlsplit(self.path).path]
+            return self.server.files[self._path()]
         except KeyError:
             raise Refusal(HTTPStatus.NOT_FOUND, "there is no such page") from None
 
     def _token(self) -> tuple[str, bytes]:
-        if urlsplit(self.path).path != "/token":
+        if self._path() != "/token":
             raise Refusal(HTTPStatus.NOT_FOUND, "tokens are at /token")
         if self.headers.get("Origin") != f"http://{self.headers['Host']}":
             raise Refusal(HTTPStatus.FORBIDDEN, "tokens are for the page of this server only")
         if self.headers.get_content_type() != "application/json":
             raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON")
-        user = self._json().get("user")
+        asked = self._json()
+        user = asked.get("user")
         if not isinstance(user, str) or not USER_ID.fullmatch(user):
             raise Refusal(HTTPStatus.BAD_REQUEST, f"a user id has {USER_ID_RULE}")
+        if asked.get("url", self.server.url) != self.server.url:
+            raise Refusal(HTTPStatus.CONFLICT, "another deployment has taken the place of the page's; reload the page")
         return "application/json", json.dumps({"token": self.server.mint(user)}).encode()
 
     def _json(self) -> dict[str, Any]:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+        if not length.isdecimal() or len(length) > MAX_DIGITS or int(length) > MAX_BODY_BYTES:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"send at most {MAX_BODY_BYTES} bytes, and say how many")
         try:
             value = json.loads(self.rfile.read(int(length)))
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise Refusal(HTTPStatus.BAD_REQUEST, "send a JSON object")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
+import threading
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from urllib.parse import urlsplit
 
 import jwt
@@ -15,6 +17,7 @@ from local import web
 from local.deployment import Endpoint
 
 SECRET = "a secret of at least thirty-two characters"
+TIMEOUT_SECONDS = 10
 ENDPOINT = Endpoint("ws://127.0.0.1:4566/api/local", "", "local", "table", "", "us-east-1")
 
 
@@ -102,6 +105,80 @@ def test_there_is_nothing_else(server: str, path: str) -> None:
 
 def test_the_page_is_told_where_to_connect(server: str) -> None:
     assert json.load(_ask(server, "GET", "/config.json")) == {"url": ENDPOINT.url, "sign_in": "local"}
+
+
+def test_a_page_of_another_deployment_gets_no_token_and_is_told_what_to_do(server: str) -> None:
+    right = _ask_for_token(server, json.dumps({"user": "alice", "url": ENDPOINT.url}))
+    assert right.status == 200
+    wrong = _ask_for_token(server, json.dumps({"user": "alice", "url": "ws://127.0.0.1:4567/api/local"}))
+    assert wrong.status == 409
+    assert "reload the page" in json.load(wrong)["error"]
+
+
+TOKEN = "POST /token HTTP/1.1\r\nHost: {server}\r\nOrigin: http://{server}\r\nContent-Type: application/json\r\n"
+MALFORMED = {
+    "no address": ("GET http://[/ HTTP/1.1\r\nHost: {server}\r\n\r\n", 400),
+    "half an address": ("GET http://[::1 HTTP/1.1\r\nHost: {server}\r\n\r\n", 400),
+    "no address for a token": ("POST http://[/ HTTP/1.1\r\nHost: {server}\r\n\r\n", 400),
+    "too deep": (TOKEN + "Content-Length: 1000\r\n\r\n" + "[" * 1000, 400),
+    "a length of 5,000 digits": (TOKEN + "Content-Length: " + "1" * 5000 + "\r\n\r\n", 413),
+    "a length of 11 digits": (TOKEN + "Content-Length: 00000000002\r\n\r\n{}", 413),
+    "a negative length": (TOKEN + "Content-Length: -1\r\n\r\n", 413),
+    "bytes that are no text": (TOKEN + "Content-Length: 2\r\n\r\n\xff\xfe", 400),
+    "a lone surrogate": (TOKEN + 'Content-Length: 18\r\n\r\n{"user": "\\ud800"}', 400),
+    "no request": ("hello\r\n\r\n", 400),
+    "an old one": ("GET\r\n\r\n", 400),
+    "a version of its own": ("GET / HTTP/x.y\r\n\r\n", 400),
+    "too long": ("GET /" + "a" * 70_000 + " HTTP/1.1\r\n\r\n", 414),
+    "a header too many": ("GET / HTTP/1.1\r\n" + "A: b\r\n" * 200 + "\r\n", 431),
+}
+
+
+@pytest.mark.parametrize(("request_text", "status"), MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_request_is_answered_and_nothing_is_printed(
+    server: str, request_text: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=5) as client:
+        client.sendall(request_text.replace("{server}", server).encode("latin-1"))
+        client.shutdown(socket.SHUT_WR)
+        answer = client.recv(65_536).decode("latin-1")
+    assert str(status) in answer.partition("\r\n")[0] or f"Error code: {status}" in answer
+    _wait_for_handlers(server)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    ["", "GET / HT", TOKEN + "Content-Length: 17\r\n\r\n{", *("GET /app.js HTTP/1.1\r\nHost: {server}\r\n\r\n",) * 3],
+)
+def test_nothing_is_printed_of_a_connection_that_is_reset(
+    server: str, request_text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=5) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(request_text.replace("{server}", server).encode())
+    _wait_for_handlers(server)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_fault_of_our_own_is_shown(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("local.web._Handler._path", lambda self: 1 / 0)
+    with pytest.raises(RemoteDisconnected):
+        _ask(server, "GET", "/")
+    _wait_for_handlers(server)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def _wait_for_handlers(server: str) -> None:
+    """Until the server is done with every connection that was made."""
+    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2]))) as last:  # it takes them in turn
+        last.sendall(b"hello\r\n\r\n")
+        last.recv(1)
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(TIMEOUT_SECONDS)
 
 
 def test_it_takes_another_port_if_the_first_choice_is_taken() -> None:
