@@ -1,0 +1,25 @@
+"""The terminal client of a chat that was entered."""
+
+from __future__ import annotations
+
+from textual.app import App
+
+from parley import Chat
+from clients.terminal.screen import ChatScreen
+from clients.terminal.thread import MAX_LOADED
+
+
+class Terminal(App[None]):
+    """Shows a chat on the whole terminal, until the user quits or the chat fails for good."""
+
+    TITLE = "Parley"
+    CSS_PATH = "terminal.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-wide")]  # noqa: RUF012
+
+    def __init__(self, chat: Chat, *, max_loaded: int = MAX_LOADED) -> None:
+        super().__init__()
+        self.chat_screen = ChatScreen(chat, max_loaded=max_loaded)
+
+    def on_mount(self) -> None:
+        self.push_screen(self.chat_screen)
