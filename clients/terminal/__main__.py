@@ -12,12 +12,25 @@ from typing import TypeAlias
 
 from parley import USER_ID, USER_ID_RULE, Chat, ParleyError, TokenRefused
 from clients.terminal.app import Terminal
+from clients.terminal.printable import printable
+from clients.terminal.rows import DRAWN
 from local.deployment import Endpoint, local_secret, token
+from local.emulator import forget_aws_settings
 from local.progress import StepFailed
 
 Access: TypeAlias = str | Callable[[], str] | None
 
 TOKEN_VARIABLE = "PARLEY_TOKEN"  # noqa: S105
+
+HELP = """\
+keys:
+  up, down        choose a chat; Escape closes it, Ctrl+N opens a new one
+  Enter           sends the message; Ctrl+J begins a new line
+  PgUp, PgDn      scroll; Ctrl+End goes to the end
+  Ctrl+O          shows all of a long text
+  Ctrl+Q          quits
+
+On a light background, set TEXTUAL_THEME=textual-light."""
 
 
 class Refusal(Exception):
@@ -27,7 +40,7 @@ class Refusal(Exception):
 def local_access(user: str, secret_of: Callable[[Endpoint], str] = local_secret) -> tuple[str, Callable[[], str]]:
     """The address of the running local deployment, and a function that mints tokens for it. Raises StepFailed."""
     if not USER_ID.fullmatch(user):
-        raise Refusal(f"{user!r} is no user id. A user id has {USER_ID_RULE}.")
+        raise Refusal(f"{user!r} is not a valid user id. Use {USER_ID_RULE}.")
     endpoint = Endpoint.read()
     secret = secret_of(endpoint)
 
@@ -53,27 +66,51 @@ async def converse(chat: Chat) -> None:
         advice = f"Pass one that is valid and not expired, as {TOKEN_VARIABLE} or with --token."
         raise Refusal(f"The server does not take the token. {advice}") from None
     if unsent:
-        print(f"Not sent: {unsent} message{'s' if unsent > 1 else ''}, for lack of a connection.")
+        messages = "1 message was" if unsent == 1 else f"{unsent} messages were"
+        print(f"{messages} not sent: there was no connection.")
 
 
-def main(words: Iterable[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m clients.terminal", description="A terminal client for Parley.")
+def check_terminal() -> None:
+    """Raises Refusal where the screen could not be shown. It is drawn on the standard error."""
+    streams = {"input": sys.__stdin__, "output": sys.__stdout__, "standard error": sys.__stderr__}
+    for name, stream in streams.items():
+        if stream is None or not stream.isatty():
+            raise Refusal(f"This client fills a terminal. Start it in one, without redirecting its {name}.")
+    encoding = sys.__stderr__.encoding if sys.__stderr__ else "ascii"
+    try:
+        DRAWN.encode(encoding)
+    except UnicodeEncodeError:
+        advice = "Unset PYTHONIOENCODING and choose a UTF-8 locale: LC_ALL=C.UTF-8."
+        raise Refusal(f"This client draws characters that {encoding} does not have. {advice}") from None
+
+
+def arguments_of(words: Iterable[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m clients.terminal",
+        description="A terminal client for Parley.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=HELP,
+    )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--user", help="who you are at the local deployment, which `make chat` starts")
     where.add_argument("--url", help="the address of another deployment, wss://HOST/STAGE")
     parser.add_argument("--token", help=f"a token for --url; {TOKEN_VARIABLE} keeps it out of the process list")
-    arguments = parser.parse_args(None if words is None else list(words))
+    return parser.parse_args(None if words is None else list(words))
+
+
+def main(words: Iterable[str] | None = None) -> None:
+    arguments = arguments_of(words)
     try:
         url: str = arguments.url
         access: Access = arguments.token or os.environ.get(TOKEN_VARIABLE)
         if arguments.user is not None:
+            forget_aws_settings()
             url, access = local_access(arguments.user)
         chat = Chat.connect(url, access)
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise Refusal("This client fills a terminal. Start it in one, without redirecting its input or output.")
+        check_terminal()
         asyncio.run(converse(chat))
     except (ParleyError, Refusal, StepFailed) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {printable(str(error), lines=True)}")
     except KeyboardInterrupt:
         sys.exit(130)
 

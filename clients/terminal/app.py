@@ -23,3 +23,7 @@ class Terminal(App[None]):
 
     def on_mount(self) -> None:
         self.push_screen(self.chat_screen)
+
+    async def action_quit(self) -> None:
+        await self.chat_screen.finish()
+        self.exit()

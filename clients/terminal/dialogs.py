@@ -1,33 +1,71 @@
-"""What is asked over the screen."""
+"""What is asked, or shown, over the screen."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Footer, Input, Static
 
 from parley import USER_ID, USER_ID_RULE
+from clients.terminal.composer import ExactText, act_at_once
 
 
-class NewChat(ModalScreen[str | None]):
-    """Asks for a user id."""
+class UserField(Input):
+    """Where a user id is typed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+    async def on_key(self, event: events.Key) -> None:
+        await act_at_once(self, event)
+
+
+class NewChat(ModalScreen[None]):
+    """Asks for a user id, and opens the chat before it goes: the keys behind Enter are for that one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel", priority=True)]
+
+    def __init__(self, open_chat: Callable[[str], None]) -> None:
+        super().__init__()
+        self._open_chat = open_chat
+        self._is_answered = False
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static("Chat with", markup=False)
-            yield Input(placeholder="user id")
+            yield UserField(placeholder="user id")
             yield Static("Enter opens the chat, Escape goes back.", markup=False, id="hint")
+
+    def on_mount(self) -> None:
+        field = self.query_one(UserField)
+        field.cursor_blink = False
+        self.set_focus(field)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         user = event.value.strip()
+        if self._is_answered:
+            return
         if USER_ID.fullmatch(user):
-            self.dismiss(user)
+            self._is_answered = True
+            self._open_chat(user)
+            self.dismiss()
         else:
-            self.query_one("#hint", Static).update(Content(f"A user id has {USER_ID_RULE}."))
+            self.query_one("#hint", Static).update(Content(f"That is not a valid user id. Use {USER_ID_RULE}."))
+
+
+class Whole(ModalScreen[None]):
+    """Shows all of a long text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Close", priority=True)]
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        yield ExactText(self._text, read_only=True)
+        yield Footer()

@@ -2,37 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.css.styles import RulesMap
 from textual.message import Message
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions, Visual
 from textual.widgets import Static
 
 from clients.terminal.rows import Entry
+
+GAP = 2  # cells between a text and its time
+
+
+class Bubble(Visual):
+    """A text, and behind it what belongs to it, never apart; an own one is a block at the right."""
+
+    def __init__(self, text: Content, note: Content, *, is_own: bool) -> None:
+        self._text = text
+        self._note = note
+        self._is_own = is_own
+
+    def _lines(self, width: int) -> tuple[int, int, bool]:
+        """How many lines there are, how wide the widest is, and whether the note goes into the last one of the text."""
+        lines, notes = self._text.wrap(width), self._note.wrap(width)
+        together = lines[-1].cell_length + GAP + self._note.cell_length
+        is_together = together <= width
+        widths = [line.cell_length for line in lines]
+        widths += [together] if is_together else [note.cell_length for note in notes]
+        return len(lines) + (0 if is_together else len(notes)), max(widths), is_together
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:  # noqa: ARG002
+        return self._lines(container_width)[1]
+
+    def get_height(self, rules: RulesMap, width: int) -> int:  # noqa: ARG002
+        return self._lines(width)[0] if width else 0
+
+    def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
+        if not width:
+            return []
+        _, widest, is_together = self._lines(width)
+        strips = self._text.render_strips(width, None, style, options)
+        notes = self._note.render_strips(width, None, style, replace(options, selection=None))
+        blank = style.background_style.rich_style
+        if is_together:
+            strips[-1] = Strip.join([strips[-1], Strip.blank(GAP, blank), notes[0]])
+        else:
+            strips += notes
+        left = Strip.blank(width - widest if self._is_own else 0, blank)
+        return [Strip.join([left, strip]) for strip in strips][:height]
 
 
 class Row(Static):
     """A message, or a note between messages."""
 
+    class Opened(Message):
+        """The whole of a text is wanted."""
+
+        def __init__(self, entry: Entry) -> None:
+            super().__init__()
+            self.entry = entry
+
     def __init__(self, entry: Entry) -> None:
-        super().__init__(self._content(entry), markup=False, classes=entry.kind)
+        super().__init__(self._visual(entry), markup=False, classes=entry.kind)
         self.entry = entry
 
     def show(self, entry: Entry) -> None:
         if entry == self.entry:
             return
         self.set_classes(entry.kind)
-        self.update(self._content(entry))
+        self.update(self._visual(entry))
         self.entry = entry
 
     @staticmethod
-    def _content(entry: Entry) -> Content:
+    def _visual(entry: Entry) -> Visual:
         if entry.kind == "note":
             return Content(entry.text)
         ticks_style = "bold $accent" if entry.is_read else "$text-muted"
         time_style = "$text-error" if entry.kind == "failed" else "$text-muted"
-        return Content.assemble(
-            entry.text, "  ", (entry.time, time_style), " " if entry.ticks else "", (entry.ticks, ticks_style)
-        )
+        between = " " if entry.time and entry.ticks else ""
+        note = Content.assemble((entry.time, time_style), between, (entry.ticks, ticks_style))
+        return Bubble(Content(entry.text), note, is_own=entry.kind != "theirs")
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        return selection.extract(self.entry.text), "\n"
+
+    def on_click(self) -> None:
+        if self.entry.whole is not None and not self.screen.get_selected_text():
+            self.post_message(self.Opened(self.entry))
 
 
 class MessageList(VerticalScroll, can_focus=False):
@@ -41,9 +102,13 @@ class MessageList(VerticalScroll, can_focus=False):
     class Moved(Message):
         """Other rows are in view, or there is room for others."""
 
+    class Settled(Message):
+        """What was shown last has its place, and so has the view."""
+
     def __init__(self) -> None:
         super().__init__()
         self.is_at_end = True
+        self._is_going_to_end = False
         self._is_latest = True
         self._rows: dict[str, Row] = {}
         self._anchor: tuple[Row, float] | None = None
@@ -102,6 +167,8 @@ class MessageList(VerticalScroll, can_focus=False):
         self._changes -= 1
         if not self.is_attached:
             return
+        if self._is_going_to_end and not self._changes:
+            self._is_going_to_end, self.is_at_end = False, True
         if self.is_at_end:
             self._stay_at_end()
         else:
@@ -111,6 +178,30 @@ class MessageList(VerticalScroll, can_focus=False):
             self._look_for_end()
         if not self._changes:
             self._anchor = None
+            self.post_message(self.Settled())
+
+    @property
+    def is_settled(self) -> bool:
+        return not self._changes
+
+    def go_to_end(self) -> None:
+        """Is at the end once what is shown next has its place."""
+        self._is_going_to_end = True
+
+    def scroll_pages(self, by: int) -> bool:
+        """Scrolls up or down by so many views; False if there is no further."""
+        before = self.scroll_y
+        self.scroll_to(y=before + by * self.size.height, animate=False, immediate=True)
+        return self.scroll_y != before
+
+    def folded_in_view(self) -> Entry | None:
+        """The last text in view of which not all is shown."""
+        bottom = self.scroll_y + self.size.height
+        for row in reversed(self._rows.values()):
+            region = row.virtual_region
+            if row.entry.whole is not None and region.y < bottom and region.bottom > self.scroll_y:
+                return row.entry
+        return None
 
     def _look_for_end(self) -> None:
         self.is_at_end = self._is_latest and self.is_vertical_scroll_end

@@ -8,14 +8,20 @@ from datetime import UTC, datetime
 from textual.content import Content
 
 from parley import Conversation, Message, PresenceChange
-from clients.terminal.printable import printable
+from clients.terminal.printable import printable, unified
 from clients.terminal.thread import Thread
 
 LIST_WIDTH = 30  # as in terminal.tcss
-NAME_CELLS = LIST_WIDTH - 10
-PREVIEW_CELLS = LIST_WIDTH - 6
+NAME_MARGIN = 10  # of a line of the chat list: edges, dot and number
+PREVIEW_MARGIN = 6
+
+MAX_LINES = 30  # of a text in its row; thousands would keep the screen busy for seconds
 
 PENDING, STORED, DELIVERED = "…", "✓", "✓✓"
+DRAWN = "○●✓…▌▐▊▔▁▕"
+"""What a terminal has to be able to show, of what this client draws."""
+
+LATEST_MS = 253_402_000_000_000  # 30 December 9999: no calendar here goes further, in any time zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,19 @@ class Entry:
     time: str = ""
     ticks: str = ""
     is_read: bool = False
+    whole: str | None = None
+    """What was said, where `text` is only its beginning."""
+
+
+def _said(key: str, kind: str, text: str, *, time: str = "", ticks: str = "", is_read: bool = False) -> Entry:
+    """The row of something that was said."""
+    lines = unified(text).split("\n", MAX_LINES)
+    if len(lines) <= MAX_LINES:
+        return Entry(key, kind, printable(text, lines=True), time, ticks, is_read)
+    more = lines.pop().count("\n") + 1
+    beginning = printable("\n".join(lines), lines=True)
+    rest = f"… {more:,} more line{'s' if more > 1 else ''} (Ctrl+O)"
+    return Entry(key, kind, f"{beginning}\n{rest}", time, ticks, is_read, whole=text)
 
 
 def entries(thread: Thread, conversation: Conversation | None, user: str) -> list[Entry]:
@@ -35,8 +54,8 @@ def entries(thread: Thread, conversation: Conversation | None, user: str) -> lis
     messages = thread.shown()
     rows = _top(thread, messages)
     day = ""
-    peer_read = conversation.peer_read if conversation else 0
-    last_read = max((one.seq for one in messages if one.sender == user and one.seq <= peer_read), default=0)
+    first_new = thread.first_new(user)
+    last_read = max((one.seq for one in messages if one.sender == user and _is_read(one, conversation)), default=0)
     for message in messages:
         time = local_time(message.ts)
         if (new_day := f"{time:%A} {time.day} {time:%B %Y}") != day:
@@ -44,9 +63,10 @@ def entries(thread: Thread, conversation: Conversation | None, user: str) -> lis
             rows.append(Entry(f"day {message.seq}", "note", day))
         if message.sender == user:
             rows.append(_own(message, conversation, is_last_read=message.seq == last_read))
-        else:
-            text = printable(message.text, lines=True)
-            rows.append(Entry(f"message {message.seq}", "theirs", text, f"{time:%H:%M}"))
+            continue
+        if message.seq == first_new:
+            rows.append(Entry("new", "note", "── New messages ──"))
+        rows.append(_said(f"message {message.seq}", "theirs", message.text, time=f"{time:%H:%M}"))
     return rows + _unsent(thread, conversation, messages, user) if thread.is_latest else rows
 
 
@@ -57,9 +77,9 @@ def _top(thread: Thread, messages: list[Message]) -> list[Entry]:
     elif not messages or (messages[0] is thread.messages[0] and not thread.has_older):
         return []
     elif thread.is_stuck:
-        text = "older messages did not come; PgUp tries again"
+        text = "could not load older messages; press PgUp to retry"
     elif messages[0] is thread.messages[0] and thread.is_full:
-        text = "the terminal goes no further up"
+        text = "older messages are not loaded here"
     else:
         text = "there are older messages"
     return [Entry("top", "note", text)]
@@ -69,32 +89,37 @@ def _unsent(thread: Thread, conversation: Conversation | None, messages: list[Me
     rows = []
     for failure, text in thread.failures:
         reason = f"not sent: {printable(failure.message)}"
-        rows.append(Entry(f"failed {failure.id}", "failed", printable(text, lines=True), reason))
+        rows.append(_said(f"failed {failure.id}", "failed", text, time=reason))
     stored = {message.id for message in messages if message.sender == user}
     for pending in conversation.pending if conversation else ():
         if pending.id in stored:
             continue  # found in the history, but not acknowledged yet
-        text = printable(pending.text, lines=True)
-        rows.append(Entry(f"pending {pending.id}", "own", text, ticks=PENDING))
+        rows.append(_said(f"pending {pending.id}", "own", pending.text, ticks=PENDING))
     return rows
 
 
 def _own(message: Message, conversation: Conversation | None, *, is_last_read: bool) -> Entry:
-    is_read = conversation is not None and message.seq <= conversation.peer_read
+    is_read = _is_read(message, conversation)
     is_delivered = conversation is not None and message.seq <= conversation.peer_delivered
     ticks = DELIVERED if is_read or is_delivered else STORED
-    return Entry(
+    return _said(
         f"message {message.seq}",
         "own",
-        printable(message.text, lines=True),
-        f"{local_time(message.ts):%H:%M}",
-        f"{ticks} read" if is_last_read else ticks,  # once: colour says the rest, but not to everyone
-        is_read,
+        message.text,
+        time=f"{local_time(message.ts):%H:%M}",
+        ticks=f"{ticks} read" if is_last_read else ticks,  # once: colour says the rest, but not to everyone
+        is_read=is_read,
     )
 
 
+def _is_read(message: Message, conversation: Conversation | None) -> bool:
+    """Whether its recipient has read a message of ours; who writes to himself has."""
+    return message.sender == message.to or (conversation is not None and message.seq <= conversation.peer_read)
+
+
 def local_time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1_000, tz=UTC).astimezone()
+    """The moment in the local time zone; the nearest there is, if it is none of a calendar's."""
+    return datetime.fromtimestamp(min(max(0, milliseconds), LATEST_MS) / 1_000, tz=UTC).astimezone()
 
 
 def presence_text(presence: PresenceChange | None) -> str:
@@ -119,10 +144,10 @@ class Line:
     unread: int
     preview: str
 
-    @property
-    def content(self) -> Content:
-        name = Content(printable(self.peer)).truncate(NAME_CELLS, ellipsis=True, pad=True)
+    def content(self, width: int = LIST_WIDTH) -> Content:
+        """The line for a list of that many cells."""
+        name = Content(printable(self.peer)).truncate(width - NAME_MARGIN, ellipsis=True, pad=True)
         dot = ("● ", "$success") if self.is_online else ("○ ", "$text-muted")
         badge = (f" {min(self.unread, 999):>3}", "bold $accent") if self.unread else ""
-        preview = Content(self.preview).truncate(PREVIEW_CELLS, ellipsis=True).stylize("$text-muted")
+        preview = Content(self.preview).truncate(width - PREVIEW_MARGIN, ellipsis=True).stylize("$text-muted")
         return Content.assemble(dot, name.stylize("bold") if self.unread else name, badge, "\n  ", preview)

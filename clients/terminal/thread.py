@@ -26,6 +26,8 @@ class Thread:
     failures: deque[tuple[Failed, str]] = field(default_factory=lambda: deque(maxlen=MAX_FAILURES))
     is_composing: bool = False
     draft: str = ""
+    new_from: int | None = None
+    """The first message that was new when somebody began to look; None if none was."""
     first_shown: int = 0
     room: int = PAGE
     """How many messages fill the view, if each has one line; at least a page."""
@@ -63,6 +65,14 @@ class Thread:
     def is_latest(self) -> bool:
         """Whether the last message is among those that are shown."""
         return not self.messages or self.shown()[-1] is self.messages[-1]
+
+    def first_new(self, user: str) -> int | None:
+        """The first message to the user that was new when somebody began to look; None if it is not here."""
+        if self.new_from is None or not self.messages:
+            return None
+        if self.has_older and self.messages[0].seq > self.new_from:
+            return None
+        return next((one.seq for one in self.messages if one.seq >= self.new_from and one.sender != user), None)
 
     def shown(self) -> list[Message]:
         """The messages around the view: some pages, however many there are."""

@@ -24,12 +24,15 @@ class Server:
 
     def __init__(self) -> None:
         self.url = ""
+        self.user = USER
         self.logs: dict[str, list[Fields]] = defaultdict(list)
         self.marks: dict[str, Fields] = defaultdict(lambda: {"read": 0, "peer_read": 0, "peer_delivered": 0})
         self.online: set[str] = set()
         self.frames: list[Fields] = []
         self.refuses_connections: int | None = None
         self.refuses_sends = False
+        self.delivered = 0
+        self.withholds_acks = False
         self.withholds_history = False
         self.history_reply: Fields | None = None
         self._connections: set[ServerConnection] = set()
@@ -56,7 +59,7 @@ class Server:
 
     def store(self, sender: str, to: str, text: str) -> Fields:
         """Appends a message, without telling anyone."""
-        log = self.logs[to if sender == USER else sender]
+        log = self.logs[to if sender == self.user else sender]
         seq = len(log) + 1
         log.append(
             {"from": sender, "to": to, "seq": seq, "id": f"{sender}-{seq}", "text": text, "ts": MORNING + seq * 60_000}
@@ -64,12 +67,12 @@ class Server:
         return log[-1]
 
     def say(self, sender: str, text: str) -> None:
-        self.push({"type": "message"} | self.store(sender, USER, text))
+        self.push({"type": "message"} | self.store(sender, self.user, text))
 
     def mark(self, peer: str, kind: str, seq: int) -> None:
         """The peer has got or read alice's messages up to `seq`."""
         self.marks[peer][f"peer_{kind}"] = seq
-        self.push({"type": "receipt", "from": peer, "peer": USER, "kind": kind, "seq": seq, "ts": MORNING})
+        self.push({"type": "receipt", "from": peer, "peer": self.user, "kind": kind, "seq": seq, "ts": MORNING})
 
     def compose(self, peer: str, state: str) -> None:
         self.push({"type": "typing", "from": peer, "state": state})
@@ -88,7 +91,7 @@ class Server:
             if log
         ]
         times = {"server_time": MORNING, "heartbeat_ms": 270_000, "max_text_bytes": 8192}
-        return {"type": "sync", "user": USER, "chats": chats, **times}
+        return {"type": "sync", "user": self.user, "chats": chats, **times}
 
     def _on_history(self, frame: Fields) -> Fields | None:
         if self.withholds_history:
@@ -100,13 +103,15 @@ class Server:
         page = found[: frame["limit"]] if "after" in frame else found[-frame["limit"] :]
         return {"type": "history", "peer": frame["peer"], "messages": page, "more": len(page) < len(found)}
 
-    def _on_send(self, frame: Fields) -> Fields:
+    def _on_send(self, frame: Fields) -> Fields | None:
         if self.refuses_sends:
             return {"type": "error", "code": "forbidden", "message": "no \x1b[31mthem"}
-        stored = self.store(USER, frame["to"], frame["text"])
+        stored = self.store(self.user, frame["to"], frame["text"])
         stored["id"] = frame["id"]
+        if self.withholds_acks:
+            return None
         ack = {name: stored[name] for name in ("to", "seq", "ts")}
-        return {"type": "ack", "duplicate": False, "delivered": 0, **ack}
+        return {"type": "ack", "duplicate": False, "delivered": self.delivered, **ack}
 
     def _on_receipt(self, frame: Fields) -> Fields:
         if frame["kind"] == "read":

@@ -89,7 +89,7 @@ class TerminalScreen:
         await self._pilot.pause()
 
     async def say(self, text: str) -> None:
-        self._app.screen.query_one(Composer).value = text
+        self._app.screen.query_one(Composer).text = text
         await self._pilot.press("enter")
 
     async def shown(self) -> list[str]:

@@ -1,0 +1,70 @@
+"""Who is online, and of whom to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from parley import (
+    USER_ID,
+    Connected,
+    Disconnected,
+    Event,
+    Message,
+    PresenceChange,
+    Receipt,
+    Sent,
+    Typing,
+)
+
+
+class Presences:
+    """What is known of who is online.
+
+    The server tells it to those who have talked to each other already. Somebody who came before the first message is
+    therefore asked about again, as soon as there is a sign of life.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, PresenceChange] = {}
+        self._asked: set[str] = set()
+        self._is_connected = False
+
+    def heard(self, event: Event) -> None:
+        """Takes what the event says of somebody's presence."""
+        match event:
+            case PresenceChange():
+                self.take(event)
+            case Connected():
+                self._is_connected = True
+                self._asked.clear()
+            case Disconnected():
+                self._is_connected = False
+                self._known.clear()
+            case Message(sender=user) | Receipt(sender=user) | Typing(peer=user, composing=True):
+                self._noticed(user)
+            case Sent(peer=user, delivered=delivered) if delivered:
+                self._noticed(user)
+
+    def take(self, presence: PresenceChange) -> None:
+        self._known[presence.user] = presence
+
+    def _noticed(self, user: str) -> None:
+        """There is a sign of life; what was missed while there was no connection is none."""
+        if self._is_connected and not self.is_online(user):
+            self._asked.discard(user)
+
+    def of(self, user: str) -> PresenceChange | None:
+        return self._known.get(user)
+
+    def is_online(self, user: str) -> bool:
+        presence = self._known.get(user)
+        return presence is not None and presence.online
+
+    def to_ask(self, users: Iterable[str]) -> list[str]:
+        """Those of the users who have not been asked about."""
+        if not self._is_connected:
+            return []
+        return [user for user in users if user not in self._asked and USER_ID.fullmatch(user)]
+
+    def asked(self, users: Iterable[str]) -> None:
+        self._asked.update(users)
