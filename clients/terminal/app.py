@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import App
 
 from parley import Chat
-from clients.terminal.screen import ChatScreen
+from clients.terminal.screen import QUIT_SECONDS, ChatScreen
 from clients.terminal.thread import MAX_LOADED
 
 
@@ -17,13 +17,14 @@ class Terminal(App[None]):
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-wide")]  # noqa: RUF012
 
-    def __init__(self, chat: Chat, *, max_loaded: int = MAX_LOADED) -> None:
+    def __init__(self, chat: Chat, *, max_loaded: int = MAX_LOADED, quit_seconds: float = QUIT_SECONDS) -> None:
         super().__init__()
         self.chat_screen = ChatScreen(chat, max_loaded=max_loaded)
+        self._quit_seconds = quit_seconds
 
     def on_mount(self) -> None:
         self.push_screen(self.chat_screen)
 
     async def action_quit(self) -> None:
-        await self.chat_screen.finish()
+        await self.chat_screen.finish(self._quit_seconds)
         self.exit()

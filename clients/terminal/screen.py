@@ -243,11 +243,11 @@ class ChatScreen(Screen[None]):
         if self._open:
             self._switch(None)
 
-    async def finish(self) -> None:
-        """Lets what was typed be sent, and what is on its way arrive."""
+    async def finish(self, seconds: float) -> None:
+        """Lets what was typed be sent, and what is on its way arrive, for so many seconds."""
         await self._composer.taken()
         with suppress(TimeoutError):
-            async with asyncio.timeout(QUIT_SECONDS):
+            async with asyncio.timeout(seconds):
                 while self._texts and self._trouble is None:
                     self._has_heard.clear()
                     await self._has_heard.wait()

@@ -13,6 +13,10 @@ def server() -> Server:
     return Server()
 
 
+MANY_PICTURES = 1_000
+"""Several times what any test here needs."""
+
+
 @pytest.fixture
 def pictures(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """An item for each time that the screen was drawn."""
@@ -21,6 +25,7 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
     def count(self: ChatScreen) -> None:
         drawn.append(None)
+        assert len(drawn) < MANY_PICTURES, "the screen is drawn without end"
         show(self)
 
     monkeypatch.setattr(ChatScreen, "_show_list", count)

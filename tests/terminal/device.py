@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from local.emulator import PROJECT
-from tests.terminal.server import until
+from tests.asynchronous import until
+from tests.hang import HANG_SECONDS
 
 ROWS, COLUMNS = 24, 90
-START_SECONDS = 60
 
 
 class Device:
@@ -35,7 +35,7 @@ class Device:
 
     async def shows(self, text: str) -> None:
         try:
-            await until(lambda: text in self.output, START_SECONDS)
+            await until(lambda: text in self.output)
         except TimeoutError:
             raise AssertionError(f"{text!r} not in {self.output[-2000:]!r}") from None
 
@@ -43,7 +43,7 @@ class Device:
         os.write(self._descriptor, keys.encode())
 
     async def ends(self) -> int:
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(HANG_SECONDS):
             code = await self.process.wait()
         await asyncio.sleep(0)
         self.read()

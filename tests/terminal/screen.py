@@ -9,13 +9,16 @@ from contextlib import asynccontextmanager
 
 from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
+from textual.screen import UPDATE_PERIOD
 
 from parley import DEFAULT_BACKLOG, Chat, Timing
 from clients.terminal import Composer, Row, Terminal
 from clients.terminal.message_list import MessageList
 from clients.terminal.rows import LIST_WIDTH
+from clients.terminal.screen import QUIT_SECONDS
 from clients.terminal.thread import MAX_LOADED
-from tests.terminal.server import Server, serving, until
+from tests.asynchronous import until
+from tests.terminal.server import Server, serving
 
 FAST = Timing(backoff_first=0.01, backoff_most=0.05, drain=1, close=1)
 
@@ -87,19 +90,26 @@ class Screen:
 
 @asynccontextmanager
 async def running(
-    server: Server, *, width: int = 90, height: int = 24, backlog: int = DEFAULT_BACKLOG, max_loaded: int = MAX_LOADED
+    server: Server,
+    *,
+    width: int = 90,
+    height: int = 24,
+    backlog: int = DEFAULT_BACKLOG,
+    max_loaded: int = MAX_LOADED,
+    quit_seconds: float = QUIT_SECONDS,
 ) -> AsyncIterator[Screen]:
     async with (
         serving(server),
         Chat.connect(server.url, lambda: "token", timing=FAST, backlog=backlog) as chat,
     ):
-        app = Terminal(chat, max_loaded=max_loaded)
+        app = Terminal(chat, max_loaded=max_loaded, quit_seconds=quit_seconds)
         async with app.run_test(size=(width, height), notifications=True) as pilot:
             yield Screen(server, app, pilot)
 
 
 async def stays_idle(pictures: list[None]) -> None:
-    """Nothing that goes on without end would leave the screen alone for so long."""
+    """Nothing that goes on without end would leave the screen alone for as long as so many pictures take at most."""
     before = len(pictures)
-    await asyncio.sleep(0.3)
+    for _ in range(30):
+        await asyncio.sleep(UPDATE_PERIOD)
     assert len(pictures) < before + 5

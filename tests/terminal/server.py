@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -135,10 +134,3 @@ async def serving(server: Server, port: int = 0) -> AsyncIterator[int]:
         port = listener.sockets[0].getsockname()[1]
         server.url = f"ws://127.0.0.1:{port}/dev"
         yield port
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
-    """Waits for something that the screen or the server is about to show: neither announces it."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)

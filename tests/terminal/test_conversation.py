@@ -10,9 +10,9 @@ from clients.terminal.composer import ExactText
 from clients.terminal.dialogs import Whole
 from clients.terminal.rows import LIST_WIDTH, MAX_LINES, local_time
 from clients.terminal.thread import PAGE
-from tests.asynchronous import asynchronous
+from tests.asynchronous import asynchronous, until
 from tests.terminal.screen import running
-from tests.terminal.server import Server, until
+from tests.terminal.server import Server
 
 
 @asynchronous
@@ -140,11 +140,11 @@ async def test_missed_messages_are_no_sign_of_life(server: Server) -> None:
 
 @asynchronous
 async def test_what_one_sends_is_seen_and_there_is_a_key_to_the_end(server: Server) -> None:
-    for number in range(6 * PAGE):
+    for number in range(3 * PAGE):
         server.store("bob", "alice", f"message {number}.")
     async with running(server) as screen:
         await screen.open("bob")
-        await screen.shows(f"message {6 * PAGE - 1}.")
+        await screen.shows(f"message {3 * PAGE - 1}.")
         assert "Ctrl+End" not in screen.text()
         for leave in ("ctrl+end", "enter"):
             screen.composer.text = "mine" if leave == "enter" else ""
@@ -153,7 +153,7 @@ async def test_what_one_sends_is_seen_and_there_is_a_key_to_the_end(server: Serv
                 await screen.settles()
             await screen.shows("↓ Ctrl+End")
             await screen.press(leave)
-            await screen.shows(f"message {6 * PAGE - 1}." if leave == "ctrl+end" else "mine  ")
+            await screen.shows(f"message {3 * PAGE - 1}." if leave == "ctrl+end" else "mine  ")
             await screen.hides("Ctrl+End")
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.asynchronous import asynchronous
-from tests.terminal.device import START_SECONDS, device
-from tests.terminal.server import Server, serving, until
+from tests.asynchronous import asynchronous, until
+from tests.terminal.device import device
+from tests.terminal.server import Server, serving
 
 PASTED = "def f(x):\r\treturn “co\u00adoperate 👩\u200d🚀”\r\r\u202e# \ufeff❤\ufe0f"
 LOCAL_PORT_THAT_NOBODY_LISTENS_AT = "ws://127.0.0.1:9/dev"
 
 
-@pytest.mark.timeout(180)
 @asynchronous
 async def test_what_is_typed_and_pasted_on_a_terminal_is_sent_to_the_character(server: Server) -> None:
     server.store("bob", "alice", "hi")
@@ -22,7 +21,7 @@ async def test_what_is_typed_and_pasted_on_a_terminal_is_sent_to_the_character(s
         await terminal.shows("Enter sends it")
         terminal.type("one\rtwe\x7fo\nthree\r")
         terminal.type(f"\x1b[200~{PASTED}\x1b[201~\r")
-        await until(lambda: len(server.sent("send")) == 3, START_SECONDS)
+        await until(lambda: len(server.sent("send")) == 3)
         sent = [frame["text"] for frame in server.sent("send")]
         assert sent == ["one", "two\nthree", PASTED.replace("\r", "\n")]
         terminal.type("last words\r\x11")
@@ -31,7 +30,6 @@ async def test_what_is_typed_and_pasted_on_a_terminal_is_sent_to_the_character(s
         assert "not sent" not in terminal.output
 
 
-@pytest.mark.timeout(180)
 @asynchronous
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp437"])
 async def test_an_encoding_that_cannot_show_the_screen_is_one_sentence(encoding: str) -> None:
@@ -42,7 +40,6 @@ async def test_an_encoding_that_cannot_show_the_screen_is_one_sentence(encoding:
         assert "C.UTF-8" in terminal.output
 
 
-@pytest.mark.timeout(180)
 @asynchronous
 async def test_a_standard_error_that_is_no_terminal_is_one_sentence(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("terminal") / "err"
@@ -53,7 +50,6 @@ async def test_a_standard_error_that_is_no_terminal_is_one_sentence(tmp_path_fac
     assert "standard error" in path.read_text()
 
 
-@pytest.mark.timeout(180)
 @asynchronous
 async def test_the_help_says_the_keys_and_how_to_choose_a_light_theme() -> None:
     async with device("--help") as terminal:

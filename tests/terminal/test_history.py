@@ -7,12 +7,11 @@ import pytest
 from parley import HistoryPage, Message
 from clients.terminal import Terminal
 from clients.terminal.thread import PAGE, Thread
-from tests.asynchronous import asynchronous
+from tests.asynchronous import asynchronous, until
 from tests.terminal.screen import Screen, running, stays_idle
-from tests.terminal.server import Fields, Server, until
+from tests.terminal.server import Fields, Server
 
 
-@pytest.mark.timeout(20)
 @asynchronous
 async def test_a_message_that_is_known_of_and_has_not_come_keeps_nothing_busy(
     server: Server, pictures: list[None]
@@ -29,7 +28,6 @@ async def test_a_message_that_is_known_of_and_has_not_come_keeps_nothing_busy(
         await stays_idle(pictures)
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize("height", [24, 260])
 @asynchronous
 async def test_a_view_that_messages_fill_keeps_nothing_busy(server: Server, pictures: list[None], height: int) -> None:
@@ -47,7 +45,6 @@ async def test_a_view_that_messages_fill_keeps_nothing_busy(server: Server, pict
         await stays_idle(pictures)
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     ("peer", "reply"),
     [

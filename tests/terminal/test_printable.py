@@ -8,9 +8,9 @@ import pytest
 from rich.cells import cell_len
 
 from clients.terminal.printable import STAND_IN, editable, printable
-from tests.asynchronous import asynchronous
+from tests.asynchronous import asynchronous, until
 from tests.terminal.screen import running
-from tests.terminal.server import Server, until
+from tests.terminal.server import Server
 
 
 @pytest.mark.parametrize("width", [40, 90])

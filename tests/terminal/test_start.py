@@ -19,9 +19,9 @@ from clients.terminal.__main__ import Refusal, converse, local_access, main
 from local import deployment
 from local.deployment import Endpoint
 from local.emulator import PROJECT
-from tests.asynchronous import asynchronous
+from tests.asynchronous import asynchronous, until
 from tests.terminal.screen import FAST
-from tests.terminal.server import Server, serving, until
+from tests.terminal.server import Server, serving
 
 
 @asynchronous

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import unicodedata
 
 import pytest
@@ -12,10 +11,10 @@ from hypothesis import strategies as st
 from clients.terminal import Composer
 from clients.terminal.composer import ExactDocument
 from clients.terminal.dialogs import UserField
-from clients.terminal.screen import QUIT_SECONDS
-from tests.asynchronous import asynchronous
+from tests.asynchronous import asynchronous, until
+from tests.hang import HANG_SECONDS
 from tests.terminal.screen import running
-from tests.terminal.server import Server, until
+from tests.terminal.server import Server
 
 
 @asynchronous
@@ -229,7 +228,6 @@ async def test_who_quits_right_behind_a_message_has_sent_it(server: Server) -> N
         await screen.open("bob")
         screen.type("last words\r\x11")
         await until(lambda: bool(server.sent("send")))
-        await asyncio.sleep(0)
         assert screen.app.is_running
         sent = server.sent("send")[0]
         ack = {"type": "ack", "id": sent["id"], "to": "bob", "seq": 2, "ts": 0, "duplicate": False, "delivered": 0}
@@ -239,15 +237,25 @@ async def test_who_quits_right_behind_a_message_has_sent_it(server: Server) -> N
 
 
 @asynchronous
+async def test_who_quits_waits_for_so_long_only(server: Server) -> None:
+    server.store("bob", "alice", "hi")
+    server.withholds_acks = True
+    async with running(server, quit_seconds=0.01) as screen:
+        await screen.open("bob")
+        screen.type("last words\r\x11")
+        await until(lambda: not screen.app.is_running)
+
+
+@asynchronous
 async def test_who_quits_without_a_connection_does_not_wait(server: Server) -> None:
     server.store("bob", "alice", "hi")
-    async with running(server) as screen:
+    async with running(server, quit_seconds=10 * HANG_SECONDS) as screen:
         await screen.open("bob")
         server.refuses_connections = 503
         server.drop()
         await screen.shows("No connection")
         screen.type("later\r\x11")
-        await until(lambda: not screen.app.is_running, QUIT_SECONDS / 2)
+        await until(lambda: not screen.app.is_running)
 
 
 @asynchronous
