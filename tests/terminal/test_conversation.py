@@ -182,7 +182,7 @@ async def test_what_was_new_stands_below_a_line_until_it_is_answered(server: Ser
     server.marks["bob"]["read"] = 1
     async with running(server) as screen:
         await screen.shows("bob", "carol")
-        while screen.app.chat_screen._open != "bob":
+        while screen.app.chat_screen._view.peer != "bob":
             await screen.press("down")
         await screen.shows("newer")
         lines = [line[LIST_WIDTH:].strip(" ▌│") for line in screen.text().splitlines()]

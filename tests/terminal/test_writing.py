@@ -180,7 +180,7 @@ async def test_arrows_move_in_a_text_of_several_rows_and_between_chats_else(serv
         sent = server.sent("send")[0]
         assert sent["text"] == "one\ntwo\nthreeend"
         screen.type("\x1b[B")
-        await until(lambda: screen.app.chat_screen._open != sent["to"])
+        await until(lambda: screen.app.chat_screen._view.peer != sent["to"])
 
 
 @asynchronous
@@ -233,7 +233,7 @@ async def test_who_quits_right_behind_a_message_has_sent_it(server: Server) -> N
         ack = {"type": "ack", "id": sent["id"], "to": "bob", "seq": 2, "ts": 0, "duplicate": False, "delivered": 0}
         server.push(ack)
         await until(lambda: not screen.app.is_running)
-        assert not screen.app.chat_screen._texts
+        assert not screen.app.chat_screen._view.texts
 
 
 @asynchronous
