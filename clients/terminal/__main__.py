@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeAlias
 
-from parley import USER_ID, USER_ID_RULE, Chat, ParleyError, TokenRefused
 from clients.terminal.app import Terminal
 from clients.terminal.printable import printable
 from clients.terminal.rows import DRAWN
 from local.deployment import Endpoint, local_secret, token
-from local.emulator import forget_aws_settings
 from local.progress import StepFailed
+from parley import USER_ID, USER_ID_RULE, Chat, ParleyError, TokenRefused
 
 Access: TypeAlias = str | Callable[[], str] | None
 
@@ -104,7 +103,6 @@ def main(words: Iterable[str] | None = None) -> None:
         url: str = arguments.url
         access: Access = arguments.token or os.environ.get(TOKEN_VARIABLE)
         if arguments.user is not None:
-            forget_aws_settings()
             url, access = local_access(arguments.user)
         chat = Chat.connect(url, access)
         check_terminal()

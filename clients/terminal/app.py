@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.app import App
 
-from parley import Chat
 from clients.terminal.screen import QUIT_SECONDS, ChatScreen
 from clients.terminal.thread import MAX_LOADED
+from parley import Chat
 
 
 class Terminal(App[None]):

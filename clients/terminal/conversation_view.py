@@ -10,7 +10,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from parley import USER_ID, Chat, ParleyError
 from clients.terminal.composer import Composer
 from clients.terminal.dialogs import Whole
 from clients.terminal.message_list import MessageList, Row
@@ -18,6 +17,7 @@ from clients.terminal.presences import Presences
 from clients.terminal.printable import printable
 from clients.terminal.rows import Entry, entries, presence_text
 from clients.terminal.thread import PAGE, Thread
+from parley import USER_ID, Chat, ParleyError
 
 MIN_NAME_CELLS = 8
 HEADING_MARGIN = 4  # cells: the edges, and between a name and what is said of it

@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 
-from parley import USER_ID, USER_ID_RULE
 from clients.terminal.composer import ExactText, act_at_once
+from parley import USER_ID, USER_ID_RULE
 
 
 class UserField(Input):

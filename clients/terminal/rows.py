@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from textual.content import Content
 
-from parley import Conversation, Message, PresenceChange
 from clients.terminal.printable import printable, unified
 from clients.terminal.thread import Thread
+from parley import Conversation, Message, PresenceChange
 
 LIST_WIDTH = 30  # as in terminal.tcss
 NAME_MARGIN = 10  # of a line of the chat list: edges, dot and number

@@ -15,6 +15,12 @@ from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
+from clients.terminal.conversation_view import ConversationView
+from clients.terminal.dialogs import NewChat
+from clients.terminal.presences import Presences
+from clients.terminal.printable import printable
+from clients.terminal.rows import LIST_WIDTH, Line
+from clients.terminal.thread import MAX_LOADED, Thread
 from parley import (
     Chat,
     Connected,
@@ -27,12 +33,6 @@ from parley import (
     Sent,
     Typing,
 )
-from clients.terminal.conversation_view import ConversationView
-from clients.terminal.dialogs import NewChat
-from clients.terminal.presences import Presences
-from clients.terminal.printable import printable
-from clients.terminal.rows import LIST_WIDTH, Line
-from clients.terminal.thread import MAX_LOADED, Thread
 
 MAX_PRESENCE_USERS = 100  # the server takes no more at a time
 QUIT_SECONDS = 3  # for acknowledgements of what was sent last

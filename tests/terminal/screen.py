@@ -11,12 +11,12 @@ from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
 from textual.screen import UPDATE_PERIOD
 
-from parley import DEFAULT_BACKLOG, Chat, Timing
 from clients.terminal import Composer, Row, Terminal
 from clients.terminal.message_list import MessageList
 from clients.terminal.rows import LIST_WIDTH
 from clients.terminal.screen import QUIT_SECONDS
 from clients.terminal.thread import MAX_LOADED
+from parley import DEFAULT_BACKLOG, Chat, Timing
 from tests.asynchronous import until
 from tests.terminal.server import Server, serving
 

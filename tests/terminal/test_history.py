@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from parley import HistoryPage, Message
 from clients.terminal import Terminal
 from clients.terminal.thread import PAGE, Thread
+from parley import HistoryPage, Message
 from tests.asynchronous import asynchronous, until
 from tests.terminal.screen import Screen, running, stays_idle
 from tests.terminal.server import Fields, Server

@@ -7,18 +7,19 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jwt
 import pytest
 
-from parley import Chat, ParleyError, TokenRefused, WrongUser
 from clients.terminal import Terminal
 from clients.terminal import __main__ as command_line
 from clients.terminal.__main__ import Refusal, converse, local_access, main
 from local import deployment
-from local.deployment import Endpoint
+from local.deployment import Endpoint, local_client
 from local.emulator import PROJECT
+from parley import Chat, ParleyError, TokenRefused, WrongUser
 from tests.asynchronous import asynchronous, until
 from tests.terminal.screen import FAST
 from tests.terminal.server import Server, serving
@@ -80,6 +81,7 @@ def test_another_local_deployment_is_not_taken_for_the_first(endpoint: Endpoint)
         mint()
 
 
+@pytest.mark.usefixtures("environment")
 def test_without_a_local_deployment_there_is_one_sentence(endpoint: Endpoint) -> None:
     deployment.ENDPOINT_FILE.unlink()
     with pytest.raises(SystemExit, match="no local deployment is running; start one with `make chat`"):
@@ -106,22 +108,33 @@ def test_wrong_input_is_one_sentence(arguments: list[str], sentence: str) -> Non
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [
-        {"AWS_PROFILE": "nosuch"},
-        {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "zero", "AWS_SESSION_TOKEN": "x"},
-    ],
-)
+@pytest.fixture
+def environment() -> Iterator[None]:
+    """The client forgets AWS settings for its whole process; here that is one of many tests."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("config", ["", "[default", "[default]\nmax_attempts = zero", "[default]\nsso_session = none"])
 def test_no_aws_setting_gets_to_the_local_deployment(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: str
 ) -> None:
-    for name, value in variables.items():
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text(config)
+    for name, value in {"AWS_PROFILE": "nosuch", "AWS_MAX_ATTEMPTS": "zero"}.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
+
+    def secret_of(endpoint: Endpoint) -> str:
+        client = local_client("cloudformation", endpoint)  # reads all of boto3's settings
+        return str(client.meta.endpoint_url).ljust(32)
+
+    monkeypatch.setattr(command_line, "local_access", lambda user: local_access(user, secret_of))
+    with pytest.raises(SystemExit, match="This client fills a terminal"):  # so it has come past the deployment
         main(["--user", "alice"])
-    assert "Could not connect to the endpoint URL" in str(ended.value)
-    assert not [name for name in os.environ if name in variables]
 
 
 def test_what_a_server_says_cannot_touch_the_terminal_on_which_the_client_ends(monkeypatch: pytest.MonkeyPatch) -> None:
