@@ -45,7 +45,7 @@ class Sent(Exception):
     """Stands in for the network."""
 
 
-def requests(make_client: Callable[[str], Any]) -> dict[str, Request]:
+def requests(make_client: Callable[[Any], Any]) -> dict[str, Request]:
     """The request of each call, as `service.Operation`."""
     return {
         f"{service}.{operation}": _request(make_client(service), method, arguments)

@@ -58,7 +58,7 @@ def asked_by_ours(asset: Path, region: str, plain: str = "") -> dict[str, Reques
 
 @cache
 def asked_by_the_sdk(region: str) -> dict[str, Request]:
-    return requests(lambda service: Session().create_client(service, region_name=region))  # type: ignore[call-overload]
+    return requests(lambda service: Session().create_client(service, region_name=region))
 
 
 def test_every_call_is_compared() -> None:

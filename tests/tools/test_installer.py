@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_an_environment_with_neither_says_so(tmp_path: Path, monkeypatch: pytest
 
 
 def _pretend(monkeypatch: pytest.MonkeyPatch, there: set[str]) -> None:
-    monkeypatch.setattr(installer.shutil, "which", lambda name, path: name if name in there else None)
+    monkeypatch.setattr(shutil, "which", lambda name, path: name if name in there else None)
     monkeypatch.setattr(installer, "has_pip", lambda _: "pip" in there)
 
 

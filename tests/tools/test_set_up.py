@@ -19,7 +19,8 @@ PROGRAM = """\
 import importlib.util, json, os, sys
 prefixes = ("PYTHON", "XDG", "npm_", "JSII", "CDK", "VIRTUAL")
 variables = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
-said = {"arguments": sys.argv[1:], "prefix": sys.prefix, "parley": importlib.util.find_spec("parley").origin, "variables": variables}
+parley = importlib.util.find_spec("parley").origin
+said = {"arguments": sys.argv[1:], "prefix": sys.prefix, "parley": parley, "variables": variables}
 print(json.dumps({**said, "text": "👋", "version": sys.version_info[:2]}, ensure_ascii=False))
 """
 
