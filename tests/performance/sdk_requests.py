@@ -81,4 +81,4 @@ if __name__ == "__main__":
 
     if not botocore.__file__.startswith(sys.argv[1]):
         sys.exit("the SDK is not the asset's")
-    json.dump(requests(client), sys.stdout)  # type: ignore[arg-type]
+    json.dump(requests(client), sys.stdout)
