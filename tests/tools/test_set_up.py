@@ -101,7 +101,8 @@ def test_it_works_in_any_folder_and_any_shell(project: Path, tmp_path: Path) -> 
         "PYTHONUTF8",
     }
     assert "1 packages, " in done.stderr, "how much is installed is shown"
-    assert not home.parent.exists()
+    # pip asks for other programs of the machine, such as a compiler, which may leave something there.
+    assert not {path.name for path in home.glob("*")} & {".cache", ".cdk", ".config", ".local", ".npm"}
     assert not gone.exists(), "what no lock names any more"
 
     # Once: the next one installs nothing.
