@@ -31,13 +31,14 @@ ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 NPM_FAILED := { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 
-.PHONY: help demo chat url token terminal test soak bench synth diff deploy destroy docs lock clean
+.PHONY: help demo chat url token rotate-key terminal test soak bench synth diff deploy destroy docs lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
 	@echo "make chat                 deploy to an emulator on this machine and keep it running"
 	@echo "make url                  the address of what \`make chat\` keeps running, for a WebSocket client"
 	@echo "make token USER=alice     a connection token for it; with STACK=... for a stack on AWS"
+	@echo "make rotate-key STACK=... a new key to sign tokens with; RETIRE=now ends the one before at once"
 	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
 	@echo "make synth | diff | deploy | destroy [CONTEXT='stage=prod retentionDays=90']     the CDK, on AWS"
@@ -71,6 +72,11 @@ endif
 token: $(VENV)
 	@test -n "$$TYPED_USER" || { echo "error: say whose token: make token USER=alice" >&2; exit 2; }
 	@python -m local token $${TYPED_STACK:+--stack="$$TYPED_STACK"} -- "$$TYPED_USER"
+
+# RETIRE=now also ends the key before, and with it every token that it signed.
+rotate-key: $(VENV)
+	@test -n "$$TYPED_STACK" || { echo "error: say whose key: make rotate-key STACK=Parley-prod" >&2; exit 2; }
+	@python -m local rotate-key $(if $(filter now,$(RETIRE)),--retire) -- "$$TYPED_STACK"
 
 terminal: $(VENV)
 	@test -n "$$TYPED_USER" || { echo "error: say who you are: make terminal USER=alice" >&2; exit 2; }

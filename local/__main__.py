@@ -1,4 +1,4 @@
-"""`python -m local demo`, `chat`, `url` and `token`: what the Makefile's targets of these names call."""
+"""`python -m local demo`, `chat`, `url`, `token` and `rotate-key`: what the Makefile's targets of these names call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from local import chat, demo, web
+import boto3
+
+from local import aws, chat, demo, rotation, web
 from local.deployment import DEPLOYED_TOKEN_SECONDS, STATE, Endpoint, deploy, deployed_secret, local_secret, token
 from local.emulator import Emulator, emulator, forget_aws_settings
 from local.private import UMASK, private_folder
@@ -50,6 +52,14 @@ def run_chat() -> None:
             Endpoint.forget()
 
 
+def rotate_key(stack: str, *, retire: bool) -> None:
+    try:
+        clients = (boto3.client("cloudformation"), boto3.client("secretsmanager"))
+        print(rotation.rotate(*clients, stack, retire=retire))
+    except aws.PROBLEMS as error:
+        raise StepFailed(f"cannot rotate the key of {stack}: {aws.why(error)}") from None
+
+
 def print_token(user: str, stack: str | None) -> None:
     if not USER_ID.fullmatch(user):
         raise StepFailed(f"{user!r} is not a valid user id; use {USER_ID_RULE}")
@@ -76,6 +86,9 @@ def main() -> None:
     for_token = commands.add_parser("token", help="print a connection token")
     for_token.add_argument("user")
     for_token.add_argument("--stack", help="a stack on AWS, instead of the running local one")
+    for_key = commands.add_parser("rotate-key", help="put a new key in the place of the one that signs tokens")
+    for_key.add_argument("stack")
+    for_key.add_argument("--retire", action="store_true", help="refuse the tokens of the key before, within a minute")
     arguments = parser.parse_args()
     os.umask(UMASK)
     private_folder(STATE)
@@ -91,6 +104,8 @@ def main() -> None:
                 print(Endpoint.read().url)
             case "token":
                 print_token(arguments.user, arguments.stack)
+            case "rotate-key":
+                rotate_key(arguments.stack, retire=arguments.retire)
     except StepFailed as failure:
         sys.exit(f"\nerror: {failure}")
     except KeyboardInterrupt:

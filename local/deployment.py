@@ -149,11 +149,16 @@ def deployed_secret(stack: str) -> str:
 
 
 def _secret(cloudformation: Any, secrets_manager: Any, stack: str) -> str:
+    arn = outputs_of(cloudformation, stack).get("TokenSecretArn")
+    if arn is None:
+        raise StepFailed(f"{stack} has no signing secret: its identity is not token")
+    return str(secrets_manager.get_secret_value(SecretId=arn)["SecretString"])
+
+
+def outputs_of(cloudformation: Any, stack: str) -> dict[str, str]:
+    """The stack's outputs by name."""
     outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
-    arns = [output["OutputValue"] for output in outputs if output["OutputKey"] == "TokenSecretArn"]
-    if not arns:
-        raise StepFailed(f"{stack} has no signing secret: its identity is open, connect with ?userId=alice")
-    return str(secrets_manager.get_secret_value(SecretId=arns[0])["SecretString"])
+    return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
 
 def token(secret: str, user: str, seconds: int = TOKEN_SECONDS) -> str:

@@ -132,10 +132,12 @@ class ChatStack(Stack):
         secret_arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
         how = f"make token USER=alice STACK={self.stack_name}"
         CfnOutput(self, "TokenSecretArn", value=secret_arn, description=f"For a token: {how}")
+        hours = str(self._settings.max_token_hours)
+        CfnOutput(self, "MaxTokenHours", value=hours, description="How long a token may live, and so a rotated key")
         authorizer = self._gatekeeper(
             {
                 "TOKEN_SOURCE": self._settings.token_source,
-                "MAX_TOKEN_HOURS": str(self._settings.max_token_hours),
+                "MAX_TOKEN_HOURS": hours,
                 "TOKEN_SECRET_ARN": secret_arn,
             }
         )

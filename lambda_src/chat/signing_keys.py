@@ -22,7 +22,8 @@ MEMORY_MS = 60_000
 """How long a key is kept, and so how long one that was taken back at once is still believed."""
 
 REREAD_MS = 10_000
-"""A token of an unknown key has the keys read again, but no more often than this, however many such tokens come."""
+"""A token of an unknown key has the keys read again, but no more often than this, however many such tokens come. So
+whoever floods a function with them can make it refuse the tokens of a new key for this long, and no longer."""
 
 
 class Key(NamedTuple):
@@ -31,19 +32,30 @@ class Key(NamedTuple):
 
 
 class _Remembered:
-    """A key, read again when what is remembered of it is too old."""
+    """A key, read again when what is remembered of it is too old, or when a token gives a reason to."""
 
     def __init__(self, read: Callable[[], Key | None], clock: Clock) -> None:
         self._read = read
         self._clock = clock
         self._key: Key | None = None
         self._read_at: int | None = None
+        self._doubted_at: int | None = None
 
-    def __call__(self, memory_ms: int) -> Key | None:
-        now = self._clock()
-        if self._read_at is None or not 0 <= now - self._read_at < memory_ms:
-            self._key, self._read_at = self._read(), now
+    def remembered(self) -> Key | None:
+        """The key as it was at most MEMORY_MS ago."""
+        if self._is_older(self._read_at, MEMORY_MS):
+            self._key, self._read_at = self._read(), self._clock()
         return self._key
+
+    def doubted(self) -> Key | None:
+        """The key as it is now, unless that was asked less than REREAD_MS ago."""
+        if self._is_older(self._doubted_at, REREAD_MS):
+            self._key = self._read()
+            self._read_at = self._doubted_at = self._clock()
+        return self._key
+
+    def _is_older(self, moment: int | None, age_ms: int) -> bool:
+        return moment is None or not 0 <= self._clock() - moment < age_ms
 
 
 class SigningKeys:
@@ -69,15 +81,15 @@ class SigningKeys:
 
     def _keys(self) -> Iterator[str]:
         """The keys that a token may be signed with, each read only if those before it did not sign the token."""
-        current = self._current(MEMORY_MS)
+        current = self._current.remembered()
         if current is not None:
             yield current.value
-        fresh = self._current(REREAD_MS)  # it may have been rotated since
+        fresh = self._current.doubted()  # it may have been rotated since
         if fresh is None:
             return
         if fresh != current:
             yield fresh.value
-        previous = self._previous(REREAD_MS)
+        previous = self._previous.doubted()
         if previous is not None and self._clock() < fresh.created_ms + self._rules.max_lifetime_ms:
             yield previous.value
 

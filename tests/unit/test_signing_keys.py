@@ -80,7 +80,6 @@ def test_a_rotation_refuses_neither_new_tokens_nor_old_ones(
     old = secrets.sign(user="bob")
     assert verify(old).user == "bob"
 
-    clock.advance(REREAD_MS)
     secrets.rotate("key-2")
 
     assert verify(secrets.sign(user="alice")).user == "alice"
@@ -117,7 +116,6 @@ def test_a_flood_of_tokens_of_an_unknown_key_costs_two_reads_in_ten_seconds(
 ) -> None:
     forged = jwt.encode({"sub": "alice", "exp": clock() // 1_000 + 60}, "another key, long enough for HS256", "HS256")
     assert verify(secrets.sign()).user == "alice"
-    clock.advance(REREAD_MS)
     secrets.read.clear()
 
     for _ in range(1_000):
@@ -125,6 +123,10 @@ def test_a_flood_of_tokens_of_an_unknown_key_costs_two_reads_in_ten_seconds(
             verify(forged)
 
     assert secrets.read == ["AWSCURRENT", "AWSPREVIOUS"]
+
+    secrets.rotate("key-2")
+    clock.advance(REREAD_MS)
+    assert verify(secrets.sign()).user == "alice", "what the flood cost the new key"
 
 
 def test_a_key_that_could_not_be_read_is_asked_for_again(

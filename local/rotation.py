@@ -1,0 +1,47 @@
+"""A new signing key for a deployed stack: `make rotate-key STACK=...`."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from local.deployment import outputs_of
+from local.progress import StepFailed
+
+KEY_LENGTH = 64
+"""Characters of the new key; HS256 requires 32 bytes or more (RFC 7518, section 3.2)."""
+
+ALPHABET = string.ascii_letters + string.digits
+
+
+def rotate(cloudformation: Any, secrets_manager: Any, stack: str, *, retire: bool) -> str:
+    """Puts a new key in the place of the one that signs tokens, and returns what that means, for people.
+
+    The one before counts for as long as a token that it signed may live; with `retire` it ends within a minute, and
+    with it every token that it signed. Raises StepFailed if the stack has no key, and the SDK's errors.
+    """
+    outputs = outputs_of(cloudformation, stack)
+    arn = outputs.get("TokenSecretArn")
+    if arn is None:
+        raise StepFailed(f"{stack} has no signing key of its own: its identity is not token")
+    key = "".join(secrets.choice(ALPHABET) for _ in range(KEY_LENGTH))
+    secrets_manager.put_secret_value(SecretId=arn, SecretString=key)
+    signs = f"A new key signs the tokens of {stack} from now on: have your backend read {arn} again."
+    if retire:
+        _retire(secrets_manager, arn)
+        return f"{signs}\nThe one before is refused within a minute, and so is every token that it signed."
+    ends = datetime.now(UTC) + timedelta(hours=int(outputs["MaxTokenHours"]))
+    return (
+        f"{signs}\nTokens of the one before are accepted until {ends:%Y-%m-%d %H:%M} UTC; RETIRE=now ends that at once."
+    )
+
+
+def _retire(secrets_manager: Any, arn: str) -> None:
+    versions = secrets_manager.list_secret_version_ids(SecretId=arn)["Versions"]
+    for version in versions:
+        if "AWSPREVIOUS" in version.get("VersionStages", []):
+            secrets_manager.update_secret_version_stage(
+                SecretId=arn, VersionStage="AWSPREVIOUS", RemoveFromVersionId=version["VersionId"]
+            )

@@ -1,0 +1,52 @@
+"""A rotation of the signing key, on the deployed stack: nobody is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.deployment import STACK, Endpoint, local_client, local_secret, token
+from local.rotation import rotate
+from tests.deployed import Deployed
+from tests.raw_connection import raw_connection
+
+
+@pytest.fixture
+def endpoint(deployed: Deployed, tmp_path: Path) -> Iterator[Endpoint]:
+    """A deployment of this test's own: others go on with the key that they know."""
+    with deployed.copied(tmp_path / "rotating") as (_, endpoint):
+        yield endpoint
+
+
+def test_tokens_of_both_keys_are_accepted_after_a_rotation_and_the_old_one_can_be_retired(endpoint: Endpoint) -> None:
+    clients = (local_client("cloudformation", endpoint), local_client("secretsmanager", endpoint))
+    old = local_secret(endpoint)
+    connect(endpoint, old)
+
+    said = rotate(*clients, STACK, retire=False)
+
+    new = local_secret(endpoint)
+    assert new != old
+    assert "UTC" in said
+    assert new not in said
+    connect(endpoint, new)
+    connect(endpoint, old)
+
+    assert "within a minute" in rotate(*clients, STACK, retire=True)
+
+    stages = clients[1].list_secret_version_ids(SecretId=secret_arn(endpoint))["Versions"]
+    assert not [version for version in stages if "AWSPREVIOUS" in version.get("VersionStages", [])]
+
+
+def connect(endpoint: Endpoint, secret: str) -> None:
+    """Connects with a token of the key, and is answered."""
+    with raw_connection(f"{endpoint.url}?token={token(secret, 'rotating')}") as connection:
+        assert connection.ask(action="ping")["type"] == "pong"
+
+
+def secret_arn(endpoint: Endpoint) -> str:
+    stacks = local_client("cloudformation", endpoint).describe_stacks(StackName=STACK)["Stacks"]
+    (arn,) = [output["OutputValue"] for output in stacks[0]["Outputs"] if output["OutputKey"] == "TokenSecretArn"]
+    return str(arn)
