@@ -18,6 +18,20 @@ from tests.docs.pages import files
 
 END_SECONDS = 60
 
+CONNECT = """
+import asyncio
+from parley import Chat
+from local.deployment import Endpoint, local_secret, token
+
+async def connect():
+    endpoint = Endpoint.read()
+    async with Chat.connect(endpoint.url, token(local_secret(endpoint), "nobody"), timeout=300):
+        pass
+
+asyncio.run(connect())
+"""
+"""The first start of the functions may take long on a busy machine; what people type does not wait for it that long."""
+
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -39,6 +53,7 @@ def running(clone: Path) -> Iterator[Path]:
     with shell("make chat", clone) as process:
         assert process.stdout
         read_until(process.stdout, "  ws://")
+        subprocess.run([PROJECT / ".venv/bin/python", "-c", CONNECT], cwd=clone, check=True)
         yield clone
 
 
