@@ -18,7 +18,7 @@ MADE = re.compile(r"^(\.local|\.venv|node_modules|cdk\.out)/|docs/performance/aw
 """What a command writes, and is not part of the project."""
 
 IN_A_PAGE_OF_ITS_OWN = {"hello.py", "hello.mjs", "config.json", "state.json"}
-MAKE = re.compile(r"\bmake ((?:-\S+ (?:\.\./\S+ )?)?)([a-z]+)")
+MAKE = re.compile(r"\bmake ((?:-\S+ (?:\.\./\S+ )?)?)([a-z]+(?:-[a-z]+)*)")
 
 
 @pytest.mark.parametrize("page", pages())
@@ -57,7 +57,7 @@ def test_files_that_are_named_exist(page: str) -> None:
 
 @pytest.mark.parametrize("page", pages())
 def test_commands_of_make_exist(page: str) -> None:
-    targets = set(re.findall(r"^([a-z]+)(?: [a-z ]+)?:", _makefile(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+)(?: [a-z ]+)?:", _makefile(), re.MULTILINE))
     targets |= set(" ".join(re.findall(r"^\.PHONY: (.*)$", _makefile(), re.MULTILINE)).split())
     written = [*code(page), *(block.text for block in blocks(page))]
     named = {target for words in written for _, target in MAKE.findall(words)}
@@ -66,7 +66,7 @@ def test_commands_of_make_exist(page: str) -> None:
 
 def test_every_command_of_make_that_is_for_people_is_in_its_help() -> None:
     (help,) = re.findall(r"^help:\n((?:\t.*\n)+)", _makefile(), re.MULTILINE)
-    described = set(re.findall(r"[a-z]+", help))
+    described = set(re.findall(r"[a-z]+(?:-[a-z]+)*", help))
     for page in ("README.md", "CONTRIBUTING.md"):
         written = [*code(page), *(block.text for block in blocks(page))]
         assert {target for words in written for _, target in MAKE.findall(words)} <= described

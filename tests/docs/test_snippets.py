@@ -21,8 +21,6 @@ from tests.docs.pages import Block, blocks, pages
 
 README = "README.md"
 
-pytestmark = pytest.mark.timeout(600)  # a deploy, and what pip and npm install
-
 
 def every(language: str) -> list[Any]:
     found = [block for page in pages() for block in blocks(page, language)]
