@@ -20,7 +20,7 @@ def expect(truth: bool, what: str) -> None:
         raise StepFailed(f"the demo expected: {what}")
 
 
-class Device:
+class DemoDevice:
     """A client of a user. What it tells is kept until it is looked for."""
 
     def __init__(self, name: str, chat: Chat) -> None:
@@ -28,7 +28,7 @@ class Device:
         self.chat = chat
         self._told: list[Event] = []
 
-    async def __aenter__(self) -> Device:
+    async def __aenter__(self) -> DemoDevice:
         print(f"  {self.name} connects", flush=True)
         await self.chat.__aenter__()
         return self
@@ -67,8 +67,8 @@ async def converse(endpoint: Endpoint) -> None:
     """Holds the conversation. Raises StepFailed at the first expectation that does not hold."""
     secret = local_secret(endpoint)
 
-    def device(name: str, user: str, state: State | None = None) -> Device:
-        return Device(name, Chat.connect(endpoint.url, token(secret, user), state=state))
+    def device(name: str, user: str, state: State | None = None) -> DemoDevice:
+        return DemoDevice(name, Chat.connect(endpoint.url, token(secret, user), state=state))
 
     async with device("alice's laptop", "alice") as laptop, device("alice's phone", "alice") as phone:
         async with device("bob", "bob") as bob:
@@ -80,7 +80,7 @@ async def converse(endpoint: Endpoint) -> None:
     await _refused(endpoint)
 
 
-async def _live(laptop: Device, phone: Device, bob: Device) -> None:
+async def _live(laptop: DemoDevice, phone: DemoDevice, bob: DemoDevice) -> None:
     print("\nLive, both ways, on every device")
     sent = await laptop.send("bob", "Hello Bob!")
     expect((sent.seq, sent.delivered) == (1, 1), "stored as number 1, taken by bob's device")
@@ -92,7 +92,7 @@ async def _live(laptop: Device, phone: Device, bob: Device) -> None:
         await device.gets(2, "bob", "Hi Alice 👋", f"{device.name} received it, from bob")
 
 
-async def _while_away(laptop: Device) -> Sent:
+async def _while_away(laptop: DemoDevice) -> Sent:
     print("\nTo somebody who is away")
 
     def is_offline(event: Event) -> bool:
@@ -104,7 +104,7 @@ async def _while_away(laptop: Device) -> Sent:
     return sent
 
 
-async def _retry(phone: Device, sent: Sent) -> None:
+async def _retry(phone: DemoDevice, sent: Sent) -> None:
     print("\nThe same message once more, as a client does that got no acknowledgement")
     again = await phone.send("bob", "Are you still there?", id=sent.id)
     expect(again.seq == sent.seq, "recognised: acknowledged again as number 3")

@@ -14,7 +14,7 @@ import pytest
 from local.deployment import STATE, Endpoint, local_secret, token
 from local.emulator import Emulator, forget_aws_settings
 from tests.deployed import Deployed, deployed_in
-from tests.engines import DynamoDbLocal
+from tests.fakes.engines import Engine
 from tests.raw_connection import RawConnection, raw_connection
 from tools.dynamodb_local import MissingJava, dynamodb_local, find_java
 
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def dynamodb() -> Iterator[DynamoDbLocal]:
+def dynamodb() -> Iterator[Engine]:
     """DynamoDB Local, started once. Tests that need it are skipped where there is no Java, and fail in CI."""
     try:
         find_java()
@@ -65,11 +65,11 @@ def dynamodb() -> Iterator[DynamoDbLocal]:
             raise
         pytest.skip(str(missing))
     with dynamodb_local() as url:
-        yield DynamoDbLocal(url)
+        yield Engine(url)
 
 
 @pytest.fixture
-def table_name(dynamodb: DynamoDbLocal) -> str:
+def table_name(dynamodb: Engine) -> str:
     """A table of the test's own on DynamoDB Local."""
     return dynamodb.create_table()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-HANG_SECONDS = 300
+HANG_SECONDS = 180
 """Far longer than anything here takes on a busy machine. A test waits for what happens, and never for a time: this is
 only there so that a hang is told, by the one who knows what was waited for, before pytest's own limit ends the run."""
 

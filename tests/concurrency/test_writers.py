@@ -17,10 +17,10 @@ from chat.conversations import Conversations
 from chat.dynamo import DynamoTable
 from chat.protocol import ChatError, ErrorCode, History, Message
 from chat.table import Query, chat_key, log_partition
-from tests.engines import DynamoDbLocal
-from tests.instances import RETENTION_MS
-from tests.memory import serially
-from tests.sdk import Fault, Faults, Recorder
+from tests.fakes.clock import RETENTION_MS
+from tests.fakes.engines import Engine
+from tests.fakes.memory import serially
+from tests.fakes.sdk import Fault, Faults, Recorder
 
 WRITERS = 16
 USERS = ("alice", "bob")
@@ -34,7 +34,7 @@ class Writer:
 
     name: str
     user: str
-    engine: DynamoDbLocal
+    engine: Engine
     table_name: str
     acknowledged: dict[str, int] = field(default_factory=dict)
     """By message id: its number."""
@@ -87,7 +87,7 @@ class Writer:
             after = page.messages[-1].seq
 
 
-def write_at_once(engine: DynamoDbLocal, table_name: str, messages: int) -> None:
+def write_at_once(engine: Engine, table_name: str, messages: int) -> None:
     writers = [Writer(f"writer-{n}", USERS[n % 2], engine, table_name) for n in range(WRITERS)]
     start, began = Barrier(WRITERS), time.perf_counter()
     with ThreadPoolExecutor(WRITERS) as threads:
@@ -125,10 +125,10 @@ def report(writers: list[Writer], seconds: float) -> None:
     )
 
 
-def test_no_gap_no_duplicate_no_loss(dynamodb: DynamoDbLocal, table_name: str) -> None:
+def test_no_gap_no_duplicate_no_loss(dynamodb: Engine, table_name: str) -> None:
     write_at_once(dynamodb, table_name, 320)
 
 
 @pytest.mark.soak
-def test_no_gap_no_duplicate_no_loss_in_two_thousand(dynamodb: DynamoDbLocal, table_name: str) -> None:
+def test_no_gap_no_duplicate_no_loss_in_two_thousand(dynamodb: Engine, table_name: str) -> None:
     write_at_once(dynamodb, table_name, 2_000)

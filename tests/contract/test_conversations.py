@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -12,15 +12,9 @@ from chat.conversations import TAIL_LENGTH, Conversations, Page
 from chat.dynamo import DynamoTable
 from chat.protocol import PAGE_ROOM, Chat, ChatError, ErrorCode, History, Message, Receipt, ReceiptKind, message_size
 from chat.table import Item, Key, Query, Table, Update, Updated, chat_key
-from tests.clock import ManualClock
-from tests.contract.conftest import RETENTION_MS, create_table
-from tests.memory import serially
-
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
-
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
+from tests.fakes.clock import HOUR_MS, RETENTION_MS, ManualClock
+from tests.fakes.engines import Engine
+from tests.fakes.memory import serially
 
 
 def send(conversations: Conversations, sender: str, to: str, text: str, *, id: str | None = None) -> Message:
@@ -204,8 +198,8 @@ def test_one_frame_that_is_served_twice_at_once_is_stored_once(
     assert texts(history(others)) == ["hi"]
 
 
-def test_many_writers_leave_no_gap(engine: BaseClient, clock: ManualClock) -> None:
-    table = DynamoTable(engine, create_table(engine))
+def test_many_writers_leave_no_gap(engine: Engine, clock: ManualClock) -> None:
+    table = DynamoTable(engine.shared, engine.create_table())
     writers = [Conversations(table, retention_ms=RETENTION_MS, clock=clock, parallel=serially) for _ in range(4)]
 
     def write(writer: Conversations) -> list[int]:

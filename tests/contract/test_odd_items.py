@@ -16,9 +16,9 @@ from chat.dynamo import DynamoTable, _plain
 from chat.protocol import ChatError, ErrorCode
 from chat.sessions import MAX_CONNECTIONS, SWEPT_AT_ONCE, Connection
 from chat.table import Key, Table, chat_key, log_partition, message_key, sessions_key, user_partition
-from tests.clock import ManualClock
-from tests.instances import Instance, instance
-from tests.memory import MemoryGateway, MemoryTable
+from tests.fakes.clock import ManualClock
+from tests.fakes.instances import Instance, instance
+from tests.fakes.memory import MemoryGateway, MemoryTable
 
 SECRET = "between us"
 

@@ -7,7 +7,7 @@ import pytest
 from chat.protocol import UserPresence
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, Change, Connection, Sessions, connection_ids
 from chat.table import SESSIONS, Key, Query, Table, sessions_key
-from tests.clock import ManualClock
+from tests.fakes.clock import ManualClock
 
 MINUTE_MS = 60_000
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from chat.dynamo import DynamoTable
 from chat.table import AtLeast, Below, Condition, Item, Key, Present, Query, Table, Update, Updated
-from tests.contract.conftest import create_table
-
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
+from tests.fakes.engines import Engine
 
 KEY = Key("USER#alice", "SESSIONS")
 KEYS = {"pk": KEY.pk, "sk": KEY.sk}
@@ -194,13 +191,12 @@ def test_limit_holds_beyond_a_megabyte(table: Table) -> None:
     assert sort_keys(table, first=names[1], last=names[11], newest_first=True, limit=10) == names[:1:-1]
 
 
-def test_the_engine_does_cut_a_page_at_a_megabyte(engine: BaseClient) -> None:
+def test_the_engine_does_cut_a_page_at_a_megabyte(engine: Engine) -> None:
     """Without this, the two tests above would prove nothing."""
-    client: Any = engine
-    name = create_table(client)
-    fill_two_pages(DynamoTable(client, name))
+    name = engine.create_table()
+    fill_two_pages(DynamoTable(engine.shared, name))
 
-    page = client.query(
+    page = engine.shared.query(
         TableName=name, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": PARTITION}}
     )
 

@@ -11,11 +11,11 @@ from chat.dynamo import DynamoTable
 from chat.parallel import Threads
 from chat.sessions import Connection
 from chat.table import Item, Table, chat_key, message_key
-from tests.clock import ManualClock
 from tests.costs.meter import Cost, MeteredMemory, SdkMeter
-from tests.engines import DynamoDbLocal
-from tests.instances import RETENTION_MS, Instance, instance
-from tests.memory import MemoryGateway
+from tests.fakes.clock import RETENTION_MS, ManualClock
+from tests.fakes.engines import Engine
+from tests.fakes.instances import Instance, instance
+from tests.fakes.memory import MemoryGateway
 
 ALICE, BOB = f"{uuid.UUID(int=1)}", f"{uuid.UUID(int=2)}"  # ids as identity providers give them out
 TEXT = "x" * 200
@@ -71,7 +71,7 @@ class Chat:
         return self.meter.cost
 
 
-def on_engine(engine: DynamoDbLocal, table_name: str) -> Chat:
+def on_engine(engine: Engine, table_name: str) -> Chat:
     client, observer = engine.client(), engine.client()
 
     def store(items: Iterable[Item]) -> None:

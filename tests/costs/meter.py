@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chat.table import Item, Key, Query, Update, Updated
-from tests.memory import MemoryTable
-from tests.sdk import Call, Recorder
+from tests.fakes.memory import MemoryTable
+from tests.fakes.sdk import Call, Recorder
 
 WRITE_UNIT = 1_024
 READ_UNIT = 4_096

@@ -15,14 +15,14 @@ from chat.routes import SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
 from tests.costs.chat import ALICE, BOB, TEXT, Chat, in_memory, on_engine
 from tests.costs.meter import WRITE_UNIT, Cost, item_size, read_units, write_units
-from tests.engines import DynamoDbLocal
-from tests.sdk import Recorder
+from tests.fakes.engines import Engine
+from tests.fakes.sdk import Recorder
 
 REMEMBERED = ["PutItem", "UpdateItem", "UpdateItem", "BatchGetItem"]
 
 
 @pytest.fixture
-def chat(dynamodb: DynamoDbLocal, table_name: str) -> Chat:
+def chat(dynamodb: Engine, table_name: str) -> Chat:
     return on_engine(dynamodb, table_name)
 
 
@@ -263,7 +263,7 @@ def costs_behind(chat: Chat, messages: int) -> dict[str, tuple[list[str], int, f
 
 
 @pytest.mark.parametrize("messages", [1_000, pytest.param(100_000, marks=pytest.mark.soak)])
-def test_no_cost_grows_with_what_is_stored(dynamodb: DynamoDbLocal, messages: int) -> None:
+def test_no_cost_grows_with_what_is_stored(dynamodb: Engine, messages: int) -> None:
     few, many = (on_engine(dynamodb, dynamodb.create_table()) for _ in range(2))
     assert costs_behind(many, messages) == costs_behind(few, 10)
 

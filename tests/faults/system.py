@@ -13,17 +13,17 @@ from chat.delivery import Gateway
 from chat.dynamo import DynamoTable
 from chat.events import Response
 from chat.sessions import Connection
-from tests.clock import ManualClock
-from tests.engines import DynamoDbLocal
-from tests.instances import Instance, instance
-from tests.memory import MemoryGateway
-from tests.sdk import Faults, Recorder
+from tests.fakes.clock import ManualClock
+from tests.fakes.engines import Engine
+from tests.fakes.instances import Instance, instance
+from tests.fakes.memory import MemoryGateway
+from tests.fakes.sdk import Faults, Recorder
 from tests.unit.events import websocket_event
 
 
 @dataclass
 class System:
-    engine: DynamoDbLocal
+    engine: Engine
     gateway: Gateway = field(default_factory=MemoryGateway)
     clock: ManualClock = field(default_factory=ManualClock)
 

@@ -11,10 +11,10 @@ import pytest
 
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS
 from chat.table import Key, Update, chat_key
-from tests.engines import DynamoDbLocal
+from tests.fakes.engines import Engine
+from tests.fakes.memory import MemoryGateway
+from tests.fakes.sdk import Fault
 from tests.faults.system import System
-from tests.memory import MemoryGateway
-from tests.sdk import Fault
 
 Frame = dict[str, object]
 
@@ -57,7 +57,7 @@ ACTIONS = {
 }
 
 
-def system(engine: DynamoDbLocal, action: Action) -> System:
+def system(engine: Engine, action: Action) -> System:
     """Alice and bob with three messages between them, each with devices."""
     made = System(engine)
     alice, bob = made.connect("alice", "phone"), made.connect("bob", "phone")
@@ -72,7 +72,7 @@ def system(engine: DynamoDbLocal, action: Action) -> System:
 
 
 @cache
-def without_faults(engine: DynamoDbLocal, name: str) -> tuple[list[str], Any, Any]:
+def without_faults(engine: Engine, name: str) -> tuple[list[str], Any, Any]:
     """The calls, the reply and the table where nothing fails. The clock stands still, so each run comes to the same."""
     action = ACTIONS[name]
     made = system(engine, action)
@@ -81,7 +81,7 @@ def without_faults(engine: DynamoDbLocal, name: str) -> tuple[list[str], Any, An
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_the_faults_below_meet_every_call(dynamodb: DynamoDbLocal, name: str) -> None:
+def test_the_faults_below_meet_every_call(dynamodb: Engine, name: str) -> None:
     calls, reply, _ = without_faults(dynamodb, name)
     assert calls == list(ACTIONS[name].calls)
     assert reply is None or reply["type"] != "error"
@@ -96,7 +96,7 @@ EVERY_CALL = [
 
 
 @pytest.mark.parametrize(("name", "number", "fault"), EVERY_CALL)
-def test_the_client_is_told_and_a_retry_heals(dynamodb: DynamoDbLocal, name: str, number: int, fault: Fault) -> None:
+def test_the_client_is_told_and_a_retry_heals(dynamodb: Engine, name: str, number: int, fault: Fault) -> None:
     _, expected, items = without_faults(dynamodb, name)
     frame = ACTIONS[name].frame
     made = system(dynamodb, ACTIONS[name])
@@ -131,7 +131,7 @@ def no_chat_is_ahead_of_its_log(made: System) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
 @pytest.mark.parametrize("name", ["connect", "connect beyond the cap", "disconnect"])
-def test_a_handshake_that_fails_can_be_repeated(dynamodb: DynamoDbLocal, name: str, fault: Fault) -> None:
+def test_a_handshake_that_fails_can_be_repeated(dynamodb: Engine, name: str, fault: Fault) -> None:
     made = System(dynamodb)
     devices = [made.connect("alice", str(n)) for n in range(MAX_CONNECTIONS if "cap" in name else 2)]
     event_type = "DISCONNECT" if name == "disconnect" else "CONNECT"
@@ -154,7 +154,7 @@ def live_connections(made: System, user: str) -> set[str]:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
 def test_a_sweep_that_fails_refuses_nobody_and_the_oldest_connection_is_closed_all_the_same(
-    dynamodb: DynamoDbLocal, capsys: pytest.CaptureFixture[str], fault: Fault
+    dynamodb: Engine, capsys: pytest.CaptureFixture[str], fault: Fault
 ) -> None:
     gateway = MemoryGateway()
     made = System(dynamodb, gateway)
@@ -182,7 +182,7 @@ def test_a_sweep_that_fails_refuses_nobody_and_the_oldest_connection_is_closed_a
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
-def test_what_a_sweep_that_failed_has_left_is_swept_by_the_next(dynamodb: DynamoDbLocal, fault: Fault) -> None:
+def test_what_a_sweep_that_failed_has_left_is_swept_by_the_next(dynamodb: Engine, fault: Fault) -> None:
     made = System(dynamodb)
     for number in range(MAX_CONNECTIONS):
         made.connect("alice", f"dead-{number}")
@@ -196,7 +196,7 @@ def test_what_a_sweep_that_failed_has_left_is_swept_by_the_next(dynamodb: Dynamo
     assert {name for name in item if name.startswith("@")} == {f"@{phone.id}", f"@{laptop.id}"}
 
 
-def test_a_batch_that_is_answered_in_part_is_asked_for_the_rest(dynamodb: DynamoDbLocal) -> None:
+def test_a_batch_that_is_answered_in_part_is_asked_for_the_rest(dynamodb: Engine) -> None:
     """A throttled batch is answered 200 with what could not be read; the SDK does not ask again."""
     made = System(dynamodb)
     keys = [chat_key("alice", f"peer-{number}") for number in range(4)]

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from chat.sdk import CONFIG
-from tests.engines import DynamoDbLocal
+from tests.fakes.engines import Engine
 
 FUNCTION_SECONDS = 10
 ATTEMPTS = 3
@@ -22,7 +22,7 @@ def test_the_slowest_call_ends_well_inside_the_functions_time(monkeypatch: pytes
     pauses: list[float] = []
     monkeypatch.setattr("botocore.endpoint.time.sleep", pauses.append)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
-        client = DynamoDbLocal(f"http://127.0.0.1:{silent.getsockname()[1]}").client(CONFIG)
+        client = Engine(f"http://127.0.0.1:{silent.getsockname()[1]}").client(CONFIG)
         began = time.monotonic()
         with pytest.raises(ReadTimeoutError):
             client.get_item(TableName="chat", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})

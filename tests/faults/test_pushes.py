@@ -13,7 +13,7 @@ from botocore.config import Config
 from chat.delivery import ApiGateway
 from chat.sdk import CONFIG
 from chat.sessions import OPENING_MS
-from tests.engines import REGION, DynamoDbLocal
+from tests.fakes.engines import REGION, Engine
 from tests.faults.stage import SILENCE, Stage, stage
 from tests.faults.system import System
 
@@ -27,7 +27,7 @@ def running() -> Iterator[Stage]:
         yield one
 
 
-def gateway(engine: DynamoDbLocal, url: str, config: Config = ONCE) -> ApiGateway:
+def gateway(engine: Engine, url: str, config: Config = ONCE) -> ApiGateway:
     return ApiGateway(
         engine.session.create_client(
             "apigatewaymanagementapi",
@@ -62,7 +62,7 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> Any:
     ],
 )
 def test_a_push_that_fails_is_nobody_elses(
-    dynamodb: DynamoDbLocal,
+    dynamodb: Engine,
     running: Stage,
     capsys: pytest.CaptureFixture[str],
     *,
@@ -90,7 +90,7 @@ def test_a_push_that_fails_is_nobody_elses(
     assert made.ask(alice, {**SEND, "id": "m2"})["delivered"] == 2
 
 
-def test_a_stage_that_is_not_there_keeps_nobody_from_sending(dynamodb: DynamoDbLocal) -> None:
+def test_a_stage_that_is_not_there_keeps_nobody_from_sending(dynamodb: Engine) -> None:
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
         made = System(dynamodb, gateway=gateway(dynamodb, f"http://127.0.0.1:{taken.getsockname()[1]}"))
@@ -103,7 +103,7 @@ def test_a_stage_that_is_not_there_keeps_nobody_from_sending(dynamodb: DynamoDbL
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_the_sdk_pushes_again_what_failed_for_a_moment(
-    dynamodb: DynamoDbLocal, running: Stage, monkeypatch: pytest.MonkeyPatch, status: int
+    dynamodb: Engine, running: Stage, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     made = System(dynamodb, gateway=gateway(dynamodb, running.url, CONFIG))
@@ -116,7 +116,7 @@ def test_the_sdk_pushes_again_what_failed_for_a_moment(
     assert [json.loads(data)["text"] for _, data in running.pushed] == ["hi"]
 
 
-def test_a_receipt_is_acknowledged_though_its_push_fails(dynamodb: DynamoDbLocal, running: Stage) -> None:
+def test_a_receipt_is_acknowledged_though_its_push_fails(dynamodb: Engine, running: Stage) -> None:
     made = System(dynamodb, gateway=gateway(dynamodb, running.url))
     alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
     made.ask(alice, SEND)

@@ -30,7 +30,7 @@ class Outgoing:
 
 
 @dataclass
-class Device:
+class ModelClient:
     """What one device of a user holds. Everything it knows came in through frames."""
 
     user: str
@@ -116,7 +116,7 @@ class Network:
     """API Gateway: takes pushes for connections that are open, and answers 410 for others."""
 
     def __init__(self) -> None:
-        self.devices: dict[str, Device] = {}
+        self.devices: dict[str, ModelClient] = {}
         self.losing = False
         """Whether pushes fail: a push is a hint, so nothing may hang on it."""
 

@@ -29,11 +29,11 @@ from chat.dynamo import DynamoTable
 from chat.protocol import ChatError, ErrorCode
 from chat.sessions import Connection
 from chat.table import Item, Query, chat_key, log_partition
-from tests.clock import ManualClock
-from tests.engines import DynamoDbLocal
-from tests.instances import Instance, instance
-from tests.model.client import Device, Network, Outgoing
-from tests.sdk import Crash, Fault, Faults
+from tests.fakes.clock import ManualClock
+from tests.fakes.engines import Engine
+from tests.fakes.instances import Instance, instance
+from tests.fakes.sdk import Crash, Fault, Faults
+from tests.model.client import ModelClient, Network, Outgoing
 
 NAMES = ("alice", "bob", "carol")
 INSTANCES = 2
@@ -50,7 +50,7 @@ a_user = st.sampled_from(("alice", "bob", "bob", "carol"))  # so that conversati
 
 
 class Chatting(RuleBasedStateMachine):
-    def __init__(self, engine: DynamoDbLocal, table_name: str) -> None:
+    def __init__(self, engine: Engine, table_name: str) -> None:
         super().__init__()
         self.prefix = f"{next(_examples)}-"  # users of this run alone, in a table that all runs share
         client = engine.client()
@@ -60,7 +60,7 @@ class Chatting(RuleBasedStateMachine):
         self.table = DynamoTable(engine.client(), table_name)
         table = DynamoTable(client, table_name)
         self.instances = [instance(table, self.network, clock=self.clock) for _ in range(INSTANCES)]
-        self.devices: list[Device] = []
+        self.devices: list[ModelClient] = []
         self.numbers = itertools.count(1)
         self.sent: dict[tuple[str, str], Any] = {}
         """By sender and id: what was ever tried."""
@@ -76,7 +76,7 @@ class Chatting(RuleBasedStateMachine):
     def user(self, name: str) -> str:
         return self.prefix + name
 
-    def device(self, number: int) -> Device:
+    def device(self, number: int) -> ModelClient:
         return self.devices[number % len(self.devices)]
 
     @contextmanager
@@ -100,7 +100,7 @@ class Chatting(RuleBasedStateMachine):
         self.touched = {(one, other)}
 
     @staticmethod
-    def serve(instance: Instance, device: Device) -> Any:
+    def serve(instance: Instance, device: ModelClient) -> Any:
         return lambda **frame: instance.serve(device.connection, **frame)
 
     @initialize()
@@ -111,7 +111,7 @@ class Chatting(RuleBasedStateMachine):
     @precondition(lambda self: len(self.devices) < MAX_DEVICES)
     @rule(name=a_user, on=an_instance, fault=perhaps_a_fault)
     def connect(self, name: str, on: int, fault: tuple[int, Fault] | None) -> None:
-        device = Device(self.user(name), self._connection(self.user(name)))
+        device = ModelClient(self.user(name), self._connection(self.user(name)))
         with self.failing(fault):
             self._open(device, on)
             self.devices.append(device)
@@ -119,7 +119,7 @@ class Chatting(RuleBasedStateMachine):
     def _connection(self, user: str) -> Connection:
         return Connection(user, f"connection-{next(self.numbers)}=", self.clock())
 
-    def _open(self, device: Device, on: int) -> None:
+    def _open(self, device: ModelClient, on: int) -> None:
         self.instances[on].connections.connect(device.connection)
         self.network.devices[device.connection.id] = device
 
@@ -151,7 +151,7 @@ class Chatting(RuleBasedStateMachine):
         outgoing = [(device, peer) for device in self.devices for peer in device.outgoing]
         self._send(*outgoing[which % len(outgoing)], on, fault, losing=losing)
 
-    def _send(self, one: Device, peer: str, on: int, fault: tuple[int, Fault] | None, *, losing: bool) -> None:
+    def _send(self, one: ModelClient, peer: str, on: int, fault: tuple[int, Fault] | None, *, losing: bool) -> None:
         """Sends a new message, or again the one that is not acknowledged yet."""
         self.touches(one.user, peer)
         if peer not in one.outgoing:
@@ -183,7 +183,7 @@ class Chatting(RuleBasedStateMachine):
             self._has_all(one, before)
 
     @staticmethod
-    def _has_all(device: Device, acknowledged: dict[tuple[str, str], Any]) -> None:
+    def _has_all(device: ModelClient, acknowledged: dict[tuple[str, str], Any]) -> None:
         for message in acknowledged.values():
             for user, peer in ((message["from"], message["to"]), (message["to"], message["from"])):
                 if user == device.user:
@@ -257,13 +257,13 @@ class Chatting(RuleBasedStateMachine):
                 self._refuses_a_receipt_for_more(device, peer, len(log) + 1)
         assert self.acknowledged.keys() == self.sent.keys()
 
-    def _refuses_a_receipt_for_more(self, device: Device, peer: str, seq: int) -> None:
+    def _refuses_a_receipt_for_more(self, device: ModelClient, peer: str, seq: int) -> None:
         with pytest.raises(ChatError) as refused:
             self.instances[0].serve(device.connection, action="receipt", peer=peer, kind="read", seq=seq)
         assert refused.value.code is ErrorCode.BAD_REQUEST
 
 
-def play(engine: DynamoDbLocal, table_name: str, *, examples: int, steps: int, repeatable: bool) -> None:
+def play(engine: Engine, table_name: str, *, examples: int, steps: int, repeatable: bool) -> None:
     class OnThisTable(Chatting):
         def __init__(self) -> None:
             super().__init__(engine, table_name)
@@ -280,10 +280,10 @@ def play(engine: DynamoDbLocal, table_name: str, *, examples: int, steps: int, r
     )
 
 
-def test_what_is_promised_holds_under_faults(dynamodb: DynamoDbLocal, table_name: str) -> None:
+def test_what_is_promised_holds_under_faults(dynamodb: Engine, table_name: str) -> None:
     play(dynamodb, table_name, examples=35, steps=40, repeatable=True)
 
 
 @pytest.mark.soak
-def test_what_is_promised_holds_under_faults_for_long(dynamodb: DynamoDbLocal, table_name: str) -> None:
+def test_what_is_promised_holds_under_faults_for_long(dynamodb: Engine, table_name: str) -> None:
     play(dynamodb, table_name, examples=1_500, steps=60, repeatable=False)

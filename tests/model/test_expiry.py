@@ -18,12 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from chat.dynamo import DynamoTable
 from chat.sessions import Connection
 from chat.table import Key, Query, Table, log_partition
-from tests.clock import ManualClock
-from tests.engines import DynamoDbLocal
-from tests.instances import DAY_MS, instance
-from tests.memory import MemoryGateway, MemoryTable
+from tests.fakes.clock import DAY_MS, HOUR_MS, ManualClock
+from tests.fakes.engines import Engine
+from tests.fakes.instances import instance
+from tests.fakes.memory import MemoryGateway, MemoryTable
 
-HOUR_MS = 3_600_000
 RETENTIONS_MS = (DAY_MS, 2 * DAY_MS)
 """Of two instances: as while a deployment with another retention goes out."""
 
@@ -135,7 +134,7 @@ def in_memory() -> tuple[Table, Delete]:
     return table, table.items.__delitem__
 
 
-def on_engine(engine: DynamoDbLocal, table_name: str) -> Callable[[], tuple[Table, Delete]]:
+def on_engine(engine: Engine, table_name: str) -> Callable[[], tuple[Table, Delete]]:
     client = engine.client()
 
     def delete(key: Key) -> None:
@@ -148,10 +147,10 @@ def test_numbers_go_on_and_nothing_is_lost_or_made_up() -> None:
     play(in_memory, examples=60, steps=30, repeatable=True)
 
 
-def test_numbers_go_on_on_an_engine(dynamodb: DynamoDbLocal, table_name: str) -> None:
+def test_numbers_go_on_on_an_engine(dynamodb: Engine, table_name: str) -> None:
     play(on_engine(dynamodb, table_name), examples=5, steps=15, repeatable=True)
 
 
 @pytest.mark.soak
-def test_numbers_go_on_on_an_engine_for_long(dynamodb: DynamoDbLocal, table_name: str) -> None:
+def test_numbers_go_on_on_an_engine_for_long(dynamodb: Engine, table_name: str) -> None:
     play(on_engine(dynamodb, table_name), examples=300, steps=40, repeatable=False)

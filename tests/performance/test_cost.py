@@ -8,11 +8,11 @@ import pytest
 
 from bench.cost import BASELINE_NAME, SEND, SEND_FIRST, SEND_LONG_TAIL, SEND_UNREMEMBERED, Cost, costs
 from bench.meter import Bill
-from tests.engines import DynamoDbLocal
+from tests.fakes.engines import Engine
 
 
 @pytest.fixture(scope="module")
-def found(dynamodb: DynamoDbLocal) -> Mapping[str, Cost]:
+def found(dynamodb: Engine) -> Mapping[str, Cost]:
     return costs(dynamodb.url)
 
 

@@ -14,14 +14,13 @@ from chat.delivery import Pushed
 from chat.protocol import ChatError, ErrorCode
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.table import Item, Key, Query, Update, Updated
-from tests.memory import MemoryAnnouncer, MemoryTable, serially
+from tests.fakes.clock import RETENTION_MS
+from tests.fakes.memory import MemoryAnnouncer, MemoryTable, serially
 from tests.schedules.explorer import Outcome, Player, Step, Way
 from tests.schedules.world import World
 
 T = TypeVar("T")
 
-DAY_MS = 86_400_000
-RETENTION_MS = 30 * DAY_MS
 TIMES = ("ts", "changed", "last_seen")
 
 

@@ -11,13 +11,13 @@ from chat.conversations import Conversations
 from chat.protocol import ReceiptKind
 from chat.sessions import Connection, Sessions
 from chat.table import message_key
-from tests.memory import MemoryTable, serially
-from tests.schedules.device import Client, Device, text_of
+from tests.fakes.clock import HOUR_MS, RETENTION_MS
+from tests.fakes.memory import MemoryTable, serially
+from tests.schedules.clients import SteppedClient, SteppedConnection, text_of
 from tests.schedules.explorer import Actor, Outcome, Player, Scenario, Step, Way
-from tests.schedules.instance import RETENTION_MS, Code
+from tests.schedules.instance import Code
 from tests.schedules.world import START, Sent, Violation, World, seq_of
 
-HOUR_MS = 3_600_000
 SECONDS_MS = 5_000  # less than a function remembers a tail
 
 ALICE, BOB = "alice", "bob"
@@ -75,7 +75,7 @@ def sends_while_a_device_connects(code: Code, *, sends: int = 1, held: int = 2) 
     """Messages, all but the first behind a remembered tail, while a device connects, syncs and reads what it misses."""
 
     def alice(player: Player) -> None:
-        phone, instance = Device(player, code, ALICE_PHONE, {BOB: 2}), code.message_function(player)
+        phone, instance = SteppedClient(player, code, ALICE_PHONE, {BOB: 2}), code.message_function(player)
         for number in range(sends):
             phone.send(BOB, f"a{number}", instance)
         phone.finish()
@@ -88,7 +88,7 @@ def a_push_meets_a_handshake(code: Code, *, devices: int = 1) -> Scenario:
     """A message for a user with a connection that is opening and one that is long gone: both are answered 410."""
 
     def alice(player: Player) -> None:
-        phone = Device(player, code, ALICE_PHONE, {BOB: 2})
+        phone = SteppedClient(player, code, ALICE_PHONE, {BOB: 2})
         phone.send(BOB, "a")
         phone.finish()
 
@@ -101,7 +101,7 @@ def a_retry_on_another_instance(code: Code, *, faults: int = 1) -> Scenario:
     """A message and its retry at the same time, anything going wrong, then one more retry."""
 
     def again(player: Player) -> None:
-        Client(player, code, ALICE_PHONE).send(BOB, "a")
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a")
 
     actors = {
         "alice": _sends_until_acknowledged(code, BOB, "a"),
@@ -115,7 +115,7 @@ def a_retry_between_other_messages(code: Code, *, faults: int = 0) -> Scenario:
     """As before, while the other side writes, too."""
 
     def bob(player: Player) -> None:
-        Client(player, code, BOB_LAPTOP).send(ALICE, "b")
+        SteppedConnection(player, code, BOB_LAPTOP).send(ALICE, "b")
 
     retry = a_retry_on_another_instance(code, faults=faults)
     return replace(retry, actors={**retry.actors, "bob's laptop": bob})
@@ -129,7 +129,7 @@ def a_retry_behind_a_stale_tail(code: Code, *, faults: int = 1) -> Scenario:
         _sends_until_acknowledged(code, BOB, "a")(player)
 
     def again(player: Player) -> None:
-        phone, instance = Client(player, code, ALICE_PHONE), code.message_function(player)
+        phone, instance = SteppedConnection(player, code, ALICE_PHONE), code.message_function(player)
         phone.send(BOB, "before", instance)
         player.pause(SECONDS_MS)
         phone.send(BOB, "a", instance)
@@ -143,17 +143,17 @@ def a_retry_far_behind(code: Code) -> Scenario:
 
     def alice(player: Player) -> None:
         player.pause(SECONDS_MS)
-        Client(player, code, ALICE_LAPTOP).send(BOB, "a")
+        SteppedConnection(player, code, ALICE_LAPTOP).send(BOB, "a")
 
     def again(player: Player) -> None:
-        phone, instance = Client(player, code, ALICE_PHONE), code.message_function(player)
+        phone, instance = SteppedConnection(player, code, ALICE_PHONE), code.message_function(player)
         phone.send(BOB, "before", instance)
         for _ in range(3):
             player.pause(SECONDS_MS)
         _must(phone.send(BOB, "a", instance))
 
     def bob(player: Player) -> None:
-        phone, instance = Client(player, code, BOB_PHONE), code.message_function(player)
+        phone, instance = SteppedConnection(player, code, BOB_PHONE), code.message_function(player)
         player.pause(SECONDS_MS)
         player.pause(SECONDS_MS)
         for number in range(conversations.TAIL_LENGTH + 1):
@@ -166,7 +166,7 @@ def a_retry_heals_late(code: Code, *, faults: int = 1) -> Scenario:
     """The first try died long ago; the retry comes to a device that connects just then, and whose push may fail."""
 
     def alice(player: Player) -> None:
-        Client(player, code, ALICE_PHONE).send(BOB, "a")
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a")
 
     actors = {"alice": alice, "bob": _connects(code, BOB_PHONE, {ALICE: 2})}
     return Scenario(actors, world(half_sent="a", faults=faults), check, unreliable=["alice"])
@@ -176,7 +176,7 @@ def a_client_finds_its_message(code: Code, *, faults: int = 1, finding_is_enough
     """A client without an answer looks into the log; if its message is there, a receipt heals what is undone."""
 
     def alice(player: Player) -> None:
-        phone = Client(player, code, ALICE_PHONE)
+        phone = SteppedConnection(player, code, ALICE_PHONE)
         if phone.send(BOB, "a"):
             return
         player.pause()
@@ -196,7 +196,7 @@ def a_receipt_meets_a_send(code: Code, *, faults: int = 1, kind: ReceiptKind = R
     """A device marks the newest message it finds in the log, which may be half sent."""
 
     def bob(player: Player) -> None:
-        phone = Client(player, code, BOB_PHONE)
+        phone = SteppedConnection(player, code, BOB_PHONE)
         phone.mark(ALICE, kind, max(phone.look(ALICE).values()))
 
     actors = {
@@ -212,7 +212,7 @@ def receipts_meet(code: Code) -> Scenario:
 
     def reader(device: str, kind: ReceiptKind, seq: int) -> Actor:
         connection = Connection(BOB, device, START - HOUR_MS)
-        return lambda player: _must(Client(player, code, connection).mark(ALICE, kind, seq))
+        return lambda player: _must(SteppedConnection(player, code, connection).mark(ALICE, kind, seq))
 
     actors = {
         "bob's phone": reader("bob-phone", ReceiptKind.READ, 2),
@@ -228,7 +228,7 @@ def both_write_first(code: Code, *, faults: int = 0) -> Scenario:
 
     def writer(connection: Connection, peer: str, id: str) -> Actor:
         def actor(player: Player) -> None:
-            device = Device(player, code, connection)
+            device = SteppedClient(player, code, connection)
             device.send(peer, id)
             player.pause(last=True)
             _must(device.send(peer, id))
@@ -257,10 +257,10 @@ def both_write_into_an_old_log(
     """A log whose messages have expired, or are about to; the expired ones TTL deletes in any order, or not yet."""
 
     def alice(player: Player) -> None:
-        Client(player, code, ALICE_PHONE).send(BOB, "a")
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a")
 
     def bob(player: Player) -> None:
-        Client(player, code, BOB_PHONE).send(ALICE, "b")
+        SteppedConnection(player, code, BOB_PHONE).send(ALICE, "b")
 
     actors = {"alice": alice, "bob": bob, "TTL": _deletes_expired(age_ms, one_by_one=one_by_one)}
     return Scenario(actors, world(age_ms=age_ms), check)
@@ -279,7 +279,7 @@ def _sends_until_acknowledged(code: Code, to: str, id: str) -> Actor:
     """Alice sends, and in the end once more, on another instance, which must work."""
 
     def actor(player: Player) -> None:
-        phone = Client(player, code, ALICE_PHONE)
+        phone = SteppedConnection(player, code, ALICE_PHONE)
         phone.send(to, id)
         player.pause(last=True)
         _must(phone.send(to, id))
@@ -294,7 +294,7 @@ def _must(acknowledged: object) -> None:
 
 def _connects(code: Code, connection: Connection, held: Mapping[str, int] | None = None) -> Actor:
     def actor(player: Player) -> None:
-        device = Device(player, code, connection._replace(connected_at=player.now()), held)
+        device = SteppedClient(player, code, connection._replace(connected_at=player.now()), held)
         device.connect()
         device.sync()
         device.finish()
@@ -303,7 +303,7 @@ def _connects(code: Code, connection: Connection, held: Mapping[str, int] | None
 
 
 def _listens(code: Code, connection: Connection, held: Mapping[str, int]) -> Actor:
-    return lambda player: Device(player, code, connection, held).finish()
+    return lambda player: SteppedClient(player, code, connection, held).finish()
 
 
 def _deletes_expired(age_ms: int, *, one_by_one: bool) -> Actor:

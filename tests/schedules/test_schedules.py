@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 
 from chat.protocol import ReceiptKind
+from tests.fakes.clock import MINUTE_MS, RETENTION_MS
 from tests.schedules import mutations
 from tests.schedules.explorer import Scenario, ScheduleFailed, explore
-from tests.schedules.instance import RETENTION_MS, Code
+from tests.schedules.instance import Code
 from tests.schedules.scenarios import (
     a_client_finds_its_message,
     a_push_meets_a_handshake,
@@ -28,7 +29,7 @@ from tests.schedules.scenarios import (
     sends_while_a_device_connects,
 )
 
-HALF_AN_HOUR_MS = 1_800_000
+HALF_AN_HOUR_MS = 30 * MINUTE_MS
 SHORT_TAIL = 2
 SOAK_SECONDS = 900
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from chat.protocol import Frame, ReceiptKind
 from chat.sessions import Connection, connection_ids
 from chat.table import Item, Key, Update, Updated, log_partition, sessions_key
-from tests.memory import MemoryTable
+from tests.fakes.memory import MemoryTable
 
 START = 1_750_000_000_000
 

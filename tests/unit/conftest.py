@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from tests.clock import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.unit.system import System
 
 ENVIRONMENT = {

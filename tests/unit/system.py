@@ -9,10 +9,8 @@ from chat.delivery import Pushed
 from chat.protocol import Frame, Request, encode
 from chat.sessions import Connection
 from chat.wiring import connection_routes, message_routes
-from tests.clock import ManualClock
-from tests.memory import Hook, MemoryAnnouncer, MemoryGateway, MemoryTable, serially
-
-RETENTION_MS = 30 * 86_400_000
+from tests.fakes.clock import RETENTION_MS, ManualClock
+from tests.fakes.memory import Hook, MemoryAnnouncer, MemoryGateway, MemoryTable, serially
 
 
 class RecordingGateway(MemoryGateway):

@@ -18,9 +18,9 @@ from chat.conversations import (
 )
 from chat.protocol import ChatError, ErrorCode, History
 from chat.table import message_key
-from tests.clock import ManualClock
-from tests.memory import serially
-from tests.unit.system import RETENTION_MS, System, fails_at
+from tests.fakes.clock import RETENTION_MS, ManualClock
+from tests.fakes.memory import serially
+from tests.unit.system import System, fails_at
 
 
 @pytest.fixture(autouse=True)

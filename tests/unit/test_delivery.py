@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from chat.delivery import ApiGateway, Delivered, Pushed
 from chat.protocol import UserPresence
 from chat.sessions import OPENING_MS, Connection
-from tests.clock import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.unit.system import System
 
 FRAME: dict[str, object] = {"type": "typing", "text": "é"}

@@ -27,11 +27,11 @@ from chat.identity import (
     refuse_other_origins,
 )
 from chat.signing_keys import SigningKeys
+from tests.fakes.clock import DAY_MS
 from tests.unit.events import handshake
 
 SECRET = "a secret that is long enough for every algorithm of the HMAC family, in bytes"
 NOW = int(time.time())
-DAY_MS = 86_400_000
 LATER = NOW + 3_600
 
 

@@ -15,10 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from chat.clock import now_ms
 from chat.identity import Identity, Refused, TokenRules
 from chat.oidc import FETCH_EVERY_MS, MAX_DOCUMENT_BYTES, MEMORY_MS, IssuerKeys, OidcTokens, fetch
-from tests.clock import ManualClock
+from tests.fakes.clock import DAY_MS, ManualClock
 from tests.issuer import KEYS, Issuer, served
-
-DAY_MS = 86_400_000
 
 
 class Provider:

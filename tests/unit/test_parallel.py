@@ -9,7 +9,7 @@ from threading import Barrier, Event, current_thread, main_thread
 import pytest
 
 from chat.parallel import Parallel, Threads
-from tests.memory import serially
+from tests.fakes.memory import serially
 
 BOTH = pytest.mark.parametrize("parallel", [Threads(), serially], ids=["threads", "serially"])
 

@@ -32,7 +32,7 @@ from chat.protocol import (
 from chat.routes import MAX_ANNOUNCED_CHATS, SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Update, chat_key
-from tests.clock import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.unit.system import System, fails_at, on_the_wire
 
 HI = Send("m1", "bob", "hi")

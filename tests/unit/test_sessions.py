@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, Connection, connections
-from tests.clock import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.unit.system import System
 
 

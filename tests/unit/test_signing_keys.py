@@ -11,9 +11,8 @@ from botocore.exceptions import ClientError
 from chat.clock import now_ms
 from chat.identity import Refused, TokenRules
 from chat.signing_keys import MEMORY_MS, REREAD_MS, SigningKeys
-from tests.clock import ManualClock
+from tests.fakes.clock import HOUR_MS, ManualClock
 
-HOUR_MS = 3_600_000
 RULES = TokenRules(max_lifetime_ms=24 * HOUR_MS)
 
 

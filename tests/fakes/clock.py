@@ -1,6 +1,11 @@
-"""A clock for tests."""
+"""A clock for tests, and times in its unit."""
 
 from __future__ import annotations
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+RETENTION_MS = 30 * DAY_MS
 
 
 class ManualClock:

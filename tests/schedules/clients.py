@@ -23,7 +23,7 @@ def text_of(id: str) -> str:
     return f"text of {id}"
 
 
-class Client:
+class SteppedConnection:
     """One connection of a user, which asks and keeps nothing of what it is told."""
 
     def __init__(self, player: Player, code: Code, connection: Connection) -> None:
@@ -77,7 +77,7 @@ class Client:
         return result
 
 
-class Device(Client):
+class SteppedClient(SteppedConnection):
     """A client by the rules. `held` is up to where it has each conversation from an earlier connection."""
 
     def __init__(

@@ -15,10 +15,8 @@ from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sessions import Connection, Sessions
 from chat.table import Table
 from chat.wiring import connection_routes, message_routes
-from tests.memory import MemoryAnnouncer, serially
-
-DAY_MS = 86_400_000
-RETENTION_MS = 90 * DAY_MS
+from tests.fakes.clock import RETENTION_MS
+from tests.fakes.memory import MemoryAnnouncer, serially
 
 
 @dataclass(frozen=True)
