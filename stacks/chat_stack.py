@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from aws_cdk import Annotations, CfnOutput, CliCredentialsStackSynthesizer, Duration, RemovalPolicy, Stack
+from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -16,22 +14,22 @@ from stacks.monitoring import Monitoring
 from stacks.sdk_description import OPERATIONS
 from stacks.settings import ChatSettings, IdentityMode
 from stacks.table import ChatTable
+from stacks.target import secret_arn, target
 from stacks.web import ChatWeb
 from stacks.websocket_api import ChatApi
 
-SECRET_LENGTH = 64  # characters; HS256 wants 32 bytes of key or more (RFC 7518, section 3.2)
+SECRET_LENGTH = 64  # characters; HS256 requires a key of at least 32 bytes (RFC 7518, section 3.2)
 
 
 class ChatStack(Stack):
     """The whole chat."""
 
     def __init__(self, scope: Construct, id: str, *, settings: ChatSettings) -> None:
-        # The emulator refuses the bootstrap roles the asset bucket, so a local deploy uses the caller's credentials.
-        synthesizer = CliCredentialsStackSynthesizer() if settings.emulator else None
+        self._target = target(settings.emulator)
         super().__init__(
             scope,
             id,
-            synthesizer=synthesizer,
+            synthesizer=self._target.synthesizer,
             description="Parley: direct messaging without servers",
             tags={"application": "parley", "stage": settings.stage},
         )
@@ -54,8 +52,7 @@ class ChatStack(Stack):
             identity_source=settings.handshake.identity_source,
             connection=self._connection.function,
             message=self._message.function,
-            # The emulator's CloudFormation knows no route response; its data plane always answers the sender.
-            route_responses=settings.emulator is None,
+            route_responses=self._target.has_route_responses,
         )
         Monitoring(
             self,
@@ -128,20 +125,19 @@ class ChatStack(Stack):
             ),
             removal_policy=RemovalPolicy.DESTROY if self._settings.throwaway else RemovalPolicy.RETAIN,
         )
-        # Its documented attribute Id is the ARN too, and unlike Ref so on the emulator.
-        secret_arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
+        arn = secret_arn(secret)
         how = f"make token USER=alice STACK={self.stack_name}"
-        CfnOutput(self, "TokenSecretArn", value=secret_arn, description=f"For a token: {how}")
+        CfnOutput(self, "TokenSecretArn", value=arn, description=f"For a token: {how}")
         hours = str(self._settings.max_token_hours)
         CfnOutput(self, "MaxTokenHours", value=hours, description="How long a token may live, and so a rotated key")
         authorizer = self._gatekeeper(
             {
                 "TOKEN_SOURCE": self._settings.token_source,
                 "MAX_TOKEN_HOURS": hours,
-                "TOKEN_SECRET_ARN": secret_arn,
+                "TOKEN_SECRET_ARN": arn,
             }
         )
-        self._grant(authorizer, ["secretsmanager:GetSecretValue"], secret_arn)
+        self._grant(authorizer, ["secretsmanager:GetSecretValue"], arn)
         return authorizer
 
     def _gatekeeper(self, environment: dict[str, str]) -> ChatFunction:
@@ -157,29 +153,20 @@ class ChatStack(Stack):
 
     def _host_page(self) -> None:
         settings = self._settings
-        url = self._api.stage.url
-        if settings.emulator:
-            url = f"{settings.emulator.replace('http', 'ws', 1)}/{self._path_on_emulator()}"
         web = ChatWeb(
             self,
             "Web",
             name=f"{self.stack_name}-{self.region}",
-            url=url,
+            url=self._target.socket_url(self._api.stage),
             sign_in=SignIn.OPEN if settings.identity is IdentityMode.OPEN else SignIn.TOKEN,
             throwaway=settings.throwaway,
-            emulated=settings.emulator is not None,
+            custom_resources=self._target.has_custom_resources,
         )
         CfnOutput(self, "WebUrl", value=web.url, description="The web page")
 
     def _gateway_endpoint(self) -> dict[str, str]:
         """The address of `@connections`, where the SDK itself looks for it."""
-        url = self._api.stage.callback_url
-        if self._settings.emulator:
-            url = f"{self._settings.emulator}/{self._path_on_emulator()}"
-        return {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": url}
-
-    def _path_on_emulator(self) -> str:
-        return f"_aws/execute-api/{self._api.api.api_id}/{self._api.stage.stage_name}"
+        return {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": self._target.connections_url(self._api.stage)}
 
     def _grant(self, grantee: ChatFunction, actions: list[str], resource: str) -> None:
         """Named actions on one resource: the CDK's own grants add actions and resources that nothing here uses."""

@@ -22,7 +22,7 @@ _ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(,https?://[a-z0-9.-]+
 _BOOLEANS = {"true": True, "false": False}
 _SEPARATORS = frozenset(":@/")
 """The name of a feature flag, and of whatever else the CDK keeps in the context, has one of them: @aws-cdk/core:..."""
-_OF_THE_COMMAND_LINE = frozenset({"acknowledged-issue-numbers", "cli-telemetry"})
+_CLI_KEYS = frozenset({"acknowledged-issue-numbers", "cli-telemetry"})
 """What `cdk acknowledge` and `cdk cli-telemetry` keep there, which has none."""
 
 
@@ -167,7 +167,7 @@ def _camel_case(name: str) -> str:
 
 def _refuse_unknown(context: Iterable[str], known: list[str]) -> None:
     for name in context:
-        if name in known or name in _OF_THE_COMMAND_LINE or _SEPARATORS & set(name):
+        if name in known or name in _CLI_KEYS or _SEPARATORS & set(name):
             continue
         close = get_close_matches(name, known, n=1)
         meant = f" (did you mean {close[0]}?)" if close else ""

@@ -15,18 +15,27 @@ from constructs import Construct
 from clients import web_hosting
 from clients.web_hosting import SignIn
 
-HTTPS_FOR = Duration.days(365)
-"""How long a browser remembers that the page comes by HTTPS only."""
+HSTS_MAX_AGE = Duration.days(365)
+"""How long browsers remember to load the page over HTTPS only."""
 
 
 class ChatWeb(Construct):
     """The bucket, the distribution, and the function that copies the page when the stack is deployed.
 
-    The page connects to the socket at `url`. `name` is the account's only one of its kind: CloudFront has no regions.
+    The page connects to the socket at `url`. `name` must be unique in the account, since CloudFront is global. Without
+    `custom_resources`, the CDK's functions that copy and empty, the bucket stays as it is made: empty.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, name: str, url: str, sign_in: SignIn, throwaway: bool, emulated: bool
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        url: str,
+        sign_in: SignIn,
+        throwaway: bool,
+        custom_resources: bool,
     ) -> None:
         super().__init__(scope, id)
         self._bucket = s3.Bucket(
@@ -36,7 +45,7 @@ class ChatWeb(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             removal_policy=RemovalPolicy.DESTROY if throwaway else RemovalPolicy.RETAIN,
-            auto_delete_objects=throwaway and not emulated,
+            auto_delete_objects=throwaway and custom_resources,
         )
         access_control = cloudfront.S3OriginAccessControl(self, "AccessControl", origin_access_control_name=name)
         origin = origins.S3BucketOrigin.with_origin_access_control(self._bucket, origin_access_control=access_control)
@@ -53,8 +62,7 @@ class ChatWeb(Construct):
                 response_headers_policy=self._headers(name, web_hosting.headers(url)),
             ),
         )
-        # The CDK's functions, which copy and empty, need what is not there on the emulator.
-        if not emulated:
+        if custom_resources:
             self._copy(web_hosting.config(url, sign_in))
 
     @property
@@ -117,7 +125,7 @@ class ChatWeb(Construct):
                 referrer_policy=headers.pop("Referrer-Policy"), override=True
             ),
             strict_transport_security=policy.StrictTransportSecurityProperty(
-                access_control_max_age_sec=HTTPS_FOR.to_seconds(), override=True
+                access_control_max_age_sec=HSTS_MAX_AGE.to_seconds(), override=True
             ),
             content_type_options=policy.ContentTypeOptionsProperty(override=True),
         )
