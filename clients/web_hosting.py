@@ -45,6 +45,7 @@ def headers(url: str) -> dict[str, str]:
         "style-src": "'self'",
         "img-src": "'self'",
         "connect-src": f"'self' {url}",
+        "manifest-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",

@@ -1,78 +1,61 @@
-/** The page: who uses it, which conversation is open, and what it says about the connection. */
+/** The page: who uses it, and which conversation is open. */
 
 import { announce } from "./announcer.js";
-import { ChatClient, NO_STORE, isUserId } from "./parley/chat-client.js";
+import { Banner } from "./banner.js";
 import { ChatList } from "./chat-list.js";
 import { ConversationView } from "./conversation-view.js";
-import { avatar, element, setText } from "./dom.js";
+import { avatar, element, isComposing, setText } from "./dom.js";
+import { Drafts } from "./drafts.js";
+import { Notifier } from "./notifier.js";
+import { ChatClient, NO_STORE } from "./parley/chat-client.js";
 import { QueueStore } from "./queue-store.js";
-import { addressFor, loadConfig, signIn, signInDoubt, signInProblem, signOut } from "./sign-in.js";
+import { addressOf, closeChat, goTo, openChat, route } from "./route.js";
+import { addressFor, isSignedIn, loadConfig, signIn, signInDoubt, signInProblem, signOut } from "./sign-in.js";
+import { beginning } from "./text.js";
 
-const BANNER_AFTER_MS = 800; // a connection that is back at once is not worth a word
 const TICK_MS = 30_000; // "Today" becomes "Yesterday"
+const SAID = 200; // characters of a message that a screen reader is told
 const HINTS = {
-  local: "This deployment runs on your machine: be anybody. Open a second window to talk to yourself.",
+  local: "This deployment runs on your machine, so choose any user id. Open a second window to talk to yourself.",
   token: "Paste your connection token. Whoever runs this deployment gives you one.",
-  open: "This deployment believes whoever you say you are.",
+  open: "This deployment does not check who you are.",
 };
-
 /** A line for each change of a connection; a browser's console shows such lines if one asks for them. */
 const debug = (line) => console.debug(line);
+
 const id = (name) => document.getElementById(name);
 
-/** The address bar says who and with whom: `#/alice/bob`. So a reload and the Back button do what one expects. */
-function route() {
-  const [, user, peer] = location.hash.split("/").map(decoded);
-  return { user: isUserId(user) ? user : null, peer: isUserId(peer) ? peer : null };
-}
-
-/** A part of the address; null where it is none. */
-function decoded(part) {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return null;
-  }
-}
-
-function navigate(user, peer = null) {
-  location.hash = ["#", user, peer].filter((part) => part !== null).map(partOf).join("/");
-}
-
-function partOf(part) {
-  return part === "#" ? part : encodeURIComponent(part);
-}
-
-function askWho(config) {
+/** Asks who uses the page, and calls `entered(user)`. A link may suggest somebody. */
+function askWho(config, suggested, entered) {
   const form = id("sign-in-form");
   const field = id("sign-in-value");
+  const isToken = config.sign_in === "token";
   setText(id("sign-in-hint"), HINTS[config.sign_in]);
-  setText(id("sign-in-label"), config.sign_in === "token" ? "Connection token" : "User id");
+  setText(id("sign-in-label"), isToken ? "Connection token" : "User id");
+  field.classList.toggle("id", !isToken);
   const enter = (value) => {
     const problem = signInProblem(config, value);
     setText(id("sign-in-problem"), problem ?? "");
     field.setAttribute("aria-invalid", String(problem !== null));
     if (problem) field.focus();
-    else enterAs(signIn(config, value));
+    else entered(signIn(config, value));
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     enter(field.value.trim());
   });
-  if (config.sign_in !== "token") {
+  if (!isToken) {
+    field.value = suggested ?? "";
     const names = ["alice", "bob", "carol"];
     id("suggestions").append(
-      ...names.map((name) => element("button", { type: "button", onclick: () => enter(name) }, avatar(name), name)),
+      ...names.map((name) =>
+        element("button", { type: "button", class: "id", onclick: () => enter(name) }, avatar(name), name),
+      ),
     );
   }
   id("sign-in").hidden = false;
   field.focus();
-}
-
-/** Shows the user's page: the conversation that the address names already, if it is the user's. */
-function enterAs(user) {
-  if (user === route().user) location.reload();
-  else navigate(user);
+  field.select();
 }
 
 class Page {
@@ -81,56 +64,76 @@ class Page {
   #client;
   #list;
   #view;
+  #banner;
+  #notifier;
   #isStale = false; // whether something has changed since the page was drawn
-  #bannerTimer;
-  #shownState;
+  #ticked = Date.now();
   #wasConnected = false;
-  #doubt = null; // what may be wrong with the sign-in
+  #asking = new Set(); // whose presence is being asked for
 
-  constructor(config, user, address) {
+  constructor(config, user) {
     this.#config = config;
     this.#user = user;
-    const store = QueueStore.open(`${config.url} ${user}`);
+    const scope = `${config.url} ${user}`;
+    const store = QueueStore.open(scope);
+    const drafts = new Drafts(scope);
+    const address = addressFor(config, user);
     this.#client = new ChatClient({ address, store: store ?? NO_STORE, backlogOf: "unread", debug });
-    this.#list = new ChatList(this.#client, (peer) => this.#open(peer));
-    this.#view = new ConversationView(this.#client);
-    this.#client.addEventListener("change", () => this.#drawSoon());
-    this.#client.addEventListener("connected", () => this.#onConnected());
-    this.#client.addEventListener("disconnected", () => this.#onDisconnected());
-    this.#client.addEventListener("message", ({ detail }) => this.#onMessage(detail.message));
-    this.#client.addEventListener("failed", ({ detail }) => announce(`Not sent to ${detail.peer}: ${detail.message}`));
+    const open = (peer) => this.#open(peer);
+    this.#list = new ChatList(this.#client, drafts, { open, changed: () => this.#draw() });
+    this.#view = new ConversationView(this.#client, drafts);
+    this.#banner = new Banner({ tryNow: () => this.#client.wake(), signIn: () => this.#signInAgain() });
+    this.#notifier = new Notifier(id("notify"), open);
+    this.#listenToClient();
+    this.#listen();
     store?.onOrphan((state) => this.#client.adopt(state));
     id("forgetful").hidden = store !== null;
-    this.#listen();
     setText(id("me"), user);
     id("me-avatar").replaceChildren(avatar(user));
+    id("sign-in").hidden = true;
     id("app").hidden = false;
   }
 
   start() {
     this.#client.start();
     this.#onRoute();
+    if (this.#view.peer === null && !matchMedia("(pointer: coarse)").matches) this.#list.focusField();
+  }
+
+  #listenToClient() {
+    const on = (type, listener) => this.#client.addEventListener(type, ({ detail }) => listener(detail));
+    on("change", () => this.#drawSoon());
+    on("connected", () => this.#onConnected());
+    on("disconnected", () => {
+      this.#banner.doubt = signInDoubt(this.#config, this.#user, this.#wasConnected);
+    });
+    on("message", ({ message }) => this.#onMessage(message));
+    on("failed", ({ peer, message }) => announce(`Not sent to ${peer}: ${message}`));
+    // Who does something is there. Of somebody new nobody has told so far.
+    on("receipt", ({ sender, ts }) => ts !== null && this.#expectPresent(sender));
+    on("typing", ({ peer, isComposing }) => isComposing && this.#expectPresent(peer));
+    on("sent", ({ peer, delivered }) => delivered && this.#expectPresent(peer));
   }
 
   #listen() {
+    const wake = () => this.#client.wake();
     addEventListener("hashchange", () => this.#onRoute());
-    addEventListener("online", () => this.#client.wake());
-    addEventListener("offline", () => this.#client.wake());
-    addEventListener("focus", () => this.#drawSoon());
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) return;
-      this.#client.wake();
-      this.#drawSoon();
-    });
+    // A line that is dead does not say so, and a computer that slept does not say that it did: any of these may.
+    for (const type of ["online", "offline", "focus", "pageshow"]) addEventListener(type, wake);
+    document.addEventListener("resume", wake);
+    document.addEventListener("visibilitychange", () => document.hidden || wake());
+    for (const type of ["focus", "blur", "visibilitychange"]) addEventListener(type, () => this.#drawSoon());
     document.addEventListener("keydown", (event) => this.#onKey(event));
-    id("banner-action").addEventListener("click", () => this.#onBannerAction());
     id("switch-user").addEventListener("click", () => this.#leave());
     id("back").addEventListener("click", () => this.#close());
-    id("new-chat").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#openNew();
-    });
-    setInterval(() => this.#drawSoon(), TICK_MS);
+    setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #tick() {
+    const now = Date.now();
+    if (now - this.#ticked > 2 * TICK_MS) this.#client.wake(); // the computer has slept, or the page has
+    this.#ticked = now;
+    this.#drawSoon();
   }
 
   #onRoute() {
@@ -140,6 +143,7 @@ class Page {
       return;
     }
     id("app").dataset.view = peer === null ? "list" : "conversation";
+    if (peer !== this.#view.peer) this.#list.reset();
     this.#view.show(peer);
     if (peer !== null) this.#view.focus();
     this.#draw();
@@ -147,54 +151,72 @@ class Page {
 
   #open(peer) {
     if (this.#view.peer === peer) this.#view.focus();
-    else navigate(this.#user, peer);
-  }
-
-  #openNew() {
-    const field = id("new-chat-peer");
-    const peer = field.value.trim();
-    const isRight = isUserId(peer);
-    setText(id("new-chat-problem"), isRight || !peer ? "" : "That is no user id: letters, digits and _ . @ : | + = -");
-    field.setAttribute("aria-invalid", String(!isRight && peer !== ""));
-    if (!isRight) return;
-    field.value = "";
-    this.#open(peer);
+    else openChat(this.#user, peer);
   }
 
   #close() {
     const { peer } = this.#view;
-    navigate(this.#user);
+    closeChat(this.#user);
     // The route changes in a moment; the list can take the keyboard only when it is shown.
     addEventListener("hashchange", () => this.#list.focus(peer), { once: true });
   }
 
   #onKey(event) {
+    if (isComposing(event)) return;
     if (event.key === "Escape" && this.#view.peer !== null) this.#close();
     if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      if (matchMedia("(max-width: 719px)").matches && this.#view.peer !== null) this.#close();
-      id("new-chat-peer").focus();
+      this.#find();
     }
   }
 
+  #find() {
+    const isAlone = matchMedia("(max-width: 719px)").matches && this.#view.peer !== null;
+    if (!isAlone) {
+      this.#list.focusField();
+      return;
+    }
+    this.#close();
+    addEventListener("hashchange", () => this.#list.focusField(), { once: true });
+  }
+
   #leave() {
-    signOut(this.#user);
-    navigate("");
+    signOut(this.#config, this.#user);
+    goTo("");
   }
 
-  // Drawing
-
-  #onDisconnected() {
-    this.#doubt = signInDoubt(this.#config, this.#user, this.#wasConnected);
+  #signInAgain() {
+    signOut(this.#config, this.#user);
+    if (this.#client.status.state === "refused") goTo("");
+    else location.reload();
   }
+
+  // What comes
 
   #onConnected() {
     this.#wasConnected = true;
-    this.#doubt = null;
+    this.#banner.doubt = null;
     const { peer } = this.#view;
     if (peer !== null) this.#client.open(peer);
     void this.#client.askPresence([...new Set([...this.#client.chats.map((chat) => chat.peer), peer])].filter(Boolean));
   }
+
+  #onMessage({ from, text }) {
+    if (from === this.#user || this.#client.status.state !== "online") return;
+    this.#expectPresent(from);
+    announce(`${from}: ${beginning(text, SAID)}`);
+    this.#notifier.tell(from, text);
+  }
+
+  /** Asks whether somebody is there who must be, but is not known to be. */
+  async #expectPresent(user) {
+    if (user === this.#user || this.#client.presence(user)?.online || this.#asking.has(user)) return;
+    this.#asking.add(user);
+    await this.#client.askPresence([user]);
+    this.#asking.delete(user);
+  }
+
+  // Drawing
 
   #drawSoon() {
     if (this.#isStale) return;
@@ -207,64 +229,35 @@ class Page {
 
   #draw() {
     this.#isStale = false;
-    this.#drawBanner();
-    this.#view.update();
+    id("app").dataset.connection = this.#client.status.state;
+    this.#banner.show(this.#client.status);
+    this.#view.update(); // first: it marks read what is looked at
     this.#list.render(this.#view.peer);
-    const unread = this.#client.chats.reduce((sum, chat) => sum + chat.unread, 0);
+    this.#drawUnread(this.#client.chats.reduce((sum, chat) => sum + chat.unread, 0));
+  }
+
+  #drawUnread(unread) {
     const title = unread ? `(${unread}) Parley` : "Parley";
-    if (document.title !== title) document.title = title;
-  }
-
-  #onMessage({ from, text }) {
-    if (from === this.#client.user || this.#client.status.state !== "online") return;
-    // Of somebody new nothing was told so far, and who writes is there.
-    if (!this.#client.presence(from)?.online) void this.#client.askPresence([from]);
-    announce(`${from}: ${text.slice(0, 200)}`);
-  }
-
-  #drawBanner() {
-    const { state, reason } = this.#client.status;
-    if (state === this.#shownState) return;
-    this.#shownState = state;
-    id("app").dataset.connection = state;
-    clearTimeout(this.#bannerTimer);
-    const words = {
-      connecting: this.#doubt ?? "Connecting…",
-      waiting: this.#doubt ?? "No connection. What you write is sent when it is back.",
-      refused: reason,
-    }[state];
-    const show = () => {
-      setText(id("banner-text"), words ?? "");
-      setText(id("banner-action"), state === "refused" || this.#doubt ? "Sign in again" : "Try now");
-      id("banner").dataset.state = state;
-      id("banner").hidden = !words;
-    };
-    if (id("banner").hidden && words && state !== "refused") this.#bannerTimer = setTimeout(show, BANNER_AFTER_MS);
-    else show();
-  }
-
-  #onBannerAction() {
-    if (this.#client.status.state === "refused") {
-      this.#leave();
-    } else if (this.#doubt) {
-      signOut(this.#user);
-      location.reload();
-    } else {
-      this.#client.wake();
-    }
+    if (document.title === title) return;
+    document.title = title;
+    id("icon").href = unread ? "icon-unread.svg" : "icon.svg";
   }
 }
 
 async function main() {
   const config = await loadConfig();
   const { user } = route();
-  const address = user && addressFor(config, user);
-  if (address) {
-    new Page(config, user, address).start();
-  } else {
-    askWho(config);
-    addEventListener("hashchange", () => location.reload());
+  if (user && isSignedIn(config, user)) {
+    new Page(config, user).start();
+    return;
   }
+  const reload = () => location.reload();
+  addEventListener("hashchange", reload);
+  askWho(config, user, (entered) => {
+    removeEventListener("hashchange", reload);
+    if (entered !== user) history.replaceState(null, "", addressOf(entered)); // a link that names this user leads on
+    new Page(config, entered).start();
+  });
 }
 
 main().catch((error) => {

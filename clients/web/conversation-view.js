@@ -1,21 +1,24 @@
-/** The conversation that is open: its messages, and the field to write into. */
+/** The conversation that is open: what is known of the other side, and the messages. */
 
-import { avatar, reconcile, setText } from "./dom.js";
+import { copyAsConversation } from "./clipboard.js";
+import { Composer } from "./composer.js";
+import { avatar, itemOf, reconcile, setText } from "./dom.js";
 import { MessageWindow } from "./message-window.js";
-import { byteLength, textProblem } from "./parley/chat-client.js";
 import { rowElement, rowsOf } from "./rows.js";
 import { ScrollPlace } from "./scroll-place.js";
-import { lastSeen } from "./times.js";
+import { dayOf, lastSeen } from "./times.js";
 
 const MOST_UNREAD = 300; // messages that are fetched to begin at the first unread one
+const DAY_SHOWN_MS = 1_200; // after the last scrolling
 
 export class ConversationView {
   #client;
   #peer = null;
-  #drafts = new Map();
   #unreadFrom = Infinity; // where the line "new messages" stands
+  #unfolded = new Set(); // keys of tall messages that are shown whole
   #canReach = true; // whether the first unread message can be fetched
   #isFetching = false;
+  #dayTimer;
 
   #section = document.getElementById("conversation");
   #placeholder = document.getElementById("placeholder");
@@ -24,25 +27,21 @@ export class ConversationView {
   #status = document.getElementById("peer-status");
   #scroller = document.getElementById("messages");
   #entries = document.getElementById("entries");
+  #hint = document.getElementById("entries-hint");
+  #day = document.getElementById("day");
   #latest = document.getElementById("latest");
   #latestCount = document.getElementById("latest-count");
-  #composer = document.getElementById("composer");
-  #text = document.getElementById("text");
-  #problem = document.getElementById("text-problem");
   #place = new ScrollPlace(this.#scroller, this.#entries);
   #window = new MessageWindow();
+  #composer;
 
-  constructor(client) {
+  constructor(client, drafts) {
     this.#client = client;
+    this.#composer = new Composer(client, drafts, () => this.#onSent());
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.#latest.addEventListener("click", () => this.#goToEnd());
-    this.#composer.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#send();
-    });
-    this.#text.addEventListener("input", () => this.#onInput());
-    this.#text.addEventListener("keydown", (event) => this.#onKey(event));
     this.#entries.addEventListener("click", (event) => this.#onClick(event));
+    copyAsConversation(this.#entries);
   }
 
   get peer() {
@@ -60,8 +59,7 @@ export class ConversationView {
     this.#picture.replaceChildren(avatar(peer));
     setText(this.#heading, peer);
     this.#scroller.setAttribute("aria-label", `Messages with ${peer}`);
-    this.#text.value = this.#drafts.get(peer) ?? "";
-    this.#onInput({ isTyping: false });
+    this.#composer.writeTo(peer);
     this.#client.open(peer);
     if (!this.#client.presence(peer)) void this.#client.askPresence([peer]);
   }
@@ -69,7 +67,7 @@ export class ConversationView {
   /** Puts the keyboard where one writes; on a touch screen only on the heading, so that no keyboard slides in. */
   focus() {
     if (matchMedia("(pointer: coarse)").matches) this.#heading.focus();
-    else this.#text.focus();
+    else this.#composer.focus();
   }
 
   /** Something has changed: draws it, fetches what is missing on the screen, and marks read what is looked at. */
@@ -84,16 +82,22 @@ export class ConversationView {
     }
     if (this.#place.isPlaced) this.#renderRows(chat);
     else this.#begin(chat);
+    this.#renderHint();
     this.#renderLatest(chat);
     this.#extend(chat);
-    this.markRead();
+    this.#markRead(chat);
   }
 
-  /** Marks read what somebody is looking at. */
-  markRead() {
-    if (this.#peer === null || !this.#isReading) return;
-    const chat = this.#client.chat(this.#peer);
-    if (chat.last > chat.read) this.#client.markRead(this.#peer);
+  #leave() {
+    if (this.#peer === null) return;
+    this.#client.typing(this.#peer, false);
+    this.#client.leave(this.#peer);
+    this.#entries.replaceChildren();
+    this.#unreadFrom = Infinity;
+    this.#unfolded.clear();
+    this.#canReach = true;
+    this.#place.reset();
+    this.#window.first = 0;
   }
 
   /** Whether somebody is looking at the latest message. */
@@ -102,25 +106,15 @@ export class ConversationView {
     return isInFront && this.#place.isPlaced && this.#place.isAtEnd;
   }
 
-  #leave() {
-    if (this.#peer === null) return;
-    this.#drafts.set(this.#peer, this.#text.value);
-    this.#client.typing(this.#peer, false);
-    this.#client.leave(this.#peer);
-    this.#entries.replaceChildren();
-    this.#unreadFrom = Infinity;
-    this.#canReach = true;
-    this.#place.reset();
-    this.#window.first = 0;
+  #markRead(chat) {
+    if (this.#isReading && chat.last > chat.read) this.#client.markRead(this.#peer);
   }
 
   // Drawing
 
   #renderStatus() {
-    const presence = this.#client.presence(this.#peer);
     const isComposing = this.#client.isComposing(this.#peer);
-    const words = presence?.online ? "online" : presence?.lastSeen ? lastSeen(presence.lastSeen) : "";
-    setText(this.#status, isComposing ? "typing…" : words);
+    setText(this.#status, isComposing ? "typing…" : presenceWords(this.#client.presence(this.#peer)));
     this.#status.classList.toggle("composing", isComposing);
   }
 
@@ -135,15 +129,33 @@ export class ConversationView {
     }
     this.#renderRows(chat);
     // Who looks at a conversation without messages sees the first one come.
-    const isWhole = this.#client.status.state === "online" && !chat.hasOlder && !chat.isBehind;
-    if (this.#entries.children.length || isWhole) this.#place.begin(this.#entries.querySelector(".new"));
+    if (this.#entries.children.length || this.#isWhole(chat)) {
+      this.#place.begin(this.#entries.querySelector(".new"));
+    }
+  }
+
+  /** Whether all of the conversation is here. */
+  #isWhole(chat) {
+    return this.#client.status.state === "online" && !chat.hasOlder && !chat.isBehind;
   }
 
   #renderRows(chat) {
     if (this.#place.isAtEnd) this.#window.follow(chat);
     const entries = this.#client.entries(this.#peer, this.#window.first, this.#window.most);
-    this.#place.keepWhile(() => reconcile(this.#entries, rowsOf(entries, this.#unreadFrom), rowElement));
+    const rows = rowsOf(entries, {
+      unreadFrom: this.#unreadFrom,
+      isWhole: !chat.hasOlder && this.#window.hasFirst(chat),
+      unfolded: this.#unfolded,
+    });
+    this.#place.keepWhile(() => reconcile(this.#entries, rows, rowElement));
     this.#place.hasEnd = this.#window.hasLast(chat);
+  }
+
+  /** Says why there are no messages. */
+  #renderHint() {
+    const chat = this.#client.chat(this.#peer);
+    const hint = this.#isWhole(chat) ? `No messages with ${this.#peer} yet. Say hello.` : "Loading messages…";
+    setText(this.#hint, this.#entries.children.length ? "" : hint);
   }
 
   #renderLatest(chat) {
@@ -159,8 +171,18 @@ export class ConversationView {
     this.#place.scrolled();
     const chat = this.#client.chat(this.#peer);
     this.#renderLatest(chat);
+    this.#renderDay();
     this.#extend(chat);
-    this.markRead();
+    this.#markRead(chat);
+  }
+
+  /** Says of what day the messages are, for as long as somebody scrolls. */
+  #renderDay() {
+    const row = this.#place.isAtEnd ? null : this.#place.firstInSight();
+    if (row) setText(this.#day, dayOf(itemOf(row).ts));
+    this.#day.classList.toggle("shown", row !== null);
+    clearTimeout(this.#dayTimer);
+    this.#dayTimer = setTimeout(() => this.#day.classList.remove("shown"), DAY_SHOWN_MS);
   }
 
   #goToEnd() {
@@ -204,55 +226,34 @@ export class ConversationView {
     this.update();
   }
 
-  // Writing
+  // What one does
 
-  #onKey(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    if (matchMedia("(pointer: coarse)").matches) return; // there, Enter is a new line and the button sends
-    event.preventDefault();
-    this.#send();
-  }
-
-  #onInput({ isTyping = true } = {}) {
-    const text = this.#text.value;
-    // The style sheet's largest height holds.
-    this.#text.style.height = "auto";
-    this.#text.style.height = `${this.#text.scrollHeight}px`;
-    const max = this.#client.maxTextBytes;
-    const left = max - byteLength(text);
-    setText(this.#problem, left < 0 ? textProblem(text, max) : left < max / 10 ? roomLeft(text, left) : "");
-    this.#composer.classList.toggle("too-long", left < 0);
-    if (isTyping) this.#client.typing(this.#peer, text !== "");
-  }
-
-  #send() {
-    const text = this.#text.value;
-    if (!text.trim()) return;
-    try {
-      this.#client.send(this.#peer, text);
-    } catch (problem) {
-      setText(this.#problem, problem.message);
-      return;
-    }
-    this.#text.value = "";
-    this.#onInput({ isTyping: false });
+  #onSent() {
     this.#unreadFrom = Infinity;
     this.#goToEnd();
   }
 
   #onClick(event) {
-    const button = event.target.closest("button[data-id]");
-    if (!button) return;
-    if (button.dataset.action === "retry") this.#client.retry(button.dataset.id);
-    else this.#client.discard(button.dataset.id);
-    this.#text.focus();
+    const { id, row, action } = event.target.closest("button[data-action]")?.dataset ?? {};
+    switch (action) {
+      case "unfold":
+        this.#unfolded.add(row);
+        this.update();
+        break;
+      case "retry":
+        this.#client.retry(id);
+        this.#composer.focus();
+        break;
+      case "discard":
+        this.#client.discard(id);
+        this.#composer.focus();
+        break;
+    }
   }
 }
 
-/** How many more characters fit, in words: exactly where each has one byte, about as many as fit otherwise. */
-function roomLeft(text, left) {
-  const bytes = byteLength(text);
-  const isExact = bytes === text.length;
-  const count = isExact ? left : Math.floor((left * [...text].length) / bytes);
-  return `${isExact ? "" : "about "}${count} character${count === 1 ? "" : "s"} left`;
+function presenceWords(presence) {
+  if (!presence) return "";
+  if (presence.online) return "online";
+  return presence.lastSeen === null ? "has not been here yet" : lastSeen(presence.lastSeen);
 }

@@ -6,10 +6,11 @@ const ICONS = {
   clock: ["M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z", "M8 5v3.2l2 1.3"],
   tick: ["m3.5 8.5 3 3 6-7"],
   ticks: ["m1 8.8 2.8 2.8 5.6-6.8", "m7.6 11 .6.6 5.7-6.8"],
+  read: ["m1 7.3 2.8 2.8 5.6-6.8", "m7.6 9.5.6.6 5.7-6.8", "M2.5 14h11"],
   alert: ["M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z", "M8 5.2v3.4", "M8 10.7v.1"],
 };
 
-/** What each child that `reconcile` has made stands for: `{ key, version }`. */
+/** What each child that `reconcile` has made stands for: `{ item, version }`. */
 const made = new WeakMap();
 
 /** An element with attributes (`class`, `aria-label`, ...), listeners (`onclick`, ...) and children. */
@@ -65,7 +66,7 @@ export function reconcile(parent, items, create) {
     const version = JSON.stringify(item);
     if (made.get(child)?.version !== version) {
       const fresh = create(item);
-      made.set(fresh, { key: item.key, version });
+      made.set(fresh, { item, version });
       if (child === position) position = fresh;
       child?.replaceWith(fresh);
       child = fresh;
@@ -86,7 +87,16 @@ function keptChildren(parent, keys) {
   return kept;
 }
 
-/** The key of the item that a child was made for. */
+/** The item that a child was made for. */
+export function itemOf(child) {
+  return made.get(child)?.item;
+}
+
 export function keyOf(child) {
-  return made.get(child)?.key;
+  return itemOf(child)?.key;
+}
+
+/** Whether a key belongs to a composition of characters (an input method's), and is none of the page's. */
+export function isComposing(event) {
+  return event.isComposing || event.keyCode === 229; // Safari ends the composition before its last key
 }

@@ -13,6 +13,11 @@ export class MessageWindow {
     return MOST;
   }
 
+  /** Whether the first message that is here is a row. */
+  hasFirst({ messages }) {
+    return this.#begin(messages) === 0;
+  }
+
   /** Whether the last message is a row. */
   hasLast({ messages }) {
     return messages.length <= this.#begin(messages) + MOST;

@@ -1,7 +1,8 @@
 /** The rows of a conversation: first as values, then as elements. */
 
 import { element, hidden, icon } from "./dom.js";
-import { dayOf, fullTime, midnight, timeOf } from "./times.js";
+import { isEmoji, isTall, partsOf } from "./text.js";
+import { dayOf, fullTime, isToday, midnight, timeOf } from "./times.js";
 
 const GROUP_MS = 5 * 60_000; // messages of one sender within this long stand together
 
@@ -10,11 +11,16 @@ const STATES = {
   failed: ["alert", "not sent"],
   stored: ["tick", "sent"],
   delivered: ["ticks", "delivered"],
-  read: ["ticks", "read"],
+  read: ["read", "read"],
 };
 
-/** Messages with their day separators, grouped by sender; and a line above message `unreadFrom`. */
-export function rowsOf(entries, unreadFrom) {
+/**
+ * Messages with their day separators, grouped by sender.
+ *
+ * `unreadFrom`: the line "new messages" stands above this number. `isWhole`: nothing is above the first entry, which
+ * then needs no separator if it is of today. `unfolded`: keys of tall messages that are shown whole.
+ */
+export function rowsOf(entries, { unreadFrom, isWhole, unfolded }) {
   const rows = [];
   let day = -Infinity;
   let isNew = false;
@@ -24,7 +30,8 @@ export function rowsOf(entries, unreadFrom) {
     const isNewDay = midnight(entry.ts) > day;
     if (isNewDay) {
       day = midnight(entry.ts);
-      rows.push({ kind: "day", key: `day ${day}`, text: dayOf(day) });
+      const isPlain = previous === null && isWhole && isToday(day);
+      if (!isPlain) rows.push({ kind: "day", key: `day ${day}`, text: dayOf(day) });
     }
     const isFirstNew = !isNew && entry.seq >= unreadFrom && !entry.state;
     if (isFirstNew) {
@@ -33,7 +40,8 @@ export function rowsOf(entries, unreadFrom) {
     }
     const isOwn = entry.state !== null;
     const continues = !isNewDay && !isFirstNew && previous?.isOwn === isOwn && entry.ts - previous.ts < GROUP_MS;
-    previous = { kind: "message", ...entry, isOwn, continues };
+    const isFolded = isTall(entry.text) && !unfolded.has(entry.key);
+    previous = { kind: "message", ...entry, isOwn, continues, isFolded };
     rows.push(previous);
   }
   return rows;
@@ -46,13 +54,24 @@ export function rowElement(row) {
     "div",
     { class: "bubble" },
     hidden(row.isOwn ? "You: " : `${row.from}: `),
-    element("p", { class: "text", dir: "auto" }, row.text),
+    textElement(row),
+    ...(row.isFolded ? [rowButton(row, "unfold", "Show all")] : []),
     element("span", { class: "room", "aria-hidden": "true" }, timeOf(row.ts)),
     foot(row),
   );
   const item = element("li", { class: classes.filter(Boolean).join(" ") }, bubble);
   if (row.state === "failed") item.append(failure(row));
   return item;
+}
+
+function textElement({ text, isFolded }) {
+  const classes = ["text", isFolded && "folded", isEmoji(text) && "emoji"].filter(Boolean).join(" ");
+  return element("p", { class: classes, dir: "auto" }, ...partsOf(text).map(partElement));
+}
+
+function partElement({ kind, text, href }) {
+  if (kind === "link") return element("a", { href, target: "_blank", rel: "noopener noreferrer" }, text);
+  return kind === "code" ? element("code", {}, text) : text;
 }
 
 function foot({ ts, state }) {
@@ -63,12 +82,22 @@ function foot({ ts, state }) {
   return foot;
 }
 
-function failure({ id, problem }) {
+function failure(row) {
   return element(
     "div",
     { class: "failure" },
-    element("span", {}, problem),
-    element("button", { type: "button", "data-id": id, "data-action": "retry" }, "Send again"),
-    element("button", { type: "button", "data-id": id, "data-action": "discard" }, "Delete"),
+    element("span", {}, row.problem),
+    rowButton(row, "retry", "Send again"),
+    rowButton(row, "discard", "Delete"),
   );
+}
+
+function rowButton({ id, key }, action, words) {
+  return element("button", { type: "button", "data-id": id, "data-row": key, "data-action": action }, words);
+}
+
+/** The icon and the words of a state. */
+export function tickElement(state) {
+  const [name, words] = STATES[state];
+  return element("span", { class: `tick ${state}` }, icon(name), hidden(`${words} `));
 }

@@ -70,10 +70,12 @@ export class ScrollPlace {
 
   /** Changes the rows. The end stays in sight if it was; otherwise what is on the screen stays where it is. */
   keepWhile(change) {
-    const held = this.isAtEnd ? null : this.#firstInSight();
+    const held = this.isAtEnd ? null : this.firstInSight();
+    const key = held && keyOf(held);
+    const top = held?.getBoundingClientRect().top;
     change();
-    const row = held && [...this.#rows.children].find((child) => keyOf(child) === held.key);
-    if (row) this.#scroller.scrollTop += row.getBoundingClientRect().top - held.top;
+    const row = held && [...this.#rows.children].find((child) => keyOf(child) === key);
+    if (row) this.#scroller.scrollTop += row.getBoundingClientRect().top - top;
     else this.#keepEnd();
   }
 
@@ -85,12 +87,10 @@ export class ScrollPlace {
     return this.#scroller.getBoundingClientRect().top;
   }
 
-  #firstInSight() {
+  /** The row of the first message on the screen, or null. */
+  firstInSight() {
     const top = this.#top;
-    for (const row of this.#rows.querySelectorAll(".message")) {
-      const box = row.getBoundingClientRect();
-      if (box.bottom > top) return { key: keyOf(row), top: box.top };
-    }
-    return null;
+    const messages = [...this.#rows.querySelectorAll(".message")];
+    return messages.find((row) => row.getBoundingClientRect().bottom > top) ?? null;
   }
 }

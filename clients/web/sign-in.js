@@ -4,13 +4,17 @@
  * `config.json` beside the page says it: `url`, the WebSocket's address, and `sign_in`, one of
  *
  * - `local`: the server of the page mints a token for whoever asks (a deployment on this machine);
- * - `token`: the user pastes one, which the tab keeps until it is closed or the user signs out;
+ * - `token`: the user pastes one;
  * - `open`: the deployment believes a user id.
+ *
+ * What a user signs in with is kept for the tab, until it is closed or the user signs out. A tab that nobody has signed
+ * in with asks first, also where no secret is needed: a link could name any user.
  */
 
 import { SignInRefused, isUserId } from "./parley/chat-client.js";
 
-const USER_ID_RULE = "A user id has 1 to 128 characters: letters without accents, digits and _ . @ : | + = -";
+const MOST = 128;
+const RULE = "Use letters, digits and _ . @ : | + = -";
 
 export async function loadConfig() {
   const response = await fetch("config.json", { cache: "no-store" });
@@ -18,18 +22,25 @@ export async function loadConfig() {
   return response.json();
 }
 
+/** What keeps a value from being a user id, in words for the user, or null. */
+export function userIdProblem(value) {
+  if (isUserId(value)) return null;
+  if (value.length > MOST) return `A user id has at most ${MOST} characters.`;
+  if (/\s/.test(value)) return `That is not a valid user id: it contains a space. ${RULE}`;
+  return `That is not a valid user id. ${RULE}`;
+}
+
 /** What keeps a value from being a sign-in, in words for the user, or null. */
 export function signInProblem(config, value) {
-  if (config.sign_in === "token") return tokenProblem(value);
-  return isUserId(value) ? null : USER_ID_RULE;
+  return config.sign_in === "token" ? tokenProblem(value) : userIdProblem(value);
 }
 
 function tokenProblem(value) {
-  if (!tab()) return "Your browser keeps nothing for this page, and so no connection token either.";
+  if (!tab()) return "Your browser does not let this page store anything, so it cannot keep your connection token.";
   return isUserId(claims(value).sub) ? null : "This is not a connection token.";
 }
 
-/** What is kept for the tab; null where the browser keeps nothing for the page. */
+/** What is kept for the tab; null where the browser stores nothing for the page. */
 function tab() {
   try {
     return sessionStorage;
@@ -38,17 +49,21 @@ function tab() {
   }
 }
 
-/** The user that a sign-in speaks for. */
+/** Signs a user in for this tab, and returns who that is. */
 export function signIn(config, value) {
-  if (config.sign_in !== "token") return value;
-  const user = claims(value).sub;
-  tab().setItem(tokenKey(user), value);
+  const user = config.sign_in === "token" ? claims(value).sub : value;
+  tab()?.setItem(keyOf(config, user), value);
   return user;
 }
 
 /** Forgets what a user has signed in with. */
-export function signOut(user) {
-  tab()?.removeItem(tokenKey(user));
+export function signOut(config, user) {
+  tab()?.removeItem(keyOf(config, user));
+}
+
+/** Whether somebody has signed in as this user in this tab. */
+export function isSignedIn(config, user) {
+  return kept(config, user) !== null;
 }
 
 /**
@@ -57,17 +72,17 @@ export function signOut(user) {
  */
 export function signInDoubt(config, user, wasTaken) {
   if (config.sign_in !== "token") return null;
-  const { exp } = claims(tab()?.getItem(tokenKey(user)));
+  const { exp } = claims(kept(config, user));
   if (exp * 1000 <= Date.now()) return "Your connection token has expired. What you write is sent with the next one.";
   return wasTaken ? null : "No connection. It may be that this deployment does not take your connection token.";
 }
 
-/** A function that gives the address of a new connection, or null if the user has to sign in first. */
+/** A function that gives the address of a new connection of a user who has signed in. */
 export function addressFor(config, user) {
   if (config.sign_in === "open") return async () => withQuery(config.url, "userId", user);
   if (config.sign_in === "local") return async () => withQuery(config.url, "token", await mintedToken(user));
-  const token = tab()?.getItem(tokenKey(user));
-  return token && (async () => withQuery(config.url, "token", token));
+  const token = kept(config, user);
+  return async () => withQuery(config.url, "token", token);
 }
 
 async function mintedToken(user) {
@@ -92,8 +107,12 @@ function claims(token) {
   }
 }
 
-function tokenKey(user) {
-  return `parley token ${user}`;
+function kept(config, user) {
+  return tab()?.getItem(keyOf(config, user)) ?? null;
+}
+
+function keyOf({ sign_in: kind }, user) {
+  return `parley ${kind} ${user}`;
 }
 
 function withQuery(url, name, value) {

@@ -1,11 +1,14 @@
-/** Times in the words and the zone of the reader. */
+/** Times in the zone and by the clock of the reader, and in the page's language. */
 
 const DAY_MS = 86_400_000;
-const time = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
-const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
-const shortDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+// The page is in English, and so are the names of its days; whose English, the reader says.
+const LANGUAGE = navigator.languages.find((language) => /^en\b/i.test(language)) ?? "en-GB";
+const { hourCycle } = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
+const time = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", hourCycle });
+const weekday = new Intl.DateTimeFormat(LANGUAGE, { weekday: "long" });
+const date = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "long", year: "numeric" });
+const shortDate = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short" });
+const fullDate = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "full" });
 
 /** When the day of a time began. */
 export function midnight(ts) {
@@ -17,12 +20,16 @@ function daysAgo(ts) {
   return Math.round((midnight(Date.now()) - midnight(ts)) / DAY_MS);
 }
 
+export function isToday(ts) {
+  return daysAgo(ts) === 0;
+}
+
 export function timeOf(ts) {
   return time.format(ts);
 }
 
 export function fullTime(ts) {
-  return full.format(ts);
+  return `${fullDate.format(ts)}, ${time.format(ts)}`;
 }
 
 /** "Today", "Yesterday", "Monday" or "3 May 2026". */

@@ -95,6 +95,7 @@ def open_page(new_context: NewContext, address: str) -> Iterator[OpenPage]:
         watch(page, errors)
         page.goto(address_of(address, user, peer))
         person = Person(page, user)
+        person.sign_in()
         person.expect_connected()
         return person
 

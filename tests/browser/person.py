@@ -45,6 +45,11 @@ class Person:
         """The line of a chat in the list."""
         return self.page.locator(f'#chats button[data-peer="{peer}"]')
 
+    def sign_in(self) -> None:
+        """Confirms who it is: a tab asks once, and the address suggests somebody."""
+        expect(self.page.get_by_label("User id", exact=True)).to_have_value(self.name)
+        self.page.get_by_role("button", name="Continue").click()
+
     def open_chat(self, peer: str) -> None:
         self.page.get_by_label("User id of somebody to write to").fill(peer)
         self.page.get_by_label("Open the chat").click()

@@ -127,7 +127,7 @@ def test_a_browser_that_keeps_nothing_sends_what_is_written_and_warns(
         "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})"
     )
     at_alice = open_page(alice, bob, context=context)
-    expect(at_alice.page.get_by_text("what is unsent will not survive a reload")).to_be_visible()
+    expect(at_alice.page.get_by_text("a reload will lose unsent messages")).to_be_visible()
     line.cut()
     at_alice.expect_disconnected()
     at_alice.write("one")
@@ -152,6 +152,7 @@ def test_a_token_that_expires_is_replaced_without_a_word(
 ) -> None:
     device, at_alice = connect(bob), Person(new_context().new_page(), alice)
     at_alice.page.goto(address_of(hasty_address, alice, bob))
+    at_alice.sign_in()
     at_alice.expect_connected()
     tokens: list[str] = []
     at_alice.page.on("request", lambda request: tokens.append(request.url) if "/token" in request.url else None)
@@ -170,6 +171,7 @@ def test_a_sign_in_that_is_refused_says_why(new_context: NewContext, address: st
     context.route("**/token", lambda route: route.fulfill(status=403, content_type="application/json", body=refusal))
     page = context.new_page()
     page.goto(address_of(address, alice))
+    Person(page, alice).sign_in()
     expect(page.get_by_text("alice is not welcome here")).to_be_visible()
     page.get_by_role("button", name="Sign in again").click()
     expect(page.get_by_label("User id", exact=True)).to_be_focused()

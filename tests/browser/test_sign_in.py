@@ -125,7 +125,7 @@ def test_a_browser_that_keeps_no_token_is_told_so(
     )
     page = visit(alice)
     sign_in(page, alice, token(secret, alice))
-    expect(page.get_by_text("and so no connection token either")).to_be_visible()
+    expect(page.get_by_text("so it cannot keep your connection token")).to_be_visible()
 
 
 def test_an_address_that_is_none_leads_to_the_sign_in(visit: Visit, address: str) -> None:

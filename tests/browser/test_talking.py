@@ -168,7 +168,8 @@ def test_hostile_text_is_text(open_page: OpenPage, connect: Connect, shoot: Shoo
         expect(at_alice.bubbles.last).to_be_in_viewport()
     expect(at_alice.bubbles).to_have_count(len(HOSTILE))
     assert at_alice.bubbles.evaluate_all("(bubbles) => bubbles.map((bubble) => bubble.textContent)") == HOSTILE
-    assert at_alice.bubbles.evaluate_all("(bubbles) => bubbles.map((bubble) => bubble.childElementCount)") == [0] * 9
+    elements = at_alice.bubbles.evaluate_all("(bubbles) => bubbles.map((one) => [...one.children].map((a) => a.href))")
+    assert elements == [[]] * 8 + [["https://example.com/?a="]]
     expect(at_alice.page).to_have_title("Parley")
     at_alice.expect_nothing_sticks_out()
     shoot(at_alice)
@@ -234,5 +235,5 @@ def test_what_is_no_user_id_is_refused_in_words(open_page: OpenPage, alice: str)
     at_alice = open_page(alice)
     at_alice.page.get_by_label("User id of somebody to write to").fill("bob smith")
     at_alice.page.get_by_label("Open the chat").click()
-    expect(at_alice.page.get_by_text("That is no user id")).to_be_visible()
+    expect(at_alice.page.get_by_text("That is not a valid user id: it contains a space")).to_be_visible()
     expect(at_alice.page.get_by_role("heading", name="bob smith")).to_have_count(0)

@@ -20,7 +20,10 @@ class ChatServer:
     another `answer_ACTION`.
     """
 
-    def __init__(self, *, dice: random.Random | None = None, now: int = SERVER_TIME, tick: int = 1) -> None:
+    def __init__(
+        self, *, user: str = USER, dice: random.Random | None = None, now: int = SERVER_TIME, tick: int = 1
+    ) -> None:
+        self.user = user
         self.logs: dict[str, list[Fields]] = defaultdict(list)
         self.marks: dict[str, dict[str, int]] = defaultdict(lambda: {"read": 0, "peer_read": 0, "peer_delivered": 0})
         self.online: set[str] = set()
@@ -30,7 +33,7 @@ class ChatServer:
 
     def store(self, sender: str, to: str, text: str, id: str | None = None) -> tuple[Fields, bool]:
         """A message of the user's or to the user, and whether it was stored before."""
-        log = self.logs[to if sender == USER else sender]
+        log = self.logs[to if sender == self.user else sender]
         id = id or f"{sender}-{len(log) + 1}"
         for message in log[-RECOGNISED:]:
             if (message["from"], message["id"]) == (sender, id):
@@ -52,7 +55,7 @@ class ChatServer:
         ]
         page = chats[: self._page(2, frame.get("limit", len(chats)))]
         more = {"next": page[-1]["peer"]} if len(page) < len(chats) else {}
-        return sync_reply(frame["id"], page, self.now, **more)
+        return sync_reply(frame["id"], page, self.now, user=self.user, **more)
 
     def answer_history(self, frame: Fields) -> Fields | None:
         log = self.logs[frame["peer"]]
@@ -62,7 +65,7 @@ class ChatServer:
         return {"type": "history", "peer": frame["peer"], "messages": page, "more": len(page) < len(found)}
 
     def answer_send(self, frame: Fields) -> Fields:
-        message, duplicate = self.store(USER, frame["to"], frame["text"], frame["id"])
+        message, duplicate = self.store(self.user, frame["to"], frame["text"], frame["id"])
         stored = {name: message[name] for name in ("to", "seq", "ts")}
         return {"type": "ack", "duplicate": duplicate, "delivered": 1, **stored}
 

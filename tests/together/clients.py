@@ -69,6 +69,7 @@ async def browser_page(chromium: Path, address: str, user: str, peer: str) -> As
         page.set_default_timeout(HANG_SECONDS * 1_000)
         await page.add_init_script(_REMEMBER_DOUBLES)
         await page.goto(f"{address}#/{user}/{peer}")
+        await page.get_by_role("button", name="Continue").click()
         await page.locator('#app[data-connection="online"]').wait_for()
         yield BrowserPage(page)
         await browser.close()

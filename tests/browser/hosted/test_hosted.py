@@ -111,7 +111,7 @@ def test_two_people_talk_where_everybody_is_believed(
     for person in people:
         watch(person.page, errors)
         person.page.goto(hosted.local_url)
-        expect(person.page.get_by_text("believes whoever you say you are")).to_be_visible()
+        expect(person.page.get_by_text("does not check who you are")).to_be_visible()
         person.page.get_by_label("User id", exact=True).fill(person.name)
         person.page.get_by_role("button", name="Continue").click()
         person.expect_connected()

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import expect
 
-from local import web
-from local.deployment import Endpoint
-from tests.browser.conftest import NewContext, OpenPage
-from tests.browser.fake_server import FakeServer
+from tests.browser.alone.conftest import OpenAlone
+from tests.browser.alone.fake_server import FakeServer
 from tests.browser.person import Person
 
 MOST_ROWS = 300
-ENDPOINT = Endpoint("ws://127.0.0.1:1/_aws/execute-api/local", "", "local", "table", "", "us-east-1")
 
 
 @pytest.fixture
-def address() -> Iterator[str]:
-    """Where the page is: without a deployment."""
-    with web.serve(ENDPOINT, "a secret of at least thirty-two characters") as url:
-        yield url
-
-
-@pytest.fixture
-def server() -> FakeServer:
-    return FakeServer()
-
-
-@pytest.fixture
-def at_alice(new_context: NewContext, open_page: OpenPage, server: FakeServer) -> Person:
-    context = new_context()
-    server.stand_in(context)
-    return open_page("alice", "bob", context=context)
+def at_alice(open_alone: OpenAlone) -> Person:
+    return open_alone("bob")
 
 
 def rows(person: Person) -> int:
@@ -100,15 +81,11 @@ def test_what_one_says_while_scrolled_up_leads_to_the_end(at_alice: Person, serv
     expect(at_alice.bubbles.last).to_be_in_viewport()
 
 
-def test_the_first_of_many_unread_messages_is_on_the_screen(
-    new_context: NewContext, open_page: OpenPage, server: FakeServer
-) -> None:
+def test_the_first_of_many_unread_messages_is_on_the_screen(open_alone: OpenAlone, server: FakeServer) -> None:
     for number in range(1, 501):
         server.chat.store("bob", "alice", f"message {number}")
     server.chat.marks["bob"]["read"] = 240
-    context = new_context()
-    server.stand_in(context)
-    at_alice = open_page("alice", "bob", context=context)
+    at_alice = open_alone("bob")
     expect(at_alice.page.get_by_text("message 241", exact=True)).to_be_in_viewport()
     expect(at_alice.page.locator("#entries .new + li .text")).to_have_text("message 241")
     assert rows(at_alice) <= MOST_ROWS
