@@ -39,9 +39,13 @@ class Done:
     """How often the garbage collector looked for what can go."""
 
 
-def run(code: str, asset: Path, *, audited: bool = True) -> Done:
-    """Runs the code in a process of its own, with the functions' environment and this asset."""
-    command = [sys.executable, "-c", PROGRAM, str(asset), code, *(["audited"] if audited else [])]
+def run(code: str, asset: Path, *, audited: bool = True, alone: bool = False) -> Done:
+    """Runs the code in a process of its own, with the functions' environment and this asset.
+
+    `alone` hides what this environment has installed, as on Lambda.
+    """
+    hidden = ["-S"] if alone else []
+    command = [sys.executable, *hidden, "-c", PROGRAM, str(asset), code, *(["audited"] if audited else [])]
     variables = {**clean_environment(), **environment(NOWHERE, NOWHERE)}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables, timeout=60)
     return Done(**json.loads(done.stdout))

@@ -29,7 +29,7 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=HANDLERS)
 def cold(request: pytest.FixtureRequest, asset: Path) -> tuple[str, Done]:
-    return request.param, run(f"import {request.param}", asset)
+    return request.param, run(f"import {request.param}", asset, alone=True)
 
 
 def test_no_heavy_package_is_imported(cold: tuple[str, Done]) -> None:
@@ -54,7 +54,7 @@ def test_the_garbage_collector_is_turned_down_before_the_sdk_is_imported(cold: t
 
 
 def test_the_sdk_of_the_asset_is_the_one_that_runs(asset: Path) -> None:
-    opened = [Path(path) for path in run("import message", asset).opened if "/botocore/" in path]
+    opened = [Path(path) for path in run("import message", asset, alone=True).opened if "/botocore/" in path]
     assert opened
     assert all(path.is_relative_to(asset) for path in opened)
 
