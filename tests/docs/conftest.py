@@ -67,7 +67,7 @@ def beside(running: Path) -> Path:
 
 @contextmanager
 def shell(commands: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Runs what is typed into a shell in the folder; what is still running at the end gets Ctrl-C."""
+    """Runs what is typed into a shell in the folder; what is still running at the end is ended."""
     path = os.pathsep.join([str(PROJECT / ".venv" / "bin"), os.environ["PATH"]])
     process = subprocess.Popen(
         ["bash", "-eu", "-c", commands],
@@ -83,7 +83,7 @@ def shell(commands: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, signal.SIGTERM)  # SIGINT is ignored below a shell in the background
         process.communicate(timeout=END_SECONDS)
 
 

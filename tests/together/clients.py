@@ -182,12 +182,21 @@ class CommandLine:
             await self._process.wait()
 
 
+async def _connected(url: str) -> asyncio.subprocess.Process:
+    """The tool, started until it connects: it gives up after ten seconds, which a busy machine's first start exceeds."""
+    pipe = asyncio.subprocess.PIPE
+    async with asyncio.timeout(HANG_SECONDS):
+        while True:
+            process = await asyncio.create_subprocess_exec(WEBSOCKETS, url, stdin=pipe, stdout=pipe)
+            assert process.stdout is not None
+            if (await process.stdout.readline()).startswith(b"Connected"):
+                return process
+            await process.communicate()
+
+
 @asynccontextmanager
 async def command_line(url: str, peer: str) -> AsyncIterator[CommandLine]:
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(WEBSOCKETS, url, stdin=pipe, stdout=pipe)
-    assert process.stdout is not None
-    assert (await process.stdout.readline()).startswith(b"Connected")
+    process = await _connected(url)
     running = CommandLine(process, peer)
     reading = asyncio.create_task(running.read())
     try:
