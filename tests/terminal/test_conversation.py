@@ -10,6 +10,7 @@ from clients.terminal.composer import ExactText
 from clients.terminal.dialogs import Whole
 from clients.terminal.rows import LIST_WIDTH, MAX_LINES, local_time
 from clients.terminal.thread import PAGE
+from parley.frames import MAX_MOMENT
 from tests.asynchronous import asynchronous, until
 from tests.terminal.screen import running
 from tests.terminal.server import Server
@@ -243,7 +244,7 @@ async def test_a_text_of_many_lines_is_folded_and_can_be_read(server: Server, li
 @asynchronous
 async def test_a_moment_that_no_calendar_has_does_no_harm(server: Server) -> None:
     # The client itself takes no later moment for a message's; those that come in another way are tried below.
-    for ts in (253_402_300_799_999, 0):
+    for ts in (MAX_MOMENT, 0):
         server.store("bob", "alice", f"at {ts:.0e}"[:9])["ts"] = ts
     server.push({"type": "presence", "users": [{"user": "bob", "online": False, "last_seen": 10**20, "rev": 9}]})
     async with running(server) as screen:

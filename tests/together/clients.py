@@ -183,7 +183,7 @@ class CommandLine:
 
 
 async def _connected(url: str) -> asyncio.subprocess.Process:
-    """The tool, started until it connects: it gives up after ten seconds, which a busy machine's first start exceeds."""
+    """The tool, started until it connects: it gives up after ten seconds, which a busy machine may exceed."""
     pipe = asyncio.subprocess.PIPE
     async with asyncio.timeout(HANG_SECONDS):
         while True:
