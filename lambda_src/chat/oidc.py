@@ -17,7 +17,7 @@ import jwt
 from jwt.api_jwk import PyJWK
 
 from chat import log
-from chat.clock import Clock
+from chat.clock import Clock, is_older
 from chat.identity import LEEWAY_SECONDS, Identity, Refused, TokenRules, identity_of
 
 ALGORITHMS = frozenset({"RS256", "ES256", "EdDSA"})
@@ -50,12 +50,12 @@ class IssuerKeys:
 
     def find(self, key_id: str | None) -> PyJWK | None:
         """The key of this id; None if the issuer publishes none such, as far as is known."""
-        if key_id not in self._keys or self._is_older(self._fetched_at, MEMORY_MS):
+        if key_id not in self._keys or is_older(self._fetched_at, MEMORY_MS, self._clock()):
             self._refresh()
         return self._keys.get(key_id)
 
     def _refresh(self) -> None:
-        if not self._is_older(self._tried_at, FETCH_EVERY_MS):
+        if not is_older(self._tried_at, FETCH_EVERY_MS, self._clock()):
             return
         self._tried_at = self._clock()
         try:
@@ -73,9 +73,6 @@ class IssuerKeys:
         if not isinstance(published, list):
             raise ValueError("the key set has no list of keys")
         return {key.key_id: key for key in map(_key, published) if key is not None}
-
-    def _is_older(self, moment: int | None, age_ms: int) -> bool:
-        return moment is None or not 0 <= self._clock() - moment < age_ms
 
 
 def _document(text: bytes) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jwt
 from botocore.exceptions import ClientError
 
-from chat.clock import Clock
+from chat.clock import Clock, is_older
 from chat.identity import LEEWAY_SECONDS, Identity, Refused, TokenRules, identity_of
 
 ALGORITHM = "HS256"
@@ -43,19 +43,16 @@ class _Remembered:
 
     def remembered(self) -> Key | None:
         """The key as it was at most MEMORY_MS ago."""
-        if self._is_older(self._read_at, MEMORY_MS):
+        if is_older(self._read_at, MEMORY_MS, self._clock()):
             self._key, self._read_at = self._read(), self._clock()
         return self._key
 
     def doubted(self) -> Key | None:
         """The key as it is now, unless that was asked less than REREAD_MS ago."""
-        if self._is_older(self._doubted_at, REREAD_MS):
+        if is_older(self._doubted_at, REREAD_MS, self._clock()):
             self._key = self._read()
             self._read_at = self._doubted_at = self._clock()
         return self._key
-
-    def _is_older(self, moment: int | None, age_ms: int) -> bool:
-        return moment is None or not 0 <= self._clock() - moment < age_ms
 
 
 class SigningKeys:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.deployment import STACK, Endpoint, local_client, local_secret, token
+from local.deployment import STACK, Endpoint, local_client, local_secret, outputs_of, token
 from local.rotation import rotate
 from tests.deployed import Deployed
 from tests.raw_connection import raw_connection
@@ -36,7 +36,8 @@ def test_tokens_of_both_keys_are_accepted_after_a_rotation_and_the_old_one_can_b
 
     assert "within a minute" in rotate(*clients, STACK, retire=True)
 
-    stages = clients[1].list_secret_version_ids(SecretId=secret_arn(endpoint))["Versions"]
+    arn = outputs_of(clients[0], STACK)["TokenSecretArn"]
+    stages = clients[1].list_secret_version_ids(SecretId=arn)["Versions"]
     assert not [version for version in stages if "AWSPREVIOUS" in version.get("VersionStages", [])]
 
 
@@ -44,9 +45,3 @@ def connect(endpoint: Endpoint, secret: str) -> None:
     """Connects with a token of the key, and is answered."""
     with raw_connection(f"{endpoint.url}?token={token(secret, 'rotating')}") as connection:
         assert connection.ask(action="ping")["type"] == "pong"
-
-
-def secret_arn(endpoint: Endpoint) -> str:
-    stacks = local_client("cloudformation", endpoint).describe_stacks(StackName=STACK)["Stacks"]
-    (arn,) = [output["OutputValue"] for output in stacks[0]["Outputs"] if output["OutputKey"] == "TokenSecretArn"]
-    return str(arn)
