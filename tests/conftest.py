@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,9 @@ from tools.dynamodb_local import MissingJava, dynamodb_local, find_java
 
 # A profile of whoever runs the tests would be looked up, and perhaps not found, when a handler makes its clients.
 forget_aws_settings()
+
+# However pytest was started, `node` is the one that requirements.txt pins, not whichever the machine has.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 _numbers = itertools.count(1)
 

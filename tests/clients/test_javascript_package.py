@@ -60,6 +60,15 @@ def test_the_program_of_its_readme_talks_and_ends(installed: Path) -> None:
     assert paths == ["/dev?token=alices-token"]
 
 
+def test_without_a_websocket_it_says_what_it_requires(installed: Path) -> None:
+    """As in Node.js before 22, where each attempt to connect would fail, and another be made, for ever."""
+    (installed / "program.mjs").write_text(program(), "utf-8")
+    command = ("node", "--no-experimental-websocket", "program.mjs", "ws://127.0.0.1:1/dev", "alices-token")
+    done = subprocess.run(command, cwd=installed, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "TypeError: There is no WebSocket here: Node.js 22 or newer is required, or a browser" in done.stderr
+
+
 def test_a_typescript_program_is_checked_against_its_types(installed: Path) -> None:
     (installed / "program.ts").write_text(SAMPLE.read_text("utf-8"), "utf-8")
     options = ("--strict", "--noEmit", "--target", "ES2024", "--lib", "ES2024,DOM")

@@ -144,6 +144,7 @@ export class ChatClient extends Events {
     WebSocket = globalThis.WebSocket,
   }) {
     super();
+    if (!WebSocket) throw new TypeError("There is no WebSocket here: Node.js 22 or newer is required, or a browser");
     const most = { ...BOUNDS, ...bounds };
     this.#store = store;
     this.#backlog = backlog;
