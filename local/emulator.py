@@ -38,8 +38,9 @@ LOOPBACK = ("127.0.0.1", "localhost")
 PYTHON_SETTINGS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH")
 """What makes Python import something else than what is here."""
 
-START_SECONDS = 30
-SAVE_SECONDS = 15  # it gives open connections 3 s to end, then saves
+START_SECONDS = 180
+SAVE_SECONDS = 60
+"""It gives open connections 3 s to end, then saves: what takes longer hangs, on a busy machine too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _no_proxy() -> dict[str, str]:
 
 @contextmanager
 def emulator(folder: Path, *, port: int = 0, keep: bool = False, anonymous_reads: bool = False) -> Iterator[Emulator]:
-    """Starts the emulator, and ends it with all it started. Raises StepFailed if it does not come up.
+    """Starts the emulator, and ends it with all it started. Raises StepFailed if it does not come up, or not save.
 
     If `port` is taken, it is another one. With `keep` it goes on with what was deployed to it and stored in it when it
     was stopped last, in the same folder; if that one is still saving, it waits. `anonymous_reads` opens what it
@@ -209,8 +210,11 @@ def process_at(endpoint: str) -> int | None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    with suppress(subprocess.TimeoutExpired):
+    try:
         process.communicate(timeout=SAVE_SECONDS)  # closes its input, and waits
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    except subprocess.TimeoutExpired:
+        raise StepFailed("the emulator hangs and was killed; what it was told since its start is lost") from None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -13,6 +13,7 @@ for threads that have nothing to do any more, for 20 seconds and longer; here th
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hmac
 import os
@@ -114,6 +115,19 @@ def end_when_saved() -> None:
     app.save_all = save_and_end
 
 
+def end_open_connections() -> None:
+    """Makes the server, once it was told to stop, give open connections their time and no more.
+
+    Before that it waits until it is closed. Up to Python 3.11 that was at once; since 3.12 it is when the last client
+    is gone, and a page stays.
+    """
+
+    async def closed(_server: asyncio.Server) -> None:
+        """It takes in nobody any more; who is connected is dealt with next."""
+
+    asyncio.Server.wait_closed = closed  # type: ignore[method-assign, assignment]
+
+
 def end_with_input(*, saves: bool) -> None:
     """Ends this process when its standard input does."""
 
@@ -138,6 +152,7 @@ def main() -> None:
     keys = {os.environ["AWS_ACCESS_KEY_ID"]}
     give_functions_keys_of_their_own(keys, os.environ["AWS_SECRET_ACCESS_KEY"])
     close_gate(keys)
+    end_open_connections()
     end_when_saved()
     state = os.environ.get("STATE_DIR")
     end_with_input(saves=state is not None)

@@ -7,17 +7,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
 
+from local.deployment import Endpoint, local_secret, token
 from local.emulator import PROJECT, emulator, process_at
 from local.progress import StepFailed
+from tests.deployed import Deployed
+from tests.hang import until
 from tests.local.processes import members
 from tests.local.somebody_else import ANOTHER_PROCESS, somebody_else
-
-END_SECONDS = 20
+from tests.raw_connection import RawConnection, raw_connection
 
 ANSWERS = {
     "another process": ANOTHER_PROCESS,
@@ -54,7 +57,7 @@ import pathlib, time
 from local.emulator import emulator
 with emulator(pathlib.Path({str(tmp_path)!r}), keep={keep}) as running:
     print(running.endpoint, flush=True)
-    time.sleep(60)
+    time.sleep(1_000_000)
 """
     starter = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
     assert starter.stdout
@@ -62,18 +65,59 @@ with emulator(pathlib.Path({str(tmp_path)!r}), keep={keep}) as running:
     assert process
     starter.send_signal(signal.SIGKILL)
     starter.communicate()
-    deadline = time.monotonic() + END_SECONDS
-    while members(process) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert members(process) == []
+    until(lambda: not members(process))
     assert bool(list(tmp_path.glob("state/*.json"))) == keep
 
 
-def test_the_next_one_waits_for_one_that_still_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_one_waits_for_one_that_still_saves(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
-    with (state / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        monkeypatch.setattr("local.emulator.START_SECONDS", 3)
-        with pytest.raises(StepFailed, match="Another emulator still holds"), emulator(tmp_path, keep=True):
-            pass
+    with ThreadPoolExecutor() as threads:
+        with (state / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            next_one = threads.submit(_started_and_stopped, tmp_path)
+            until(lambda: "Another emulator still holds" in _text(tmp_path / "emulator.log"))
+            assert not next_one.done()
+        next_one.result()
+
+
+def _started_and_stopped(folder: Path) -> None:
+    with emulator(folder, keep=True):
+        pass
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def test_what_was_said_is_kept_though_somebody_is_connected_when_it_is_stopped(
+    deployed: Deployed, tmp_path: Path
+) -> None:
+    with ExitStack() as connections:
+        with deployed.copied(tmp_path) as (first, endpoint):
+            alice = connections.enter_context(_connection(endpoint, "alice"))
+            alice.ask("send", to="bob", text="are you there?")
+        with emulator(tmp_path, port=first.port, keep=True) as second:
+            assert second.port == first.port
+            with _connection(endpoint.with_keys_of(second), "bob") as bob:
+                (message,) = bob.ask("history", peer="alice")["messages"]
+                assert message["text"] == "are you there?"
+
+
+def test_one_that_does_not_save_is_said_to_have_lost_what_it_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.emulator.SAVE_SECONDS", 0)
+    with pytest.raises(StepFailed, match="was killed; what it was told"):
+        _stopped_while_it_hangs(tmp_path)
+
+
+def _stopped_while_it_hangs(folder: Path) -> None:
+    with emulator(folder, keep=True) as running:
+        process = process_at(running.endpoint)
+        assert process
+        os.kill(process, signal.SIGSTOP)
+
+
+def _connection(endpoint: Endpoint, user: str) -> AbstractContextManager[RawConnection]:
+    return raw_connection(f"{endpoint.url}?token={token(local_secret(endpoint), user)}")
