@@ -16,10 +16,11 @@ from clients.web_hosting import SignIn
 from local.deployment import Endpoint, token
 from tests.browser.conftest import TIMEOUT_MS, NewContext, Shoot, address_of, on_line, watch
 from tests.browser.line import Line
-from tests.browser.person import Person
+from tests.browser.person import STORED, Person
 from tests.conftest import Connect
 
-TOKEN_SECONDS = 2 - LEEWAY_SECONDS  # what clocks may differ by comes on top
+SHORT_LIVES = (2, 10, 60)
+"""Seconds that a token counts. Where a machine is too busy to sign in within the first, the next one is tried."""
 OTHER_SECRET = "the secret of another deployment, of thirty-two characters or more"
 
 
@@ -162,20 +163,34 @@ def test_a_token_that_is_not_taken_is_doubted_and_another_one_is(
 def test_a_token_that_expires_is_said_to_have_expired_and_nothing_is_lost(
     *, visit: Visit, shoot: Shoot, connect: Connect, secret: str, alice: str, bob: str
 ) -> None:
-    device, page = connect(bob), visit(alice, bob)
-    at_alice = sign_in(page, alice, token(secret, alice, TOKEN_SECONDS))
-    expires = time.time() + TOKEN_SECONDS + LEEWAY_SECONDS
-    at_alice.say("before")
-    page.wait_for_function("(expires) => Date.now() > expires", arg=expires * 1000)
+    device = connect(bob)
+    at_alice, expires, said = _in_time(visit, secret, alice, bob)
+    at_alice.page.wait_for_function("(expires) => Date.now() > expires", arg=expires * 1000)
     at_alice.write("after")
     at_alice.banner.get_by_text("Your connection token has expired").wait_for()
     at_alice.expect_state("after", "waiting to be sent")
     shoot(at_alice)
     at_alice.banner.get_by_role("button", name="Sign in again").click()
-    sign_in(page, alice, token(secret, alice))
-    at_alice.expect_texts("before", "after")
+    sign_in(at_alice.page, alice, token(secret, alice))
+    at_alice.expect_texts(*said, "after")
     at_alice.expect_state("after", "sent")
-    assert [frame["text"] for frame in device.arrived() if frame["type"] == "message"] == ["before", "after"]
+    assert [frame["text"] for frame in device.arrived() if frame["type"] == "message"] == [*said, "after"]
+
+
+def _in_time(visit: Visit, secret: str, user: str, peer: str) -> tuple[Person, float, list[str]]:
+    """Somebody who signed in, said something before the token ended, when that is, and what was said."""
+    said: list[str] = []
+    for seconds in SHORT_LIVES:
+        page, expires = visit(user, peer), time.time() + seconds
+        person = sign_in(page, user, token(secret, user, seconds - LEEWAY_SECONDS))
+        said.append(f"a token of {seconds} s")
+        person.write(said[-1])
+        is_sent = person.bubble(said[-1]).locator(".tick").get_by_text(STORED)
+        expect(is_sent.or_(person.banner.get_by_text("Your connection token has expired")).first).to_be_visible()
+        if is_sent.is_visible():
+            return person, expires, said
+        page.close()
+    raise AssertionError(f"nothing could be said within {SHORT_LIVES[-1]} s")
 
 
 def test_a_connection_that_is_lost_is_no_reason_to_sign_in_again(

@@ -15,6 +15,7 @@ import pytest
 
 from local import web
 from local.deployment import Endpoint
+from tests.hang import HANG_SECONDS
 
 SECRET = "a secret of at least thirty-two characters"
 TIMEOUT_SECONDS = 10
@@ -28,7 +29,7 @@ def server() -> Iterator[str]:
 
 
 def _ask(server: str, method: str, path: str, body: str | None = None, **headers: str) -> HTTPResponse:
-    connection = HTTPConnection(server, timeout=5)
+    connection = HTTPConnection(server, timeout=HANG_SECONDS)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body, {"Host": server, **names})
     return connection.getresponse()
@@ -138,7 +139,7 @@ MALFORMED = {
 def test_a_malformed_request_is_answered_and_nothing_is_printed(
     server: str, request_text: str, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=HANG_SECONDS) as client:
         client.sendall(request_text.replace("{server}", server).encode("latin-1"))
         client.shutdown(socket.SHUT_WR)
         answer = client.recv(65_536).decode("latin-1")
@@ -154,7 +155,7 @@ def test_a_malformed_request_is_answered_and_nothing_is_printed(
 def test_nothing_is_printed_of_a_connection_that_is_reset(
     server: str, request_text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=HANG_SECONDS) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.sendall(request_text.replace("{server}", server).encode())
     _wait_for_handlers(server)

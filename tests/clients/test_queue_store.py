@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from local.emulator import clean_environment
+from tests.hang import HANG_SECONDS
 
 DRIVER = Path(__file__).with_name("queue_store.mjs")
 SCOPE = "wss://parley.test/dev alice"
@@ -26,7 +27,7 @@ def opened(entries: dict[str, str], unsent: dict[str, Any], *, is_full: bool = F
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -17,6 +17,7 @@ from tests.costs.chat import ALICE, BOB, TEXT, Chat, in_memory, on_engine
 from tests.costs.meter import WRITE_UNIT, Cost, item_size, read_units, write_units
 from tests.fakes.engines import Engine
 from tests.fakes.sdk import Recorder
+from tests.hang import HANG_SECONDS
 
 REMEMBERED = ["PutItem", "UpdateItem", "UpdateItem", "BatchGetItem"]
 
@@ -133,7 +134,7 @@ def meet(client: Any, operation: str, calls: int) -> Barrier:
     barrier = Barrier(calls)
 
     def wait(**_: object) -> None:
-        barrier.wait(5)
+        barrier.wait(HANG_SECONDS)
 
     client.meta.events.register(f"before-send.dynamodb.{operation}", wait)
     return barrier

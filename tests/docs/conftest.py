@@ -15,8 +15,7 @@ import pytest
 
 from local.emulator import PROJECT, clean_environment
 from tests.docs.pages import files
-
-END_SECONDS = 60
+from tests.hang import HANG_SECONDS
 
 CONNECT = """
 import asyncio
@@ -84,7 +83,7 @@ def shell(commands: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)  # SIGINT is ignored below a shell in the background
-        process.communicate(timeout=END_SECONDS)
+        process.communicate(timeout=HANG_SECONDS)
 
 
 def read_until(output: IO[str], *expected: str) -> list[str]:

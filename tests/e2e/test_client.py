@@ -12,8 +12,7 @@ import pytest
 from chat.identity import LEEWAY_SECONDS
 from local.deployment import Endpoint, token
 from parley import Chat, Event, Message, Receipt
-
-ANSWER_SECONDS = 20
+from tests.hang import HANG_SECONDS
 
 Open: TypeAlias = Callable[..., Chat]
 
@@ -25,13 +24,13 @@ def opened(endpoint: Endpoint, secret: str) -> Open:
 
 
 def run(scenario: Coroutine[None, None, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 2 * ANSWER_SECONDS))
+    asyncio.run(asyncio.wait_for(scenario, HANG_SECONDS))
 
 
 async def events(chat: Chat, is_wanted: Callable[[Event], bool], number: int) -> list[Event]:
     """The next ones of a kind."""
     found: list[Event] = []
-    async with asyncio.timeout(ANSWER_SECONDS):
+    async with asyncio.timeout(HANG_SECONDS):
         while len(found) < number:
             event = await anext(chat)
             if is_wanted(event):

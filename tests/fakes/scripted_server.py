@@ -12,8 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from tests.clients.behaviours.notation import SERVER_TIME, Fields, sync_reply
-
-PATIENCE = 5  # seconds, for what comes at once
+from tests.hang import HANG_SECONDS
 
 
 class ScriptedServer:
@@ -55,11 +54,11 @@ class ScriptedServer:
             self._news.notify_all()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE), self._news:
+        async with asyncio.timeout(HANG_SECONDS), self._news:
             await self._news.wait_for(condition)
 
     async def decide(self, status: int | None) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(HANG_SECONDS):
             decision = await self._handshakes.get()
         decision.set_result(status)
 

@@ -18,6 +18,7 @@ from local.chat import only_one
 from local.deployment import Endpoint
 from local.emulator import PROJECT, clean_environment, process_at
 from local.progress import StepFailed
+from tests.hang import HANG_SECONDS
 from tests.local.processes import members
 
 
@@ -79,7 +80,6 @@ deployment.ENDPOINT_FILE = deployment.STATE / "endpoint.json"
 from local.__main__ import main
 main()
 """
-END_SECONDS = 30
 
 
 def start(state: Path) -> subprocess.Popen[str]:
@@ -114,7 +114,7 @@ def running(state: Path) -> Iterator[subprocess.Popen[str]]:
     yield process
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
-    process.communicate(timeout=END_SECONDS)
+    process.communicate(timeout=HANG_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_signal_ends_it_and_all_that_it_has_started(
     assert emulator
     assert members(emulator)
 
-    second, _ = start(state).communicate(timeout=END_SECONDS)
+    second, _ = start(state).communicate(timeout=HANG_SECONDS)
     assert f"already, at {address}" in second
     assert Endpoint.read().url == address
 
@@ -144,7 +144,7 @@ def test_a_signal_ends_it_and_all_that_it_has_started(
     read_until(running.stdout, "^Stopping")
     if again:
         to(running.pid, number)
-    rest, _ = running.communicate(timeout=END_SECONDS)
+    rest, _ = running.communicate(timeout=HANG_SECONDS)
 
     assert (running.returncode, rest) == (0, "")
     assert [*members(running.pid), *members(emulator)] == []

@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from local.emulator import Emulator, emulator
+from tests.hang import HANG_SECONDS
 
 TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
 KEEPSAKE = "what-a-reset-would-take"
@@ -56,7 +57,7 @@ def client(running: Emulator, service: str, key_id: str | None = None) -> Any:
 
 
 def ask(running: Emulator, method: str, target: str, body: str | None = None, **headers: str) -> HTTPResponse:
-    with closing(HTTPConnection("127.0.0.1", running.port, timeout=10)) as connection:
+    with closing(HTTPConnection("127.0.0.1", running.port, timeout=HANG_SECONDS)) as connection:
         connection.request(method, target, body, headers)
         answer = connection.getresponse()
         answer.read()

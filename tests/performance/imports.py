@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.functions import NOWHERE, environment
 from local.emulator import clean_environment
+from tests.hang import HANG_SECONDS
 
 PROGRAM = """\
 import sys, time
@@ -47,5 +48,5 @@ def run(code: str, asset: Path, *, audited: bool = True, alone: bool = False) ->
     hidden = ["-S"] if alone else []
     command = [sys.executable, *hidden, "-c", PROGRAM, str(asset), code, *(["audited"] if audited else [])]
     variables = {**clean_environment(), **environment(NOWHERE, NOWHERE)}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables, timeout=60)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables, timeout=HANG_SECONDS)
     return Done(**json.loads(done.stdout))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from stacks.settings import BadContext, ChatSettings, IdentityMode, TokenSource
+from tests.hang import HANG_SECONDS
 from tests.stack.conftest import CONTEXT, NO_BUNDLING, ROOT, Synthesized
 
 OIDC: dict[str, object] = {
@@ -209,7 +210,9 @@ def run_app(output: Path, **context: object) -> subprocess.CompletedProcess[str]
         "CDK_CONTEXT_JSON": json.dumps({**CONTEXT, **NO_BUNDLING, **context}),
     }
     command = [sys.executable, "app.py"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
 
 
 def test_app_ends_with_the_sentence_alone(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from clients import web_hosting
 from local import web
 from local.deployment import Endpoint
+from tests.hang import HANG_SECONDS
 from tests.stack.conftest import Resource, Synthesize, Synthesized, rendered
 
 ENDPOINT = Endpoint("ws://127.0.0.1:4566/api/local", "", "local", "table", "", "us-east-1")
@@ -118,7 +119,7 @@ def test_page_comes_by_https_only_and_begins_at_its_index(hosted: Synthesized) -
 
 def test_page_is_guarded_in_the_stack_as_on_this_machine(hosted: Synthesized) -> None:
     with web.serve(ENDPOINT, "unused") as url:
-        connection = HTTPConnection(urlsplit(url).netloc, timeout=5)
+        connection = HTTPConnection(urlsplit(url).netloc, timeout=HANG_SECONDS)
         connection.request("GET", "/")
         answer = connection.getresponse()
         here = {name: str(answer.headers[name]) for name in web_hosting.headers("")}

@@ -21,6 +21,7 @@ from local.deployment import Endpoint, local_client
 from local.emulator import PROJECT
 from parley import Chat, ParleyError, TokenRefused, WrongUser
 from tests.asynchronous import asynchronous, until
+from tests.hang import HANG_SECONDS
 from tests.terminal.screen import FAST
 from tests.terminal.server import Server, serving
 
@@ -101,7 +102,13 @@ def test_without_a_local_deployment_there_is_one_sentence(endpoint: Endpoint) ->
 def test_wrong_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
     command = [sys.executable, "-m", "clients.terminal", *arguments]
     done = subprocess.run(
-        command, check=False, cwd=PROJECT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30
+        command,
+        check=False,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=HANG_SECONDS,
     )
     assert done.returncode != 0
     assert sentence in done.stderr

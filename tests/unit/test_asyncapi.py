@@ -48,6 +48,7 @@ from chat.protocol import (
 )
 from tests import asyncapi
 from tests.asyncapi import DOCUMENT, check_client_frame, check_server_frame, document, message, message_names
+from tests.hang import HANG_SECONDS
 
 PARSER = DOCUMENT.parent.parent / "tests" / "asyncapi.mjs"
 GATEWAY_ERROR = "gatewayError"  # API Gateway makes it, not we
@@ -66,7 +67,7 @@ REQUESTS: dict[str, Any] = {
 def diagnostics(path: Path) -> list[dict[str, Any]]:
     """What the official parser finds in a document, hints included."""
     node = Path(sys.executable).with_name("node")
-    run = subprocess.run([node, PARSER, path], capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run([node, PARSER, path], capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     assert run.returncode == 0, f"the AsyncAPI parser did not run; does `npm ci` help?\n{run.stderr}"
     found: list[dict[str, Any]] = json.loads(run.stdout)
     return found

@@ -10,6 +10,7 @@ import pytest
 
 from chat.parallel import Parallel, Threads
 from tests.fakes.memory import serially
+from tests.hang import HANG_SECONDS
 
 BOTH = pytest.mark.parametrize("parallel", [Threads(), serially], ids=["threads", "serially"])
 
@@ -51,7 +52,7 @@ def test_no_call_outlives_a_failure() -> None:
         raise ValueError("failed")
 
     def finish_later() -> None:
-        failed.wait(10)
+        failed.wait(HANG_SECONDS)
         time.sleep(0.1)  # whoever does not wait for this one has gone by now
         finished.set()
 
@@ -63,7 +64,7 @@ def test_no_call_outlives_a_failure() -> None:
 
 def test_threads_run_side_by_side() -> None:
     """Each call waits for all the others."""
-    together = Barrier(8, timeout=10)
+    together = Barrier(8, timeout=HANG_SECONDS)
 
     assert sorted(Threads()([together.wait] * 8)) == list(range(8))
 

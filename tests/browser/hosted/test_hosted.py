@@ -21,6 +21,7 @@ from local.deployment import STACK, STATE, Endpoint, deploy, local_client
 from local.emulator import emulator
 from tests.browser.conftest import NewContext, Shoot, watch
 from tests.browser.person import Person
+from tests.hang import HANG_SECONDS
 
 BY_HTTPS = {"X-Forwarded-Proto": "https"}
 """Makes the emulator's CloudFront, which speaks HTTP only, take a request for one by HTTPS."""
@@ -46,7 +47,7 @@ class Hosted:
 
     def get(self, host: str, path: str, **headers: str) -> HTTPResponse:
         """What the emulator answers to a request for a name that does not lead to it."""
-        connection = HTTPConnection(urlsplit(self.endpoint.endpoint_url).netloc, timeout=10)
+        connection = HTTPConnection(urlsplit(self.endpoint.endpoint_url).netloc, timeout=HANG_SECONDS)
         connection.request("GET", path, headers={"Host": host, **headers})
         answer = connection.getresponse()
         answer.read()

@@ -13,13 +13,14 @@ from parley import Chat, Connected, Timing
 from tests.clients.behaviours import Case
 from tests.clients.behaviours.notation import Fields, Step
 from tests.clients.drivers.names import Names, fields_of, pending_texts
-from tests.fakes.scripted_server import PATIENCE, ScriptedServer
+from tests.fakes.scripted_server import ScriptedServer
+from tests.hang import HANG_SECONDS
 
 FAST = Timing(backoff_first=0.02, backoff_most=0.1, drain=1, close=1)
 
 
 async def next_event(chat: Chat) -> parley.Event:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_SECONDS):
         return await anext(chat)
 
 
@@ -66,7 +67,7 @@ class CaseDriver:
     async def _in_step(self) -> None:
         """Waits until each side has got what the other has sent."""
         if self._chat.is_connected:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(HANG_SECONDS):
                 await self._chat.presence("nobody")
 
     async def on_accept(self) -> None:
