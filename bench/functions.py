@@ -59,11 +59,13 @@ def running_in(variables: dict[str, str]) -> Iterator[None]:
 
 def event(number: int, user: str = "alice", **frame: object) -> Any:
     """A frame's event, as API Gateway hands it over; a `send` to bob unless told otherwise."""
+    now = int(time.time() * 1_000)
     context = {
         "connectionId": f"{user}-1",
-        "connectedAt": int(time.time() * 1_000) - 90_000,
+        "connectedAt": now - 90_000,
         "eventType": "MESSAGE",
         "requestId": f"request-{number}",
+        "requestTimeEpoch": now,
         "authorizer": {"userId": user},
     }
     body = frame or {"action": "send", "to": "bob", "text": TEXT}

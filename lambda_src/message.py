@@ -56,7 +56,7 @@ def serve(event: WebSocketEvent, routes: MessageRoutes) -> Response:
     try:
         request = parse(event.get("body"))
         _refuse_expired(event)
-        served = routes.serve(caller(event), request)
+        served = routes.serve(caller(event), request, context["requestTimeEpoch"])
     except Exception as error:
         refusal = error if isinstance(error, ChatError) else _internal(error, context["requestId"])
         refusal.id = refusal.id or (request.id if request else None)

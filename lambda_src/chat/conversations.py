@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Literal, NamedTuple
@@ -54,8 +54,18 @@ from chat.table import (
 )
 
 TAIL_LENGTH = 8
-"""Messages that a tail holds, so that a retry is recognised behind seven newer ones. Eight items of up to 1 KiB are
-8 KiB: two read units, within the four that a send may cost."""
+"""Messages that a tail holds, and that one read of it fetches. Eight items of up to 1 KiB are 8 KiB: two read units,
+within the four that a send may cost."""
+
+REPEATED_MS = 660_000
+"""How far back a message is looked for whose sender repeats it: the ten minutes for which that may be done without a
+look at the history, and a minute by which the functions' clocks may differ."""
+
+MOST_SEARCHED = 1_000
+"""Messages among which it is looked for at most, however young they are."""
+
+SEARCHED_PAGE = 100
+"""Messages of a page, where eight do not go back far enough: some 8 read units, and ten times that at most."""
 
 TAIL_MEMORY_MS = 60_000
 """How long a warm function may remember a tail. A stale one does no harm (the append's condition fails), as long as
@@ -71,6 +81,10 @@ APPEND_ATTEMPTS = 20
 
 FIRST_PAUSE_SECONDS = 0.01  # at first, mostly, nobody else is writing: the remembered tail was stale
 PAUSE_SECONDS = 0.2
+
+
+Enough = Callable[[Sequence["Entry"]], bool]
+"""Whether these entries, newest first and at least one, go back far enough."""
 
 
 class Entry(NamedTuple):
@@ -100,7 +114,7 @@ class Tail(NamedTuple):
         return self.entries[0].expires if self.entries else 0
 
     def with_newest(self, entry: Entry) -> Tail:
-        return Tail(entry.seq, (entry, *self.entries)[:TAIL_LENGTH], self.read_at)
+        return Tail(entry.seq, (entry, *self.entries), self.read_at)
 
 
 class Appended(NamedTuple):
@@ -132,14 +146,19 @@ class Conversations:
         self._parallel = parallel
         self._tails: dict[str, Tail] = {}
 
-    def append(self, sender: str, to: str, id: str | None, text: str) -> Appended:
+    def append(self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None) -> Appended:
         """Stores the message under the next number, or finds it stored: same sender, same id, same text.
+
+        `since` is when it may have been stored at the earliest, in milliseconds since the epoch; now, if not given.
 
         Raises ChatError: `bad_request` if the id stands for another text, `internal` if too many write at once.
         """
         id = id or uuid.uuid4().hex  # so that an append whose reply was lost finds itself
         pk = log_partition(sender, to)
-        tail = self._remembered(pk) or self._tail(sender, to)
+        back_to_then = _back_to_time(self._clock() if since is None else since)
+        tail = self._remembered(pk)
+        if tail is None or not (tail.find(sender, id) or back_to_then(tail.entries)):
+            tail = self._tail(sender, to, back_to_then)
         for attempt in range(APPEND_ATTEMPTS):
             if entry := tail.find(sender, id):
                 self._remember(pk, tail)
@@ -152,7 +171,7 @@ class Conversations:
                 return Appended(message, duplicate=False)
             time.sleep(random.uniform(0, _longest_pause(attempt)))
             # Whatever was appended since this tail was read has to be seen before the next try: it may be this message.
-            tail = self._tail(sender, to, back_to=message.seq)
+            tail = self._tail(sender, to, _back_to_number(message.seq))
         self._tails.pop(pk, None)
         raise ChatError(ErrorCode.INTERNAL, "too many are writing to this conversation; send the same frame again")
 
@@ -166,33 +185,31 @@ class Conversations:
         self._tails.pop(pk, None)
         if len(self._tails) >= MAX_REMEMBERED_TAILS:
             del self._tails[next(iter(self._tails))]
-        self._tails[pk] = tail
+        self._tails[pk] = tail._replace(entries=tail.entries[:TAIL_LENGTH])
 
     def _is_old(self, tail: Tail) -> bool:
         return tail.expires * 1_000 - OLD_LOG_MS <= self._clock()
 
-    def _tail(self, user: str, peer: str, *, back_to: int | None = None) -> Tail:
-        tail = self._newest(user, peer, back_to)
+    def _tail(self, user: str, peer: str, enough: Enough) -> Tail:
+        tail = self._newest(user, peer, enough)
         if not self._is_old(tail):
             return tail
         # The chat items remember numbers whose messages have expired. They are read before the log is read again:
         # the other way round, a message that is appended and moved between the two reads would be stored twice.
         chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
         moved = max(map(_last_seq, chats.values()), default=0)
-        tail = self._newest(user, peer, back_to)
+        tail = self._newest(user, peer, enough)
         return Tail(max(tail.seq, moved), tail.entries, tail.read_at)
 
-    def _newest(self, user: str, peer: str, back_to: int | None) -> Tail:
+    def _newest(self, user: str, peer: str, enough: Enough) -> Tail:
         now, pk = self._clock(), log_partition(user, peer)
-        last, entries = message_sort_key(MAX_SEQ), list[Entry]()
+        last, limit, entries = message_sort_key(MAX_SEQ), TAIL_LENGTH, list[Entry]()
         while True:
-            newest = Query(pk, message_sort_key(1), last, newest_first=True, limit=TAIL_LENGTH)
-            items = self._table.query(newest)
+            items = self._table.query(Query(pk, message_sort_key(1), last, newest_first=True, limit=limit))
             entries += [entry for item in items if (entry := _entry_of(item))]
-            reached = entries and (back_to is None or entries[-1].seq <= back_to)
-            if reached or len(items) < TAIL_LENGTH:
+            if (entries and enough(entries)) or len(items) < limit:
                 return Tail(entries[0].seq if entries else 0, tuple(entries), now)
-            last = _beyond(items, -1)
+            last, limit = _beyond(items, -1), SEARCHED_PAGE
 
     def advance(self, message: Message) -> None:
         """Moves both users' chat items forward to the message; one that is there already, or further, stays.
@@ -320,6 +337,23 @@ def _last_seq(chat: Item) -> int:
 def _log_skipped(item: Item) -> None:
     """Logs an item that this code has not written, or not so. It must not take with it what else is read."""
     log.line("WARN", "item skipped", pk=item["pk"], sk=item["sk"])
+
+
+def _back_to_time(ts: int) -> Enough:
+    """Far enough to have everything that was stored at that time or later.
+
+    Clocks differ by less than it takes a client to give up a try and make another, or else REPEATED_MS allows for it.
+    """
+
+    def enough(entries: Sequence[Entry]) -> bool:
+        oldest = entries[-1]
+        return 0 < oldest.ts < ts or oldest.seq == 1 or len(entries) >= MOST_SEARCHED
+
+    return enough
+
+
+def _back_to_number(seq: int) -> Enough:
+    return lambda entries: entries[-1].seq <= seq
 
 
 def _longest_pause(attempt: int) -> float:

@@ -22,6 +22,8 @@ class RequestContext(TypedDict):
     eventType: str
     """CONNECT, MESSAGE or DISCONNECT."""
     requestId: str
+    requestTimeEpoch: int
+    """Milliseconds since the epoch: when API Gateway took the frame."""
     authorizer: AuthorizerContext
 
 

@@ -76,6 +76,7 @@ class Send(NamedTuple):
     id: str | None
     to: str
     text: str
+    retry: bool = False
 
 
 class Sync(NamedTuple):
@@ -194,7 +195,7 @@ def _refuse_constant(name: str) -> None:
 def _request(fields: dict[str, object], id: str | None) -> Request:
     match fields.get("action"):
         case "send":
-            return Send(id, _user(fields, "to"), _text(fields))
+            return Send(id, _user(fields, "to"), _text(fields), _flag(fields, "retry"))
         case "sync":
             since, limit = _integer(fields, "since"), _integer(fields, "limit", 1, MAX_PAGE)
             return Sync(id, since, limit or DEFAULT_PAGE, _cursor(fields))
@@ -290,6 +291,13 @@ def _integer(fields: Mapping[str, object], name: str, low: int = 0, high: int = 
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise _bad(f"the field '{name}' must be a whole number from {low} to {high}")
     return value
+
+
+def _flag(fields: Mapping[str, object], name: str) -> bool:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _bad(f"the field '{name}' must be true or false")
+    return value is True
 
 
 def _choice(fields: Mapping[str, object], name: str, choices: type[E]) -> E:

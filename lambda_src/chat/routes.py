@@ -8,7 +8,7 @@ from typing import NamedTuple
 from chat import log
 from chat.announcements import Announcer
 from chat.clock import Clock
-from chat.conversations import Conversations, Overview
+from chat.conversations import REPEATED_MS, Conversations, Overview
 from chat.delivery import Delivered, Delivery, Gateway
 from chat.protocol import (
     PAGE_ROOM,
@@ -64,11 +64,14 @@ class MessageRoutes:
         self._delivery = delivery
         self._clock = clock
 
-    def serve(self, caller: Connection, request: Request) -> Served:
-        """Does what the frame asks for. Raises ChatError if it cannot."""
+    def serve(self, caller: Connection, request: Request, received_at: int | None = None) -> Served:
+        """Does what the frame asks for. Raises ChatError if it cannot.
+
+        `received_at` is when API Gateway took the frame, in milliseconds since the epoch; now, if not given.
+        """
         match request:
             case Send():
-                return self.send(caller, request)
+                return self.send(caller, request, self._clock() if received_at is None else received_at)
             case Sync():
                 return Served(self.sync(caller, request))
             case History():
@@ -83,8 +86,10 @@ class MessageRoutes:
             case Ping():
                 return Served(pong(request, self._clock()))
 
-    def send(self, caller: Connection, request: Send) -> Served:
-        appended = self._conversations.append(caller.user, request.to, request.id, request.text)
+    def send(self, caller: Connection, request: Send, received_at: int) -> Served:
+        # A first try may be overtaken by its retry, if the function was slow to start.
+        since = received_at - REPEATED_MS if request.retry else received_at
+        appended = self._conversations.append(caller.user, request.to, request.id, request.text, since=since)
         # A duplicate takes the same way: its first try may have died behind any of these steps.
         self._conversations.advance(appended.message)
         # Only now: a device that registers after this read finds the message when it syncs.

@@ -14,20 +14,23 @@ from collections import defaultdict
 import pytest
 
 from parley import Message
-from tests.clients.behaviours.notation import Fields
+from tests.clients.behaviours.notation import SERVER_TIME, Fields
 from tests.clients.drivers.core import Driver
 from tests.clients.drivers.names import pending_texts
 from tests.fakes.chat_server import ChatServer
 
 PEERS = ("bob", "carol")
 STEPS = 400
+"""So many that no log outgrows the page that a client starts with."""
 
 
 class Chaos(Driver):
     """A client, a server, and a network between them that the dice rule."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, peers_post: int = 6) -> None:
         super().__init__(seed, backlog=100)
+        self.peers_post = peers_post
+        """How often they do, beside what else happens."""
         self.dice = random.Random(seed)
         self.server = ChatServer(dice=self.dice)
         self.told: dict[str, list[str]] = defaultdict(list)
@@ -39,9 +42,15 @@ class Chaos(Driver):
         self.refusals = 0
         """How many more connections a server that is away refuses."""
 
+    def collect(self) -> None:
+        super().collect()
+        self.server.now = max(self.server.now, SERVER_TIME + int(self.now * 1_000))
+        for _, frame in self.frames:
+            frame.setdefault("received_at", self.server.now)  # a frame may lie there until others are served
+
     def step(self) -> None:
         acts = [self.peer_posts, self.post, self.read_events, self.wait, self.fail, self.connect]
-        self.dice.choices([*acts, self.serve, self.deliver], [6, 5, 5, 3, 1, 4, 20, 20])[0]()
+        self.dice.choices([*acts, self.serve, self.deliver], [self.peers_post, 5, 5, 3, 1, 4, 20, 20])[0]()
         self.alive -= self.closed
 
     def peer_posts(self) -> None:
@@ -188,9 +197,18 @@ class Chaos(Driver):
 
 @pytest.mark.parametrize("seed", range(60))
 def test_every_message_is_told_and_stored_once_and_in_order(seed: int) -> None:
-    chaos = Chaos(seed)
+    _play(Chaos(seed), STEPS)
+
+
+@pytest.mark.parametrize("seed", [*range(20), 24, 93])
+def test_so_it_is_while_the_peers_write_a_lot(seed: int) -> None:
+    """A server that recognised a retry among the latest messages alone would store some of seeds 24 and 93 twice."""
+    _play(Chaos(seed, peers_post=40), 300)
+
+
+def _play(chaos: Chaos, steps: int) -> None:
     chaos.alive.add(chaos.accept())
-    for _ in range(STEPS):
+    for _ in range(steps):
         chaos.step()
         chaos.check_that_nothing_is_shown_twice()
     chaos.settle()

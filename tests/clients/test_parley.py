@@ -140,7 +140,7 @@ async def test_a_chat_may_start_offline_and_keeps_what_is_posted() -> None:
         id = chat.post("bob", "later")
         assert isinstance(await next_event(chat), Disconnected)
         assert not chat.is_connected
-    assert chat.state["chats"][0]["outbox"] == [{"id": id, "text": "later", "tried": False, "found": None}]
+    assert chat.state["chats"][0]["outbox"] == [{"id": id, "text": "later", "found": None}]
 
 
 @asynchronous

@@ -13,9 +13,9 @@ from threading import Barrier
 import pytest
 
 from chat.clock import now_ms
-from chat.conversations import Conversations
+from chat.conversations import REPEATED_MS, Conversations
 from chat.dynamo import DynamoTable
-from chat.protocol import ChatError, ErrorCode, History, Message
+from chat.protocol import ChatError, ErrorCode
 from chat.table import Query, chat_key, log_partition
 from tests.fakes.clock import RETENTION_MS
 from tests.fakes.engines import Engine
@@ -45,8 +45,11 @@ class Writer:
         client = self.engine.client()
         self.peer = USERS[1 - USERS.index(self.user)]
         self.recorder, self.faults = Recorder(client), Faults(client)
-        table = DynamoTable(client, self.table_name)
-        self.conversations = Conversations(table, retention_ms=RETENTION_MS, clock=now_ms, parallel=serially)
+        self.table = DynamoTable(client, self.table_name)
+        self.conversations = self._instance()
+
+    def _instance(self) -> Conversations:
+        return Conversations(self.table, retention_ms=RETENTION_MS, clock=now_ms, parallel=serially)
 
     def write(self, messages: int, start: Barrier) -> None:
         chance = random.Random(self.name)
@@ -55,36 +58,25 @@ class Writer:
             id = f"{self.name}-{number}"
             lost = Fault.RESENT if chance.random() < LOST_REPLY else None
             with self.faults.at(1 if number else 3, lost):  # mostly the append, behind the read of the tail
-                seq = self._send(id)
-            if chance.random() < FORGOTTEN_ACK:
-                seq = self._send_again(id)
-            self.acknowledged[id] = seq
+                self.acknowledged[id] = self._send(id)
+            if number and chance.random() < FORGOTTEN_ACK:
+                before = f"{self.name}-{number - 1}"  # since then, each of the others has written one, too
+                self.conversations = self._instance()
+                self.acknowledged[before] = self._send(before, is_retry=True)
 
-    def _send(self, id: str) -> int:
+    def _send(self, id: str, *, is_retry: bool = False) -> int:
         while True:
+            since = now_ms() - (REPEATED_MS if is_retry else 0)
             try:
-                message = self.conversations.append(self.user, self.peer, id, f"text of {id}").message
+                message = self.conversations.append(self.user, self.peer, id, f"text of {id}", since=since).message
             except ChatError as error:
                 if error.code is not ErrorCode.INTERNAL:
                     raise
                 self.gave_up += 1
+                is_retry = True
             else:
                 self.conversations.advance(message)
                 return message.seq
-
-    def _send_again(self, id: str) -> int:
-        """As the protocol asks of a client: it looks at the history first."""
-        return next((message.seq for message in self._history() if message.id == id), 0) or self._send(id)
-
-    def _history(self) -> list[Message]:
-        after = max(self.acknowledged.values(), default=0)
-        found: list[Message] = []
-        while True:
-            page = self.conversations.history(self.user, History(None, self.peer, after, None, 100))
-            found += page.messages
-            if not page.more:
-                return found
-            after = page.messages[-1].seq
 
 
 def write_at_once(engine: Engine, table_name: str, messages: int) -> None:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from chat.conversations import TAIL_LENGTH, Conversations, Page
+from chat.conversations import SEARCHED_PAGE, TAIL_LENGTH, Conversations, Page
 from chat.dynamo import DynamoTable
 from chat.protocol import PAGE_ROOM, Chat, ChatError, ErrorCode, History, Message, Receipt, ReceiptKind, message_size
 from chat.table import Item, Key, Query, Table, Update, Updated, chat_key
-from tests.fakes.clock import HOUR_MS, RETENTION_MS, ManualClock
+from tests.fakes.clock import HOUR_MS, MINUTE_MS, RETENTION_MS, ManualClock
 from tests.fakes.engines import Engine
 from tests.fakes.memory import serially
 
@@ -132,6 +132,32 @@ def test_a_retry_is_recognised(
     assert again.duplicate
     assert again.message == first
     assert len(history(conversations).messages) == 1 + newer
+
+
+@pytest.mark.parametrize("remembered", [True, False], ids=["same function", "another function"])
+@pytest.mark.parametrize("newer", [TAIL_LENGTH, TAIL_LENGTH + SEARCHED_PAGE + 1])
+def test_a_retry_is_recognised_among_all_that_was_stored_since(
+    conversations: Conversations, others: Conversations, clock: ManualClock, remembered: bool, newer: int
+) -> None:
+    clock.advance(HOUR_MS)
+    first = send(conversations, "alice", "bob", "hi", id="m1")
+    for number in range(newer):
+        send(others, "bob", "alice", f"number {number}")
+    clock.advance(MINUTE_MS)
+
+    again = (conversations if remembered else others).append("alice", "bob", "m1", "hi", since=first.ts)
+
+    assert (again.duplicate, again.message) == (True, first)
+
+
+def test_a_message_is_not_looked_for_among_older_ones(conversations: Conversations, others: Conversations) -> None:
+    first = send(conversations, "alice", "bob", "hi", id="m1")
+    for number in range(2 * SEARCHED_PAGE):
+        send(others, "bob", "alice", f"number {number}")
+
+    again = others.append("alice", "bob", "m1", "hi", since=first.ts + 1)
+
+    assert not again.duplicate
 
 
 def test_an_id_is_of_one_sender_and_one_conversation(conversations: Conversations) -> None:

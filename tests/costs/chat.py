@@ -12,7 +12,7 @@ from chat.parallel import Threads
 from chat.sessions import Connection
 from chat.table import Item, Table, chat_key, message_key
 from tests.costs.meter import Cost, MeteredMemory, SdkMeter
-from tests.fakes.clock import RETENTION_MS, ManualClock
+from tests.fakes.clock import HOUR_MS, RETENTION_MS, ManualClock
 from tests.fakes.engines import Engine
 from tests.fakes.instances import Instance, instance
 from tests.fakes.memory import MemoryGateway
@@ -54,14 +54,15 @@ class Chat:
         self.warm.connections.connect(connection)
         return connection
 
-    def fill(self, messages: int, text: str = TEXT, peer: str = BOB) -> None:
-        """A log between alice and a peer, and their two chat items."""
-        self.store(self.message(peer, seq, text) for seq in range(1, messages + 1))
-        moved = {"seq": messages, "ts": self.clock(), "changed": self.clock(), "read": messages}
+    def fill(self, messages: int, text: str = TEXT, peer: str = BOB, *, age_ms: int = HOUR_MS, behind: int = 0) -> None:
+        """So many messages of a log between alice and a peer, and their two chat items."""
+        last = behind + messages
+        self.store(self.message(peer, seq, text, age_ms) for seq in range(behind + 1, last + 1))
+        moved = {"seq": last, "ts": self.clock(), "changed": self.clock(), "read": last}
         self.store({**chat_key(*pair)._asdict(), **moved} for pair in ((ALICE, peer), (peer, ALICE)))
 
-    def message(self, peer: str, seq: int, text: str) -> Item:
-        fields = {"from": peer, "id": f"{uuid.UUID(int=seq)}", "text": text, "ts": self.clock()}
+    def message(self, peer: str, seq: int, text: str, age_ms: int = 0) -> Item:
+        fields = {"from": peer, "id": f"{uuid.UUID(int=seq)}", "text": text, "ts": self.clock() - age_ms}
         return {**message_key(ALICE, peer, seq)._asdict(), **fields, "ttl": (self.clock() + RETENTION_MS) // 1_000}
 
     def cost(self, on: Instance, caller: Connection, **frame: object) -> Cost:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chat.conversations import TAIL_MEMORY_MS
+from chat.conversations import MOST_SEARCHED, REPEATED_MS, SEARCHED_PAGE, TAIL_LENGTH, TAIL_MEMORY_MS
 from chat.delivery import Pushed
 from chat.routes import SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
@@ -34,8 +34,8 @@ def holds(cost: Cost, *, calls: list[str], written: int, read: float) -> None:
     assert cost.read <= read
 
 
-def send(text: str = TEXT, to: str = BOB) -> dict[str, str]:
-    return {"action": "send", "to": to, "id": str(uuid.uuid4()), "text": text}
+def send(text: str = TEXT, to: str = BOB, *, retry: bool | None = None) -> dict[str, Any]:
+    return {"action": "send", "to": to, "id": str(uuid.uuid4()), "text": text, "retry": retry}
 
 
 def longest_text_for_a_unit(chat: Chat) -> str:
@@ -120,6 +120,29 @@ def test_a_duplicate_send_with_a_stale_tail_costs_a_refused_put_more(chat: Chat)
     frame = send()
     chat.new().serve(chat.alice, **frame)
     holds(chat.cost(chat.warm, chat.alice, **frame), calls=["PutItem", "Query", *REMEMBERED[1:]], written=3, read=4)
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_retry_in_a_calm_conversation_costs_what_a_first_try_does(chat: Chat, remembered: bool) -> None:
+    chat.fill(20, longest_text_for_a_unit(chat))
+    chat.warm.serve(chat.alice, **send())
+    on, calls = (chat.warm, REMEMBERED) if remembered else (chat.new(), ["Query", *REMEMBERED])
+    holds(chat.cost(on, chat.alice, **send(retry=True)), calls=calls, written=3, read=4)
+
+
+@pytest.mark.parametrize(("young", "pages"), [(TAIL_LENGTH, 2), (100, 2), (250, 4), (MOST_SEARCHED + 500, 11)])
+def test_a_retry_reads_what_was_stored_while_it_may_have_been(chat: Chat, young: int, pages: int) -> None:
+    chat.fill(200, age_ms=REPEATED_MS + 1)
+    chat.fill(young, age_ms=REPEATED_MS, behind=200)
+    cost = chat.cost(chat.warm, chat.alice, **send(retry=True))
+    unit = read_units(SEARCHED_PAGE * item_size(chat.message(BOB, 1, TEXT)), consistent=True)
+    holds(cost, calls=["Query"] * pages + REMEMBERED, written=3, read=4 + (pages - 1) * unit)
+
+
+def test_a_first_try_looks_among_eight_however_much_was_stored_just_before(chat: Chat) -> None:
+    chat.fill(20, age_ms=1)
+    cost = chat.cost(chat.warm, chat.alice, **send())
+    holds(cost, calls=["Query", *REMEMBERED], written=3, read=4)
 
 
 def test_a_tail_that_was_remembered_for_too_long_is_read_again(chat: Chat) -> None:
@@ -254,6 +277,7 @@ def costs_behind(chat: Chat, messages: int) -> dict[str, tuple[list[str], int, f
     costs = {
         "send": chat.cost(chat.warm, chat.alice, **send()),
         "send again": chat.cost(chat.warm, chat.alice, **send()),
+        "retry": chat.cost(chat.new(), chat.alice, **send(retry=True)),
         "sync": chat.cost(chat.warm, chat.alice, action="sync"),
         "latest": chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=5),
         "after": chat.cost(chat.warm, chat.alice, action="history", peer=BOB, after=messages - 5, limit=5),

@@ -10,6 +10,7 @@ import pytest
 import websockets.exceptions
 from websockets.sync.client import connect as connect_socket
 
+from chat.conversations import TAIL_LENGTH
 from chat.identity import LEEWAY_SECONDS
 from chat.sessions import MAX_CONNECTIONS
 from local.deployment import Endpoint, local_client, token
@@ -44,8 +45,11 @@ def test_a_retry_is_acknowledged_again_and_stored_once(connect: Connect, alice: 
     device = connect(alice)
     first = device.ask("send", to=bob, text="once", id="same")
     again = device.ask("send", to=bob, text="once", id="same")
-    assert again == {**first, "duplicate": True}
-    assert len(device.ask("history", peer=bob)["messages"]) == 1
+    for number in range(TAIL_LENGTH):
+        device.ask("send", to=bob, text=str(number))
+    much_later = device.ask("send", to=bob, text="once", id="same", retry=True)
+    assert again == much_later == {**first, "duplicate": True}
+    assert len(device.ask("history", peer=bob)["messages"]) == 1 + TAIL_LENGTH
 
 
 def test_an_id_used_for_another_text_is_refused(connect: Connect, alice: str, bob: str) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 from tests.clients.behaviours.notation import SERVER_TIME, USER, Fields, sync_reply
 
 RECOGNISED = 8
-"""Of how many of a conversation's latest messages an id is known again."""
+"""Of how many of a conversation's latest messages an id is known again, at least."""
+REPEATED_MS = 600_000
+"""And of all that were stored so long before a frame came that says that it is a retry."""
 
 
 class ChatServer:
@@ -31,11 +33,14 @@ class ChatServer:
         self._tick = tick
         self._dice = dice
 
-    def store(self, sender: str, to: str, text: str, id: str | None = None) -> tuple[Fields, bool]:
-        """A message of the user's or to the user, and whether it was stored before."""
+    def store(
+        self, sender: str, to: str, text: str, id: str | None = None, *, since: int | None = None
+    ) -> tuple[Fields, bool]:
+        """A message of the user's or to the user, and whether it was stored before: lately, or after `since`."""
         log = self.logs[to if sender == self.user else sender]
         id = id or f"{sender}-{len(log) + 1}"
-        for message in log[-RECOGNISED:]:
+        repeated = [] if since is None else [message for message in log if message["ts"] >= since]
+        for message in [*repeated, *log[-RECOGNISED:]]:
             if (message["from"], message["id"]) == (sender, id):
                 return message, True
         self.now += self._tick
@@ -65,7 +70,8 @@ class ChatServer:
         return {"type": "history", "peer": frame["peer"], "messages": page, "more": len(page) < len(found)}
 
     def answer_send(self, frame: Fields) -> Fields:
-        message, duplicate = self.store(self.user, frame["to"], frame["text"], frame["id"])
+        since = frame.get("received_at", self.now) - (REPEATED_MS if frame.get("retry") else 0)
+        message, duplicate = self.store(self.user, frame["to"], frame["text"], frame["id"], since=since)
         stored = {name: message[name] for name in ("to", "seq", "ts")}
         return {"type": "ack", "duplicate": duplicate, "delivered": 1, **stored}
 

@@ -112,7 +112,7 @@ def test_the_client_is_told_and_a_retry_heals(dynamodb: Engine, name: str, numbe
     assert told == {"type": "error", "id": frame["id"], "temporary": True, "request_id": "request-1=", **code}
     no_chat_is_ahead_of_its_log(made)
 
-    healed = made.ask(caller, frame)
+    healed = made.ask(caller, {**frame, "retry": True})
     if healed and "duplicate" in healed:  # whether the first try stored it is nobody's concern
         healed["duplicate"] = expected["duplicate"]
     assert healed == expected

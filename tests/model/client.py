@@ -14,6 +14,9 @@ from chat.sessions import Connection
 Serve = Callable[..., Any]
 """Sends a frame over a device's connection: the frame's fields to the reply."""
 
+RECOGNISED_MS = 480_000
+"""How long a message is repeated without a look at the history."""
+
 SMALL_PAGE = 3  # so that a few messages and chats make several pages
 
 
@@ -27,6 +30,8 @@ class Outgoing:
     """How far the device's view of the conversation went when it was first sent."""
     look_first: bool = False
     """Whether to look at `history` before it is sent again."""
+    known_at: int | None = None
+    """When it was first sent, or last looked for."""
 
 
 @dataclass
@@ -86,14 +91,19 @@ class ModelClient:
                     self.catch_up(serve, chat["peer"], chat["seq"])
         self.since = first["server_time"]
 
-    def send(self, serve: Serve, to: str) -> Any:
+    def send(self, serve: Serve, to: str, now: int) -> Any:
         """Sends what is outgoing to a user; the message as it was acknowledged."""
         outgoing = self.outgoing[to]
-        if outgoing.look_first and (found := self._find(serve, to, outgoing)):
-            # Stored, but whoever stored it may have died before the chats were moved. A receipt sees to that.
-            serve(action="receipt", peer=to, kind="read", seq=found["seq"])
-            return found
-        reply = serve(action="send", to=to, id=outgoing.id, text=outgoing.text)
+        was_tried = outgoing.known_at is not None
+        if outgoing.known_at is None:
+            outgoing.known_at = now
+        elif outgoing.look_first or now - outgoing.known_at > RECOGNISED_MS:
+            if found := self._find(serve, to, outgoing):
+                # Stored, but whoever stored it may have died before the chats were moved. A receipt sees to that.
+                serve(action="receipt", peer=to, kind="read", seq=found["seq"])
+                return found
+            outgoing.look_first, outgoing.known_at = False, now
+        reply = serve(action="send", to=to, id=outgoing.id, text=outgoing.text, retry=was_tried)
         return {"from": self.user, "to": to, "id": outgoing.id, "text": outgoing.text, **_only(reply, "seq", "ts")}
 
     def _find(self, serve: Serve, to: str, outgoing: Outgoing) -> Any | None:

@@ -24,7 +24,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chat.conversations import TAIL_LENGTH
 from chat.dynamo import DynamoTable
 from chat.protocol import ChatError, ErrorCode
 from chat.sessions import Connection
@@ -159,20 +158,15 @@ class Chatting(RuleBasedStateMachine):
             one.outgoing[peer] = Outgoing(id, f"{id} from {one.user} to {peer}", one.last.get(peer, 0))
             self.sent[one.user, id] = (peer, one.outgoing[peer].text)
         outgoing = one.outgoing[peer]
-        # Beyond the tail, a retry is only recognised by a client that looks at history.
-        outgoing.look_first |= self._newest(one.user, peer) - outgoing.after >= TAIL_LENGTH
         self.network.losing = losing
         with self.failing(fault):
-            message = one.send(self.serve(self.instances[on], one), peer)
+            message = one.send(self.serve(self.instances[on], one), peer, self.clock())
             self.acknowledged[one.user, outgoing.id] = message
             del one.outgoing[peer]
             self.faults.disarm()
             one.see(self.serve(self.instances[on], one), peer, message)
         self.network.losing = False
         self.handle_pushes()
-
-    def _newest(self, user: str, peer: str) -> int:
-        return len(self.table.query(Query(log_partition(user, peer))))
 
     @rule(device=a_device, on=an_instance, fault=perhaps_a_fault)
     def sync(self, device: int, on: int, fault: tuple[int, Fault] | None) -> None:

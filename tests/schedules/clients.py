@@ -31,9 +31,9 @@ class SteppedConnection:
         self._code = code
         self._connection = connection
 
-    def send(self, to: str, id: str, instance: MessageRoutes | None = None) -> int | None:
+    def send(self, to: str, id: str, instance: MessageRoutes | None = None, *, retry: bool = False) -> int | None:
         """The number of the message, once it is acknowledged; None if it is not."""
-        reply = self._try(Send(id, to, text_of(id)), instance)
+        reply = self._try(Send(id, to, text_of(id), retry), instance)
         if reply is None:
             return None
         seq = int(reply["seq"])
@@ -103,8 +103,8 @@ class SteppedClient(SteppedConnection):
         self._since = reply["server_time"]
         self._must_have(owed, "after its sync")
 
-    def send(self, to: str, id: str, instance: MessageRoutes | None = None) -> int | None:
-        seq = super().send(to, id, instance)
+    def send(self, to: str, id: str, instance: MessageRoutes | None = None, *, retry: bool = False) -> int | None:
+        seq = super().send(to, id, instance, retry=retry)
         if seq is not None:
             self._take({"from": self._connection.user, "to": to, "seq": seq, "id": id})
         return seq

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chat.conversations import Appended, Conversations, Overview, Tail, chat_of, overview_of
-from chat.protocol import Chat, Message, Send, message_frame, send_ack
+from chat.conversations import Appended, Conversations, Enough, Overview, Tail, chat_of, overview_of
+from chat.protocol import MAX_INTEGER, Chat, Message, Send, message_frame, send_ack
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection
 from chat.table import Item, Query, attribute, chat_key, user_partition
@@ -12,7 +12,7 @@ from chat.table import Item, Query, attribute, chat_key, user_partition
 class SessionsBeforeMoves(MessageRoutes):
     """Looks who listens before the message is in the chat lists."""
 
-    def send(self, caller: Connection, request: Send) -> Served:
+    def send(self, caller: Connection, request: Send, received_at: int) -> Served:
         appended = self._conversations.append(caller.user, request.to, request.id, request.text)
         listeners = self._sessions.of({request.to, caller.user})
         self._conversations.advance(appended.message)
@@ -24,21 +24,21 @@ class SessionsBeforeMoves(MessageRoutes):
 class MovesBeforeAppend(Conversations):
     """Moves the chat lists to a message that is stored only then."""
 
-    def append(self, sender: str, to: str, id: str | None, text: str) -> Appended:
-        tail = self._tail(sender, to)
+    def append(self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None) -> Appended:
+        tail = self._tail(sender, to, lambda _: True)
         if tail.find(sender, id or "") is None:
             self.advance(Message(sender, to, tail.seq + 1, id or "", text, self._clock()))
-        return super().append(sender, to, id, text)
+        return super().append(sender, to, id, text, since=since)
 
 
 class DuplicateOnlyAcknowledged(MessageRoutes):
     """Takes a message that is stored for one that is delivered."""
 
-    def send(self, caller: Connection, request: Send) -> Served:
+    def send(self, caller: Connection, request: Send, received_at: int) -> Served:
         appended = self._conversations.append(caller.user, request.to, request.id, request.text)
         if appended.duplicate:
             return Served(send_ack(request, appended.message, duplicate=True, delivered=0))
-        return super().send(caller, request)
+        return super().send(caller, request, received_at)
 
 
 class EventuallyConsistentSync(Conversations):
@@ -51,8 +51,8 @@ class EventuallyConsistentSync(Conversations):
 class LogBeforeChats(Conversations):
     """Reads the chat items of an old log, and does not read the log again."""
 
-    def _tail(self, user: str, peer: str, *, back_to: int | None = None) -> Tail:
-        tail = self._newest(user, peer, back_to)
+    def _tail(self, user: str, peer: str, enough: Enough) -> Tail:
+        tail = self._newest(user, peer, enough)
         if not self._is_old(tail):
             return tail
         chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
@@ -70,8 +70,23 @@ class OldLogAsAnyOther(Conversations):
 class TailReadOnce(Conversations):
     """Reads only the newest messages again when another was quicker."""
 
-    def _newest(self, user: str, peer: str, back_to: int | None) -> Tail:
-        return super()._newest(user, peer, None)
+    def _newest(self, user: str, peer: str, enough: Enough) -> Tail:
+        return super()._newest(user, peer, lambda _: True)
+
+
+class AmongEightOnly(Conversations):
+    """Looks for a message in a tail, whenever it may have been stored."""
+
+    def append(self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None) -> Appended:
+        return super().append(sender, to, id, text, since=MAX_INTEGER)
+
+
+class FirstTriesAmongEightOnly(Conversations):
+    """Looks further back for a message that is repeated, but not for one that has been on its way for long."""
+
+    def append(self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None) -> Appended:
+        is_retry = since is not None and since < self._clock()
+        return super().append(sender, to, id, text, since=since if is_retry else MAX_INTEGER)
 
 
 def changed_when_sent(item: Item) -> Chat | None:

@@ -101,7 +101,7 @@ def a_retry_on_another_instance(code: Code, *, faults: int = 1) -> Scenario:
     """A message and its retry at the same time, anything going wrong, then one more retry."""
 
     def again(player: Player) -> None:
-        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a")
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a", retry=True)
 
     actors = {
         "alice": _sends_until_acknowledged(code, BOB, "a"),
@@ -132,7 +132,7 @@ def a_retry_behind_a_stale_tail(code: Code, *, faults: int = 1) -> Scenario:
         phone, instance = SteppedConnection(player, code, ALICE_PHONE), code.message_function(player)
         phone.send(BOB, "before", instance)
         player.pause(SECONDS_MS)
-        phone.send(BOB, "a", instance)
+        phone.send(BOB, "a", instance, retry=True)
 
     actors = {"alice": alice, "alice again": again}
     return Scenario(actors, world(faults=faults), check, unreliable=actors)
@@ -150,7 +150,7 @@ def a_retry_far_behind(code: Code) -> Scenario:
         phone.send(BOB, "before", instance)
         for _ in range(3):
             player.pause(SECONDS_MS)
-        _must(phone.send(BOB, "a", instance))
+        _must(phone.send(BOB, "a", instance, retry=True))
 
     def bob(player: Player) -> None:
         phone, instance = SteppedConnection(player, code, BOB_PHONE), code.message_function(player)
@@ -162,11 +162,21 @@ def a_retry_far_behind(code: Code) -> Scenario:
     return Scenario({"alice": alice, "alice again": again, "bob": bob}, world(faults=1), check, unreliable=["alice"])
 
 
+def a_retry_overtakes_its_first_try(code: Code, *, faults: int = 0) -> Scenario:
+    """The first try is still on its way, or done, when the retry comes, and more messages than a tail holds."""
+
+    def again(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a", retry=True)
+
+    actors = {"alice": _sends_until_acknowledged(code, BOB, "a"), "alice again": again, "bob": _writes_a_lot}
+    return Scenario(actors, world(faults=faults), check, unreliable=["alice", "alice again"])
+
+
 def a_retry_heals_late(code: Code, *, faults: int = 1) -> Scenario:
     """The first try died long ago; the retry comes to a device that connects just then, and whose push may fail."""
 
     def alice(player: Player) -> None:
-        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a")
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a", retry=True)
 
     actors = {"alice": alice, "bob": _connects(code, BOB_PHONE, {ALICE: 2})}
     return Scenario(actors, world(half_sent="a", faults=faults), check, unreliable=["alice"])
@@ -182,7 +192,7 @@ def a_client_finds_its_message(code: Code, *, faults: int = 1, finding_is_enough
         player.pause()
         seq = phone.look(BOB).get("a")
         if seq is None:
-            _must(phone.send(BOB, "a") or phone.send(BOB, "a"))
+            _must(phone.send(BOB, "a", retry=True) or phone.send(BOB, "a", retry=True))
             return
         if not finding_is_enough:
             _must(phone.mark(BOB, ReceiptKind.READ, seq) or phone.mark(BOB, ReceiptKind.READ, seq))
@@ -231,7 +241,7 @@ def both_write_first(code: Code, *, faults: int = 0) -> Scenario:
             device = SteppedClient(player, code, connection)
             device.send(peer, id)
             player.pause(last=True)
-            _must(device.send(peer, id))
+            _must(device.send(peer, id, retry=True))
             device.finish()
 
         return actor
@@ -282,9 +292,24 @@ def _sends_until_acknowledged(code: Code, to: str, id: str) -> Actor:
         phone = SteppedConnection(player, code, ALICE_PHONE)
         phone.send(to, id)
         player.pause(last=True)
-        _must(phone.send(to, id))
+        _must(phone.send(to, id, retry=True))
 
     return actor
+
+
+def _writes_a_lot(player: Player) -> None:
+    """More messages than a tail holds, in one step: how they were stored is not what is explored."""
+
+    def way(world: World) -> Outcome:
+        table = world.copy().table
+        log = Conversations(table, retention_ms=RETENTION_MS, clock=lambda: world.now, parallel=serially)
+        for number in range(conversations.TAIL_LENGTH + 1):
+            log.append(BOB, ALICE, f"b{number}", "many")
+        for key in sorted(table.items.keys() - world.items.keys()):
+            world.insert(table.items[key])
+        return Outcome()
+
+    player.step(Step("writes a lot", {"": way}))
 
 
 def _must(acknowledged: object) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from chat.conversations import Conversations
 from chat.protocol import ReceiptKind
 from tests.fakes.clock import MINUTE_MS, RETENTION_MS
 from tests.schedules import mutations
@@ -22,6 +23,7 @@ from tests.schedules.scenarios import (
     a_retry_heals_late,
     a_retry_into_an_old_log,
     a_retry_on_another_instance,
+    a_retry_overtakes_its_first_try,
     a_user_writes_to_itself,
     both_write_first,
     both_write_into_an_old_log,
@@ -96,6 +98,12 @@ def test_a_retry_is_recognised_behind_more_messages_than_a_tail_holds(monkeypatc
     _explore(a_retry_far_behind)
 
 
+@pytest.mark.parametrize("faults", [0, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_retry_and_its_first_try_are_one_whatever_comes_between(monkeypatch: pytest.MonkeyPatch, faults: int) -> None:
+    monkeypatch.setattr("chat.conversations.TAIL_LENGTH", SHORT_TAIL)
+    _explore(partial(a_retry_overtakes_its_first_try, faults=faults))
+
+
 def _explore(build: Build) -> None:
     explored = explore(build(Code()))
     print(f"{explored.schedules:,} schedules, {explored.states:,} states")
@@ -166,6 +174,14 @@ def test_a_heartbeat_that_goes_by_the_time_of_the_message_is_found(monkeypatch: 
 def test_a_tail_that_is_not_read_far_enough_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat.conversations.TAIL_LENGTH", SHORT_TAIL)
     _assert_found(a_retry_far_behind, Code(conversations=mutations.TailReadOnce), "a is stored 2 times")
+
+
+@pytest.mark.parametrize("code", [mutations.AmongEightOnly, mutations.FirstTriesAmongEightOnly])
+def test_a_message_that_is_looked_for_among_the_newest_only_is_found(
+    monkeypatch: pytest.MonkeyPatch, code: type[Conversations]
+) -> None:
+    monkeypatch.setattr("chat.conversations.TAIL_LENGTH", SHORT_TAIL)
+    _assert_found(a_retry_overtakes_its_first_try, Code(conversations=code), "a is stored 2 times")
 
 
 def _assert_found(build: Build, code: Code, consequence: str) -> None:

@@ -169,9 +169,10 @@ class CommandLine:
     async def say(self, text: str) -> None:
         await self.type("send", to=self._peer, text=text)
 
-    async def history(self) -> list[str]:
-        """The conversation as the server has it."""
-        return [message["text"] for message in (await self.type("history", peer=self._peer, limit=100))["messages"]]
+    async def history(self) -> list[dict[str, Any]]:
+        """The messages of the conversation, as the server has them."""
+        messages: list[dict[str, Any]] = (await self.type("history", peer=self._peer, limit=100))["messages"]
+        return messages
 
     async def shown(self) -> list[str]:
         """What came in; what was typed here is not repeated."""

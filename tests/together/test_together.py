@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,8 +99,7 @@ async def test_no_client_shows_a_message_twice_or_out_of_order_or_not_at_all(
             await typist.ended()
         async with command_line(_url(deployment.endpoint, "bob"), "alice") as typist:
             await typist.say("back again")
-            await until(lambda: _holds(typist, [*said, "back again"]), "everything is stored, once")
-            log = await typist.history()
+            log = await _stored(typist, [*said, "back again"])
         for client in clients:
             await until(lambda client=client: _shows(client, log), f"{type(client).__name__} shows {log}")  # type: ignore[misc]
         assert [message.seq for message in script.messages] == list(range(1, len(log) + 1))
@@ -148,5 +149,21 @@ async def _shows(client: Client, texts: list[str]) -> bool:
     return await client.shown() == texts
 
 
-async def _holds(typist: CommandLine, texts: list[str]) -> bool:
-    return sorted(await typist.history()) == sorted(texts)
+async def _stored(typist: CommandLine, texts: list[str]) -> list[str]:
+    """The texts in the order of the log, as soon as it has each of them. It must never have one twice."""
+    log: list[dict[str, Any]] = []
+
+    async def holds_all() -> bool:
+        log[:] = await typist.history()
+        copies = Counter(message["text"] for message in log)
+        twice = [message for message in log if copies[message["text"]] > 1]
+        assert not twice, f"stored twice: {twice}"
+        return copies == Counter(texts)
+
+    try:
+        await until(holds_all)
+    except TimeoutError:
+        stored = [message["text"] for message in log]
+        missing, foreign = sorted({*texts} - {*stored}), sorted({*stored} - {*texts})
+        pytest.fail(f"not stored: {missing}; never said: {foreign}; the log: {log}")
+    return [message["text"] for message in log]

@@ -14,6 +14,7 @@ def websocket_event(
     user: str = "alice",
     connection: str = "alice-phone=",
     connected_at: int = 1_800_000_000_000,
+    received_at: int = 1_800_000_060_000,
     expires_at: int | None = None,
     body: str | None = None,
     headers: dict[str, str] | None = None,
@@ -27,6 +28,7 @@ def websocket_event(
             "connectedAt": connected_at,
             "eventType": event_type,
             "requestId": REQUEST_ID,
+            "requestTimeEpoch": received_at,
             "authorizer": authorizer,
         }
     }

@@ -10,6 +10,7 @@ import message
 import pytest
 
 from chat.announcements import announcement
+from chat.conversations import TAIL_LENGTH
 from chat.delivery import Pushed
 from chat.events import Response
 from chat.protocol import ChatError, ErrorCode, UserPresence
@@ -53,6 +54,19 @@ def test_an_answer_is_raw_utf8(system: System) -> None:
 
 def test_what_has_no_reply_has_no_body(system: System) -> None:
     assert serve(system, {"action": "typing", "to": "bob", "state": "paused"}) == {"statusCode": 200}
+
+
+def test_a_frame_that_waited_for_its_function_is_not_stored_again(system: System) -> None:
+    """Its retry has overtaken it."""
+    received_at = system.clock()
+    system.clock.advance(1_000)
+    serve(system, {**SEND, "retry": True})
+    for number in range(TAIL_LENGTH):
+        serve(system, {**SEND, "id": f"other {number}"})
+    system.clock.advance(1_000)
+
+    event = websocket_event("MESSAGE", body=json.dumps(SEND), received_at=received_at)
+    assert reply(message.serve(event, system.routes))["duplicate"]
 
 
 def test_the_sender_is_the_authorizers_word(system: System) -> None:

@@ -66,6 +66,9 @@ def taken(body: str) -> tuple[type[Request], Request]:
         ({"action": "send", "id": "i" * 64, "to": LONGEST_USER, "text": "hi"}, Send("i" * 64, LONGEST_USER, "hi")),
         ({"action": "send", "to": "Az09_.@:|+=-", "text": " \n"}, Send(None, "Az09_.@:|+=-", " \n")),
         ({"action": "send", "id": "👋🏽", "to": "b", "text": "👋🏽\x00"}, Send("👋🏽", "b", "👋🏽\x00")),
+        ({"action": "send", "id": "1", "to": "b", "text": "hi", "retry": True}, Send("1", "b", "hi", retry=True)),
+        ({"action": "send", "id": "1", "to": "b", "text": "hi", "retry": False}, Send("1", "b", "hi")),
+        ({"action": "send", "id": "1", "to": "b", "text": "hi", "retry": None}, Send("1", "b", "hi")),
         ({"action": "sync"}, Sync(None, None, 50, None)),
         ({"action": "sync", "since": 0, "limit": 1}, Sync(None, 0, 1, None)),
         ({"action": "sync", "since": MAX_INTEGER, "limit": 100}, Sync(None, MAX_INTEGER, 100, None)),
@@ -143,6 +146,7 @@ def test_what_is_not_an_object_is_refused(body: str) -> None:
     assert refused(body).code is ErrorCode.BAD_REQUEST
 
 
+HI = {"action": "send", "to": "bob", "text": "hi"}
 BAD_INTEGERS = [-1, 1.0, 1.5, 1e300, True, False, "1", "", [], {}, MAX_INTEGER + 1, 10**400]
 BAD_USERS = ["", "a b", "a#b", "a/b", "ü", "a\n", "\ud800", LONGEST_USER + "u", 1, True, ["bob"], {}, None]
 
@@ -210,6 +214,9 @@ def test_what_is_no_user_id_is_refused(frame: dict[str, Any], field: str, value:
         ({"action": "send", "to": "bob", "text": ["hi"]}, "text"),
         ({"action": "send", "to": "bob", "text": "half a pair \ud83d"}, "text"),
         ({"action": "send", "to": "bob", "text": "\udc4b the other half"}, "text"),
+        ({**HI, "retry": 1}, "retry"),
+        ({**HI, "retry": "true"}, "retry"),
+        ({**HI, "retry": []}, "retry"),
         ({"action": "sync", "limit": 0}, "limit"),
         ({"action": "sync", "limit": MAX_PAGE + 1}, "limit"),
         ({"action": "history"}, "peer"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chat.conversations import REPEATED_MS, TAIL_LENGTH
 from chat.delivery import Pushed
 from chat.protocol import (
     MAX_FRAME_BYTES,
@@ -32,7 +33,7 @@ from chat.protocol import (
 from chat.routes import MAX_ANNOUNCED_CHATS, SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Update, chat_key
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import MINUTE_MS, ManualClock
 from tests.unit.system import System, fails_at, on_the_wire
 
 HI = Send("m1", "bob", "hi")
@@ -166,6 +167,39 @@ def test_a_duplicate_takes_the_same_steps_but_the_append(system: System) -> None
     system.serve(alice, HI)
 
     assert system.steps == ["update", "update", "get", "push"]
+
+
+def _talk(system: System, count: int) -> None:
+    bob = system.connect("bob", "laptop")
+    for number in range(count):
+        system.serve(bob, Send(None, "alice", f"number {number}"))
+
+
+@pytest.mark.parametrize(("age_ms", "is_recognised"), [(REPEATED_MS, True), (REPEATED_MS + 1, False)])
+def test_a_retry_is_recognised_for_eleven_minutes(system: System, age_ms: int, is_recognised: bool) -> None:
+    alice = system.connect("alice")
+    system.clock.advance(MINUTE_MS)
+    first = system.serve(alice, HI)
+    _talk(system, TAIL_LENGTH)
+    system.clock.advance(age_ms)
+
+    again = system.serve(alice, HI._replace(retry=True))
+
+    assert again["duplicate"] is is_recognised
+    assert (again["seq"] == first["seq"]) is is_recognised
+
+
+def test_a_first_try_that_its_retry_has_overtaken_is_recognised(system: System) -> None:
+    alice, received_at = system.connect("alice"), system.clock()
+    system.clock.advance(1_000)
+    first = system.serve(alice, HI._replace(retry=True))
+    _talk(system, TAIL_LENGTH)
+    system.clock.advance(1_000)
+
+    served = system.routes.serve(alice, HI, received_at).reply
+
+    assert served is not None
+    assert (served["duplicate"], served["seq"]) == (True, first["seq"])
 
 
 def test_a_refused_message_moves_and_tells_nothing(system: System) -> None:

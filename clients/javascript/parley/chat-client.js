@@ -160,7 +160,7 @@ export class ChatClient extends Events {
       found: (conversation, messages) => messages.forEach((message) => this.#sender.find(conversation, message)),
       changed: () => this.#changed(),
     });
-    this.#sender = new Sender(this.#connections, this.#conversations, this.#gaps, most.unsent, {
+    this.#sender = new Sender(this.#connections, this.#conversations, this.#gaps, this.#timers, most.unsent, {
       arrive: (conversation, message) => this.#arrive(conversation, message),
       sent: (detail) => this.#emit("sent", detail),
       failed: (detail) => this.#emit("failed", detail),

@@ -13,6 +13,13 @@ import { Lost, Refused } from "./requests.js";
 /** @typedef {import("./conversations.js").Conversations} Conversations */
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./gaps.js").Gaps} Gaps */
+/** @typedef {import("./timers.js").Timers} Timers */
+
+/**
+ * In milliseconds: how long a message is repeated after its first try or a look at the history. Two minutes less than
+ * the server recognises it for sure.
+ */
+const RECOGNISED = 480_000;
 
 /**
  * @typedef {object} SenderEvents
@@ -27,6 +34,7 @@ export class Sender {
   #connections;
   #conversations;
   #gaps;
+  #timers;
   #mostUnsent;
   #events;
 
@@ -34,13 +42,15 @@ export class Sender {
    * @param {Connections} connections
    * @param {Conversations} conversations
    * @param {Gaps} gaps
+   * @param {Timers} timers
    * @param {number} mostUnsent
    * @param {SenderEvents} events
    */
-  constructor(connections, conversations, gaps, mostUnsent, events) {
+  constructor(connections, conversations, gaps, timers, mostUnsent, events) {
     this.#connections = connections;
     this.#conversations = conversations;
     this.#gaps = gaps;
+    this.#timers = timers;
     this.#mostUnsent = mostUnsent;
     this.#events = events;
   }
@@ -67,7 +77,7 @@ export class Sender {
     for (let outgoing; this.isReady && (outgoing = conversation.nextToSend); ) {
       try {
         if (outgoing.found) await this.#complete(conversation, outgoing, outgoing.found);
-        else if (outgoing.isDoubtful) await this.#lookUp(conversation, outgoing);
+        else if (this.#mustLookUp(outgoing)) await this.#lookUp(conversation, outgoing);
         else await this.#send(conversation, outgoing);
       } catch (error) {
         if (!(error instanceof Lost)) throw error;
@@ -88,9 +98,16 @@ export class Sender {
     if (outgoing) outgoing.found = { seq: message.seq, ts: message.ts };
   }
 
-  /** Looks whether the history has a message whose acknowledgement was lost. */
+  /** Whether it may be stored, and the server may no longer recognise it. @param {Outgoing} outgoing */
+  #mustLookUp({ isDoubtful = false, knownAt = Infinity }) {
+    return isDoubtful || this.#timers.now() - knownAt > RECOGNISED;
+  }
+
+  /** Looks whether the history has a message that may be stored. */
   async #lookUp(/** @type {Conversation} */ conversation, /** @type {Outgoing} */ outgoing) {
+    outgoing.isDoubtful = true;
     await conversation.filling; // one that began before does not look for it
+    outgoing.knownAt = this.#timers.now();
     if (outgoing.isDoubtful) await this.#gaps.fill(conversation);
     outgoing.isDoubtful = false; // where the history is refused, the same id has to do
   }
@@ -110,15 +127,18 @@ export class Sender {
 
   async #send(/** @type {Conversation} */ conversation, /** @type {Outgoing} */ outgoing) {
     const { id, to, text } = outgoing;
+    const again = { retry: true };
+    const first = outgoing.isTried ? again : {};
+    outgoing.knownAt ??= this.#timers.now();
     outgoing.isTried = true;
     outgoing.base ??= conversation.last; // it will be stored behind this number
     this.#events.save();
-    // Found, because a gap was filled meanwhile: the server may not recognise it any more, and would store it again.
-    const isMoot = () => Boolean(outgoing.found);
+    // Found, because a gap was filled meanwhile.
+    const isMoot = () => Boolean(outgoing.found) || this.#mustLookUp(outgoing);
     try {
       const connection = this.#connections.current;
       if (!connection) throw new Lost();
-      const ack = await connection.ask({ action: "send", id, to, text }, { isMoot });
+      const ack = await connection.ask({ action: "send", id, to, text, ...first }, { isMoot, whenRepeated: again });
       this.#onAck(conversation, outgoing, ack);
     } catch (error) {
       if (error instanceof Refused) this.#refused(conversation, outgoing, error);

@@ -47,10 +47,10 @@ export class Lost extends Error {
  */
 
 /**
- * How a question is asked: for how long a reply is waited for, and whether there is nothing left to ask (then it is
- * lost, before it would be repeated).
+ * How a question is asked: for how long a reply is waited for; whether it must not be repeated (then it is lost,
+ * before it would be); and what else the frame has when it is.
  *
- * @typedef {{ within?: number, isMoot?: () => boolean }} Asking
+ * @typedef {{ within?: number, isMoot?: () => boolean, whenRepeated?: object }} Asking
  */
 
 /** A frame that is answered under its id. */
@@ -99,8 +99,8 @@ export class Requests {
    * @param {Asking} [asking]
    * @returns {Promise<Replies[A]>}
    */
-  ask(frame, { within = this.#timers.timing.reply, isMoot = () => false } = {}) {
-    const request = new Request(frame.id ?? `r${++this.#numbers}`, frame, { within, isMoot });
+  ask(frame, { within = this.#timers.timing.reply, isMoot = () => false, whenRepeated = {} } = {}) {
+    const request = new Request(frame.id ?? `r${++this.#numbers}`, frame, { within, isMoot, whenRepeated });
     this.#open.set(request.id, request);
     this.#write(request);
     return request.reply;
@@ -133,7 +133,7 @@ export class Requests {
     request.isWaiting = false;
     // A reply that does not come means that nothing comes any more, whatever the socket believes.
     request.timer = this.#timers.after(request.asking.within, () => this.#wire.close("the server does not reply"));
-    this.#wire.write(request.frame);
+    this.#wire.write(request.attempt ? { ...request.frame, ...request.asking.whenRepeated } : request.frame);
   }
 
   /** @param {ErrorFrame} frame @param {Request | undefined} request */

@@ -44,7 +44,7 @@ export function saved(conversations) {
   const known = [...conversations];
   const reads = known.filter(({ receipts }) => receipts.read.isDue);
   return {
-    outbox: known.flatMap(({ outbox }) => outbox.map(({ isDoubtful, ...outgoing }) => outgoing)),
+    outbox: known.flatMap(({ outbox }) => outbox.map(({ isDoubtful, knownAt, ...outgoing }) => outgoing)),
     reads: Object.fromEntries(reads.map(({ peer, receipts }) => [peer, receipts.read.wanted])),
   };
 }
@@ -61,8 +61,8 @@ export function restored(state) {
   const outbox = Array.isArray(state.outbox) ? state.outbox.filter(isOutgoing) : [];
   const reads = Object.entries(isObject(state.reads) ? state.reads : {});
   return {
-    // What was tried may be stored: the history is looked at before it is sent again.
-    outbox: outbox.map((outgoing) => ({ ...outgoing, isDoubtful: outgoing.isTried !== false })),
+    // What was tried may be stored: the history is looked at before it is sent again. A store may fail to save that.
+    outbox: outbox.map((outgoing) => ({ ...outgoing, isDoubtful: outgoing.isTried !== false, isTried: true })),
     reads: Object.fromEntries(reads.filter(([peer, seq]) => isUserId(peer) && whole(seq))),
   };
 }

@@ -32,7 +32,8 @@ export function isOwn({ from, to }: {
  * @property {string} to
  * @property {string} text
  * @property {number} ts when it was written, by the server's clock
- * @property {boolean} [isTried] whether a frame of it has left, so that it may be stored already
+ * @property {boolean} [isTried] whether a frame of it may have left, so that it may be stored already
+ * @property {number} [knownAt] when it was first tried, or last looked for in the history; undefined if it was neither, here
  * @property {boolean} [isDoubtful] whether the history has to be read before it is sent again
  * @property {number | null} [base] it is stored behind this number, if it is
  * @property {{ seq: number, ts: number } | null} [found] the history has it, but perhaps nobody's chat list yet
@@ -183,9 +184,13 @@ export type Outgoing = {
      */
     ts: number;
     /**
-     * whether a frame of it has left, so that it may be stored already
+     * whether a frame of it may have left, so that it may be stored already
      */
     isTried?: boolean | undefined;
+    /**
+     * when it was first tried, or last looked for in the history; undefined if it was neither, here
+     */
+    knownAt?: number | undefined;
     /**
      * whether the history has to be read before it is sent again
      */

@@ -1,11 +1,5 @@
 /** What a refusal answers is done with, too. @param {unknown} error */
 export function unlessRefused(error: unknown): void;
-/** @typedef {import("./connections.js").Connections} Connections */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
-/** @typedef {import("./conversation.js").Outgoing} Outgoing */
-/** @typedef {import("./conversations.js").Conversations} Conversations */
-/** @typedef {import("./frames.js").Message} Message */
-/** @typedef {import("./gaps.js").Gaps} Gaps */
 /**
  * @typedef {object} SenderEvents
  * @property {(conversation: Conversation, message: Message) => void} arrive a message is stored
@@ -19,10 +13,11 @@ export class Sender {
      * @param {Connections} connections
      * @param {Conversations} conversations
      * @param {Gaps} gaps
+     * @param {Timers} timers
      * @param {number} mostUnsent
      * @param {SenderEvents} events
      */
-    constructor(connections: Connections, conversations: Conversations, gaps: Gaps, mostUnsent: number, events: SenderEvents);
+    constructor(connections: Connections, conversations: Conversations, gaps: Gaps, timers: Timers, mostUnsent: number, events: SenderEvents);
     /** Whether there is a connection, and a first sync has told where the conversations stand. */
     get isReady(): boolean;
     /** Throws RangeError if too many wait. @param {Conversation} conversation @param {Outgoing} outgoing */
@@ -41,6 +36,7 @@ export type Outgoing = import("./conversation.js").Outgoing;
 export type Conversations = import("./conversations.js").Conversations;
 export type Message = import("./frames.js").Message;
 export type Gaps = import("./gaps.js").Gaps;
+export type Timers = import("./timers.js").Timers;
 export type SenderEvents = {
     /**
      * a message is stored

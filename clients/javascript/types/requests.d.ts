@@ -21,7 +21,7 @@ export class Requests {
      * @param {Asking} [asking]
      * @returns {Promise<Replies[A]>}
      */
-    ask<A extends keyof Replies>(frame: Question<A>, { within, isMoot }?: Asking): Promise<Replies[A]>;
+    ask<A extends keyof Replies>(frame: Question<A>, { within, isMoot, whenRepeated }?: Asking): Promise<Replies[A]>;
     /** Whether a frame answers a request. @param {Frame} frame */
     received(frame: Frame): boolean;
     /** The connection has ended. */
@@ -48,10 +48,11 @@ export type Question<A extends keyof Replies> = {
     id?: string;
 } & Record<string, unknown>;
 /**
- * How a question is asked: for how long a reply is waited for, and whether there is nothing left to ask (then it is
- * lost, before it would be repeated).
+ * How a question is asked: for how long a reply is waited for; whether it must not be repeated (then it is lost,
+ * before it would be); and what else the frame has when it is.
  */
 export type Asking = {
     within?: number;
     isMoot?: () => boolean;
+    whenRepeated?: object;
 };

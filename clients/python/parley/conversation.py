@@ -49,7 +49,9 @@ class Outgoing:
     id: str
     text: str
     was_tried: bool = False
-    """Whether a frame of it has left, so that it may be stored already."""
+    """Whether a frame of it may have left, so that it may be stored already."""
+    known_at: float | None = None
+    """When it was first tried, or last looked for in the history, by the clock; None if it was neither, here."""
     found: Sent | None = None
     """What to tell once a receipt is acknowledged: the history has it, but perhaps nobody's chat list yet."""
 
@@ -106,6 +108,12 @@ class Outbox:
     def is_first(self, id: str) -> bool:
         """Whether it is this message that the others wait for."""
         return bool(self.waiting) and self.waiting[0].id == id
+
+    def was_looked_up(self, at: float) -> None:
+        """The history, as it was then or later, has been read for all of them."""
+        self.must_look_up = False
+        for outgoing in self.waiting:
+            outgoing.known_at = at
 
     def release(self, outgoing: Outgoing) -> None:
         """The attempt with this message is over. It may have been acknowledged before, and another be under way."""

@@ -179,8 +179,12 @@ def history(peer: str, limit: int, *, after: int | None = None, before: int | No
     return {"action": "history", "peer": peer} | _given(after=after, before=before) | {"limit": limit}
 
 
-def send(to: str, text: str) -> Frame:
-    return {"action": "send", "to": to, "text": text}
+RETRY: Frame = {"retry": True}
+"""What a `send` has, of which a frame may have left before."""
+
+
+def send(to: str, text: str, *, was_tried: bool) -> Frame:
+    return {"action": "send", "to": to, "text": text} | (RETRY if was_tried else {})
 
 
 def receipt(peer: str, kind: ReceiptKind, seq: int) -> Frame:

@@ -13,6 +13,7 @@ from .errors import Refused
 from .frames import PAGE, Frame
 from .mailbox import Mailbox
 from .requests import Ask, Lost, Requests, Script
+from .timers import Timers
 
 _LOG = logging.getLogger("parley")
 
@@ -27,6 +28,7 @@ class Gaps:
         conversations: Conversations,
         mailbox: Mailbox,
         *,
+        timers: Timers,
         backlog: int,
         at_once: int,
         tell: Callable[[ConversationState, Iterable[Told]], None],
@@ -37,6 +39,7 @@ class Gaps:
         self._connections = connections
         self._conversations = conversations
         self._mailbox = mailbox
+        self._timers = timers
         self._backlog = backlog
         self._at_once = at_once
         self._tell = tell
@@ -63,7 +66,7 @@ class Gaps:
 
     def _fill(self, conversation: ConversationState, *, is_lookup: bool) -> Script:
         """Reads the history up to its end. A look-up reads on while the mailbox is full, as sending waits for it."""
-        is_over = False
+        is_over, began = False, self._timers.now
         try:
             while not is_over:
                 after, target = conversation.last, conversation.target  # as they are when it is asked
@@ -77,7 +80,7 @@ class Gaps:
             pass  # settled again on the next connection
         finally:
             if is_over and is_lookup:
-                conversation.outbox.must_look_up = False
+                conversation.outbox.was_looked_up(began)
             self._under_way -= 1
             conversation.is_fetching = False
             self._conversations.touch(conversation)

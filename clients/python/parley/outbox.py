@@ -15,6 +15,11 @@ from .events import Failed, Message, Sent
 from .frames import Frame
 from .mailbox import Mailbox
 from .requests import Ask, Lost, Requests, Script
+from .timers import Timers
+
+RECOGNISED_SECONDS = 480
+"""How long a message is repeated after its first try or a look at the history: two minutes less than the server
+recognises it for sure."""
 
 
 class Outboxes:
@@ -28,6 +33,7 @@ class Outboxes:
         mailbox: Mailbox,
         effects: deque[Effect],
         *,
+        timers: Timers,
         most_unsent: int,
         arrive: Callable[[ConversationState, Message], None],
     ) -> None:
@@ -35,6 +41,7 @@ class Outboxes:
         self._connections = connections
         self._conversations = conversations
         self._mailbox = mailbox
+        self._timers = timers
         self._effects = effects
         self._most_unsent = most_unsent
         self._arrive = arrive
@@ -59,20 +66,34 @@ class Outboxes:
             return
         if not outbox.waiting or outbox.under_way or outbox.must_look_up:
             return
-        outgoing = outbox.under_way = outbox.waiting[0]
-        outgoing.was_tried = True
+        outgoing = outbox.waiting[0]
+        if self._must_look_up(outgoing):
+            outbox.must_look_up = True
+            self._conversations.touch(conversation)
+            return
+        outbox.under_way = outgoing
         if outgoing.found is None:
             self._requests.run(self._send(conversation, outgoing))
         else:
             self._requests.run(self._complete(conversation, outgoing, outgoing.found))
 
+    def _must_look_up(self, outgoing: Outgoing) -> bool:
+        """Whether the server may no longer recognise it."""
+        if not outgoing.was_tried or outgoing.found:
+            return False
+        return outgoing.known_at is None or self._timers.now - outgoing.known_at > RECOGNISED_SECONDS
+
     def _send(self, conversation: ConversationState, outgoing: Outgoing) -> Script:
-        def is_found() -> bool:
-            # The gap that it left was filled meanwhile. The server may not recognise it, and would store it again.
-            return outgoing.found is not None
+        frame = frames.send(conversation.peer, outgoing.text, was_tried=outgoing.was_tried)
+        if not outgoing.was_tried:
+            outgoing.was_tried, outgoing.known_at = True, self._timers.now
+
+        def is_moot() -> bool:
+            # Found: the gap that it left was filled meanwhile.
+            return outgoing.found is not None or self._must_look_up(outgoing)
 
         try:
-            ack = yield Ask(frames.send(conversation.peer, outgoing.text), outgoing.id, is_moot=is_found)
+            ack = yield Ask(frame, outgoing.id, is_moot=is_moot, when_repeated=frames.RETRY)
             self._on_ack(conversation, outgoing, ack)
         except Refused as refusal:
             conversation.outbox.pop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from .errors import Refused
@@ -19,7 +19,7 @@ MAX_RETRY_AFTER_MS = 60_000
 
 
 class Lost(Exception):
-    """The connection has ended before the reply came, or the question was moot before it was repeated."""
+    """The connection has ended before the reply came, or the question must not be repeated."""
 
 
 def _never() -> bool:
@@ -36,7 +36,9 @@ class Ask:
     connection: int | None = None
     """None: the current connection; without one, the next."""
     is_moot: Callable[[], bool] = _never
-    """Looked at before the question is repeated: whether there is nothing left to ask. Then it is lost."""
+    """Looked at before the question is repeated: whether it must not be. Then it is lost."""
+    when_repeated: Frame = field(default_factory=dict)
+    """What else the frame has when it is repeated."""
 
 
 Script: TypeAlias = Generator[Ask, Frame, None]
@@ -137,7 +139,8 @@ class Requests:
         request.timer = self._timers.after(
             self._reply_seconds, lambda: self._wire.close(connection, "the server does not reply")
         )
-        self._wire.write(connection, request.ask.frame | {"id": request.id})
+        repeated = request.ask.when_repeated if request.attempt else {}
+        self._wire.write(connection, request.ask.frame | repeated | {"id": request.id})
 
     def _close(self, request: _Request) -> None:
         request.cancel_timer()

@@ -81,7 +81,14 @@ class Session:
         self._requests = requests = Requests(connections, self._timers, Backoff(timing, rng), timing.reply)
         self._hints = Hints(requests, connections, mailbox, self._timers, timing, most_presences=bounds.presences)
         self._gaps = Gaps(
-            requests, connections, conversations, mailbox, backlog=backlog, at_once=bounds.fetches, tell=self._tell
+            requests,
+            connections,
+            conversations,
+            mailbox,
+            timers=self._timers,
+            backlog=backlog,
+            at_once=bounds.fetches,
+            tell=self._tell,
         )
         self._outboxes = Outboxes(
             requests,
@@ -89,6 +96,7 @@ class Session:
             conversations,
             mailbox,
             self.effects,
+            timers=self._timers,
             most_unsent=bounds.unsent,
             arrive=self._arrive,
         )

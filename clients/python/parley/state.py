@@ -106,7 +106,7 @@ def _saved(conversation: ConversationState) -> State:
 
 def _saved_outgoing(outgoing: Outgoing) -> State:
     found = outgoing.found and [outgoing.found.seq, outgoing.found.ts]
-    return {"id": outgoing.id, "text": outgoing.text, "tried": outgoing.was_tried, "found": found}
+    return {"id": outgoing.id, "text": outgoing.text, "found": found}
 
 
 def _restored(chat: State) -> ConversationState:
@@ -131,7 +131,7 @@ def _restored(chat: State) -> ConversationState:
 
 
 def _restored_outgoing(peer: str, saved: State) -> Outgoing:
-    outgoing = Outgoing(saved["id"], saved["text"], saved.get("tried") is not False)
+    outgoing = Outgoing(saved["id"], saved["text"], was_tried=True)  # for all that this state can know
     if found := saved.get("found"):
         seq, ts = found
         outgoing.found = Sent(outgoing.id, peer, seq, ts, delivered=None)

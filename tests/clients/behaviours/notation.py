@@ -23,7 +23,7 @@ MAX_TEXT_BYTES = 8_192
 ACTIONS = {
     "sync": ("since", "next", "limit"),
     "history": ("peer", "after", "before", "limit"),
-    "send": ("to", "text"),
+    "send": ("to", "text", "retry"),
     "receipt": ("peer", "kind", "seq"),
     "typing": ("to", "state"),
     "presence": ("users",),
