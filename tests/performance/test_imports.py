@@ -17,6 +17,7 @@ HEAVY = frozenset({"asyncio", "aws_lambda_powertools", "boto3", "cryptography", 
 MOST_MODULES = 380  # of which Python and the SDK make about 340; a package that is not listed above shows here
 MOST_COLLECTIONS = 25  # there are over 80 in an import that leaves the collector as it is
 MOST_OF_BOTO3 = 0.72  # of its CPU, over the bare interpreter's; the bench's bar is 0.65, on a machine that is quiet
+LEAST_ROUNDS = 5
 MOST_ROUNDS = 40
 """Where other processes are in the way, it takes more than one round for each side to have a quiet moment."""
 
@@ -75,9 +76,9 @@ def test_the_message_handler_starts_in_less_than_boto3_with_its_clients(asset: P
         for code, folder in (("", nothing), ("import message", asset), (BOTO3, nothing))
     }
     best = dict.fromkeys(sides, math.inf)  # what else runs only adds
-    for _ in range(MOST_ROUNDS):
+    for number in range(MOST_ROUNDS):
         best = {code: min(best[code], once()) for code, once in sides.items()}
         bare, ours, boto3 = best.values()
-        if ours - bare < MOST_OF_BOTO3 * (boto3 - bare):
+        if number >= LEAST_ROUNDS and ours - bare < MOST_OF_BOTO3 * (boto3 - bare):
             return
     pytest.fail(f"{ours - bare:.0f} ms of CPU, where boto3 takes {boto3 - bare:.0f}")
