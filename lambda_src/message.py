@@ -61,11 +61,13 @@ def serve(event: WebSocketEvent, routes: MessageRoutes) -> Response:
         refusal = error if isinstance(error, ChatError) else _internal(error, context["requestId"])
         refusal.id = refusal.id or (request.id if request else None)
         served = Served(error_frame(refusal, context["requestId"]))
+    reply = served.reply or {}
     log.line(
         "INFO",
         "frame",
         action=type(request).__name__.lower() if request else None,
-        code=served.reply.get("code") if served.reply else None,
+        code=reply.get("code"),
+        duplicate=reply.get("duplicate") or None,
         user=context["authorizer"]["userId"],
         connection=context["connectionId"],
         request_id=context["requestId"],

@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.functions import ChatFunction
+from stacks.log_metrics import LOG_METRICS, LogMetric
 
 PERIOD = Duration.minutes(5)
 
@@ -43,29 +44,41 @@ class Monitoring(Construct):
                 function.metric_throttles(period=PERIOD),
                 f"The function {name} was refused to run: the account's limit of concurrent executions is reached.",
             )
+        functions = {function.node.id: function for function in (authorizer, connection, message)}
+        for metric in LOG_METRICS:
+            self._count(functions[metric.function], metric)
         # These two answer their failures themselves, so Lambda counts no error.
         self._alarm(
             "InternalErrors",
-            self._count(message, "InternalErrors", "$.code", "internal"),
+            self._counted("Errors", Code="internal"),
             "Frames were answered with the error `internal`: the log of the function Message says why.",
         )
         self._alarm(
             "ConnectionFailures",
-            self._count(connection, "ConnectionFailures", "$.level", "ERROR"),
+            self._counted("ConnectionFailures"),
             "Handshakes were refused, or presence was not told: the log of the function Connection says why.",
         )
 
-    def _count(self, function: ChatFunction, name: str, field: str, value: str) -> cloudwatch.Metric:
-        """How many lines of the function's log have the value in the field."""
-        lines = logs.MetricFilter(
+    def _count(self, function: ChatFunction, metric: LogMetric) -> None:
+        logs.MetricFilter(
             self,
-            f"{name}Filter",
+            f"{metric.name}Filter",
             log_group=function.log_group,
-            filter_pattern=logs.FilterPattern.string_value(field, "=", value),
+            filter_pattern=logs.FilterPattern.literal(metric.pattern),
             metric_namespace=self._namespace,
-            metric_name=name,
+            metric_name=metric.name,
+            metric_value=metric.value,
+            dimensions={metric.dimension.name: metric.dimension.field} if metric.dimension else None,
         )
-        return lines.metric(statistic="Sum", period=PERIOD)
+
+    def _counted(self, name: str, **dimensions: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=self._namespace,
+            metric_name=name,
+            dimensions_map=dimensions,
+            statistic="Sum",
+            period=PERIOD,
+        )
 
     def _alarm(self, id: str, metric: cloudwatch.IMetric, description: str) -> None:
         alarm = cloudwatch.Alarm(

@@ -26,7 +26,8 @@ class ChatApi(Construct):
             web_socket_api=self.api,
             stage_name=stage_name,
             auto_deploy=True,
-            detailed_metrics_enabled=True,
+            # Billed as some fifty custom metrics; the log has each route's durations and errors.
+            detailed_metrics_enabled=False,
             throttle=apigateway.ThrottleSettings(rate_limit=rate, burst_limit=burst),
         )
 

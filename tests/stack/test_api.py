@@ -104,12 +104,12 @@ def test_the_authorizer_knows_every_place_of_a_token_that_can_be_chosen() -> Non
     assert {source.value for source in TokenSource} == {source.value for source in identity.TokenSource}
 
 
-def test_stage_throttles_and_measures_each_route(synthesize: Synthesize) -> None:
+def test_stage_throttles_each_route_and_pays_for_no_metric_of_its_own(synthesize: Synthesize) -> None:
     _, stage = synthesize(throttlingRate="50", throttlingBurst="70").one("AWS::ApiGatewayV2::Stage")
 
     # With LoggingLevel or DataTraceEnabled among them, tokens and texts would be in the log.
     assert stage["DefaultRouteSettings"] == {
-        "DetailedMetricsEnabled": True,
+        "DetailedMetricsEnabled": False,
         "ThrottlingRateLimit": 50,
         "ThrottlingBurstLimit": 70,
     }

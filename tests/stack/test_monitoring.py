@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stacks.log_metrics import LOG_METRICS, LogMetric
 from tests.stack.conftest import Resource, Synthesize, Synthesized
 
 
@@ -22,24 +23,30 @@ def test_errors_and_throttles_of_each_function_raise_an_alarm(default: Synthesiz
     assert alarm["Threshold"] == 1
 
 
+@pytest.mark.parametrize("metric", LOG_METRICS, ids=lambda metric: metric.name)
+def test_each_metric_is_read_from_the_log_of_its_function(default: Synthesized, metric: LogMetric) -> None:
+    _, function = default.function(metric.function.lower())
+    filters = default.all("AWS::Logs::MetricFilter").values()
+    (found,) = (it for it in filters if it["MetricTransformations"][0]["MetricName"] == metric.name)
+    (counted,) = found["MetricTransformations"]
+
+    assert found["LogGroupName"] == function["LoggingConfig"]["LogGroup"]
+    assert (found["FilterPattern"], counted["MetricValue"]) == (metric.pattern, metric.value)
+    assert counted["MetricNamespace"] == "Parley/dev"
+    dimensions = {it["Key"]: it["Value"] for it in counted.get("Dimensions", [])}
+    assert dimensions == (dict([metric.dimension]) if metric.dimension else {})
+
+
 @pytest.mark.parametrize(
-    ("name", "metric", "pattern"),
-    [
-        ("message", "InternalErrors", '{ $.code = "internal" }'),
-        ("connection", "ConnectionFailures", '{ $.level = "ERROR" }'),
-    ],
+    ("metric", "dimensions"), [("Errors", [{"Name": "Code", "Value": "internal"}]), ("ConnectionFailures", None)]
 )
 def test_failures_that_only_the_log_shows_raise_an_alarm(
-    default: Synthesized, name: str, metric: str, pattern: str
+    default: Synthesized, metric: str, dimensions: list[dict[str, str]] | None
 ) -> None:
-    _, function = default.function(name)
-    log = function["LoggingConfig"]["LogGroup"]
-    (line,) = (it for it in default.all("AWS::Logs::MetricFilter").values() if it["LogGroupName"] == log)
-    (counted,) = line["MetricTransformations"]
-    (alarm,) = (it for it in alarms(default) if it["MetricName"] == metric)
+    namespaced = [alarm for alarm in alarms(default) if alarm["Namespace"] == "Parley/dev"]
+    (alarm,) = (it for it in namespaced if it["MetricName"] == metric)
 
-    assert line["FilterPattern"] == pattern
-    assert (counted["MetricNamespace"], counted["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
+    assert alarm.get("Dimensions") == dimensions
 
 
 def test_quiet_functions_raise_no_alarm(default: Synthesized) -> None:

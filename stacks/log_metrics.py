@@ -1,0 +1,61 @@
+"""What is counted from the functions' log lines: a metric filter each, so that no handler waits for a metric.
+
+A metric with a dimension has a value of its own for each value of that field, so only fields that this project names
+can be one: never a user, a connection or anything else that a client chooses.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+FunctionName = Literal["Authorizer", "Connection", "Message"]
+
+
+class Dimension(NamedTuple):
+    """A metric's dimension, and the field of the line that has its value."""
+
+    name: str
+    field: str
+
+
+class LogMetric(NamedTuple):
+    """A metric, whose log it is read from, and which lines count how much.
+
+    The pattern is in CloudWatch's syntax for JSON:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+
+    name: str
+    function: FunctionName
+    pattern: str
+    value: str = "1"
+    dimension: Dimension | None = None
+
+
+LOG_METRICS = (
+    LogMetric("HandshakesAllowed", "Authorizer", '{ $.message = "handshake allowed" }'),
+    LogMetric("HandshakesRefused", "Authorizer", '{ $.message = "handshake refused" }'),
+    LogMetric(
+        "HandshakesRefusedByReason",
+        "Authorizer",
+        '{ $.message = "handshake refused" }',
+        dimension=Dimension("Reason", "$.reason"),
+    ),
+    LogMetric("ConnectionFailures", "Connection", '{ $.level = "ERROR" }'),
+    LogMetric(
+        "Messages",
+        "Message",
+        '{ ($.message = "frame") && ($.action = "send") && ($.code NOT EXISTS) && ($.duplicate NOT EXISTS) }',
+    ),
+    LogMetric("Duplicates", "Message", "{ $.duplicate IS TRUE }"),
+    LogMetric("Deliveries", "Message", "{ $.taken > 0 }", value="$.taken"),
+    LogMetric("GoneConnections", "Message", "{ $.gone > 0 }", value="$.gone"),
+    LogMetric("FailedPushes", "Message", "{ $.failed > 0 }", value="$.failed"),
+    LogMetric(
+        "Errors", "Message", '{ ($.message = "frame") && ($.code = "*") }', dimension=Dimension("Code", "$.code")
+    ),
+    LogMetric("Announcements", "Message", '{ $.message = "announcement" }'),
+    LogMetric("WentOffline", "Message", '{ ($.message = "announcement") && ($.online IS FALSE) }'),
+    LogMetric("AnnouncementFailures", "Message", '{ $.message = "announcement failed" }'),
+    LogMetric("PruneFailures", "Message", '{ $.message = "prune failed" }'),
+)

@@ -1,0 +1,133 @@
+"""Each metric counts the log lines that it is about, as the handlers write them, and no others."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import authorizer
+import connection
+import message
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+
+from chat.announcements import announcement
+from chat.delivery import Pushed
+from chat.events import AuthorizerEvent
+from chat.identity import Identity, Refused
+from chat.protocol import UserPresence
+from chat.sessions import OPENING_MS
+from stacks.log_metrics import LOG_METRICS
+from tests.filter_pattern import matcher
+from tests.unit.events import handshake, websocket_event
+from tests.unit.system import System, always
+
+SEND = {"action": "send", "id": "m1", "to": "bob", "text": "hi"}
+FAILURE = RuntimeError("unreachable")
+
+
+def counted(function: str, lines: list[dict[str, Any]]) -> Counter[str]:
+    """What the metrics of the function's log make of the lines; the dimension's value after a colon."""
+    counts: Counter[str] = Counter()
+    for metric in (metric for metric in LOG_METRICS if metric.function == function):
+        for line in filter(matcher(metric.pattern), lines):
+            value = line[metric.dimension.field.removeprefix("$.")] if metric.dimension else None
+            name = metric.name if value is None else f"{metric.name}:{value}"
+            counts[name] += line[metric.value.removeprefix("$.")] if "$" in metric.value else int(metric.value)
+    return counts
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def serve(system: System, frame: object) -> None:
+    message.serve(websocket_event("MESSAGE", body=json.dumps(frame)), system.routes)
+
+
+def test_messages_and_duplicates(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    bob = system.connect("bob")
+    for frame in (SEND, SEND, {**SEND, "id": "m2"}, {"action": "ping"}):
+        serve(system, frame)
+
+    assert system.gateway.pushed
+    lines = logged(capsys)
+    delivered = sum(id == bob.id for id, _ in system.gateway.pushed)
+    assert counted("Message", lines) == {"Messages": 2, "Duplicates": 1, "Deliveries": delivered}
+
+
+def test_errors_by_code(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    for frame in ({"action": "shout"}, {"action": "send"}, {"action": "send", "to": "bob", "text": 1}):
+        serve(system, frame)
+    system.before = always(FAILURE, on="insert")
+    serve(system, SEND)
+
+    assert counted("Message", logged(capsys)) == {
+        "Errors:unknown_action": 1,
+        "Errors:bad_request": 2,
+        "Errors:internal": 1,
+    }
+
+
+def test_pushes_that_are_taken_gone_and_failed(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    _, gone, *failing = (system.connect("bob", name) for name in ("taking", "gone", "failing", "failing-too"))
+    system.clock.advance(OPENING_MS + 1)
+    system.gateway.answers = {gone.id: Pushed.GONE} | dict.fromkeys((one.id for one in failing), Pushed.FAILED)
+    serve(system, SEND)
+
+    assert counted("Message", logged(capsys)) == {
+        "Messages": 1,
+        "Deliveries": 1,
+        "GoneConnections": 1,
+        "FailedPushes": 2,
+    }
+
+
+def test_a_connection_that_cannot_be_pruned(
+    system: System, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(_: object) -> None:
+        raise ConnectTimeoutError(endpoint_url="https://dynamodb")
+
+    gone = system.connect("bob")
+    system.clock.advance(OPENING_MS + 1)
+    system.gateway.answers = {gone.id: Pushed.GONE}
+    monkeypatch.setattr(system.sessions, "prune", unreachable)
+    serve(system, SEND)
+
+    assert counted("Message", logged(capsys)) == {"Messages": 1, "GoneConnections": 1, "PruneFailures": 1}
+
+
+def test_announcements(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    for online in (True, False):
+        message.announce(announcement(UserPresence("alice", online, system.clock.now, 1)), system.routes)
+    assert counted("Message", logged(capsys)) == {"Announcements": 2, "WentOffline": 1}
+
+    system.before = always(FAILURE, on="query")
+    message.announce(announcement(UserPresence("alice", True, system.clock.now, 1)), system.routes)
+    assert counted("Message", logged(capsys)) == {"AnnouncementFailures": 1}
+
+
+def test_handshakes_and_refusals_by_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_: AuthorizerEvent) -> Identity:
+        raise Refused("the token is not valid: ExpiredSignatureError")
+
+    authorizer.authorize(handshake(), lambda _: Identity("alice", None))
+    for _ in range(2):
+        authorizer.authorize(handshake(), refuse)
+
+    assert counted("Authorizer", logged(capsys)) == {
+        "HandshakesAllowed": 1,
+        "HandshakesRefused": 2,
+        "HandshakesRefusedByReason:the token is not valid: ExpiredSignatureError": 2,
+    }
+
+
+def test_connections_and_their_failures(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    connection.serve(websocket_event("CONNECT"), system.connection_routes)
+    assert counted("Connection", logged(capsys)) == {}
+
+    system.before = always(FAILURE, on="update")
+    connection.serve(websocket_event("CONNECT"), system.connection_routes)
+    assert counted("Connection", logged(capsys)) == {"ConnectionFailures": 1}
