@@ -31,7 +31,7 @@ ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 NPM_FAILED := { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 
-.PHONY: help demo chat url token rotate-key terminal test soak bench synth diff deploy destroy docs lock clean
+.PHONY: help demo chat url token rotate-key terminal test soak bench capacity synth diff deploy destroy docs lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
@@ -43,6 +43,7 @@ help:
 	@echo "make test                 all checks and tests; make soak: the long ones"
 	@echo "make synth | diff | deploy | destroy [CONTEXT='stage=prod retentionDays=90']     the CDK, on AWS"
 	@echo "make bench                measure cost, cold start and latency; writes docs/performance.md"
+	@echo "make capacity [USERS=1000000 MESSAGES_PER_DAY=20 DEVICES=2 CHATS=50]   what they cost a month, and which quotas they meet"
 	@echo "make docs                 the protocol as a page, .local/docs/index.html"
 	@echo "make lock                 write the locks anew, after a change to a requirements.in"
 	@echo "make clean                remove what the others made"
@@ -96,6 +97,9 @@ synth diff deploy destroy: $(VENV) $(NODE)
 
 bench: $(BENCH) $(NODE_TESTS) $(ENGINE)
 	@python -m bench
+
+capacity: $(VENV)
+	@python -m bench.capacity
 
 docs: $(VENV)
 	@python -m tools.docs

@@ -1,12 +1,15 @@
-"""The asset, for the tests of more than one file."""
+"""The asset and what actions cost, for the tests of more than one file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from bench.cost import Cost, costs
 from stacks.bundle import bundle, compile_sources
+from tests.fakes.engines import Engine
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +19,9 @@ def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundle(folder)
     compile_sources(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def found(dynamodb: Engine) -> Mapping[str, Cost]:
+    """Every action's cost, counted."""
+    return costs(dynamodb.url)

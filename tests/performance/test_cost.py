@@ -6,15 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from bench.cost import BASELINE_NAME, SEND, SEND_FIRST, SEND_LONG_TAIL, SEND_UNREMEMBERED, Cost, costs
+from bench.cost import BASELINE_NAME, SEND, SEND_FIRST, SEND_LONG_TAIL, SEND_UNREMEMBERED, Cost
 from bench.meter import Bill
-from tests.fakes.engines import Engine
-
-
-@pytest.fixture(scope="module")
-def found(dynamodb: Engine) -> Mapping[str, Cost]:
-    return costs(dynamodb.url)
-
 
 BUDGETS = {
     SEND: Bill(calls=4, table_round_trips=3, read_units=2, write_units=3, pushes=1),

@@ -1,0 +1,100 @@
+"""What so many users cost: the model's counts are the measured ones, and its sums add up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bench.capacity import Audience, BadUsage, audience, model, report
+from bench.cost import SEND, Cost
+from local.emulator import PROJECT
+from tests.hang import HANG_SECONDS
+
+MILLION_USERS = Audience()
+NAMES = {
+    "send": SEND,
+    "receipt": "receipt",
+    "typing": "typing",
+    "heartbeat": "sync, a heartbeat with one change",
+    "history": "history, a page of 20",
+    "connect": "connect",
+    "disconnect": "disconnect",
+}
+
+
+@pytest.mark.parametrize("action", NAMES)
+def test_the_counts_are_the_measured_ones(action: str, found: Mapping[str, Cost]) -> None:
+    counted, measured = model().of("counted", action), found[NAMES[action]]
+    bill = measured.bill
+    assert counted["frames"] == measured.frames
+    assert (counted["writes"], counted["reads"]) == (bill.write_units, bill.read_units)
+    assert (counted["table_trips"], counted["push_trips"]) == (bill.table_round_trips, bill.push_round_trips)
+    assert counted.get("invocations", 1) == measured.invocations
+
+
+def test_the_features_come_to_the_whole_bill() -> None:
+    known = model()
+    by_feature = sum(sum(known.dollars(load).values()) for load in known.features(MILLION_USERS).values())
+    by_service = known.month(MILLION_USERS)
+    fixed = by_service["storage and recovery"] + by_service["alarms and the secret"]
+    assert by_feature * MILLION_USERS.users * 30.4 == pytest.approx(sum(by_service.values()) - fixed)
+
+
+def test_the_quotas_are_told_in_the_order_in_which_they_are_met() -> None:
+    limits = model().limits(MILLION_USERS)
+    assert len(limits) == len(model().figures["quotas"])
+    assert [users for _, users, _ in limits] == sorted(users for _, users, _ in limits)
+
+
+def test_more_of_anything_costs_more_and_meets_quotas_earlier() -> None:
+    known, before = model(), MILLION_USERS
+    least = {name: users for name, users, _ in known.limits(before)}
+    for more in (replace(before, messages_per_day=40), replace(before, devices=3), replace(before, chats=80)):
+        assert sum(known.month(more).values()) > sum(known.month(before).values())
+        assert all(users <= least[name] for name, users, _ in known.limits(more))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({}, Audience()),
+        ({"USERS": ""}, Audience()),
+        (
+            {"USERS": "1_000", "MESSAGES_PER_DAY": "0.5", "DEVICES": "1.5", "CHATS": "7"},
+            Audience(1_000, 0.5, 1.5, 7),
+        ),
+    ],
+)
+def test_what_is_not_said_is_as_usual(given: dict[str, str], meant: Audience) -> None:
+    assert audience(given) == meant
+
+
+@pytest.mark.parametrize(
+    "given", [{"USERS": "many"}, {"USERS": "0"}, {"CHATS": "-1"}, {"DEVICES": "nan"}, {"USERS": "inf"}]
+)
+def test_what_is_not_a_number_is_said_so(given: dict[str, Any]) -> None:
+    ((name, text),) = given.items()
+    with pytest.raises(BadUsage, match=f"^{name} is not a number from 1 to 10,000,000,000: '{text}'$"):
+        audience(given)
+
+
+def test_a_million_users_are_explained() -> None:
+    text = "\n".join(report(MILLION_USERS))
+    for part in ("1,000,000 users", "cents a user", "By service", "By feature", "to be raised", "greatest levers"):
+        assert part in text
+
+
+def test_the_command_says_in_a_sentence_what_is_wrong() -> None:
+    environment = os.environ | {"USERS": "many"}
+    command = [sys.executable, "-m", "bench.capacity"]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: USERS is not a number from 1 to 10,000,000,000: 'many'\n"
