@@ -31,7 +31,7 @@ ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 NPM_FAILED := { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 
-.PHONY: help demo chat url token rotate-key terminal test soak bench capacity synth diff deploy destroy docs lock clean
+.PHONY: help demo chat url token rotate-key terminal smoke test soak bench capacity synth diff deploy destroy docs lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
@@ -39,6 +39,7 @@ help:
 	@echo "make url                  the address of what \`make chat\` keeps running, for a WebSocket client"
 	@echo "make token USER=alice     a connection token for it; with STACK=... for a stack on AWS"
 	@echo "make rotate-key STACK=... a new key to sign tokens with; RETIRE=now ends the one before at once"
+	@echo "make smoke [STACK=...]    the demo's conversation on what \`make chat\` keeps running, or on a stack on AWS: PASS or FAIL"
 	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
 	@echo "make synth | diff | deploy | destroy [CONTEXT='stage=prod retentionDays=90']     the CDK, on AWS"
@@ -61,6 +62,7 @@ url: $(VENV)
 # and neither make nor the shell reads it. USER is in most environments already; only one that was typed counts.
 export TYPED_USER := $(if $(filter command,$(origin USER)),$(value USER))
 export TYPED_STACK := $(value STACK)
+export TYPED_URL := $(if $(filter command,$(origin URL)),$(value URL))
 export TYPED_CONTEXT := $(value CONTEXT)
 unexport STACK CONTEXT $(if $(filter command,$(origin USER)),USER)
 
@@ -78,6 +80,10 @@ token: $(VENV)
 rotate-key: $(VENV)
 	@test -n "$$TYPED_STACK" || { echo "error: say whose key: make rotate-key STACK=Parley-prod" >&2; exit 2; }
 	@python -m local rotate-key $(if $(filter now,$(RETIRE)),--retire) -- "$$TYPED_STACK"
+
+# URL=wss://... is for a domain of your own, TOKEN_IN=header or subprotocol for a stack that reads the token there.
+smoke: $(VENV)
+	@python -m local smoke $${TYPED_STACK:+--stack="$$TYPED_STACK"} $${TYPED_URL:+--url="$$TYPED_URL"} $(if $(filter header subprotocol,$(TOKEN_IN)),--token-in=$(TOKEN_IN))
 
 terminal: $(VENV)
 	@test -n "$$TYPED_USER" || { echo "error: say who you are: make terminal USER=alice" >&2; exit 2; }

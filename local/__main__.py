@@ -1,10 +1,11 @@
-"""`python -m local demo`, `chat`, `url`, `token` and `rotate-key`: what the Makefile's targets of these names call."""
+"""What the Makefile's targets of these names call: demo, chat, url, token, smoke and rotate-key."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,11 +15,20 @@ from pathlib import Path
 import boto3
 
 from local import aws, chat, demo, rotation, web
-from local.deployment import DEPLOYED_TOKEN_SECONDS, STATE, Endpoint, deploy, deployed_secret, local_secret, token
+from local.deployment import (
+    DEPLOYED_TOKEN_SECONDS,
+    STATE,
+    Endpoint,
+    deploy,
+    deployed_secret,
+    deployed_url,
+    local_secret,
+    token,
+)
 from local.emulator import Emulator, emulator, forget_aws_settings
 from local.private import UMASK, private_folder
 from local.progress import StepFailed, end_of, step
-from parley import USER_ID, USER_ID_RULE
+from parley import USER_ID, USER_ID_RULE, ParleyError, TokenPlace
 
 PORT = 8643  # the same each time, so that clients find the deployment again after a stop
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -29,7 +39,7 @@ def run_demo() -> None:
     with _started(STATE / "demo") as running:
         endpoint = deploy(running)
         try:
-            asyncio.run(demo.converse(endpoint))
+            asyncio.run(demo.converse(demo.Deployed(endpoint.url, local_secret(endpoint))))
         except StepFailed as failure:
             raise StepFailed(f"{failure}\n{end_of(running.log)}") from None
     print("\nAll of it held.")
@@ -50,6 +60,22 @@ def run_chat() -> None:
             print("\nStopping. The chats are kept for the next `make chat`; `make clean` forgets them.", flush=True)
         finally:
             Endpoint.forget()
+
+
+def run_smoke(stack: str | None, url: str | None, token_in: TokenPlace) -> None:
+    """Holds the demo's conversation on a stack on AWS, or on the running local deployment, between two new users."""
+    if stack is None:
+        endpoint = Endpoint.read()
+        deployed = demo.Deployed(endpoint.url, local_secret(endpoint))
+    else:
+        deployed = demo.Deployed(url or deployed_url(stack), deployed_secret(stack), token_in)
+    name = f"smoke-{secrets.token_hex(4)}"
+    print(f"A conversation on {deployed.url}, between {name}-alice and {name}-bob", flush=True)
+    try:
+        asyncio.run(demo.converse(deployed, f"{name}-alice", f"{name}-bob"))
+    except (ParleyError, StepFailed) as failure:
+        raise StepFailed(f"{failure}\nFAIL: {deployed.url} does not do what it should") from None
+    print(f"\nPASS: all of it held on {deployed.url}")
 
 
 def rotate_key(stack: str, *, retire: bool) -> None:
@@ -89,6 +115,10 @@ def main() -> None:
     for_key = commands.add_parser("rotate-key", help="put a new key in the place of the one that signs tokens")
     for_key.add_argument("stack")
     for_key.add_argument("--retire", action="store_true", help="refuse the tokens of the key before, within a minute")
+    for_smoke = commands.add_parser("smoke", help="hold the demo's conversation on what is deployed")
+    for_smoke.add_argument("--stack", help="a stack on AWS, instead of the running local one")
+    for_smoke.add_argument("--url", help="where to connect, if not where the stack says: a domain of your own")
+    for_smoke.add_argument("--token-in", choices=["query", "header", "subprotocol"], default="query")
     arguments = parser.parse_args()
     os.umask(UMASK)
     private_folder(STATE)
@@ -104,6 +134,8 @@ def main() -> None:
                 print(Endpoint.read().url)
             case "token":
                 print_token(arguments.user, arguments.stack)
+            case "smoke":
+                run_smoke(arguments.stack, arguments.url, arguments.token_in)
             case "rotate-key":
                 rotate_key(arguments.stack, retire=arguments.retire)
     except StepFailed as failure:

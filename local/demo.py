@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from local.deployment import Endpoint, local_secret, token
+from local.deployment import token
 from local.progress import StepFailed
-from parley import Chat, Event, Message, PresenceChange, Sent, State, TokenRefused
+from parley import Chat, Event, Message, PresenceChange, Sent, State, TokenPlace, TokenRefused
 
 ANSWER_SECONDS = 10
+TOKEN_SECONDS = 15 * 60
 
 
 def expect(truth: bool, what: str) -> None:
     """Tells what was expected, and raises StepFailed if it did not hold."""
     print(f"    {'ok ' if truth else 'NOT'} {what}", flush=True)
     if not truth:
-        raise StepFailed(f"the demo expected: {what}")
+        raise StepFailed(f"this was expected, and did not hold: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A deployment that takes tokens, wherever it is."""
+
+    url: str
+    secret: str = field(repr=False)
+    token_in: TokenPlace = "query"  # noqa: S105
+
+    def chat(self, credentials: str | None, state: State | None = None) -> Chat:
+        return Chat.connect(self.url, credentials, token_in=self.token_in, state=state)
 
 
 class DemoDevice:
     """A client of a user. What it tells is kept until it is looked for."""
 
-    def __init__(self, name: str, chat: Chat) -> None:
+    def __init__(self, name: str, user: str, chat: Chat) -> None:
         self.name = name
+        self.user = user
         self.chat = chat
         self._told: list[Event] = []
 
@@ -63,61 +78,63 @@ class DemoDevice:
         expect(True, what)
 
 
-async def converse(endpoint: Endpoint) -> None:
-    """Holds the conversation. Raises StepFailed at the first expectation that does not hold."""
-    secret = local_secret(endpoint)
+async def converse(deployed: Deployed, alice: str = "alice", bob: str = "bob") -> None:
+    """Holds the conversation between two users who never talked before.
+
+    Raises StepFailed at the first expectation that does not hold.
+    """
 
     def device(name: str, user: str, state: State | None = None) -> DemoDevice:
-        return DemoDevice(name, Chat.connect(endpoint.url, token(secret, user), state=state))
+        return DemoDevice(name, user, deployed.chat(token(deployed.secret, user, TOKEN_SECONDS), state))
 
-    async with device("alice's laptop", "alice") as laptop, device("alice's phone", "alice") as phone:
-        async with device("bob", "bob") as bob:
-            await _live(laptop, phone, bob)
-        sent = await _while_away(laptop)
-        async with device("bob", "bob", bob.chat.state) as bob:
-            await bob.gets(3, "alice", "Are you still there?", "bob received what was said while he was away")
-        await _retry(phone, sent)
-    await _refused(endpoint)
+    async with device("alice's laptop", alice) as laptop, device("alice's phone", alice) as phone:
+        async with device("bob", bob) as at_bob:
+            await _live(laptop, phone, at_bob)
+        sent = await _while_away(laptop, bob)
+        async with device("bob", bob, at_bob.chat.state) as at_bob:
+            await at_bob.gets(3, alice, "Are you still there?", "bob received what was said while he was away")
+        await _retry(phone, bob, sent)
+    await _refused(deployed, alice)
 
 
 async def _live(laptop: DemoDevice, phone: DemoDevice, bob: DemoDevice) -> None:
     print("\nLive, both ways, on every device")
-    sent = await laptop.send("bob", "Hello Bob!")
+    sent = await laptop.send(bob.user, "Hello Bob!")
     expect((sent.seq, sent.delivered) == (1, 1), "stored as number 1, taken by bob's device")
-    await bob.gets(1, "alice", "Hello Bob!", "bob received it, from alice")
-    await phone.gets(1, "alice", "Hello Bob!", "alice's phone received a carbon copy")
-    sent = await bob.send("alice", "Hi Alice 👋")
+    await bob.gets(1, laptop.user, "Hello Bob!", "bob received it, from alice")
+    await phone.gets(1, laptop.user, "Hello Bob!", "alice's phone received a carbon copy")
+    sent = await bob.send(laptop.user, "Hi Alice 👋")
     expect((sent.seq, sent.delivered) == (2, 2), "stored as number 2, taken by both of alice's devices")
     for device in (laptop, phone):
-        await device.gets(2, "bob", "Hi Alice 👋", f"{device.name} received it, from bob")
+        await device.gets(2, bob.user, "Hi Alice 👋", f"{device.name} received it, from bob")
 
 
-async def _while_away(laptop: DemoDevice) -> Sent:
+async def _while_away(laptop: DemoDevice, bob: str) -> Sent:
     print("\nTo somebody who is away")
 
     def is_offline(event: Event) -> bool:
-        return isinstance(event, PresenceChange) and event.user == "bob" and not event.online
+        return isinstance(event, PresenceChange) and event.user == bob and not event.online
 
     await laptop.is_told(is_offline, "alice's laptop was told that bob went offline")
-    sent = await laptop.send("bob", "Are you still there?")
+    sent = await laptop.send(bob, "Are you still there?")
     expect((sent.seq, sent.delivered) == (3, 0), "stored as number 3, taken by nobody yet")
     return sent
 
 
-async def _retry(phone: DemoDevice, sent: Sent) -> None:
+async def _retry(phone: DemoDevice, bob: str, sent: Sent) -> None:
     print("\nThe same message once more, as a client does that got no acknowledgement")
-    again = await phone.send("bob", "Are you still there?", id=sent.id)
+    again = await phone.send(bob, "Are you still there?", id=sent.id)
     expect(again.seq == sent.seq, "recognised: acknowledged again as number 3")
-    history = await phone.chat.history("bob")
+    history = await phone.chat.history(bob)
     expect([message.seq for message in history.messages] == [1, 2, 3], "stored once: the log is 1, 2, 3")
 
 
-async def _refused(endpoint: Endpoint) -> None:
+async def _refused(deployed: Deployed, alice: str) -> None:
     print("\nA token that somebody else signed")
-    forged = token("a secret that is not the deployment's own", "alice")
+    forged = token("a secret that is not the deployment's own", alice)
     for what, credentials in (("a forged token", forged), ("no token", None)):
         try:
-            async with Chat.connect(endpoint.url, credentials):
+            async with deployed.chat(credentials):
                 is_refused = False
         except TokenRefused:
             is_refused = True

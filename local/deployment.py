@@ -148,6 +148,16 @@ def deployed_secret(stack: str) -> str:
         raise StepFailed(f"cannot read the signing secret of {stack}: {aws.why(error)}") from None
 
 
+def deployed_url(stack: str) -> str:
+    """Where clients of a stack on AWS connect. Raises StepFailed."""
+    try:
+        return outputs_of(boto3.client("cloudformation"), stack)["Url"]
+    except KeyError:
+        raise StepFailed(f"{stack} says nowhere where to connect: it is another kind of stack") from None
+    except aws.PROBLEMS as error:
+        raise StepFailed(f"cannot read where {stack} is: {aws.why(error)}") from None
+
+
 def _secret(cloudformation: Any, secrets_manager: Any, stack: str) -> str:
     arn = outputs_of(cloudformation, stack).get("TokenSecretArn")
     if arn is None:

@@ -37,8 +37,8 @@ def having(language: str, words: str, page: str = README) -> str:
 
 def test_the_demo_says_what_the_readme_shows(running: Path) -> None:
     *expected, last = having("", "Hello Bob!").splitlines()
-    converse = "import asyncio; from local import demo; from local.deployment import Endpoint; "
-    converse += "asyncio.run(demo.converse(Endpoint.read()))"
+    converse = "import asyncio; from local import demo; from local.deployment import Endpoint, local_secret; "
+    converse += "there = Endpoint.read(); asyncio.run(demo.converse(demo.Deployed(there.url, local_secret(there))))"
     with shell(f"python -c '{converse}'", running) as process:
         said, _ = process.communicate()
     _assert_in_order(expected, said)
