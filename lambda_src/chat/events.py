@@ -12,7 +12,7 @@ class AuthorizerContext(TypedDict):
 
     userId: str
     expiresAt: NotRequired[str]
-    """Milliseconds since the epoch: when frames are no longer taken. Absent where no token is needed."""
+    """Milliseconds since the epoch: when frames are no longer taken, nor pushed. Absent where no token is needed."""
 
 
 class RequestContext(TypedDict):
@@ -57,4 +57,10 @@ class Response(TypedDict):
 def caller(event: WebSocketEvent) -> Connection:
     """The connection that the event is about. Its user is the authorizer's word, never the client's."""
     context = event["requestContext"]
-    return Connection(context["authorizer"]["userId"], context["connectionId"], int(context["connectedAt"]))
+    expires_at = context["authorizer"].get("expiresAt")
+    return Connection(
+        context["authorizer"]["userId"],
+        context["connectionId"],
+        int(context["connectedAt"]),
+        None if expires_at is None else int(expires_at),
+    )

@@ -1,11 +1,13 @@
 """Which connections a user has, and so whether it is online.
 
 All of a user's connections are one item, with one attribute a connection (`@` and the connection id, holding when it
-was made), so that whoever delivers finds them in one read, and `$connect` and `$disconnect` are one update each.
+was made and when its token expires), so that whoever delivers finds them in one read, and `$connect` and `$disconnect`
+are one update each.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -29,14 +31,20 @@ SWEPT_AT_ONCE = 100
 expression of 4 KB, 300 operators)."""
 
 _PREFIX = "@"
+_UNTIL = "-"
+_TIMES = re.compile(rf"([0-9]{{1,16}}){_UNTIL}([0-9]{{1,16}})")
 
 
 class Connection(NamedTuple):
-    """One live WebSocket connection of a user. `connected_at` is in milliseconds since the epoch."""
+    """One live WebSocket connection of a user. Times are in milliseconds since the epoch.
+
+    `expires_at` is when its token does, and None where it has none.
+    """
 
     user: str
     id: str
     connected_at: int
+    expires_at: int | None = None
 
 
 class Change(NamedTuple):
@@ -69,7 +77,7 @@ class Sessions:
         self._put(connection, self._clock())
 
     def _put(self, connection: Connection, now: int) -> Item:
-        entry = {_PREFIX + connection.id: connection.connected_at, "last_seen": now}
+        entry = {_PREFIX + connection.id: _entry(connection), "last_seen": now}
         return self._table.update(sessions_key(connection.user), Update(put=entry, add={"rev": 1})).before
 
     def disconnect(self, user: str, connection_id: str) -> Change | None:
@@ -125,24 +133,40 @@ class Sessions:
 
 def connections(user: str, item: Item, now: int) -> list[Connection]:
     """The live connections that a sessions item holds, the oldest first."""
-    live = [
-        Connection(user, id, connected_at)
-        for id, connected_at in _entries(item)
-        # One made in the future, beyond what two clocks differ by, is not ours, and would never end.
-        if -OPENING_MS <= now - connected_at < MAX_CONNECTION_MS
-    ]
+    known = (Connection(user, *entry) for entry in _entries(item))
+    live = [connection for connection in known if _is_live(connection, now)]
     return sorted(live, key=lambda connection: connection.connected_at)
+
+
+def _is_live(connection: Connection, now: int) -> bool:
+    if connection.expires_at is not None and connection.expires_at <= now:
+        return False
+    # One made in the future, beyond what two clocks differ by, is not ours, and would never end.
+    return -OPENING_MS <= now - connection.connected_at < MAX_CONNECTION_MS
 
 
 def connection_ids(item: Item) -> frozenset[str]:
     """The ids of all connections that a sessions item holds, dead ones included."""
-    return frozenset(id for id, _ in _entries(item))
+    return frozenset(id for id, _, _ in _entries(item))
 
 
-def _entries(item: Item) -> Iterator[tuple[str, int]]:
-    for name, connected_at in item.items():
-        if name.startswith(_PREFIX) and isinstance(connected_at, int):
-            yield name.removeprefix(_PREFIX), connected_at
+def _entry(connection: Connection) -> str | int:
+    """What the item holds of a connection: two times in one attribute, so that 20 of them fit into one write unit."""
+    if connection.expires_at is None:
+        return connection.connected_at
+    return f"{connection.connected_at}{_UNTIL}{connection.expires_at}"
+
+
+def _entries(item: Item) -> Iterator[tuple[str, int, int | None]]:
+    """Each entry's connection id, when it was made, and when its token expires."""
+    for name, entry in item.items():
+        if not name.startswith(_PREFIX):
+            continue
+        id = name.removeprefix(_PREFIX)
+        if isinstance(entry, int):
+            yield id, entry, None
+        elif times := _TIMES.fullmatch(entry):
+            yield id, int(times[1]), int(times[2])
 
 
 def presence(user: str, item: Item, now: int) -> UserPresence:

@@ -93,8 +93,11 @@ def test_pruning_what_is_not_there_does_nothing(sessions: Sessions, clock: Manua
     assert sessions.prune(connection(clock)) is None
 
 
-def test_restore_puts_a_connection_back_as_it_was(sessions: Sessions, clock: ManualClock) -> None:
-    original = connection(clock)
+@pytest.mark.parametrize("lifetime_ms", [None, 2 * MINUTE_MS])
+def test_restore_puts_a_connection_back_as_it_was(
+    sessions: Sessions, clock: ManualClock, lifetime_ms: int | None
+) -> None:
+    original = connection(clock)._replace(expires_at=None if lifetime_ms is None else clock.now + lifetime_ms)
     sessions.connect(original)
     sessions.prune(original)
     clock.advance(MINUTE_MS)
@@ -113,6 +116,40 @@ def test_a_connection_counts_for_as_long_as_it_can_live(sessions: Sessions, cloc
     clock.advance(1)
     assert not sessions.presence(["alice"])[0].online
     assert ids(sessions) == set()
+
+
+def test_a_connection_counts_until_its_token_expires(sessions: Sessions, clock: ManualClock) -> None:
+    short_lived = connection(clock)._replace(expires_at=clock.now + MINUTE_MS)
+    sessions.connect(short_lived)
+
+    clock.advance(MINUTE_MS - 1)
+    assert sessions.of(["alice"]) == {"alice": [short_lived]}
+    assert sessions.presence(["alice"])[0].online
+    clock.advance(1)
+    assert sessions.of(["alice"]) == {"alice": []}
+    assert not sessions.presence(["alice"])[0].online
+
+
+def test_a_token_lengthens_no_connection(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock)._replace(expires_at=clock.now + 2 * MAX_CONNECTION_MS))
+
+    clock.advance(MAX_CONNECTION_MS)
+
+    assert ids(sessions) == set()
+
+
+def test_connecting_after_an_expired_token_comes_online_and_sweeps_its_connection_out(
+    sessions: Sessions, table: Table, clock: ManualClock
+) -> None:
+    sessions.connect(connection(clock, "expired=")._replace(expires_at=clock.now + MINUTE_MS))
+    sessions.connect(connection(clock, "old-entry="))
+    clock.advance(MINUTE_MS)
+    assert ids(sessions) == {"old-entry="}
+    sessions.disconnect("alice", "old-entry=")
+
+    assert sessions.connect(connection(clock, "live=")).went_online_or_offline
+
+    assert attributes(table) == {"@live="}
 
 
 def test_connecting_after_a_dead_connection_comes_online_and_sweeps_it_out(
@@ -172,11 +209,12 @@ def test_presence_keeps_the_order_it_was_asked_in(sessions: Sessions, clock: Man
     ]
 
 
-@pytest.mark.parametrize(("id", "registered"), [("here=", True), ("gone=", False)])
+@pytest.mark.parametrize(("id", "registered"), [("here=", True), ("expired=", True), ("gone=", False)])
 def test_a_connection_is_registered_while_its_entry_is_there(
     sessions: Sessions, table: Table, clock: ManualClock, id: str, registered: bool
 ) -> None:
     sessions.connect(connection(clock, "here="))
+    sessions.connect(connection(clock, "expired=")._replace(expires_at=clock.now))
     (item,) = table.query(Query("USER#alice"))
 
     assert Key(str(item["pk"]), str(item["sk"])) == Key("USER#alice", SESSIONS)

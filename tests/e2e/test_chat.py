@@ -184,11 +184,19 @@ def _refused(url: str, status: int) -> None:
     assert refusal.value.response.status_code == status
 
 
-def test_a_connection_does_not_outlive_its_token(endpoint: Endpoint, secret: str, alice: str) -> None:
+def test_a_connection_does_not_outlive_its_token(
+    connect: Connect, endpoint: Endpoint, secret: str, alice: str, bob: str
+) -> None:
+    sender = connect(bob)
+    sender.ask("ping")  # all functions have started by now, so that the token outlives the handshake
     nearly_over = token(secret, alice, seconds=3 - LEEWAY_SECONDS)
     with raw_connection(f"{endpoint.url}?token={nearly_over}") as short_lived:
-        assert short_lived.ask("ping")["type"] == "pong"
         until(lambda: short_lived.ask("ping").get("code") == "token_expired")
+
+        assert sender.ask("send", to=alice, text="for alice's eyes only")["delivered"] == 0
+        assert not sender.ask("presence", users=[alice])["users"][0]["online"]
+        assert short_lived.ask("ping")["code"] == "token_expired"
+        assert not [frame for frame in short_lived.arrived() if frame["type"] == "message"]
 
 
 class Table:

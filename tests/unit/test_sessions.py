@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, Connection, connections
 from tests.fakes.clock import ManualClock
 from tests.unit.system import System
+
+WRITE_UNIT_BYTES = 1_024
 
 
 def test_coming_going_and_looking_are_one_call_each(system: System) -> None:
@@ -44,7 +48,23 @@ def test_only_entries_are_connections() -> None:
         "rev": 3,
         "last_seen": 5,
         "@phone=": 10,
+        "@laptop=": "11-20",
         "@odd=": "10",
+        "@odder=": "10-",
+        "@oddest=": "10-20-30",
+        "@digits=": "\N{ARABIC-INDIC DIGIT ONE}-20",
     }
 
-    assert connections("alice", item, 10) == [Connection("alice", "phone=", 10)]
+    live = [Connection("alice", "phone=", 10), Connection("alice", "laptop=", 11, expires_at=20)]
+    assert connections("alice", item, 10) == live
+
+
+def test_as_many_connections_as_a_user_may_have_are_written_for_one_unit(system: System) -> None:
+    """A write is billed by the KB. DynamoDB counts the bytes of names and strings, and at most 21 for a number."""
+    user, now = str(UUID(int=0)), system.clock.now
+    for number in range(MAX_CONNECTIONS):
+        system.sessions.connect(Connection(user, f"L0SM9cOFvHcCI{number:02}=", now, now + MAX_CONNECTION_MS))
+
+    (item,) = system.table.items.values()
+    size = sum(len(name) + (len(value) if isinstance(value, str) else 21) for name, value in item.items())
+    assert size <= WRITE_UNIT_BYTES
