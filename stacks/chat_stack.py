@@ -15,6 +15,7 @@ from stacks.sdk_description import OPERATIONS
 from stacks.settings import ChatSettings, IdentityMode
 from stacks.table import ChatTable
 from stacks.target import secret_arn, target
+from stacks.watched import Watched
 from stacks.web import ChatWeb
 from stacks.websocket_api import ChatApi
 
@@ -57,11 +58,14 @@ class ChatStack(Stack):
         Monitoring(
             self,
             "Monitoring",
-            authorizer=self._authorizer,
-            connection=self._connection,
-            message=self._message,
-            namespace=f"Parley/{settings.stage}",
-            topic_arn=settings.alarm_topic_arn,
+            watched=Watched(
+                api=self._api,
+                table=self._table,
+                functions={"Authorizer": self._authorizer, "Connection": self._connection, "Message": self._message},
+                namespace=f"Parley/{settings.stage}",
+            ),
+            settings=settings,
+            target=self._target,
         )
         CfnOutput(self, "Url", value=self._api.stage.url, description=f"Connect here, {settings.handshake.hint}")
         CfnOutput(self, "TableName", value=self._table.table_name, description="Holds chats, messages and sessions")

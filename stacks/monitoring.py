@@ -1,94 +1,99 @@
-"""Alarms that need no tuning: what they watch for should not happen at all."""
+"""What tells how a deployment is doing: metrics from the logs, alarms, a dashboard, saved queries and a budget."""
 
 from __future__ import annotations
 
-from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import Stack
+from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.functions import ChatFunction
+from stacks.alarms import Alarms
+from stacks.dashboard import Dashboard
 from stacks.log_metrics import LOG_METRICS, LogMetric
+from stacks.queries import QUERIES
+from stacks.settings import ChatSettings
+from stacks.target import Target
+from stacks.watched import Watched
 
-PERIOD = Duration.minutes(5)
+NOTIFICATIONS = (("ACTUAL", 80), ("FORECASTED", 100))
+"""At which percentage of the monthly budget somebody is told."""
 
 
 class Monitoring(Construct):
-    """The alarms: to be seen in CloudWatch, and told to the SNS topic if there is one."""
+    """Watches the deployment, and tells the topic or the e-mail address of the settings."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        authorizer: ChatFunction,
-        connection: ChatFunction,
-        message: ChatFunction,
-        namespace: str,
-        topic_arn: str | None,
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, watched: Watched, settings: ChatSettings, target: Target) -> None:
         super().__init__(scope, id)
-        self._namespace = namespace
-        self._topic = sns.Topic.from_topic_arn(self, "Topic", topic_arn) if topic_arn else None
-        for chat_function in (authorizer, connection, message):
-            name, function = chat_function.node.id, chat_function.function
-            self._alarm(
-                f"{name}Errors",
-                function.metric_errors(period=PERIOD),
-                f"The function {name} crashed or timed out: its log says why.",
-            )
-            self._alarm(
-                f"{name}Throttles",
-                function.metric_throttles(period=PERIOD),
-                f"The function {name} was refused to run: the account's limit of concurrent executions is reached.",
-            )
-        functions = {function.node.id: function for function in (authorizer, connection, message)}
+        self._watched = watched
+        self._settings = settings
         for metric in LOG_METRICS:
-            self._count(functions[metric.function], metric)
-        # These two answer their failures themselves, so Lambda counts no error.
-        self._alarm(
-            "InternalErrors",
-            self._counted("Errors", Code="internal"),
-            "Frames were answered with the error `internal`: the log of the function Message says why.",
-        )
-        self._alarm(
-            "ConnectionFailures",
-            self._counted("ConnectionFailures"),
-            "Handshakes were refused, or presence was not told: the log of the function Connection says why.",
-        )
+            self._count(metric)
+        if target.is_watched:
+            self._watch()
 
-    def _count(self, function: ChatFunction, metric: LogMetric) -> None:
+    def _watch(self) -> None:
+        Alarms(self, "Alarms", watched=self._watched, topic=self._topic())
+        Dashboard(self, "Dashboard", watched=self._watched)
+        self._save_queries()
+        if self._settings.monthly_budget is not None:
+            self._budget(self._settings.monthly_budget)
+
+    def _count(self, metric: LogMetric) -> None:
         logs.MetricFilter(
             self,
             f"{metric.name}Filter",
-            log_group=function.log_group,
+            log_group=self._watched.log_groups[metric.function],
             filter_pattern=logs.FilterPattern.literal(metric.pattern),
-            metric_namespace=self._namespace,
+            metric_namespace=self._watched.namespace,
             metric_name=metric.name,
             metric_value=metric.value,
             dimensions={metric.dimension.name: metric.dimension.field} if metric.dimension else None,
         )
 
-    def _counted(self, name: str, **dimensions: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=self._namespace,
-            metric_name=name,
-            dimensions_map=dimensions,
-            statistic="Sum",
-            period=PERIOD,
-        )
+    def _topic(self) -> sns.ITopic | None:
+        if self._settings.alarm_topic_arn:
+            return sns.Topic.from_topic_arn(self, "Topic", self._settings.alarm_topic_arn)
+        if self._settings.alarm_email is None:
+            return None
+        topic = sns.Topic(self, "AlarmTopic", display_name=f"{Stack.of(self).stack_name} alarms")
+        topic.add_subscription(subscriptions.EmailSubscription(self._settings.alarm_email))
+        return topic
 
-    def _alarm(self, id: str, metric: cloudwatch.IMetric, description: str) -> None:
-        alarm = cloudwatch.Alarm(
+    def _save_queries(self) -> None:
+        for name, query in QUERIES.items():
+            logs.CfnQueryDefinition(
+                self,
+                f"{name.capitalize()}Query",
+                name=f"{Stack.of(self).stack_name}/{name}",
+                query_string="\n| ".join(query.lines),
+                log_group_names=[self._watched.log_groups[function].log_group_name for function in query.functions],
+            )
+
+    def _budget(self, dollars: int) -> None:
+        """For what has this stage's tag: so it counts once `stage` is activated as a cost allocation tag."""
+        notifications = [
+            budgets.CfnBudget.NotificationWithSubscribersProperty(
+                notification=budgets.CfnBudget.NotificationProperty(
+                    comparison_operator="GREATER_THAN", notification_type=type, threshold=percent
+                ),
+                subscribers=[
+                    budgets.CfnBudget.SubscriberProperty(
+                        subscription_type="EMAIL", address=str(self._settings.alarm_email)
+                    )
+                ],
+            )
+            for type, percent in NOTIFICATIONS
+        ]
+        budgets.CfnBudget(
             self,
-            id,
-            metric=metric,
-            threshold=1,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=description,
+            "Budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=dollars, unit="USD"),
+                cost_filters={"TagKeyValue": [f"user:stage${self._settings.stage}"]},
+            ),
+            notifications_with_subscribers=notifications,
         )
-        if self._topic:
-            alarm.add_alarm_action(actions.SnsAction(self._topic))

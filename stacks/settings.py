@@ -14,6 +14,7 @@ E = TypeVar("E", bound=StrEnum)
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+_EMAIL = re.compile(r"[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _ISSUER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/|-]*)?")
 _AUDIENCES = re.compile(r"[^\s,]+(,[^\s,]+)*")
@@ -79,7 +80,8 @@ class ChatSettings:
     `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery.
     `emulator` is the endpoint of a local emulator, None on AWS. The rate, in events a second, and the burst are those
     of each route. A token may live for at most `max_token_hours`. Handshakes of browsers are taken from the pages of
-    `allowed_origins`, if there are any; from any page if there are none. Alarms notify the SNS topic, if there is one.
+    `allowed_origins`, if there are any; from any page if there are none. Alarms notify the SNS topic, or
+    the e-mail address, if there is one; the address is also told when the month's costs near `monthly_budget` dollars.
     With `web`, the stack hosts the web page too.
 
     In the context a setting has the name of its field here, in camel case.
@@ -98,6 +100,8 @@ class ChatSettings:
     throttling_burst: int
     throwaway: bool
     alarm_topic_arn: str | None
+    alarm_email: str | None
+    monthly_budget: int | None
     web: bool
     emulator: str | None
 
@@ -115,6 +119,16 @@ class ChatSettings:
                     if needs_issuer
                     else f"the context value {name}={value!r} is for identity=oidc alone; give that, or leave it out"
                 )
+        if self.alarm_topic_arn and self.alarm_email:
+            raise BadContext(
+                "the context values alarmTopicArn and alarmEmail exclude each other: give one, and subscribe the "
+                "address to the topic if both are to be told"
+            )
+        if self.monthly_budget is not None and self.alarm_email is None:
+            raise BadContext(
+                f"the context value monthlyBudget='{self.monthly_budget}' requires alarmEmail: the address is told "
+                "when costs near the budget"
+            )
         if self.web and self.identity is IdentityMode.OIDC:
             raise BadContext(
                 "the context value web='true' cannot be used with identity='oidc': the page has no sign-in of an "
@@ -155,6 +169,8 @@ class ChatSettings:
             throttling_burst=_number(context, "throttlingBurst", 1_000, 1, 5_000),
             throwaway=_boolean(context, "throwaway"),
             alarm_topic_arn=_optional(context, "alarmTopicArn", _TOPIC, "the ARN of an SNS topic"),
+            alarm_email=_optional(context, "alarmEmail", _EMAIL, "an e-mail address"),
+            monthly_budget=_optional_number(context, "monthlyBudget", 1, 1_000_000),
             web=_boolean(context, "web"),
             emulator=_optional(context, "emulator", _LOOPBACK, "its endpoint, like http://127.0.0.1:4566"),
         )
@@ -200,6 +216,10 @@ def _number(context: Mapping[str, object], name: str, default: int, low: int, hi
     if not (_WHOLE_NUMBER.fullmatch(value) and low <= int(value) <= high):
         raise BadContext(f"the context value {name}={value!r} cannot be used; give a whole number, {low} to {high}")
     return int(value)
+
+
+def _optional_number(context: Mapping[str, object], name: str, low: int, high: int) -> int | None:
+    return None if context.get(name) is None else _number(context, name, low, low, high)
 
 
 def _boolean(context: Mapping[str, object], name: str) -> bool:

@@ -24,6 +24,10 @@ class Target(Protocol):
     def has_custom_resources(self) -> bool:
         """Whether the CDK's own functions, which copy into buckets and empty them, can run there."""
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether there are alarms, a dashboard, saved queries and bills there."""
+
     def socket_url(self, stage: WebSocketStage) -> str:
         """Where clients connect."""
 
@@ -37,6 +41,7 @@ class Aws:
     synthesizer = None
     has_route_responses = True
     has_custom_resources = True
+    is_watched = True
 
     def socket_url(self, stage: WebSocketStage) -> str:
         url: str = stage.url
@@ -52,6 +57,7 @@ class Emulator:
 
     has_route_responses = False  # its CloudFormation does not know them; its data plane always answers the sender
     has_custom_resources = False
+    is_watched = False  # its CloudFormation knows no alarm with an expression, no saved query and no budget
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint

@@ -106,13 +106,19 @@ def test_every_alarm_is_described() -> None:
     template = json.loads((PROJECT / "tests/stack/__snapshots__" / snapshot).read_text())
     resources = template.get("Resources", template)
     alarms = {
-        re.sub(r"^Monitoring|[0-9A-F]{8}$", "", name)
+        re.sub(r"^MonitoringAlarms|[0-9A-F]{8}$", "", name)
         for name, resource in resources.items()
         if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
     described = {name for row in table("docs/operations.md", "alarm") for name in re.findall(r"`(\w+)`", row[0])}
     assert described == alarms
-    assert len(alarms) == 8, "deploying.md and the README count eight"
+    assert len(alarms) == 16, "deploying.md and the README count sixteen"
+    billed = [
+        resource["Properties"].get("Metrics", [{"MetricStat": {}}])
+        for resource in resources.values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    assert sum("MetricStat" in metric for metrics in billed for metric in metrics) == 22, "deploying.md counts them"
 
 
 def test_every_page_of_docs_is_in_the_readme() -> None:

@@ -42,6 +42,8 @@ def test_no_context_gives_the_safe_settings() -> None:
         throttling_burst=1_000,
         throwaway=False,
         alarm_topic_arn=None,
+        alarm_email=None,
+        monthly_budget=None,
         web=False,
         emulator=None,
     )
@@ -72,6 +74,8 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"throwaway": True}, "throwaway", True),
         ({"throwaway": False}, "throwaway", False),
         ({"alarmTopicArn": TOPIC}, "alarm_topic_arn", TOPIC),
+        ({"alarmEmail": "oncall@example.com"}, "alarm_email", "oncall@example.com"),
+        ({"alarmEmail": "a+b@example.com", "monthlyBudget": "500"}, "monthly_budget", 500),
         ({"web": "true"}, "web", True),
         ({"web": True, "identity": "open", "throwaway": True, "tokenSource": "header"}, "web", True),
         ({"emulator": "http://127.0.0.1:4566"}, "emulator", "http://127.0.0.1:4566"),
@@ -107,6 +111,8 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
         *(("throwaway", bad, "true or false") for bad in ("", "yes", "1", 1)),
         *(("web", bad, "true or false") for bad in ("", "on", 1)),
         *(("alarmTopicArn", bad, "SNS topic") for bad in ("", "alarms", "arn:aws:sqs:eu-central-1:123456789012:q")),
+        *(("alarmEmail", bad, "e-mail address") for bad in ("", "oncall", "a@b", "a b@example.com", "a@example.com,b")),
+        *(("monthlyBudget", bad, "1 to 1000000") for bad in ("", "0", "1.5", "$5", "1000001")),
         *(("emulator", bad, "http://127.0.0.1:4566") for bad in ("", "http://0.0.0.0:1", "https://127.0.0.1:1")),
         *(("emulator", bad, "http://127.0.0.1:4566") for bad in ("http://127.0.0.1.example.com:1", "127.0.0.1:1")),
     ],
@@ -130,6 +136,8 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
         ({"identity": "oidc", "issuer": OIDC["issuer"]}, "audience is required with identity=oidc"),
         ({"issuer": OIDC["issuer"]}, "is for identity=oidc alone"),
         ({"audience": "client-7"}, "is for identity=oidc alone"),
+        ({"alarmEmail": "a@example.com", "alarmTopicArn": TOPIC}, "exclude each other"),
+        ({"monthlyBudget": "5"}, "requires alarmEmail"),
         (OIDC | {"web": True}, "web='true' cannot be used with identity='oidc'"),
     ],
 )
@@ -143,7 +151,7 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
-    "throttlingRate, throttlingBurst, throwaway, alarmTopicArn, web, emulator"
+    "throttlingRate, throttlingBurst, throwaway, alarmTopicArn, alarmEmail, monthlyBudget, web, emulator"
 )
 
 

@@ -21,6 +21,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "open": {"identity": "open", "throwaway": True},
     "throwaway": {"throwaway": True},
     "alarmed": {"alarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms"},
+    "e-mailed": {"alarmEmail": "oncall@example.com", "monthlyBudget": 500},
     "web": {"web": True},
     "web, throwaway": {"web": True, "throwaway": True},
 }

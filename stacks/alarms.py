@@ -1,0 +1,194 @@
+"""The alarms: each watches for what should not happen, and says where the runbook tells what to do.
+
+No client can set one off by misbehaving alone, with two exceptions that are worth a look all the same: one that uses
+up the stage's throttle for everybody, and one that is refused while nobody else connects.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.watched import PERIOD, Watched
+
+RUNBOOK = "docs/operations.md"
+
+SLOW_MS = 2_000
+"""An acknowledgement that takes longer feels lost to whoever waits for it. Calls take milliseconds."""
+
+TRIES = 3
+"""Periods in a row, for what is normal for a moment."""
+
+MANY = 20
+"""Refused handshakes in a period. One client that waits between its tries, as both of ours do, makes fewer."""
+
+FAILED_PUSHES, FAILED_PUSHES_SHARE = 10, 0.01
+"""In a period: fewer are devices on bad networks, and each finds at its next `sync` what it missed."""
+
+REFUSED_FRAMES, REFUSED_FRAMES_SHARE = 100, 0.05
+TABLE_THROTTLES = 10
+"""In a period. The SDK tries each again, so a few are no news while the table adapts."""
+
+CONCURRENCY_PERCENT = 80
+
+
+class Alarms(Construct):
+    """All alarms; they notify the topic, if there is one."""
+
+    def __init__(self, scope: Construct, id: str, *, watched: Watched, topic: sns.ITopic | None) -> None:
+        super().__init__(scope, id)
+        self._watched = watched
+        self._topic = topic
+        self._watch_functions()
+        self._watch_handlers()
+        self._watch_delivery()
+        self._watch_limits()
+        self._watch_handshakes()
+
+    def _watch_functions(self) -> None:
+        for name, function in self._watched.functions.items():
+            self._alarm(
+                f"{name}Errors",
+                function.metric_errors(period=PERIOD),
+                f"The function {name} crashed or timed out.",
+                section="errors-of-a-function",
+            )
+            self._alarm(
+                f"{name}Throttles",
+                function.metric_throttles(period=PERIOD),
+                f"The function {name} was refused to run: no concurrency is left.",
+                section="throttles-of-a-function",
+            )
+
+    def _watch_handlers(self) -> None:
+        """What handlers answer themselves, so that Lambda counts no error; and what API Gateway fails at."""
+        self._alarm(
+            "InternalErrors",
+            self._watched.logged("Errors", Code="internal"),
+            "Frames were answered with the error internal. Clients send them again.",
+        )
+        self._alarm(
+            "ConnectionFailures",
+            self._watched.logged("ConnectionFailures"),
+            "Handshakes were refused, or presence was not told, because of a failure of ours.",
+        )
+        self._alarm(
+            "ApiFailures",
+            _math(
+                "FILL(integration, 0) + FILL(execution, 0)",
+                integration=self._watched.api("IntegrationError"),
+                execution=self._watched.api("ExecutionError"),
+            ),
+            "API Gateway could not run a function, or could not read its answer.",
+        )
+        self._alarm(
+            "SlowFrames",
+            self._watched.functions["Message"].metric_duration(period=PERIOD, statistic="p99"),
+            f"One frame in a hundred took longer than {SLOW_MS} ms.",
+            threshold=SLOW_MS,
+            periods=TRIES,
+        )
+
+    def _watch_delivery(self) -> None:
+        self._alarm(
+            "FailedPushes",
+            _math(
+                f"IF(FILL(failed, 0) >= {FAILED_PUSHES} AND "
+                f"FILL(failed, 0) > {FAILED_PUSHES_SHARE} * (FILL(failed, 0) + FILL(taken, 0)), 1, 0)",
+                failed=self._watched.logged("FailedPushes"),
+                taken=self._watched.logged("Deliveries"),
+            ),
+            "More than one push in a hundred failed. Messages are stored, but arrive late.",
+        )
+        self._alarm(
+            "AnnouncementFailures",
+            _math(
+                "FILL(failed, 0) + FILL(dropped, 0)",
+                failed=self._watched.logged("AnnouncementFailures"),
+                dropped=self._watched.functions["Message"].metric("AsyncEventsDropped", statistic="Sum", period=PERIOD),
+            ),
+            "Presence was not told: an announcement failed, or Lambda dropped it.",
+        )
+
+    def _watch_limits(self) -> None:
+        self._alarm(
+            "RefusedByApi",
+            _math(
+                f"IF(FILL(refused, 0) >= {REFUSED_FRAMES} AND "
+                f"FILL(refused, 0) > {REFUSED_FRAMES_SHARE} * FILL(frames, 0), 1, 0)",
+                refused=self._watched.api("ClientError"),
+                frames=self._watched.api("MessageCount"),
+            ),
+            "API Gateway refuses handshakes or frames: the stage's throttle, or handshakes without a token.",
+        )
+        self._alarm(
+            "TableThrottles",
+            _math(
+                "FILL(reads, 0) + FILL(writes, 0)",
+                reads=self._watched.table("ReadThrottleEvents"),
+                writes=self._watched.table("WriteThrottleEvents"),
+            ),
+            "DynamoDB throttled the table, or one partition of it.",
+            threshold=TABLE_THROTTLES,
+        )
+        running = cloudwatch.Metric(
+            namespace="AWS/Usage",
+            metric_name="ResourceCount",
+            dimensions_map={
+                "Service": "Lambda",
+                "Resource": "ConcurrentExecutions",
+                "Type": "Resource",
+                "Class": "None",
+            },
+            statistic="Maximum",
+            period=PERIOD,
+        )
+        self._alarm(
+            "Concurrency",
+            _math("running / SERVICE_QUOTA(running) * 100", running=running),
+            f"The account's functions use more than {CONCURRENCY_PERCENT} % of its concurrent executions.",
+            threshold=CONCURRENCY_PERCENT,
+        )
+
+    def _watch_handshakes(self) -> None:
+        self._alarm(
+            "EveryHandshakeRefused",
+            _math(
+                f"IF(FILL(refused, 0) >= {MANY} AND FILL(allowed, 0) < 1, 1, 0)",
+                refused=self._watched.logged("HandshakesRefused"),
+                allowed=self._watched.logged("HandshakesAllowed"),
+            ),
+            "Nobody gets in: every handshake was refused for a quarter of an hour.",
+            periods=TRIES,
+        )
+
+    def _alarm(
+        self,
+        id: str,
+        metric: cloudwatch.IMetric,
+        what: str,
+        *,
+        threshold: float = 1,
+        periods: int = 1,
+        section: str | None = None,
+    ) -> None:
+        """An alarm whose metric reaches the threshold in each of the last periods. It names its runbook section."""
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=periods,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"{what} What to do: {RUNBOOK}#{section or id.lower()}",
+        )
+        if self._topic:
+            alarm.add_alarm_action(actions.SnsAction(self._topic))
+            alarm.add_ok_action(actions.SnsAction(self._topic))
+
+
+def _math(expression: str, **metrics: cloudwatch.IMetric) -> cloudwatch.MathExpression:
+
+    return cloudwatch.MathExpression(expression=expression, using_metrics=metrics, period=PERIOD)

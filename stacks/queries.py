@@ -1,0 +1,71 @@
+"""Questions to the logs, for CloudWatch Logs Insights: in its list of saved queries, and some on the dashboard."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from stacks.log_metrics import FunctionName
+
+ALL: tuple[FunctionName, ...] = ("Authorizer", "Connection", "Message")
+
+_PERCENTILES = ", ".join(f"pct(duration_ms, {it}) as p{it}" for it in (50, 95, 99))
+
+
+class Query(NamedTuple):
+    """A query, and the functions whose logs it reads. Whoever asks fills in what is in capitals."""
+
+    functions: tuple[FunctionName, ...]
+    lines: tuple[str, ...]
+
+
+QUERIES = {
+    "routes": Query(
+        ("Message",),
+        (
+            'filter message = "frame"',
+            f"stats count(*) as frames, {_PERCENTILES} by action",
+            "sort frames desc",
+        ),
+    ),
+    "errors": Query(
+        ALL,
+        (
+            'filter level = "ERROR"',
+            "stats count(*) as times, latest(@timestamp) as last by message, error, aws_error",
+            "sort times desc",
+        ),
+    ),
+    "limited": Query(
+        ("Message",),
+        ("filter ispresent(code)", "stats count(*) as frames by code, user", "sort frames desc", "limit 20"),
+    ),
+    "refused": Query(
+        ("Authorizer",),
+        ('filter message = "handshake refused"', "stats count(*) as times by reason", "sort times desc"),
+    ),
+    "slowest": Query(
+        ("Message",),
+        (
+            'filter message = "frame"',
+            "sort duration_ms desc",
+            "limit 20",
+            "display @timestamp, action, user, duration_ms, taken, gone, failed, request_id",
+        ),
+    ),
+    "user": Query(
+        ALL,
+        (
+            'filter user = "USER"',
+            "sort @timestamp asc",
+            "display @timestamp, message, event, action, code, connection, duration_ms, request_id",
+        ),
+    ),
+    "connection": Query(
+        ALL,
+        (
+            'filter connection = "CONNECTION"',
+            "sort @timestamp asc",
+            "display @timestamp, message, event, action, code, user, duration_ms, request_id",
+        ),
+    ),
+}
