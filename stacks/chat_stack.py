@@ -33,6 +33,7 @@ class ChatStack(Stack):
             synthesizer=self._target.synthesizer,
             description="Parley: direct messaging without servers",
             tags={"application": "parley", "stage": settings.stage},
+            termination_protection=not settings.throwaway,
         )
         self._settings = settings
         self._table = ChatTable(self, "Table", throwaway=settings.throwaway).table
@@ -127,7 +128,10 @@ class ChatStack(Stack):
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=SECRET_LENGTH, exclude_punctuation=True
             ),
-            removal_policy=RemovalPolicy.DESTROY if self._settings.throwaway else RemovalPolicy.RETAIN,
+            # A first deploy that fails takes it with it: no token was signed with it.
+            removal_policy=RemovalPolicy.DESTROY
+            if self._settings.throwaway
+            else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         arn = secret_arn(secret)
         how = f"make token USER=alice STACK={self.stack_name}"

@@ -31,6 +31,7 @@ class Synthesized:
     environment: str
     lookups: list[Any]
     output: Path
+    termination_protection: bool
 
     def all(self, type: str) -> dict[str, Resource]:
         """The properties of each resource of the type, by logical id."""
@@ -69,6 +70,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
             environment=artifact.environment.name,
             lookups=json.loads((output / "manifest.json").read_text()).get("missing", []),
             output=output,
+            termination_protection=bool(artifact.termination_protection),
         )
 
     return synthesize

@@ -100,9 +100,10 @@ def test_data_is_kept_unless_the_stage_is_thrown_away(synthesize: Synthesize, th
 
     assert replica["DeletionProtectionEnabled"] is kept
     assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is kept
-    for id in (table_id, secret_id):
+    for id, when_deleted in ((table_id, "Retain"), (secret_id, "RetainExceptOnCreate")):
         resource = stack.template["Resources"][id]
-        assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == ("Retain" if kept else "Delete")
+        assert resource["DeletionPolicy"] == (when_deleted if kept else "Delete")
+        assert resource["UpdateReplacePolicy"] == ("Retain" if kept else "Delete")
 
 
 def test_default_stage_is_not_thrown_away(synthesize: Synthesize, default: Synthesized) -> None:
@@ -157,3 +158,10 @@ def test_pages_that_may_connect_are_told_to_the_authorizer(synthesize: Synthesiz
 
     variables = stack.function("authorizer")[1]["Environment"]["Variables"]
     assert variables["ALLOWED_ORIGINS"] == "https://app.example.com"
+
+
+def test_a_stack_that_is_not_to_be_thrown_away_is_not_deleted_by_mistake(
+    synthesize: Synthesize, default: Synthesized
+) -> None:
+    assert default.termination_protection
+    assert not synthesize(throwaway=True).termination_protection
