@@ -96,7 +96,8 @@ class ChatStack(Stack):
             "Connection", "connection.handler", "Registers connections and takes them out", environment
         )
         self._grant(connection, ["dynamodb:UpdateItem"], self._table.table_arn)
-        self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn("DELETE"))
+        for method in ("POST", "DELETE"):  # a connection is told why it is closed
+            self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         self._grant(connection, ["lambda:InvokeFunction"], self._message.function.function_arn)
         return connection
 

@@ -53,6 +53,7 @@ class ChatScreen(Screen[None]):
         Binding("escape", "close", "Close", priority=True),
         Binding("ctrl+n", "new", "New", priority=True),
         Binding("ctrl+q", "app.quit", "Quit", priority=True),
+        Binding("ctrl+r", "reconnect", "Reconnect", priority=True, show=False),  # the banner names it, when it matters
         Binding("up", "move(-1)", "Above", priority=True, group=CHATS),
         Binding("down", "move(1)", "Below", priority=True, group=CHATS),
         Binding("pageup", "scroll(-1)", "Older", priority=True, group=HISTORY),
@@ -71,7 +72,7 @@ class ChatScreen(Screen[None]):
         self._new: list[str] = []
         self._lines: list[Line] = []
         self._list_width = 0
-        self._trouble: str | None = None
+        self._trouble: Disconnected | None = None
         self._has_heard = asyncio.Event()
         self._is_refreshing = False
         self.failure: ParleyError | None = None
@@ -125,8 +126,8 @@ class ChatScreen(Screen[None]):
                 self._threads[peer].is_composing = composing
             case Connected():
                 self._trouble = None
-            case Disconnected(reason=reason):
-                self._trouble = reason
+            case Disconnected():
+                self._trouble = event
 
     def on_conversation_view_changed(self) -> None:
         self._refresh_soon()
@@ -230,9 +231,14 @@ class ChatScreen(Screen[None]):
     def _show_banner(self) -> None:
         banner = self.query_one("#banner", Static)
         banner.display = self._trouble is not None
-        banner.update(
-            Content(f"No connection ({printable(self._trouble or '')}). Trying again; what you write is kept.")
-        )
+        if self._trouble:
+            minutes = round(self._trouble.retry_in / 60)
+            when = f"Trying again in {minutes} min, or now with Ctrl+R" if minutes else "Trying again"
+            reason = printable(self._trouble.reason)
+            banner.update(Content(f"No connection ({reason}). {when}; what you write is kept."))
+
+    def action_reconnect(self) -> None:
+        self._chat.reconnect()
 
     def _show_list(self) -> None:
         conversations = self._chat.chats

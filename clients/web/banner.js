@@ -43,8 +43,13 @@ export class Banner {
     const { state, reason } = this.#status;
     const isShown = state === "refused" || this.#isDue;
     if (isShown) {
-      const words = { connecting: "Connecting…", waiting: "No connection. What you write is sent when it is back." };
-      setText(this.#text, reason ?? this.doubt ?? words[state]);
+      const why = reason ? `Disconnected: ${reason}.` : "No connection.";
+      const words = {
+        connecting: "Connecting…",
+        waiting: `${why} What you write is sent when it is back.`,
+        refused: reason,
+      };
+      setText(this.#text, this.doubt ?? words[state]);
       setText(this.#action, this.#asksToSignIn ? "Sign in again" : "Try now");
       this.#action.hidden = state === "connecting" && !this.#asksToSignIn; // that is being done
     }

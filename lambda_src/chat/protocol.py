@@ -55,6 +55,16 @@ class ErrorCode(StrEnum):
 TEMPORARY = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.INTERNAL})
 
 
+class CloseCode(StrEnum):
+    """Why the server ends a connection on purpose."""
+
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+
+
+STAY_AWAY_MS = 300_000
+"""How long who was ended for another device stays away: if it came back at once, it would be ended for by the next."""
+
+
 class ChatError(Exception):
     """A frame that cannot be served; it becomes an error frame.
 
@@ -456,6 +466,12 @@ def error_frame(error: ChatError, request_id: str) -> Frame:
         frame["retry_after_ms"] = error.retry_after_ms
     frame["request_id"] = request_id
     return frame
+
+
+def close_frame(code: CloseCode, message: str, *, retry_after_ms: int | None) -> Frame:
+    """The last frame of a connection. `retry_after_ms` is None if its user is not to connect again by itself."""
+    frame: Frame = {"type": "close", "code": code, "message": message, "temporary": retry_after_ms is not None}
+    return frame if retry_after_ms is None else {**frame, "retry_after_ms": retry_after_ms}
 
 
 def _reply(type: str, id: str | None) -> Frame:

@@ -12,6 +12,8 @@ from chat.conversations import REPEATED_MS, Conversations, Overview
 from chat.delivery import Delivered, Delivery, Gateway
 from chat.protocol import (
     PAGE_ROOM,
+    STAY_AWAY_MS,
+    CloseCode,
     Cursor,
     Frame,
     History,
@@ -24,6 +26,8 @@ from chat.protocol import (
     Typing,
     UserPresence,
     chat_fields,
+    close_frame,
+    encode,
     encoded_size,
     fit,
     history_reply,
@@ -37,7 +41,7 @@ from chat.protocol import (
     sync_reply,
     typing_frame,
 )
-from chat.sessions import Connection, Sessions
+from chat.sessions import MAX_CONNECTIONS, Connection, Sessions
 from chat.table import FAILED_CALLS
 
 SYNC_OVERLAP_MS = 60_000
@@ -46,6 +50,16 @@ SYNC_OVERLAP_MS = 60_000
 MAX_ANNOUNCED_CHATS = 100
 """A coming or going is announced to the partners of this many of the latest chats, so that it costs no more for
 users with thousands; one BatchGetItem reads them all."""
+
+
+EVICTED = encode(
+    close_frame(
+        CloseCode.TOO_MANY_CONNECTIONS,
+        f"another device has connected, and {MAX_CONNECTIONS} is the most at one time",
+        retry_after_ms=STAY_AWAY_MS,
+    )
+).encode()
+"""API Gateway chooses the code that a connection is closed with, so a frame says before why it is."""
 
 
 class Served(NamedTuple):
@@ -166,6 +180,7 @@ class ConnectionRoutes:
     def connect(self, connection: Connection) -> None:
         change = self._sessions.connect(connection)
         for evicted in change.evicted:
+            self._gateway.push(evicted.id, EVICTED)
             self._gateway.close(evicted.id)
         if change.went_online_or_offline:
             self._announcer.announce(change.presence)

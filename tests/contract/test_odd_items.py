@@ -343,6 +343,8 @@ def test_far_too_many_live_entries_refuse_nobody_and_are_not_all_pushed_to(scene
     plant(scene.table, sessions_key("carol"), **dict.fromkeys(entries, opened))
 
     carol = scene.connect("carol")
+    assert [told for told, _ in scene.gateway.pushed] == scene.gateway.closed  # each is told why
+    scene.gateway.pushed.clear()
     talk(scene.chat, scene.bob, "carol", 1)
 
     assert len(scene.gateway.closed) == SWEPT_AT_ONCE

@@ -252,6 +252,8 @@ def test_closing_a_connection_forgets_it_and_no_other(connect: Connect, table: T
 
 def test_one_device_too_many_ends_the_oldest(connect: Connect, table: Table, alice: str) -> None:
     devices = [connect(alice) for _ in range(MAX_CONNECTIONS + 1)]
+    told = devices[0].receive(type="close")
+    assert (told["code"], told["temporary"]) == ("too_many_connections", True)
     with pytest.raises(websockets.exceptions.ConnectionClosed):
         devices[0].receive(type="never")
     until(lambda: len(table.connections(alice)) == MAX_CONNECTIONS)

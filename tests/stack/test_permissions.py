@@ -74,7 +74,7 @@ def test_open_authorizer_may_do_nothing(synthesize: Synthesize) -> None:
 
 
 @pytest.mark.parametrize("context", VARIANTS, ids=str)
-def test_connection_function_may_update_sessions_close_connections_and_announce(
+def test_connection_function_may_update_sessions_end_connections_and_announce(
     synthesize: Synthesize, context: dict[str, object]
 ) -> None:
     stack = synthesize(**context)
@@ -82,6 +82,7 @@ def test_connection_function_may_update_sessions_close_connections_and_announce(
 
     assert allowed(stack, "connection") == own_log(stack, "connection") | {
         ("dynamodb:UpdateItem", table_arn(stack)),
+        ("execute-api:ManageConnections", connections(stack, "POST")),
         ("execute-api:ManageConnections", connections(stack, "DELETE")),
         ("lambda:InvokeFunction", f"${{{message}.Arn}}"),
     }

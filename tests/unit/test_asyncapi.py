@@ -31,6 +31,7 @@ from chat.protocol import (
     TEMPORARY,
     Chat,
     ChatError,
+    CloseCode,
     Cursor,
     ErrorCode,
     Frame,
@@ -250,6 +251,10 @@ BUILT: dict[str, tuple[str, list[Frame]]] = {
             protocol.error_frame(TEMPORARY_ERROR, "r"),
             *(protocol.error_frame(ChatError(code, "because"), "r") for code in ErrorCode),
         ],
+    ),
+    "close_frame": (
+        "close",
+        [protocol.close_frame(code, "because", retry_after_ms=ms) for code in CloseCode for ms in (None, 0, 1)],
     ),
     "message_frame": ("message", [protocol.message_frame(MESSAGE)]),
     "receipt_frame": ("receipt", [protocol.receipt_frame(RECEIPT, "alice", 1)]),

@@ -11,6 +11,7 @@ from chat.conversations import REPEATED_MS, TAIL_LENGTH
 from chat.delivery import Pushed
 from chat.protocol import (
     MAX_FRAME_BYTES,
+    STAY_AWAY_MS,
     ChatError,
     Cursor,
     ErrorCode,
@@ -670,6 +671,9 @@ def test_a_device_over_the_cap_closes_the_oldest(system: System, clock: ManualCl
     system.connection_routes.connect(Connection("alice", "one-more=", clock.now))
 
     assert system.gateway.closed == [oldest.id]
+    assert system.steps[-2:] == ["push", "close"]
+    (told,) = map(json.loads, system.pushed(oldest))
+    assert (told["type"], told["code"], told["retry_after_ms"]) == ("close", "too_many_connections", STAY_AWAY_MS)
     assert system.announcer.announced == []
 
 

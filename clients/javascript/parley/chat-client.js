@@ -49,10 +49,11 @@ export { BOUNDS, CLOCK, NO_STORE, Refused, SignInRefused, TIMING, byteLength, is
  */
 
 /**
- * - `connecting`; `waiting` for the next attempt, which begins at `until`; `online`; `stopped`
- * - `refused`: nobody gives a token for this user, for this `reason`
+ * - `connecting`; `online`; `stopped`
+ * - `waiting` for the next attempt, which begins at `until`; with a `reason`, if the server ended the connection on purpose
+ * - `refused`: nobody gives a token for this user, or the server wants it to stay away, for this `reason`
  *
- * @typedef {{ state: "connecting" | "online" | "stopped" } | { state: "waiting", until: number } |
+ * @typedef {{ state: "connecting" | "online" | "stopped" } | { state: "waiting", until: number, reason?: string } |
  *   { state: "refused", reason: string }} Status
  */
 
@@ -420,8 +421,8 @@ export class ChatClient extends Events {
         this.#setStatus({ state: "online" });
         this.#emit("connected", { user: this.user });
       },
-      disconnected: (retryInMs) => {
-        this.#setStatus({ state: "waiting", until: this.#timers.now() + retryInMs });
+      disconnected: (retryInMs, reason) => {
+        this.#setStatus({ state: "waiting", until: this.#timers.now() + retryInMs, reason });
         this.#emit("disconnected", { retryInMs });
       },
       refused: (error) => this.#setStatus({ state: "refused", reason: error.message }),

@@ -1,8 +1,9 @@
 /** Rule 7 of docs/protocol.md: connections. Open, move to a fresh one, drain the old one, come back after a loss. */
 
 import { isPush, parsed } from "./frames.js";
-import { Lost, Requests } from "./requests.js";
+import { Lost, Requests, namedPause } from "./requests.js";
 
+/** @typedef {import("./frames.js").CloseFrame} CloseFrame */
 /** @typedef {import("./frames.js").Push} Push */
 /** @typedef {import("./frames.js").Replies} Replies */
 /** @typedef {import("./requests.js").Asking} Asking */
@@ -20,6 +21,9 @@ export class SignInRefused extends Error {
     this.name = "SignInRefused";
   }
 }
+
+/** In milliseconds: for how long the server may ask a client to stay away. */
+const MAX_AWAY = 86_400_000;
 
 /** What a connection is for. */
 export const ConnectionState = Object.freeze({
@@ -39,6 +43,8 @@ export class Connection {
   #onPush;
   #onEnd;
   #requests;
+  /** Why the server ends it on purpose, if it does. @type {CloseFrame | null} */
+  ending = null;
   /** @type {WebSocket | null} */
   #socket = null;
   /** @type {State} */
@@ -137,7 +143,14 @@ export class Connection {
     const frame = parsed(data);
     if (!frame) return;
     if (frame.type === "error" && frame.code === "token_expired") this.close("the token has expired");
+    else if (frame.type === "close") this.#end(frame);
     else if (!this.#requests.received(frame) && isPush(frame)) this.#onPush(frame);
+  }
+
+  /** @param {CloseFrame} frame */
+  #end(frame) {
+    this.ending = frame;
+    this.close(frame.message || frame.code);
   }
 
   #closeIfDrained() {
@@ -168,7 +181,7 @@ function opened(socket) {
  * @property {() => void} synced it has: from now on there is a heartbeat
  * @property {() => void} connected there is a connection, and all that was missed was told
  * @property {() => void} becameCurrent what waits for a connection can be asked now
- * @property {(retryInMs: number) => void} disconnected
+ * @property {(retryInMs: number, reason?: string) => void} disconnected with the reason, if the server gave one
  * @property {() => void} connecting
  * @property {(error: SignInRefused) => void} refused
  * @property {(frame: Push) => void} push
@@ -326,21 +339,26 @@ export class Connections {
 
   /** @param {Connection} connection */
   #onEnd(connection) {
-    if (connection === this.#next) {
+    const { ending } = connection;
+    if (ending && ending.temporary !== true) {
+      this.#refuse(new SignInRefused(ending.message || ending.code));
+    } else if (connection === this.#next) {
       this.#next = null;
       this.#openLater();
     } else if (connection === this.current) {
       const next = this.#next;
       this.current = this.#next = null;
       if (next) this.#makeCurrent(next); // it takes over early
-      else this.#openLater();
+      else this.#openLater(ending);
     }
   }
 
-  #openLater() {
+  /** @param {CloseFrame | null} [ending] */
+  #openLater(ending) {
     if (this.#isStopped) return;
-    const delay = this.#timers.backoff(this.#attempt++);
-    if (!this.current) this.#events.disconnected(delay);
+    const away = ending ? namedPause(ending.retry_after_ms, MAX_AWAY) : 0;
+    const delay = away + this.#timers.backoff(this.#attempt++);
+    if (!this.current) this.#events.disconnected(delay, ending ? ending.message || ending.code : undefined);
     if (!this.#isOpening) this.#nextAttempt = this.#timers.after(delay, () => void this.open());
   }
 

@@ -48,6 +48,13 @@
  */
 
 /**
+ * The server is about to end the connection on purpose; `temporary`: come back by yourself, `retry_after_ms` later.
+ *
+ * @typedef {{ type: "close", id?: undefined, code: string, message?: string | null, temporary?: unknown,
+ *   retry_after_ms?: unknown }} CloseFrame
+ */
+
+/**
  * The reply to each action.
  *
  * @typedef {object} Replies
@@ -60,7 +67,7 @@
  */
 
 /** API Gateway's own frame has no type. @typedef {{ type?: undefined, id?: string }} GatewayFrame */
-/** @typedef {Replies[keyof Replies] | Push | ErrorFrame | GatewayFrame} Frame */
+/** @typedef {Replies[keyof Replies] | Push | ErrorFrame | CloseFrame | GatewayFrame} Frame */
 
 export const PAGE = 100; // the most that the server gives
 export const MAX_PRESENCE_USERS = 100;
@@ -146,6 +153,7 @@ const SHAPES = {
   ack: { seq: whole, ts: optional(moment) },
   pong: {},
   error: { code: string },
+  close: { code: string, message: optional(string) },
 };
 const PUSHED = ["message", "receipt", "typing", "presence"];
 /** @type {Record<string, string>} */

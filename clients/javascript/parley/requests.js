@@ -153,7 +153,7 @@ export class Requests {
     this.#timers.cancel(request.timer);
     request.isWaiting = true;
     // Not sooner than the server asks for, and not all clients at once.
-    const delay = pause(retryAfterMs) + this.#timers.backoff(request.attempt++);
+    const delay = namedPause(retryAfterMs, MAX_RETRY_AFTER_MS) + this.#timers.backoff(request.attempt++);
     request.timer = this.#timers.after(delay, () => {
       if (request.asking.isMoot()) this.#fail(request, new Lost());
       else this.#write(request);
@@ -174,8 +174,7 @@ export class Requests {
   }
 }
 
-/** How long the server asks to wait, if that can be meant. @param {unknown} retryAfterMs @returns {number} */
-function pause(retryAfterMs) {
-  if (typeof retryAfterMs !== "number" || !Number.isInteger(retryAfterMs)) return 0;
-  return Math.max(0, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+/** How long the server asks to wait, if that can be meant. @param {unknown} ms @param {number} most @returns {number} */
+export function namedPause(ms, most) {
+  return typeof ms === "number" && Number.isInteger(ms) ? Math.max(0, Math.min(ms, most)) : 0;
 }

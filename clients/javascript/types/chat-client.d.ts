@@ -120,14 +120,16 @@ export type Chat = Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview"
     readonly messages: readonly Message[];
 };
 /**
- * - `connecting`; `waiting` for the next attempt, which begins at `until`; `online`; `stopped`
- * - `refused`: nobody gives a token for this user, for this `reason`
+ * - `connecting`; `online`; `stopped`
+ * - `waiting` for the next attempt, which begins at `until`; with a `reason`, if the server ended the connection on purpose
+ * - `refused`: nobody gives a token for this user, or the server wants it to stay away, for this `reason`
  */
 export type Status = {
     state: "connecting" | "online" | "stopped";
 } | {
     state: "waiting";
     until: number;
+    reason?: string;
 } | {
     state: "refused";
     reason: string;

@@ -1,3 +1,4 @@
+/** @typedef {import("./frames.js").CloseFrame} CloseFrame */
 /** @typedef {import("./frames.js").Push} Push */
 /** @typedef {import("./frames.js").Replies} Replies */
 /** @typedef {import("./requests.js").Asking} Asking */
@@ -34,6 +35,8 @@ export class Connection {
         onPush: (frame: Push) => void;
         onEnd: (connection: Connection) => void;
     });
+    /** Why the server ends it on purpose, if it does. @type {CloseFrame | null} */
+    ending: CloseFrame | null;
     get state(): State;
     get isOpen(): boolean;
     /** Opens the socket. Throws if that does not work. @param {() => Promise<WebSocket>} dial */
@@ -63,7 +66,7 @@ export class Connection {
  * @property {() => void} synced it has: from now on there is a heartbeat
  * @property {() => void} connected there is a connection, and all that was missed was told
  * @property {() => void} becameCurrent what waits for a connection can be asked now
- * @property {(retryInMs: number) => void} disconnected
+ * @property {(retryInMs: number, reason?: string) => void} disconnected with the reason, if the server gave one
  * @property {() => void} connecting
  * @property {(error: SignInRefused) => void} refused
  * @property {(frame: Push) => void} push
@@ -94,6 +97,7 @@ export class Connections {
     ask<A extends keyof Replies>(frame: Question<A>): Promise<import("./frames.js").Replies[A]>;
     #private;
 }
+export type CloseFrame = import("./frames.js").CloseFrame;
 export type Push = import("./frames.js").Push;
 export type Replies = import("./frames.js").Replies;
 export type Asking = import("./requests.js").Asking;
@@ -120,7 +124,10 @@ export type ConnectionsEvents = {
      * what waits for a connection can be asked now
      */
     becameCurrent: () => void;
-    disconnected: (retryInMs: number) => void;
+    /**
+     * with the reason, if the server gave one
+     */
+    disconnected: (retryInMs: number, reason?: string) => void;
     connecting: () => void;
     refused: (error: SignInRefused) => void;
     push: (frame: Push) => void;

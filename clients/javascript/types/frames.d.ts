@@ -66,6 +66,12 @@ export function isPush(frame: Frame): frame is Push;
  *   retry_after_ms?: unknown }} ErrorFrame
  */
 /**
+ * The server is about to end the connection on purpose; `temporary`: come back by yourself, `retry_after_ms` later.
+ *
+ * @typedef {{ type: "close", id?: undefined, code: string, message?: string | null, temporary?: unknown,
+ *   retry_after_ms?: unknown }} CloseFrame
+ */
+/**
  * The reply to each action.
  *
  * @typedef {object} Replies
@@ -77,7 +83,7 @@ export function isPush(frame: Frame): frame is Push;
  * @property {PongFrame} ping
  */
 /** API Gateway's own frame has no type. @typedef {{ type?: undefined, id?: string }} GatewayFrame */
-/** @typedef {Replies[keyof Replies] | Push | ErrorFrame | GatewayFrame} Frame */
+/** @typedef {Replies[keyof Replies] | Push | ErrorFrame | CloseFrame | GatewayFrame} Frame */
 export const PAGE: 100;
 export const MAX_PRESENCE_USERS: 100;
 export const DEFAULT_HEARTBEAT_MS: 270000;
@@ -198,6 +204,17 @@ export type ErrorFrame = {
     retry_after_ms?: unknown;
 };
 /**
+ * The server is about to end the connection on purpose; `temporary`: come back by yourself, `retry_after_ms` later.
+ */
+export type CloseFrame = {
+    type: "close";
+    id?: undefined;
+    code: string;
+    message?: string | null;
+    temporary?: unknown;
+    retry_after_ms?: unknown;
+};
+/**
  * The reply to each action.
  */
 export type Replies = {
@@ -215,6 +232,6 @@ export type GatewayFrame = {
     type?: undefined;
     id?: string;
 };
-export type Frame = Replies[keyof Replies] | Push | ErrorFrame | GatewayFrame;
+export type Frame = Replies[keyof Replies] | Push | ErrorFrame | CloseFrame | GatewayFrame;
 export type Check = (value: any) => boolean;
 export type Shape = Record<string, Check>;

@@ -27,7 +27,7 @@ from .bounds import MAX_FETCHES, MAX_OUTBOX, Bounds
 from .chat import Chat
 from .dialer import Token, TokenPlace
 from .effects import Answer, Close, Effect, Open, Write
-from .errors import BadUrl, Closed, ParleyError, Refused, TokenRefused, Unreachable, WrongUser
+from .errors import BadUrl, Closed, Ended, ParleyError, Refused, TokenRefused, Unreachable, WrongUser
 from .events import (
     Connected,
     Conversation,
@@ -66,6 +66,7 @@ __all__ = [
     "Conversation",
     "Disconnected",
     "Effect",
+    "Ended",
     "Event",
     "Expired",
     "Failed",

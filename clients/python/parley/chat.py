@@ -181,6 +181,11 @@ class Chat:
     ) -> None:
         await self.close()
 
+    def reconnect(self) -> None:
+        """Connects at once, if it waits before the next attempt: for when a user asks for it."""
+        self._session.wake()
+        self._carry_out()
+
     async def close(self) -> None:
         """Closes the connections. `state` stays readable."""
         if self._is_closed:

@@ -28,6 +28,9 @@ class ConnectionState(Enum):
     CLOSED = "closed"
 
 
+MAX_AWAY_MS = 86_400_000
+"""For how long the server may ask a client to stay away."""
+
 _OPEN = (ConnectionState.SYNCING, ConnectionState.SYNCED, ConnectionState.DRAINING)
 
 
@@ -117,11 +120,17 @@ class Connections:
         elif self.is_open(connection):
             self._drop(connection, reason)
 
-    def close(self, connection: int, reason: str) -> None:
-        """Closes a connection, as if it had ended."""
+    def close(self, connection: int, reason: str, *, away: float = 0) -> None:
+        """Closes a connection, as if it had ended. Without another one, the next is `away` seconds later at least."""
         if self.is_open(connection):
             self._effects.append(Close(connection))
-            self._drop(connection, reason)
+            self._drop(connection, reason, away)
+
+    def wake(self) -> None:
+        """Asks for the next connection now, if there is to be one later."""
+        if self._next_attempt:
+            self._next_attempt.cancel()
+            self.open()
 
     def synced(self, connection: int, user: str) -> bool:
         """Everything that was missed has been told over this connection. Whether that is its first time."""
@@ -172,7 +181,7 @@ class Connections:
         if connection == self.current:
             self._attempt = 0
 
-    def _drop(self, connection: int, reason: str) -> None:
+    def _drop(self, connection: int, reason: str, away: float = 0) -> None:
         was_draining = self._states[connection] is ConnectionState.DRAINING
         was_current = connection == self.current
         self._set(connection, ConnectionState.CLOSED, reason)
@@ -183,7 +192,7 @@ class Connections:
         if was_draining or (was_current and self.current is not None):
             return
         if self._opening is None:
-            self._open_later(reason)
+            self._open_later(reason, away)
         elif was_current:
             self.last_reason = reason
             self._mailbox.put(Disconnected(reason, 0))
@@ -194,9 +203,9 @@ class Connections:
         if fresh:
             self._make_current(fresh[0])
 
-    def _open_later(self, reason: str) -> None:
+    def _open_later(self, reason: str, away: float = 0) -> None:
         self.last_reason = reason
-        delay = self._backoff.delay(self._attempt)
+        delay = away + self._backoff.delay(self._attempt)
         self._attempt += 1
         if self.current is None:
             self._mailbox.put(Disconnected(reason, delay))

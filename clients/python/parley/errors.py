@@ -19,6 +19,15 @@ class TokenRefused(ParleyError):
     """The server does not accept the token, and there is no way to get another one."""
 
 
+class Ended(ParleyError):
+    """The server has ended the connection on purpose, and this client must not come back by itself."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message or code)
+        self.code = code
+        self.message = message
+
+
 class WrongUser(ParleyError):
     """The token belongs to another user than the saved state."""
 

@@ -98,6 +98,7 @@ _SHAPES: dict[str, Check] = {
     "history": shaped({"messages": list_of(shaped(_MESSAGE))}),
     "ack": shaped({"seq": whole, "ts": optional(moment), "delivered": optional(whole)}),
     "error": shaped({"code": string}),
+    "close": shaped({"code": string, "message": optional(string)}),
 }
 
 

@@ -178,7 +178,7 @@ class Requests:
         request.cancel_timer()
         request.is_pausing = True
         # Not sooner than the server asks for, and not all clients at once.
-        delay = _named_pause(retry_after_ms) + self._backoff.delay(request.attempt)
+        delay = named_pause(retry_after_ms, MAX_RETRY_AFTER_MS) + self._backoff.delay(request.attempt)
         request.attempt += 1
         if request.connection is not None:
             connection = request.connection
@@ -191,8 +191,8 @@ class Requests:
             self._write(request, connection)
 
 
-def _named_pause(retry_after_ms: object) -> float:
+def named_pause(milliseconds: object, most: int) -> float:
     """The pause that the server asks for, in seconds, as far as it can be meant."""
-    if not isinstance(retry_after_ms, int) or isinstance(retry_after_ms, bool):
-        return 0  # no reason to ignore the error
-    return max(0, min(retry_after_ms, MAX_RETRY_AFTER_MS)) / 1_000
+    if not isinstance(milliseconds, int) or isinstance(milliseconds, bool):
+        return 0  # no reason to ignore what it comes with
+    return max(0, min(milliseconds, most)) / 1_000

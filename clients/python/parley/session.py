@@ -18,11 +18,11 @@ from typing import Any
 
 from . import frames, state
 from .bounds import Bounds
-from .connections import Connections
+from .connections import MAX_AWAY_MS, Connections
 from .conversation import ConversationState, Told
 from .conversations import Conversations
 from .effects import Answer, Effect
-from .errors import ParleyError, Refused, TokenRefused
+from .errors import Ended, ParleyError, Refused, TokenRefused
 from .events import Conversation, Event, HistoryPage, Message, PresenceChange
 from .frames import DEFAULT_BACKLOG, MAX_PRESENCE_USERS, PAGE, Frame
 from .gaps import Gaps
@@ -30,7 +30,7 @@ from .hints import Hints
 from .mailbox import Mailbox
 from .outbox import Outboxes
 from .receipts import Receipts
-from .requests import Ask, Lost, Requests, Script
+from .requests import Ask, Lost, Requests, Script, named_pause
 from .state import State
 from .sync import Sync
 from .timers import Backoff, Timers, Timing
@@ -126,6 +126,10 @@ class Session:
         if self._connections.opened(connection):
             self._sync.start(connection)
         self._settle()
+
+    def wake(self) -> None:
+        """Asks for a connection at once, if it waits before the next attempt."""
+        self._connections.wake()
 
     def failed(self, connection: int, reason: str) -> None:
         """The connection asked for could not be made."""
@@ -328,6 +332,8 @@ class Session:
         match frame:
             case {"type": "error", "code": "token_expired"}:
                 self._on_token_expired(connection)
+            case {"type": "close"}:
+                self._on_close(connection, frame)
             case {"type": "message"}:
                 self._on_message(frame)
             case {"type": "receipt"}:
@@ -349,6 +355,14 @@ class Session:
                     " for each connection."
                 )
             )
+
+    def _on_close(self, connection: int, frame: Frame) -> None:
+        code, message = frame["code"], str(frame.get("message") or "")
+        if frame.get("temporary") is True:
+            pause = named_pause(frame.get("retry_after_ms"), MAX_AWAY_MS)
+            self._connections.close(connection, message or code, away=pause)
+        else:
+            self.fail(Ended(code, message))
 
     def _on_message(self, frame: Frame) -> None:
         user = self._conversations.user
