@@ -197,7 +197,7 @@ function listItem(line) {
 function newChat({ peer, isTarget }) {
   return element(
     "button",
-    { type: "button", class: isTarget ? "chat target" : "chat", "data-peer": peer, tabindex: -1 },
+    { type: "button", class: isTarget ? "chat new-id target" : "chat new-id", "data-peer": peer, tabindex: -1 },
     element("span", { class: "picture" }, avatar(peer)),
     element("span", { class: "preview" }, "Write to ", element("span", { class: "name" }, peer)),
   );

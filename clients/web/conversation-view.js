@@ -179,8 +179,9 @@ export class ConversationView {
   /** Says of what day the messages are, for as long as somebody scrolls. */
   #renderDay() {
     const row = this.#place.isAtEnd ? null : this.#place.firstInSight();
-    if (row) setText(this.#day, dayOf(itemOf(row).ts));
-    this.#day.classList.toggle("shown", row !== null);
+    const isShown = row !== null && !this.#place.isInSight(dayAbove(row));
+    if (isShown) setText(this.#day, dayOf(itemOf(row).ts));
+    this.#day.classList.toggle("shown", isShown);
     clearTimeout(this.#dayTimer);
     this.#dayTimer = setTimeout(() => this.#day.classList.remove("shown"), DAY_SHOWN_MS);
   }
@@ -250,6 +251,12 @@ export class ConversationView {
         break;
     }
   }
+}
+
+/** The separator that names the day of a row; null if it is not among the rows. */
+function dayAbove(row) {
+  while (row && itemOf(row).kind !== "day") row = row.previousElementSibling;
+  return row;
 }
 
 function presenceWords(presence) {

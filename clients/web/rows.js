@@ -1,7 +1,7 @@
 /** The rows of a conversation: first as values, then as elements. */
 
 import { element, hidden, icon } from "./dom.js";
-import { isEmoji, isTall, partsOf } from "./text.js";
+import { changesDirection, isEmoji, isTall, partsOf } from "./text.js";
 import { dayOf, fullTime, isToday, midnight, timeOf } from "./times.js";
 
 const GROUP_MS = 5 * 60_000; // messages of one sender within this long stand together
@@ -65,8 +65,8 @@ export function rowElement(row) {
 }
 
 function textElement({ text, isFolded }) {
-  const classes = ["text", isFolded && "folded", isEmoji(text) && "emoji"].filter(Boolean).join(" ");
-  return element("p", { class: classes, dir: "auto" }, ...partsOf(text).map(partElement));
+  const classes = ["text", isFolded && "folded", isEmoji(text) && "emoji", changesDirection(text) && "apart"];
+  return element("p", { class: classes.filter(Boolean).join(" "), dir: "auto" }, ...partsOf(text).map(partElement));
 }
 
 function partElement({ kind, text, href }) {

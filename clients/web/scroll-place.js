@@ -87,6 +87,11 @@ export class ScrollPlace {
     return this.#scroller.getBoundingClientRect().top;
   }
 
+  /** Whether a row, if it is one, is on the screen or below it. */
+  isInSight(row) {
+    return row !== null && row.getBoundingClientRect().bottom > this.#top;
+  }
+
   /** The row of the first message on the screen, or null. */
   firstInSight() {
     const top = this.#top;

@@ -5,6 +5,7 @@ const LINK = /https?:\/\/[^\s<>"'`\p{Cc}\p{Cf}]+/giu;
 const NO_END_OF_LINK = /[.,;:!?…*_~'"»”’]+$/u;
 const CODE = /```(?:[\w+-]*\n)?([^]*?)```/g;
 const EMOJI = /^\p{RGI_Emoji}{1,3}$/v;
+const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/;
 const LINE = 55; // characters that about fill one
 const TALL = 32; // lines, beyond which a message is folded
 
@@ -57,6 +58,11 @@ function linkOf([found]) {
 
 function count(text, character) {
   return text.split(character).length - 1;
+}
+
+/** Whether a text changes the direction of what follows: it must not have anything after it on its last line. */
+export function changesDirection(text) {
+  return DIRECTION.test(text);
 }
 
 /** Whether a text is a few emoji and nothing else. */

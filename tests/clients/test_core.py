@@ -70,7 +70,7 @@ def test_a_connection_that_has_lasted_is_replaced_soon() -> None:
     for _ in range(6):
         driver.refuse(503)
     driver.start()
-    driver.advance(31, answer_syncs=True)
+    driver.advance(301, answer_syncs=True)
     driver.events()
     driver.drop(1)
     (event,) = driver.events()

@@ -38,7 +38,7 @@ export const TIMING = Object.freeze({
   check: 3_000,
   backoffFirst: 500,
   backoffMost: 30_000,
-  lasting: 30_000,
+  lasting: 5 * 60_000,
   moveEarliest: 90 * 60_000,
   moveLatest: 115 * 60_000,
   drain: 10_000,

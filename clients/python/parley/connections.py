@@ -138,7 +138,7 @@ class Connections:
             return False
         self._set(connection, ConnectionState.SYNCED)
         # Not at once: a connection that keeps dropping soon after it opens must not reset the backoff.
-        self._timers.after(self._timing.backoff_most, lambda: self._has_lasted(connection))
+        self._timers.after(self._timing.lasting, lambda: self._has_lasted(connection))
         if connection == self.current:
             self.is_ready = True
             self._mailbox.put(Connected(user))

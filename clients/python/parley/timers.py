@@ -15,6 +15,7 @@ class Timing:
 
     backoff_first: float = 0.5
     backoff_most: float = 30
+    lasting: float = 5 * 60  # how long a connection has to last before the backoff begins anew
     move_earliest: float = 90 * 60
     move_latest: float = 115 * 60
     drain: float = 10  # how long an old connection is kept for the replies to what was asked on it

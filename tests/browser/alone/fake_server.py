@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import BrowserContext, WebSocketRoute
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute
 
 from tests.fakes.chat_server import ChatServer
+from tests.hang import HANG_SECONDS
 
 Frame = dict[str, Any]
 
@@ -55,6 +56,15 @@ class FakeServer:
         for socket in list(self._sockets):
             self._sockets.remove(socket)
             socket.close(code=3006)
+
+    @staticmethod
+    def wait_for(page: Page, holds: Callable[[], bool]) -> None:
+        """Waits for something that the page leads to here, such as a frame. Raises AssertionError if that hangs."""
+        for _ in range(HANG_SECONDS * 20):
+            if holds():
+                return
+            page.wait_for_timeout(50)  # meanwhile, frames come
+        raise AssertionError(f"waited {HANG_SECONDS} s in vain")
 
     def count(self, action: str, holds: Callable[[Frame], bool] = lambda _: True) -> int:
         """How many frames of an action have come."""
