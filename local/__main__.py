@@ -10,7 +10,9 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 
@@ -30,7 +32,6 @@ from local.private import UMASK, private_folder
 from local.progress import StepFailed, end_of, step
 from parley import USER_ID, USER_ID_RULE, ParleyError, TokenPlace
 
-PORT = 8643  # the same each time, so that clients find the deployment again after a stop
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -48,18 +49,28 @@ def run_demo() -> None:
 def run_chat() -> None:
     forget_aws_settings()
     folder = STATE / "chat"
-    with chat.only_one(folder), _started(folder, port=PORT, keep=True) as running:
-        endpoint = deploy(running)
-        endpoint.write()
-        try:
-            with web.serve(endpoint, local_secret(endpoint), port=web.PORT) as page:
-                running.admit(page)
-                print(chat.instructions(endpoint, page), flush=True)
-                chat.follow(running.function_log)
-        except KeyboardInterrupt:
-            print("\nStopping. The chats are kept for the next `make chat`; `make clean` forgets them.", flush=True)
-        finally:
-            Endpoint.forget()
+    with chat.only_one(folder):
+        wanted = chat.Ports.remembered(folder)
+        with _started(folder, port=wanted.emulator, keep=True) as running:
+            chat.say_if_taken(wanted.emulator, running.port)
+            deployed = deploy(running)
+            try:
+                with web.serve(deployed, local_secret(deployed), port=wanted.page) as page:
+                    _run_with_page(running, replace(deployed, page=page), wanted)
+            except KeyboardInterrupt:
+                print("\nStopping. The chats are kept for the next `make chat`; `make clean` forgets them.", flush=True)
+            finally:
+                Endpoint.forget()
+
+
+def _run_with_page(running: Emulator, endpoint: Endpoint, wanted: chat.Ports) -> None:
+    used = chat.Ports(running.port, urlsplit(endpoint.page).port or wanted.page)
+    chat.say_if_taken(wanted.page, used.page)
+    used.remember(running.folder)
+    running.admit(endpoint.page)
+    endpoint.write()
+    print(chat.instructions(endpoint), flush=True)
+    chat.follow(running, endpoint)
 
 
 def run_smoke(stack: str | None, url: str | None, token_in: TokenPlace) -> None:

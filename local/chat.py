@@ -4,46 +4,81 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import select
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local.deployment import Endpoint, local_secret, token
-from local.progress import StepFailed
+from local.deployment import Endpoint
+from local.emulator import Emulator
+from local.journal import Journal
+from local.private import private_file, private_folder
+from local.progress import StepFailed, end_of
 
 POLL_SECONDS = 0.1
+PORTS = range(1, 65_536)
 
 INSTRUCTIONS = """
-Parley is running. Stop it with Ctrl-C. Open this in a browser, twice, and talk:
+Parley is running. Stop it with Ctrl-C; press Enter to see the addresses again.
 
-  {page}
+  Web page       {page}    open it twice, and talk
+  Terminal       make terminal USER=alice    in another terminal
+  WebSocket API  {url}
 
-The WebSocket API is at
+With a tool for WebSockets, any of these:
 
-  {url}
-
-A token for alice (for others: make token USER=bob):
-
-  {token}
-
-Connect with any of these, in another terminal:
-
-  wscat -c "{url}?token=$(make -s token USER=alice)"
-  websocat "{url}?token=$(make -s token USER=alice)"
   .venv/bin/websockets "{url}?token=$(make -s token USER=alice)"
+  npx wscat -c "{url}?token=$(make -s token USER=alice)"
+  websocat "{url}?token=$(make -s token USER=alice)"
 
 then type a frame, like
 
-  {{"action": "send", "to": "bob", "text": "hello", "id": "1"}}
+  {{"action": "send", "to": "bob", "text": "hello"}}
   {{"action": "sync"}}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The emulator's and the page's: the same at each start, so that what was left open finds the deployment again.
+
+    What a page keeps in the browser belongs to its port, too.
+    """
+
+    emulator: int = 8643
+    page: int = 8642
+
+    @classmethod
+    def remembered(cls, folder: Path) -> Ports:
+        """Those of the last start."""
+        try:
+            ports = cls(**json.loads(_ports_file(folder).read_text(encoding="utf-8")))
+            return ports if all(port in PORTS for port in asdict(ports).values()) else cls()
+        except (FileNotFoundError, TypeError, ValueError):
+            return cls()
+
+    def remember(self, folder: Path) -> None:
+        private_file(_ports_file(folder), json.dumps(asdict(self)) + "\n")
+
+
+def _ports_file(folder: Path) -> Path:
+    return folder / "ports.json"
+
+
+def say_if_taken(wanted: int, used: int) -> None:
+    """Says so if it is another port than last time."""
+    if used != wanted:
+        print(f"Port {wanted} is taken by another program; using {used}, from now on.", flush=True)
 
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Holds the folder: two at a time would overwrite what the other keeps. Raises StepFailed if it is in use."""
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it goes with the process, however that ends
@@ -62,26 +97,57 @@ def _running() -> Endpoint | None:
         return None
 
 
-def instructions(endpoint: Endpoint, page: str) -> str:
-    """How to connect to the deployment, whose web client is at `page`."""
-    return INSTRUCTIONS.format(page=page, url=endpoint.url, token=token(local_secret(endpoint), "alice"))
+def instructions(endpoint: Endpoint) -> str:
+    """How to connect to the deployment."""
+    return INSTRUCTIONS.format(page=endpoint.page, url=endpoint.url)
 
 
-def follow(function_log: Path) -> None:
-    """Prints a line for each of the functions' log lines, for ever."""
-    with function_log.open(encoding="utf-8") as lines:
+def follow(running: Emulator, endpoint: Endpoint) -> None:
+    """Prints a line for each thing that happens, for ever. Raises StepFailed when the emulator ends."""
+    journal = Journal()
+    enter = Enter()
+    line = ""
+    with running.function_log.open(encoding="utf-8") as log:
         while True:
-            if line := lines.readline():
-                _show(line)
-            else:
-                time.sleep(POLL_SECONDS)
+            has_ended = running.has_ended  # before the reading, so that its last lines are read
+            while part := log.readline():
+                line += part
+                if line.endswith("\n"):  # else the rest of it is still to come
+                    journal.take(line)
+                    line = ""
+            for shown in journal.rest() if has_ended else journal.due():
+                print(shown, flush=True)
+            if has_ended:
+                what = "the emulator ended, and the deployment with it; start it again with `make chat`"
+                raise StepFailed(f"{what}\n{end_of(running.log)}")
+            if enter.was_pressed(POLL_SECONDS):
+                print(f"  Web page       {endpoint.page}\n  WebSocket API  {endpoint.url}", flush=True)
 
 
-def _show(message: str) -> None:
-    try:
-        line = json.loads(message)
-    except ValueError:
-        return  # not ours: a warning of Python's own, say
-    known = ("event", "action", "user", "code", "reason", "error", "taken", "gone", "failed", "duration_ms")
-    fields = " ".join(f"{name}={line[name]}" for name in known if name in line)
-    print(f"{line['timestamp'][11:23]} {line['message']:18} {fields}", flush=True)
+class Enter:
+    """The Enter key, where there is a keyboard."""
+
+    def __init__(self) -> None:
+        self._is_there = sys.stdin is not None and sys.stdin.isatty()
+
+    def was_pressed(self, seconds: float) -> bool:
+        """Waits that long for it."""
+        if not self._is_there:
+            time.sleep(seconds)
+            return False
+        if not self._is_ours():
+            time.sleep(seconds)
+            return False
+        readable, _, _ = select.select([sys.stdin], [], [], seconds)
+        if not readable:
+            return False
+        self._is_there = bool(os.read(sys.stdin.fileno(), 1_000))  # its end, Ctrl-D, is not a key
+        return self._is_there
+
+    @staticmethod
+    def _is_ours() -> bool:
+        """Whether what is typed is for us: started with `&`, reading would stop this process."""
+        try:
+            return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+        except OSError:  # it is not this session's terminal, so nobody is stopped
+            return True

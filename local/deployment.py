@@ -71,7 +71,7 @@ def deploy(running: Emulator, *context: str) -> Endpoint:
     `context` are further CDK context values, as `name=value`. Raises StepFailed.
     """
     outputs, log = running.scratch / "outputs.json", running.folder / "cdk.log"
-    log.write_text("")
+    private_file(log)
     environment = {**running.environment, "CDK_DISABLE_CLI_TELEMETRY": "1"}
     advice = f"The emulator's own log is {running.log}."
     if running.state.exists():

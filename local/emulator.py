@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -55,6 +55,12 @@ class Emulator:
     access_key_id: str = field(repr=False)
     """Of the account's own key, new in each run. Who knows it may do everything, so it is a secret too."""
     secret_access_key: str = field(repr=False)
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    """None until it is started."""
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
 
     @property
     def log(self) -> Path:
@@ -153,7 +159,7 @@ def emulator(folder: Path, *, port: int = 0, keep: bool = False, anonymous_reads
             )
         try:
             _wait_until_ready(process, running)
-            yield running
+            yield replace(running, process=process)
         finally:
             _stop(process)
 

@@ -24,9 +24,6 @@ from clients.web_hosting import SignIn
 from local.deployment import TOKEN_SECONDS, Endpoint, token
 from parley import USER_ID, USER_ID_RULE
 
-PORT = 8642
-"""The first choice: what a page keeps in the browser belongs to its port."""
-
 MAX_BODY_BYTES = 1024
 MAX_DIGITS = 10
 """Of the length; Python refuses to read a number of some thousand digits."""

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import pytest
+from websockets.sync.client import connect
 
 from local import deployment
-from local.chat import only_one
-from local.deployment import Endpoint
+from local.chat import Ports, only_one
+from local.deployment import Endpoint, local_secret, token
 from local.emulator import PROJECT, clean_environment, process_at
+from local.private import private_folder
 from local.progress import StepFailed
 from tests.hang import HANG_SECONDS
 from tests.local.processes import members
+from tests.local.somebody_else import somebody_else
 
 
 @pytest.fixture(autouse=True)
@@ -82,15 +89,15 @@ main()
 """
 
 
-def start(state: Path) -> subprocess.Popen[str]:
-    """`make chat` with a state folder of its own, in a process group of its own."""
+def start(state: Path, keyboard: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    """`make chat` with a state folder of its own, in a session of its own."""
     scratch = state / "scratch"
     scratch.mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-c", START, str(state), "chat"],
         cwd=PROJECT,
         env={**clean_environment(), "TMPDIR": str(scratch)},
-        stdin=subprocess.DEVNULL,
+        stdin=keyboard,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -131,7 +138,7 @@ def test_a_signal_ends_it_and_all_that_it_has_started(
     *, running: subprocess.Popen[str], state: Path, number: signal.Signals, again: bool, to: Callable[[int, int], None]
 ) -> None:
     assert running.stdout
-    address = read_until(running.stdout, r"^  ws://")
+    address = read_until(running.stdout, "WebSocket API").split()[-1]
     emulator = process_at(Endpoint.read().endpoint_url)
     assert emulator
     assert members(emulator)
@@ -152,3 +159,49 @@ def test_a_signal_ends_it_and_all_that_it_has_started(
     assert list((state / "scratch").iterdir()) == []
     with only_one(state / "chat"):
         pass
+
+
+def test_it_says_which_ports_are_taken_and_ends_with_its_emulator(state: Path) -> None:
+    with somebody_else(b"") as first, somebody_else(b"") as second:
+        Ports(first, second).remember(private_folder(state / "chat"))
+        ours, theirs = pty.openpty()
+        process = start(state, keyboard=theirs)
+        os.close(theirs)
+        assert process.stdout
+        try:
+            read_until(process.stdout, rf"Port {first} is taken by another program; using \d+, from now on")
+            read_until(process.stdout, rf"Port {second} is taken by another program; using \d+, from now on")
+            assert "Web page" in (page := read_until(process.stdout, "http://"))
+            assert "make terminal USER=alice" in read_until(process.stdout, "Terminal")
+
+            endpoint = Endpoint.read()
+            assert endpoint.page in page
+            ports = [urlsplit(address).port for address in (endpoint.url, endpoint.page)]
+            assert asdict(Ports.remembered(state / "chat")) == dict(zip(("emulator", "page"), ports, strict=True))
+            kept = [deployment.ENDPOINT_FILE, state / "chat", *(state / "chat").rglob("*")]
+            assert [path for path in kept if path.stat().st_mode & 0o077] == []
+
+            with closing(connect(f"{endpoint.url}?token={token(local_secret(endpoint), 'alice')}", proxy=None)):
+                read_until(process.stdout, "alice +connected")
+                os.write(ours, b"\n")
+                assert endpoint.url in read_until(process.stdout, "WebSocket API")
+
+            emulator = process_at(endpoint.endpoint_url)
+            assert emulator
+            os.kill(emulator, signal.SIGKILL)
+            rest, _ = process.communicate(timeout=END_SECONDS)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            os.close(ours)
+    assert "error: the emulator ended, and the deployment with it; start it again with `make chat`" in rest
+    assert "the end of" in rest
+    assert process.returncode == 1
+    assert not deployment.ENDPOINT_FILE.exists()
+    assert members(emulator) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"emulator": 1}', '{"emulator": "x", "page": 1}', '{"page": 0}'])
+def test_ports_that_cannot_be_read_are_the_usual_ones(state: Path, text: str) -> None:
+    (state / "ports.json").write_text(text)
+    assert Ports.remembered(state) in (Ports(), Ports(emulator=1))
