@@ -1,4 +1,4 @@
-"""The functions' log for people: one line an event, in the order of what happened."""
+"""The functions' log for people: one line per event, in the order in which they happened."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 HOLD = timedelta(seconds=0.5)
-"""How long an event waits for an earlier one: an invocation's lines come when it ends, and several run at a time."""
+"""How long an event waits for an earlier one: an invocation's lines arrive when it ends, and several run at once."""
 
 UNSHOWN = frozenset({"timestamp", "level", "message", "user", "request_id", "connection"})
 WIDTH = 16
@@ -17,14 +17,14 @@ WIDTH = 16
 
 
 class Journal:
-    """Takes the log's lines as they come, and gives them back in order."""
+    """Takes the log's lines as they arrive, and returns them in order."""
 
     def __init__(self) -> None:
         self._held: list[tuple[datetime, int, str]] = []
         self._taken = 0
 
     def take(self, line: str) -> None:
-        """Takes a line. What is not of ours, a warning of Python's own, say, is left out."""
+        """Takes a line. Anything that is not an event, such as a Python warning, is left out."""
         try:
             event = json.loads(line)
             moment = datetime.fromisoformat(event["timestamp"])
@@ -35,13 +35,13 @@ class Journal:
         heapq.heappush(self._held, (moment, self._taken, shown))
 
     def due(self, now: datetime | None = None) -> Iterator[str]:
-        """What has waited long enough by `now`."""
+        """The events that have waited long enough by `now`."""
         until = (now or datetime.now(UTC)) - HOLD
         while self._held and self._held[0][0] <= until:
             yield heapq.heappop(self._held)[2]
 
     def rest(self) -> Iterator[str]:
-        """All that still waits."""
+        """Every event that is still waiting."""
         while self._held:
             yield heapq.heappop(self._held)[2]
 
@@ -50,13 +50,13 @@ def describe(event: dict[str, Any]) -> str:
     """Who did what, and how it went, in a line that is safe to print."""
     match event:
         case {"message": "frame"}:
-            what = event.get("action", "a frame that is none")
+            what = event.get("action", "an invalid frame")
             shown = {"action"}
         case {"message": "connection", "event": "CONNECT" | "DISCONNECT" as kind}:
             what = f"{kind.lower()}ed"
             shown = {"event"}
         case {"message": "announcement"}:
-            what = f"is {'online' if event.get('online') else 'offline'}, which is announced"
+            what = f"announced {'online' if event.get('online') else 'offline'}"
             shown = {"online"}
         case _:
             what, shown = event["message"], set()

@@ -17,7 +17,7 @@ def line(seconds: float, **fields: object) -> str:
     return json.dumps({"timestamp": timestamp, "level": "INFO", "message": "frame", "action": "ping"} | fields) + "\n"
 
 
-def test_events_are_shown_in_the_order_of_what_happened() -> None:
+def test_events_are_shown_in_the_order_in_which_they_happened() -> None:
     journal = Journal()
     for seconds in (3.0, 1.0, 2.0):
         journal.take(line(seconds, user=f"user-{seconds}"))
@@ -37,7 +37,7 @@ def test_events_of_one_moment_stay_in_the_order_in_which_they_came() -> None:
 @pytest.mark.parametrize(
     "text", ["", "\n", "DeprecationWarning: old\n", "[]\n", "null\n", "1\n", '{"message": "x"}\n', '{"timestamp": 1}\n']
 )
-def test_what_is_no_event_is_left_out(text: str) -> None:
+def test_anything_but_an_event_is_left_out(text: str) -> None:
     journal = Journal()
     journal.take(text)
     assert list(journal.rest()) == []
@@ -64,7 +64,7 @@ def test_what_is_no_event_is_left_out(text: str) -> None:
         ),
         (
             {"message": "frame", "user": "alice", "code": "bad_request", "level": "WARN"},
-            "alice             WARN a frame that is none code=bad_request",
+            "alice             WARN an invalid frame code=bad_request",
         ),
         (
             {"message": "connection", "event": "CONNECT", "user": "bob", "connection": "x"},
@@ -73,7 +73,7 @@ def test_what_is_no_event_is_left_out(text: str) -> None:
         ({"message": "connection", "event": "DISCONNECT", "user": "bob"}, "bob               disconnected"),
         (
             {"message": "announcement", "user": "bob", "online": False, "taken": 3, "gone": 0, "failed": 0},
-            "bob               is offline, which is announced -> 3 connections",
+            "bob               announced offline -> 3 connections",
         ),
         (
             {"message": "handshake refused", "level": "WARN", "reason": "the token is not valid"},
