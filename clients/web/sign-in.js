@@ -80,16 +80,16 @@ export function signInDoubt(config, user, wasTaken) {
 /** A function that gives the address of a new connection of a user who has signed in. */
 export function addressFor(config, user) {
   if (config.sign_in === "open") return async () => withQuery(config.url, "userId", user);
-  if (config.sign_in === "local") return async () => withQuery(config.url, "token", await mintedToken(user));
+  if (config.sign_in === "local") return async () => withQuery(config.url, "token", await mintedToken(config, user));
   const token = kept(config, user);
   return async () => withQuery(config.url, "token", token);
 }
 
-async function mintedToken(user) {
+async function mintedToken({ url }, user) {
   const response = await fetch("token", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ user }),
+    body: JSON.stringify({ user, url }), // so that another deployment that has taken the port refuses
   });
   const answer = await response.json();
   if (response.ok) return answer.token;

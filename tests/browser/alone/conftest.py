@@ -14,12 +14,13 @@ from tests.browser.conftest import NewContext, OpenPage
 from tests.browser.person import Person
 
 ENDPOINT = Endpoint("ws://127.0.0.1:1/_aws/execute-api/local", "", "local", "table", "", "us-east-1")
+SECRET = "a secret of at least thirty-two characters"
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
     """Where the page is."""
-    with web.serve(ENDPOINT, "a secret of at least thirty-two characters") as url:
+    with web.serve(ENDPOINT, SECRET) as url:
         yield url
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.alone.conftest import OpenAlone
+from local.web import serve
+from tests.browser.alone.conftest import ENDPOINT, SECRET, OpenAlone
 from tests.browser.alone.fake_server import FakeServer
 from tests.browser.conftest import NewContext, address_of
 from tests.browser.person import Person
@@ -54,6 +58,28 @@ def test_a_browser_that_stores_nothing_can_be_signed_in(
     at_alice.expect_connected()
     at_alice.say("hello")
     at_alice.field.fill("a draft")
+
+
+def test_a_page_left_open_tells_when_another_deployment_has_taken_its_port(
+    new_context: NewContext, server: FakeServer
+) -> None:
+    context = new_context()
+    server.stand_in(context)
+    with serve(ENDPOINT, SECRET) as url:
+        page = context.new_page()
+        page.goto(address_of(url, "alice"))
+        at_alice = Person(page, "alice")
+        at_alice.sign_in()
+        at_alice.expect_connected()
+    other = replace(ENDPOINT, url=ENDPOINT.url.replace("local", "other"))
+    with serve(other, SECRET, port=urlsplit(url).port or 0) as taken:
+        assert taken == url
+        server.drop()
+        expect(at_alice.banner).to_contain_text("another deployment has taken the place of the page's")
+        at_alice.banner.get_by_role("button", name="Sign in again").click()
+        page.get_by_label("User id", exact=True).fill("alice")
+        page.get_by_role("button", name="Continue").click()
+        at_alice.expect_connected()
 
 
 # The connection
