@@ -1,7 +1,7 @@
-"""The `$connect` authorizer: says who a handshake speaks for, or refuses it.
+"""The `$connect` authorizer: finds out which user a handshake speaks for, or refuses it.
 
-API Gateway keeps the returned context with the connection and hands it to every later event, so no message pays for a
-look-up of who sent it.
+API Gateway keeps the returned context with the connection and passes it to every later event, so no message pays for
+a look-up of who sent it.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def handler(event: WebSocketEvent, _: object) -> Response:
 
 
 def serve(event: WebSocketEvent, routes: ConnectionRoutes) -> Response:
-    """Registers the connection, or takes it out."""
+    """Registers the connection, or removes it."""
     started = time.perf_counter()
     context = event["requestContext"]
     fields = {"event": context["eventType"], "request_id": context["requestId"], "connection": context["connectionId"]}
@@ -39,7 +39,7 @@ def serve(event: WebSocketEvent, routes: ConnectionRoutes) -> Response:
         response = _respond(event, routes)
     except Exception as error:
         log.failure("connection failed", error, **fields)
-        return {"statusCode": 500}  # refuses a handshake; a $disconnect has nobody left to answer
+        return {"statusCode": 500}  # refuses a handshake; after a $disconnect no client is left to read it
     duration_ms = round((time.perf_counter() - started) * 1_000, 1)
     user = context["authorizer"]["userId"]
     log.line("INFO", "connection", **fields, user=user, duration_ms=duration_ms)

@@ -22,13 +22,13 @@ _CLAIM = re.compile(r"[!-~]{1,64}")
 _ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(,https?://[a-z0-9.-]+(:[0-9]{1,5})?)*")
 _BOOLEANS = {"true": True, "false": False}
 _SEPARATORS = frozenset(":@/")
-"""The name of a feature flag, and of whatever else the CDK keeps in the context, has one of them: @aws-cdk/core:..."""
+"""One of them is in the name of every feature flag, and of whatever else the CDK keeps in the context."""
 _CLI_KEYS = frozenset({"acknowledged-issue-numbers", "cli-telemetry"})
-"""What `cdk acknowledge` and `cdk cli-telemetry` keep there, which has none."""
+"""What `cdk acknowledge` and `cdk cli-telemetry` keep there, without one."""
 
 
 class BadContext(Exception):
-    """A context value that cannot be used, or that nobody knows; the message says which, and what would do."""
+    """A context value that is unknown or cannot be used; the message says which, and what to give instead."""
 
 
 class IdentityMode(StrEnum):
@@ -43,7 +43,7 @@ class IdentityMode(StrEnum):
 
 
 class TokenSource(StrEnum):
-    """The one place of the handshake where the token is; API Gateway refuses one without it by itself."""
+    """The one place of the handshake where the token is; API Gateway itself refuses a handshake without it."""
 
     QUERY = "query"
     HEADER = "header"

@@ -1,7 +1,7 @@
-"""Telling a user's chat partners that it came online or went offline, behind the back of `$connect`.
+"""Telling a user's chat partners that it came online or went offline, without making `$connect` wait.
 
-A handshake must not wait for a hundred pushes. So the connection function hands the news to the message function by
-an asynchronous invocation, which AWS queues, and returns.
+A handshake must not wait for a hundred pushes. So the connection function invokes the message function
+asynchronously, which AWS queues, and returns.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Announcement(TypedDict):
 
 class Announcer(Protocol):
     def announce(self, presence: UserPresence) -> None:
-        """Has the presence told to the user's chat partners, at most once, some time soon."""
+        """Announces the presence to the user's chat partners, at most once, and soon."""
 
 
 class LambdaAnnouncer:
     """Announces by invoking the message function, without waiting for it."""
 
     def __init__(self, client: Callable[[], BaseClient], function_name: str) -> None:
-        # Made when first needed: most handshakes are of users that are online already, or announce nothing.
+        # Made when first needed: most handshakes are of users who are online already, so there is nothing to announce.
         self._client: Any = cache(client)
         self._function_name = function_name
 

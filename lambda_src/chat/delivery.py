@@ -1,6 +1,6 @@
 """Pushing frames to connections, and forgetting those that are gone.
 
-A push is a hint that something is stored: what fails here is found at the device's next `sync`.
+A push is a hint that something is stored: a device that misses one finds it at its next `sync`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Pushed(Enum):
 
 
 class Gateway(Protocol):
-    """The connections' other end, as API Gateway offers it. Neither method raises."""
+    """API Gateway's side of the connections. Neither method raises."""
 
     def push(self, connection_id: str, data: bytes) -> Pushed: ...
 
@@ -57,7 +57,7 @@ class ApiGateway:
         return Pushed.TAKEN
 
     def close(self, connection_id: str) -> None:
-        # One that is gone already is what was wanted; one that stays is ended by API Gateway after two hours.
+        # A connection that is gone already needs no closing; one that stays is ended by API Gateway after two hours.
         with suppress(ClientError, BotoCoreError):
             self._client.delete_connection(ConnectionId=connection_id)
 
@@ -67,7 +67,7 @@ def _is_gone(error: ClientError) -> bool:
 
 
 class Delivered(NamedTuple):
-    """Who took a frame, and which users turned out to be offline while it was pushed."""
+    """Which connections took a frame, and which users turned out to be offline while it was pushed."""
 
     taken: tuple[Connection, ...]
     gone: int
@@ -80,7 +80,7 @@ class Delivered(NamedTuple):
 
 
 class Delivery:
-    """Pushes frames through the gateway and prunes from the sessions what it says is gone."""
+    """Pushes frames through the gateway, and prunes connections that are gone from the sessions."""
 
     def __init__(self, gateway: Gateway, sessions: Sessions, *, clock: Clock, parallel: Parallel) -> None:
         self._gateway = gateway
@@ -89,7 +89,7 @@ class Delivery:
         self._parallel = parallel
 
     def push(self, connections: Collection[Connection], frame: Frame) -> Delivered:
-        """Pushes the frame to all of the connections, side by side. One that fails keeps it from no other."""
+        """Pushes the frame to all of the connections, side by side; a failed push does not affect the others."""
         data = encode(frame).encode()
         results = self._parallel([partial(self._push, connection, data) for connection in connections])
         outcomes = [pushed for pushed, _ in results]
@@ -100,13 +100,13 @@ class Delivery:
     def _push(self, connection: Connection, data: bytes) -> tuple[Pushed, UserPresence | None]:
         age_ms = self._clock() - connection.connected_at
         pushed = self._gateway.push(connection.id, data)
-        # API Gateway also answers 410 for a connection that is still opening; that one is alive.
+        # API Gateway also answers 410 for a connection that is still opening, and so is alive.
         if pushed is not Pushed.GONE or age_ms <= OPENING_MS:
             return pushed, None
         try:
             change = self._sessions.prune(connection)
         except FAILED_CALLS as error:
-            # The next push finds it again; what was pushed here stands.
+            # The next push finds it again; the entry that stays does no harm.
             log.failure("prune failed", error)
             return pushed, None
         return pushed, change.presence if change and change.went_online_or_offline else None

@@ -1,4 +1,4 @@
-"""The events that API Gateway hands to the functions, and what they return: the parts that are used here."""
+"""The events that API Gateway sends to the functions, and what they return: the parts that are used here."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from chat.sessions import Connection
 
 
 class AuthorizerContext(TypedDict):
-    """What the authorizer found out; API Gateway keeps it with the connection, as strings."""
+    """What the authorizer knows of the user; API Gateway keeps it with the connection, as strings."""
 
     userId: str
     expiresAt: NotRequired[str]
-    """Milliseconds since the epoch: when frames are no longer taken, nor pushed. Absent where no token is needed."""
+    """Milliseconds since the epoch: from then on, frames are neither accepted nor pushed. Absent if no token is needed."""
 
 
 class RequestContext(TypedDict):
@@ -55,7 +55,7 @@ class Response(TypedDict):
 
 
 def caller(event: WebSocketEvent) -> Connection:
-    """The connection that the event is about. Its user is the authorizer's word, never the client's."""
+    """The connection that the event is about. Its user comes from the authorizer, never from the client."""
     context = event["requestContext"]
     expires_at = context["authorizer"].get("expiresAt")
     return Connection(

@@ -15,7 +15,7 @@ from chat.protocol import is_user_id
 from chat.subprotocols import offered_subprotocols
 
 LEEWAY_SECONDS = 5
-"""What the clocks of whoever signs tokens and of Lambda may differ by. A token counts for that much longer than it
+"""How far the clocks of Lambda and of the signer of tokens may differ. A token counts for that much longer than it
 says, for the handshake and for every frame after it."""
 
 _BEARER_SUBPROTOCOL = "bearer."

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 THREADS = 40
-"""Calls at a time: a push to every device that two users can have. The SDK's connection pool is as wide, or calls
-would wait for a connection, then drop it."""
+"""Calls at a time: a push to every device that two users can have. The SDK's connection pool has the same size, or
+calls would open connections beyond it, and drop them afterwards."""
 
 
 class Parallel(Protocol):

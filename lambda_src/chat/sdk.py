@@ -30,7 +30,7 @@ CONFIG = Config(
     max_pool_connections=THREADS,
     tcp_keepalive=True,
     parameter_validation=False,  # `protocol` has checked what comes from outside
-    user_agent="parley",  # the SDK's own is put together anew for each call
+    user_agent="parley",  # the SDK composes its own anew for each call
 )
 
 
@@ -41,10 +41,10 @@ def client(service: Service) -> BaseClient:
 
 @cache
 def _session() -> Session:
-    # The way out at night, should the SDK turn out to need one of its handlers: the SDK as it comes.
+    # The way out, should a call turn out to need one of the SDK's handlers: the SDK as it comes.
     if os.environ.get("PLAIN_SDK"):
         return Session()
-    # Of the SDK's own handlers, which see to the peculiarities of all its services, our calls need one.
+    # Of the SDK's handlers, which cover the peculiarities of all its services, our calls need one.
     session = Session(include_builtin_handlers=False)
     session.register("before-call", _pass_on_trace)  # type: ignore[arg-type]
     return session

@@ -1,4 +1,4 @@
-"""WebSocket subprotocols: a browser can send a token in none of its other headers."""
+"""WebSocket subprotocols: the only header in which a browser can send a token."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The one table: its keys, and the four calls that everything else is made of.
 
-`Table` is what the message log and the sessions see. `dynamo` is it on AWS, and a table in memory stands in for it in
-unit tests; the contract tests hold all of them to the same cases.
+`Table` is what the message log and the sessions see. `dynamo` implements it on AWS, and a table in memory in unit
+tests; the contract tests hold all of them to the same cases.
 
 | item                | pk               | sk                 |
 | ------------------- | ---------------- | ------------------ |

@@ -226,7 +226,7 @@ def test_an_announcement_is_told_and_logged(system: System, capsys: pytest.Captu
 def test_a_failed_announcement_raises_nothing_and_leaks_nothing(
     system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """AWS would invoke us again, and again, with the same news."""
+    """The failure is in the log; AWS is told not to retry, so there is nobody to raise it to."""
     system.before = always(RuntimeError(EXCEPTION), on="query")
 
     assert message.announce(NEWS, system.routes) == {"statusCode": 500}
