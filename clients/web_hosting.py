@@ -1,4 +1,4 @@
-"""The web page for whoever serves it: its files, the headers that guard it, and what it is told."""
+"""What a server of the web page needs: its files, its security headers and its configuration."""
 
 from __future__ import annotations
 

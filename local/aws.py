@@ -43,7 +43,7 @@ def why(error: BotoCoreError | ClientError | ResponseParserError | ValueError) -
     said = str(error).rstrip(".")
     match error:
         case NoCredentialsError() | PartialCredentialsError():
-            return f"there are no AWS credentials ({said}); {CREDENTIALS}"
+            return f"no AWS credentials were found ({said}); {CREDENTIALS}"
         case NoRegionError():
             return f"no AWS region is chosen; {REGION}"
         case SSOError() | TokenRetrievalError():

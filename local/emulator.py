@@ -198,7 +198,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], running: Emulator) -> No
         if process_at(running.endpoint) == process.pid:
             return
         time.sleep(0.05)
-    what = "ended by itself" if process.poll() is not None else f"did not answer within {START_SECONDS} s"
+    what = "ended unexpectedly" if process.poll() is not None else f"did not answer within {START_SECONDS} s"
     raise StepFailed(f"the emulator {what}; its log says why\n{end_of(running.log)}")
 
 

@@ -6,9 +6,9 @@ names, which anybody can compute as well.
 On AWS a function's log goes to CloudWatch. MiniStack puts it there too, but not for functions that a WebSocket invokes:
 it reads their output and drops it. Here each invocation's output is appended to the file in FUNCTION_LOG as well.
 
-It ends, with the workers that run the functions, when its standard input does: so it does not outlive whoever started
-it, even one that was killed. Told to stop, MiniStack ends its connections, saves what it has to keep, and then waits
-for threads that have nothing to do any more, for 20 seconds and longer; here the saving is the end.
+It ends, with the workers that run the functions, when its standard input does, so that it does not outlive the process
+that started it, even one that was killed. Told to stop, MiniStack ends its connections, saves what it has to keep, and
+then waits for threads that have nothing more to do, for 20 seconds and longer; here it ends once it has saved.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def close_gate(keys: set[str]) -> None:
     emulator = app.app
 
     async def answer_or_say(scope: Any, receive: Any, send: Any) -> None:
-        """Has a page with the id of this process, so that whoever started it knows that the port became its own."""
+        """Serves the id of this process, so that the process that started it knows that the port is its own."""
         if scope.get("path") != PROCESS_PAGE:
             await emulator(scope, receive, send)
             return
@@ -93,7 +93,7 @@ def give_functions_keys_of_their_own(keys: set[str], secret: str) -> None:
 
 
 def hold(state: Path) -> IO[str]:
-    """Waits for whoever still saves there, and keeps others waiting for as long as what it returns is open."""
+    """Waits for another process that is still saving there, and keeps others out until the returned file is closed."""
     state.mkdir(parents=True, exist_ok=True)
     lock = (state / "lock").open("w")
     try:

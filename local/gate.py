@@ -1,6 +1,6 @@
 """Who may talk to the emulator: programs that hold a key of this run. No web page does.
 
-Any page that is open in a browser on this machine can send requests to loopback. By itself the emulator would answer
+Any page that is open in a browser on this machine can send requests to loopback. Alone, the emulator would answer
 them: it serves every Host and every Origin, has well-known credentials, does not check signatures made with them, and
 does not ask for any at its own pages, one of which wipes everything. And who may deploy a function runs a program here,
 as the user who started the emulator. So each request has to pass three checks:

@@ -32,7 +32,7 @@ TIMEOUT_SECONDS = 10
 
 
 class Refusal(Exception):
-    """A request that is not served; the message is for whoever made it."""
+    """A request that is refused; the message is for the client."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class Refusal(Exception):
 def serve(endpoint: Endpoint, secret: str, *, port: int = 0, token_seconds: int = TOKEN_SECONDS) -> Iterator[str]:
     """Serves the page and its tokens, and yields the page's address. If `port` is taken, it is another one."""
     server = _bound(port)
-    server.guards = web_hosting.headers(endpoint.url)
+    server.security_headers = web_hosting.headers(endpoint.url)
     server.files = _files(endpoint)
     server.url = endpoint.url
     server.mint = lambda user: token(secret, user, token_seconds)
@@ -85,13 +85,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True  # what an earlier server left behind is not in the way; who listens there still is
-    guards: dict[str, str]
+    security_headers: dict[str, str]
     files: dict[str, tuple[str, bytes]]
     mint: Callable[[str], str]
     url: str
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of a connection that was lost: nobody is there any more to whom it would matter."""
+        """Ignores lost connections: there is nobody left to answer."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        for name, value in self.server.guards.items():
+        for name, value in self.server.security_headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -135,13 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             return urlsplit(self.path).path
         except ValueError:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "that is not an address") from None
+            raise Refusal(HTTPStatus.BAD_REQUEST, "not a valid address") from None
 
     def _file(self) -> tuple[str, bytes]:
         try:
             return self.server.files[self._path()]
         except KeyError:
-            raise Refusal(HTTPStatus.NOT_FOUND, "there is no such page") from None
+            raise Refusal(HTTPStatus.NOT_FOUND, "not found") from None
 
     def _token(self) -> tuple[str, bytes]:
         if self._path() != "/token":
@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = self._json()
         user = asked.get("user")
         if not isinstance(user, str) or not USER_ID.fullmatch(user):
-            raise Refusal(HTTPStatus.BAD_REQUEST, f"a user id has {USER_ID_RULE}")
+            raise Refusal(HTTPStatus.BAD_REQUEST, f"not a valid user id: use {USER_ID_RULE}")
         if asked.get("url", self.server.url) != self.server.url:
             raise Refusal(HTTPStatus.CONFLICT, "another deployment has taken the place of the page's; reload the page")
         return "application/json", json.dumps({"token": self.server.mint(user)}).encode()

@@ -31,7 +31,7 @@ async def act_at_once(field: Widget, event: events.Key) -> None:
 
 
 class ExactDocument(Document):
-    """Lines that end with a line feed and with nothing else. Whoever draws them gets them as they can be drawn."""
+    """Lines that end with a line feed only. They are made safe to draw when they are drawn."""
 
     def __init__(self, text: str) -> None:
         super().__init__("")

@@ -236,7 +236,7 @@ class ConversationView(Vertical):
         self.query_one("#peer", Static).update(heading)
 
     def _shortened(self, user: str, *, beside: int) -> Content:
-        """The user id, in what the heading has left beside so many cells."""
+        """The user id, shortened to the cells that the heading has left next to `beside` others."""
         cells = max(MIN_NAME_CELLS, self.size.width - beside)
         return Content(printable(user)).truncate(cells, ellipsis=True).stylize("bold")
 

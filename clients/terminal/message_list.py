@@ -189,7 +189,7 @@ class MessageList(VerticalScroll, can_focus=False):
         self._is_going_to_end = True
 
     def scroll_pages(self, by: int) -> bool:
-        """Scrolls up or down by so many views; False if there is no further."""
+        """Scrolls up or down by a number of screenfuls; False at the end."""
         before = self.scroll_y
         self.scroll_to(y=before + by * self.size.height, animate=False, immediate=True)
         return self.scroll_y != before

@@ -175,7 +175,7 @@ class ChatScreen(Screen[None]):
         self._view.show_whole()
 
     async def finish(self, seconds: float) -> None:
-        """Lets what was typed be sent, and what is on its way arrive, for so many seconds."""
+        """Waits up to a number of seconds for typed messages to be sent and for those on their way to arrive."""
         await self._view.composer.taken()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -22,7 +22,7 @@ class Thread:
     has_older: bool = True
     is_loading: bool = False
     is_stuck: bool = False
-    """Whether asking for older messages brought none; only somebody who wants them leads to another try."""
+    """Whether asking for older messages brought none; only a user who asks leads to another try."""
     failures: deque[tuple[Failed, str]] = field(default_factory=lambda: deque(maxlen=MAX_FAILURES))
     is_composing: bool = False
     draft: str = ""

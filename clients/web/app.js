@@ -17,7 +17,7 @@ const TICK_MS = 30_000; // "Today" becomes "Yesterday"
 const SAID = 200; // characters of a message that a screen reader is told
 const HINTS = {
   local: "This deployment runs on your machine, so choose any user id. Open a second window to talk to yourself.",
-  token: "Paste your connection token. Whoever runs this deployment gives you one.",
+  token: "Paste your connection token. You get one from the people who run this deployment.",
   open: "This deployment does not check who you are.",
 };
 /** A line for each change of a connection; a browser's console shows such lines if one asks for them. */

@@ -220,7 +220,7 @@ export class ConversationView {
       });
   }
 
-  /** There is no connection: the screen begins with what is here. */
+  /** There is no connection: the screen begins with the messages that are loaded. */
   #showWhatIsHere(peer) {
     if (peer !== this.#peer || this.#place.isPlaced) return;
     this.#canReach = false;

@@ -10,7 +10,7 @@ const ICONS = {
   alert: ["M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z", "M8 5.2v3.4", "M8 10.7v.1"],
 };
 
-/** What each child that `reconcile` has made stands for: `{ item, version }`. */
+/** What each child that `reconcile` has made shows: `{ item, version }`. */
 const made = new WeakMap();
 
 /** An element with attributes (`class`, `aria-label`, ...), listeners (`onclick`, ...) and children. */

@@ -1,4 +1,4 @@
-/** The system's notifications, if the user wants them, of what comes while nobody looks. */
+/** The system's notifications, if the user turns them on, of messages that arrive unseen. */
 
 import { beginning } from "./text.js";
 

@@ -17,7 +17,7 @@ const STATES = {
 /**
  * Messages with their day separators, grouped by sender.
  *
- * `unreadFrom`: the line "new messages" stands above this number. `isWhole`: nothing is above the first entry, which
+ * `unreadFrom`: the line "new messages" is above this number. `isWhole`: nothing is above the first entry, which
  * then needs no separator if it is of today. `unfolded`: keys of tall messages that are shown whole.
  */
 export function rowsOf(entries, { unreadFrom, isWhole, unfolded }) {
@@ -26,7 +26,7 @@ export function rowsOf(entries, { unreadFrom, isWhole, unfolded }) {
   let isNew = false;
   let previous = null;
   for (const entry of entries) {
-    // Days only go forward: what waits to be sent since yesterday stands at the end, among what is of today.
+    // Days only go forward: a message unsent since yesterday is at the end, among those of today.
     const isNewDay = midnight(entry.ts) > day;
     if (isNewDay) {
       day = midnight(entry.ts);

@@ -1,4 +1,4 @@
-/** Where the screen stands in a conversation: at the end, at the first unread message, or where somebody scrolled. */
+/** The scroll position in a conversation: at the end, at the first unread message, or where somebody scrolled. */
 
 import { keyOf } from "./dom.js";
 

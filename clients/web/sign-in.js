@@ -3,9 +3,9 @@
  *
  * `config.json` beside the page says it: `url`, the WebSocket's address, and `sign_in`, one of
  *
- * - `local`: the server of the page mints a token for whoever asks (a deployment on this machine);
+ * - `local`: the page's server mints a token for anyone who asks (a deployment on this machine);
  * - `token`: the user pastes one;
- * - `open`: the deployment believes a user id.
+ * - `open`: the deployment does not check user ids.
  *
  * What a user signs in with is kept for the tab, until it is closed or the user signs out. A tab that nobody has signed
  * in with asks first, also where no secret is needed: a link could name any user.

@@ -70,7 +70,7 @@ export function isEmoji(text) {
   return EMOJI.test(text);
 }
 
-/** Whether a text takes more lines than one wants to scroll through. */
+/** Whether a text takes more lines than a reader should have to scroll through. */
 export function isTall(text) {
   if (text.length <= TALL) return false;
   let lines = 0;

@@ -54,7 +54,7 @@ def test_without_a_region() -> None:
 
 def test_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with pytest.raises(StepFailed, match=r"no AWS credentials \(.*[^.]\); set AWS_PROFILE.*cdk bootstrap"):
+    with pytest.raises(StepFailed, match=r"no AWS credentials were found \(.*[^.]\); set AWS_PROFILE.*cdk bootstrap"):
         check_access()
 
 

@@ -35,7 +35,7 @@ def test_who_takes_the_port_first_is_not_mistaken_for_the_emulator(
 ) -> None:
     with somebody_else(answer) as port:
         monkeypatch.setattr("local.emulator._free_port", lambda _: port)
-        with pytest.raises(StepFailed, match="ended by itself"), emulator(tmp_path):
+        with pytest.raises(StepFailed, match="ended unexpectedly"), emulator(tmp_path):
             pass
 
 

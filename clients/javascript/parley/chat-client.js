@@ -3,7 +3,7 @@
  *
  * It takes its WebSocket, clock and chances from outside, so that the same cases drive it that drive the Python client.
  *
- * Differs from session.py: events are told at once, to listeners; there is no mailbox that an application empties.
+ * Differs from session.py: events go to listeners at once; there is no mailbox for the application to empty.
  */
 
 import { BOUNDS } from "./bounds.js";
@@ -269,7 +269,7 @@ export class ChatClient extends Events {
     this.#conversations.of(peer).show(false);
   }
 
-  /** Fetches older messages; resolves when they are here. Throws if there is no connection. @param {string} peer */
+  /** Fetches older messages; resolves when they have arrived. Throws if there is no connection. @param {string} peer */
   older(peer) {
     return this.#gaps.older(this.#conversations.of(peer));
   }

@@ -14,7 +14,7 @@ import { Refused } from "./requests.js";
 
 const OLDER_PAGE = 30;
 
-/** Lets only so many jobs run at once; the others wait for their turn. */
+/** Runs a limited number of jobs at once; the others wait for their turn. */
 class Gate {
   #free;
   /** @type {(() => void)[]} */
@@ -39,7 +39,7 @@ class Gate {
   }
 }
 
-/** Fetches what is missing. Only so many conversations at once: a first sync may show a thousand. */
+/** Fetches what is missing, for a limited number of conversations at once: a first sync may show a thousand. */
 export class Gaps {
   #connections;
   #backlog;
@@ -98,7 +98,7 @@ export class Gaps {
     }
   }
 
-  /** The newest page: what is before it is fetched when somebody wants it. @param {Conversation} conversation */
+  /** Fetches the newest page; earlier messages are fetched on request. @param {Conversation} conversation */
   async #latest(conversation) {
     const known = conversation.seq;
     const { messages, more } = await this.#page({ peer: conversation.peer, limit: this.#backlog || PAGE });

@@ -1,4 +1,4 @@
-/** Fetches what is missing. Only so many conversations at once: a first sync may show a thousand. */
+/** Fetches what is missing, for a limited number of conversations at once: a first sync may show a thousand. */
 export class Gaps {
     /**
      * @param {Connections} connections

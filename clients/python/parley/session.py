@@ -202,7 +202,7 @@ class Session:
 
     @property
     def last_reason(self) -> str:
-        """Why there is no connection, or was none."""
+        """Why there is, or was, no connection."""
         return self._connections.last_reason
 
     @property
