@@ -31,7 +31,7 @@ ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 NPM_FAILED := { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 
-.PHONY: help demo chat url token rotate-key terminal smoke test soak bench capacity synth diff deploy destroy docs lock clean
+.PHONY: help demo chat url token rotate-key terminal smoke test soak bench capacity synth diff deploy destroy docs pictures lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
@@ -46,6 +46,7 @@ help:
 	@echo "make bench                measure cost, cold start and latency; writes docs/performance.md"
 	@echo "make capacity [USERS=1000000 MESSAGES_PER_DAY=20 DEVICES=2 CHATS=50]   what they cost a month, and which quotas they meet"
 	@echo "make docs                 the protocol as a page, .local/docs/index.html"
+	@echo "make pictures             take the pictures in the README again, of the real page on the emulator"
 	@echo "make lock                 write the locks anew, after a change to a requirements.in"
 	@echo "make clean                remove what the others made"
 
@@ -109,6 +110,12 @@ capacity: $(VENV)
 
 docs: $(VENV)
 	@python -m tools.docs
+
+# The pictures that a test of the page's looks takes; the README shows two of them.
+pictures: $(TESTS) $(NODE_TESTS) $(ENGINE)
+	pytest -q -n 0 tests/browser/test_looks.py -k "customer and (desktop-light or phone-dark)"
+	cp .local/screenshots/a-page-for-a-customer-desktop-light-conversation.png docs/pictures/page.png
+	cp .local/screenshots/a-page-for-a-customer-phone-dark-conversation.png docs/pictures/phone.png
 
 clean:
 	rm -rf .venv node_modules .local cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
