@@ -129,7 +129,7 @@ def test_a_browser_that_keeps_no_token_is_told_so(
     expect(page.get_by_text("so it cannot keep your connection token")).to_be_visible()
 
 
-def test_an_address_that_is_none_leads_to_the_sign_in(visit: Visit, address: str) -> None:
+def test_an_invalid_address_leads_to_the_sign_in(visit: Visit, address: str) -> None:
     page = visit()
     for damaged in ("#/%zz", "#/%zz/bob", "#/%"):
         page.goto("about:blank")
@@ -138,7 +138,7 @@ def test_an_address_that_is_none_leads_to_the_sign_in(visit: Visit, address: str
 
 
 @pytest.mark.parametrize("text", ["", "alice", "a.b.c", "e30.e30.e30", "e30.bnVsbA.e30", "e30.eyJzdWIiOiJhIGIifQ.e30"])
-def test_what_is_no_token_is_told_so(visit: Visit, text: str) -> None:
+def test_anything_but_a_token_is_refused_in_words(visit: Visit, text: str) -> None:
     page = visit()
     field(page).fill(text)
     page.get_by_role("button", name="Continue").click()
@@ -193,7 +193,7 @@ def _in_time(visit: Visit, secret: str, user: str, peer: str) -> tuple[Person, f
     raise AssertionError(f"nothing could be said within {SHORT_LIVES[-1]} s")
 
 
-def test_a_connection_that_is_lost_is_no_reason_to_sign_in_again(
+def test_a_lost_connection_does_not_ask_for_a_new_sign_in(
     visit: Visit, line: Line, secret: str, alice: str, bob: str
 ) -> None:
     at_alice = sign_in(visit(alice, bob), alice, token(secret, alice))

@@ -33,7 +33,7 @@ def test_two_people_talk_and_see_what_was_delivered_and_read(
     shoot(at_alice)
 
 
-def test_a_message_to_nobody_who_is_there_is_sent_and_no_more(open_page: OpenPage, alice: str, bob: str) -> None:
+def test_a_message_to_an_absent_user_is_sent_and_not_delivered(open_page: OpenPage, alice: str, bob: str) -> None:
     at_alice = open_page(alice, bob)
     at_alice.write("anybody?")
     at_alice.expect_state("anybody?", "sent")
@@ -231,7 +231,7 @@ def test_a_user_id_of_every_allowed_character(open_page: OpenPage, address: str)
     at_strange.expect_state("me", "read")
 
 
-def test_what_is_no_user_id_is_refused_in_words(open_page: OpenPage, alice: str) -> None:
+def test_an_invalid_user_id_is_refused_in_words(open_page: OpenPage, alice: str) -> None:
     at_alice = open_page(alice)
     at_alice.page.get_by_label("User id of somebody to write to").fill("bob smith")
     at_alice.page.get_by_label("Open the chat").click()

@@ -80,7 +80,7 @@ def test_a_foreign_name_that_leads_here_gets_nothing(server: str, method: str, p
         ('{"user": "' + "a" * 2000 + '"}', 413),
     ],
 )
-def test_what_is_no_user_gets_a_reason_and_no_token(server: str, body: str, status: int) -> None:
+def test_an_invalid_user_gets_a_reason_and_no_token(server: str, body: str, status: int) -> None:
     response = _ask_for_token(server, body)
     assert response.status == status
     assert set(json.load(response)) == {"error"}

@@ -605,7 +605,7 @@ def test_what_another_client_with_the_same_state_has_sent_is_not_sent_again() ->
 
 
 @pytest.mark.parametrize("state", [{}, [], "state", {"version": None}, {"version": "1"}, {"version": True}])
-def test_what_is_no_state_is_refused_with_advice(state: Any) -> None:
+def test_an_invalid_state_is_refused_with_advice(state: Any) -> None:
     with pytest.raises(ValueError, match=r"or it is damaged; connect without a state: .* only what was unsent is lost"):
         Session(state=state)
 

@@ -144,7 +144,7 @@ async def test_a_chat_may_start_offline_and_keeps_what_is_posted() -> None:
 
 
 @asynchronous
-async def test_an_address_that_is_no_websocket_is_refused_at_once() -> None:
+async def test_an_address_of_anything_but_a_websocket_is_refused_at_once() -> None:
     async with scripted_server() as server:
         deciding = asyncio.create_task(server.decide(404))
         with pytest.raises(parley.Unreachable, match="HTTP 404"):
@@ -246,7 +246,7 @@ async def test_a_failing_token_function_is_told_of_by_its_kind_alone(caplog: pyt
 
 @pytest.mark.parametrize("token", ["", "two words", "n\u00f6", "a line\n", "line\n", "nul\0", "del\x7f", 7])
 @asynchronous
-async def test_what_is_no_token_is_refused(token: Any) -> None:
+async def test_an_invalid_token_is_refused(token: Any) -> None:
     with pytest.raises(parley.TokenRefused, match="Pass the token itself"):
         async with Chat.connect(_closed_port_url(), token, timing=FAST):
             pass
@@ -309,7 +309,7 @@ async def test_what_is_not_expected_of_opening_a_connection_is_tried_again(monke
     ],
 )
 @asynchronous
-async def test_the_token_goes_where_the_deployment_wants_it(
+async def test_the_token_goes_where_the_deployment_expects_it(
     place: TokenPlace, path: str, headers: dict[str, str]
 ) -> None:
     async with scripted_server() as server:
@@ -437,7 +437,7 @@ async def test_a_question_that_is_cancelled_leaves_nothing_behind() -> None:
 
 
 @asynchronous
-async def test_an_expired_fixed_token_is_raised_to_whoever_waits() -> None:
+async def test_an_expired_fixed_token_is_raised_to_all_that_wait() -> None:
     async with scripted_server() as server:
         chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
         sending = asyncio.create_task(chat.send("bob", "hi"))

@@ -43,7 +43,7 @@ def test_what_other_tabs_have_left_is_adopted_once_and_taken_away() -> None:
 
 
 @pytest.mark.parametrize("damaged", ["", "{", '{"outbox":[{"id":"m', "undefined", "\x00"])
-def test_an_entry_that_is_damaged_is_taken_away_and_keeps_nobody_from_the_others(damaged: str) -> None:
+def test_a_damaged_entry_is_removed_and_does_not_hide_the_others(damaged: str) -> None:
     entries = {f"parley {SCOPE} 1": damaged, f"parley {SCOPE} 2": json.dumps(UNSENT)}
     assert opened(entries, NOTHING) == {"adopted": [UNSENT], "left": [], "keys": []}
 
@@ -54,7 +54,7 @@ def test_what_is_unsent_is_saved_until_it_is_sent() -> None:
     assert found["keys"][0].startswith(f"parley {SCOPE} ")
 
 
-def test_a_storage_without_room_keeps_nobody_from_sending() -> None:
+def test_full_storage_does_not_prevent_sending() -> None:
     assert opened({}, UNSENT, is_full=True) == {"adopted": [], "left": [], "keys": []}
 
 

@@ -259,7 +259,7 @@ def test_each_transition_of_a_connection_is_a_debug_line(caplog: pytest.LogCaptu
 # Bounds
 
 
-def test_only_so_many_messages_wait_for_one_before_them() -> None:
+def test_a_limited_number_of_messages_wait_for_an_earlier_one() -> None:
     driver = Driver(backlog=0, send_delivered=False, bounds=Bounds(ahead=2))
     driver.start([CHAT])
     for seq in (9, 8, 7):

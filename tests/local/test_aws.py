@@ -142,7 +142,7 @@ def test_a_word_of_context_that_sets_nothing_is_refused(text: str) -> None:
     assert 'in CONTEXT is not name=value; write it like CONTEXT="stage=prod' in ended.stderr
 
 
-def test_no_context_is_no_option() -> None:
+def test_an_empty_context_adds_no_options() -> None:
     assert context_options("") == context_options("  ") == []
 
 

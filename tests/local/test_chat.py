@@ -67,7 +67,7 @@ def test_one_may_follow_another(state: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["endpoint", "", "{", "[]", '{"url": "ws://127.0.0.1:9/"}'])
-def test_what_a_killed_one_has_written_is_forgotten(state: Path, left: str) -> None:
+def test_the_endpoint_of_a_killed_process_is_forgotten(state: Path, left: str) -> None:
     endpoint().write()
     if left != "endpoint":
         deployment.ENDPOINT_FILE.write_text(left)

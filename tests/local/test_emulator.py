@@ -51,7 +51,7 @@ def test_a_port_that_is_taken_is_replaced_by_another_and_all_ends_with_it(tmp_pa
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_it_does_not_outlive_whoever_started_it(keep: bool, tmp_path: Path) -> None:
+def test_it_does_not_outlive_the_process_that_started_it(keep: bool, tmp_path: Path) -> None:
     code = f"""
 import pathlib, time
 from local.emulator import emulator

@@ -98,7 +98,7 @@ def test_the_context_is_taken_as_it_is(project: Path, command: str, context: str
 
 
 @pytest.mark.parametrize("target", ["token", "terminal"])
-def test_the_user_of_this_machine_is_nobody_that_was_named(project: Path, target: str) -> None:
+def test_the_users_name_on_this_machine_is_not_taken_for_an_argument(project: Path, target: str) -> None:
     for words, environment in (((), {"USER": os.environ.get("USER", "root")}), (("USER=",), {})):
         ended = make(project, target, *words, **environment)
         assert (ended.returncode, ended.stdout) == (2, "")

@@ -17,7 +17,7 @@ from tests.terminal.server import Server
 
 
 @asynchronous
-async def test_what_comes_while_nobody_looks_stays_unread(server: Server) -> None:
+async def test_messages_that_arrive_unseen_stay_unread(server: Server) -> None:
     server.store("bob", "alice", "hi")
     async with running(server) as screen:
         await screen.open("bob")
@@ -125,7 +125,7 @@ async def test_who_takes_a_message_at_once_is_asked_about_again(server: Server) 
 
 
 @asynchronous
-async def test_missed_messages_are_no_sign_of_life(server: Server) -> None:
+async def test_missed_messages_do_not_count_as_signs_of_life(server: Server) -> None:
     server.store("dave", "alice", "hi")
     async with running(server) as screen:
         await screen.shows("○ dave")
@@ -140,7 +140,7 @@ async def test_missed_messages_are_no_sign_of_life(server: Server) -> None:
 
 
 @asynchronous
-async def test_what_one_sends_is_seen_and_there_is_a_key_to_the_end(server: Server) -> None:
+async def test_sending_goes_to_the_end_and_so_does_a_key(server: Server) -> None:
     for number in range(3 * PAGE):
         server.store("bob", "alice", f"message {number}.")
     async with running(server) as screen:
@@ -176,7 +176,7 @@ async def test_new_messages_below_are_counted(server: Server) -> None:
 
 
 @asynchronous
-async def test_what_was_new_stands_below_a_line_until_it_is_answered(server: Server) -> None:
+async def test_new_messages_are_below_a_line_until_they_are_answered(server: Server) -> None:
     for text in ("old", "new", "newer"):
         server.store("bob", "alice", text)
     server.store("carol", "alice", "hi")
@@ -194,7 +194,7 @@ async def test_what_was_new_stands_below_a_line_until_it_is_answered(server: Ser
 
 
 @asynchronous
-async def test_what_one_writes_to_oneself_has_been_read(server: Server) -> None:
+async def test_messages_to_oneself_are_shown_as_read(server: Server) -> None:
     server.store("alice", "alice", "note to self")
     server.marks["alice"]["read"] = 1
     async with running(server) as screen:

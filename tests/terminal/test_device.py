@@ -41,7 +41,7 @@ async def test_an_encoding_that_cannot_show_the_screen_is_one_sentence(encoding:
 
 
 @asynchronous
-async def test_a_standard_error_that_is_no_terminal_is_one_sentence(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_redirected_standard_error_is_refused_in_one_sentence(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("terminal") / "err"
     with path.open("wb") as file:
         async with device("--url", LOCAL_PORT_THAT_NOBODY_LISTENS_AT, "--token", "t", stderr=file.fileno()) as terminal:

@@ -134,7 +134,7 @@ async def test_scrolling_far_up_and_back_shows_every_message_in_order_among_few_
 
 
 @asynchronous
-async def test_what_is_written_far_up_stands_at_the_end(server: Server) -> None:
+async def test_a_message_written_while_scrolled_up_is_at_the_end(server: Server) -> None:
     for number in range(6 * PAGE):
         server.store("bob", "alice", f"message {number}.")
     server.refuses_sends = True

@@ -113,7 +113,7 @@ async def test_keys_that_come_at_once_are_for_the_chat_that_was_open_when_they_w
 
 
 @asynchronous
-async def test_keys_behind_a_new_user_id_are_for_nobody_else(server: Server) -> None:
+async def test_keys_typed_after_a_new_user_id_go_to_that_chat(server: Server) -> None:
     server.store("bob", "alice", "hi")
     async with running(server) as screen:
         await screen.open("bob")
@@ -195,7 +195,7 @@ async def test_the_text_of_another_chat_does_not_come_back(server: Server) -> No
 
 
 @asynchronous
-async def test_the_cursor_never_stands_inside_a_character(server: Server) -> None:
+async def test_the_cursor_is_never_inside_a_character(server: Server) -> None:
     server.store("bob", "alice", "hi")
     async with running(server) as screen:
         await screen.open("bob")

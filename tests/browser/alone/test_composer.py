@@ -27,7 +27,7 @@ COMPOSING = [{"isComposing": True}, {"keyCode": 229}]  # the second is Safari's,
 
 
 @pytest.mark.parametrize("composing", COMPOSING, ids=["composing", "safari"])
-def test_a_key_of_a_composition_is_none_of_the_pages(
+def test_keys_of_an_input_method_are_ignored_by_the_page(
     open_alone: OpenAlone, server: FakeServer, composing: dict[str, Any]
 ) -> None:
     server.says("carol", "hello")
@@ -89,7 +89,7 @@ def test_the_field_grows_without_being_measured(open_alone: OpenAlone, server: F
     assert at_alice.field.evaluate(height) < 200
 
 
-def test_the_way_to_the_latest_message_stands_above_a_grown_field(open_alone: OpenAlone, server: FakeServer) -> None:
+def test_the_button_to_the_latest_message_stays_above_a_grown_field(open_alone: OpenAlone, server: FakeServer) -> None:
     server.says("bob", *(f"message {number}" for number in range(100)))
     at_alice = open_alone("bob")
     at_alice.page.locator("#messages").evaluate("(one) => one.scrollTo(0, 300)")

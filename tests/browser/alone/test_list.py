@@ -34,7 +34,7 @@ def many(server: FakeServer) -> list[str]:
     return peers[::-1]
 
 
-def test_the_list_is_filtered_while_one_types(open_alone: OpenAlone, many: list[str]) -> None:
+def test_typing_filters_the_list(open_alone: OpenAlone, many: list[str]) -> None:
     at_alice = open_alone()
     expect_listed(at_alice, *many)
     field(at_alice).press_sequentially("ALI")
@@ -76,7 +76,7 @@ def test_a_new_id_that_is_a_part_of_another_can_be_chosen(open_alone: OpenAlone,
     expect(at_alice.page.get_by_role("heading", name="bo", exact=True)).to_be_visible()
 
 
-def test_what_is_wrong_with_an_id_is_said_until_one_types_on(open_alone: OpenAlone, many: list[str]) -> None:
+def test_the_problem_with_an_id_is_shown_until_the_user_types_on(open_alone: OpenAlone, many: list[str]) -> None:
     at_alice = open_alone()
     problem = at_alice.page.locator("#new-chat-problem")
     field(at_alice).fill("bob smith")

@@ -57,7 +57,7 @@ def test_scrolling_back_fetches_again_what_was_let_go(at_alice: Person, server: 
     assert rows(at_alice) <= MOST_ROWS
 
 
-def test_scrolling_down_again_comes_to_the_end_by_and_by(at_alice: Person, server: FakeServer) -> None:
+def test_scrolling_down_again_reaches_the_end(at_alice: Person, server: FakeServer) -> None:
     server.says("bob", *(f"message {number}" for number in range(1, 801)))
     expect(at_alice.bubbles.last).to_have_text("message 800")
     scroll_up_to(at_alice, "message 1")
@@ -72,7 +72,7 @@ def test_scrolling_down_again_comes_to_the_end_by_and_by(at_alice: Person, serve
     expect(at_alice.page.get_by_role("button", name="Go to the latest message")).to_be_hidden()
 
 
-def test_what_one_says_while_scrolled_up_leads_to_the_end(at_alice: Person, server: FakeServer) -> None:
+def test_sending_while_scrolled_up_goes_to_the_end(at_alice: Person, server: FakeServer) -> None:
     server.says("bob", *(f"message {number}" for number in range(1, 501)))
     expect(at_alice.bubbles.last).to_have_text("message 500")
     scroll_up_to(at_alice, "message 100")

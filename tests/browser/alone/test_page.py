@@ -211,7 +211,9 @@ def test_somebody_new_who_does_something_is_shown_to_be_there(
     expect(at_alice.line("bob").locator(".online")).to_have_count(1)
 
 
-def test_a_message_that_nobody_sees_is_notified_of_if_one_wants_that(open_alone: OpenAlone, server: FakeServer) -> None:
+def test_an_unseen_message_raises_a_notification_if_the_user_turned_them_on(
+    open_alone: OpenAlone, server: FakeServer
+) -> None:
     at_alice = open_alone()
     at_alice.page.evaluate(
         """() => {

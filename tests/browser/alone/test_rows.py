@@ -112,7 +112,7 @@ def test_links_can_be_followed(
         "xhttp:/",
     ],
 )
-def test_what_is_no_web_address_is_no_link(open_alone: OpenAlone, server: FakeServer, text: str) -> None:
+def test_only_web_addresses_become_links(open_alone: OpenAlone, server: FakeServer, text: str) -> None:
     at_alice = open_alone("bob")
     server.says("bob", text)
     at_alice.expect_texts(text)
@@ -120,7 +120,7 @@ def test_what_is_no_web_address_is_no_link(open_alone: OpenAlone, server: FakeSe
 
 
 @pytest.mark.parametrize("text", ["\n" * 8_000, "line\n" * 1_600, "w" * 8_000])
-def test_a_wall_of_text_is_folded_until_one_wants_it(open_alone: OpenAlone, server: FakeServer, text: str) -> None:
+def test_a_wall_of_text_is_folded_until_the_user_opens_it(open_alone: OpenAlone, server: FakeServer, text: str) -> None:
     at_alice = open_alone("bob")
     server.says("bob", "before", text)
     last = at_alice.page.locator("#entries .message").last
