@@ -188,7 +188,7 @@ def test_it_says_which_ports_are_taken_and_ends_with_its_emulator(state: Path) -
             emulator = process_at(endpoint.endpoint_url)
             assert emulator
             os.kill(emulator, signal.SIGKILL)
-            rest, _ = process.communicate(timeout=END_SECONDS)
+            rest, _ = process.communicate(timeout=HANG_SECONDS)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
