@@ -33,7 +33,7 @@ On a light background, set TEXTUAL_THEME=textual-light."""
 
 
 class Refusal(Exception):
-    """A start that cannot work; the message says why and what to do."""
+    """The client cannot start; the message says why and what to do."""
 
 
 def local_access(user: str, secret_of: Callable[[Endpoint], str] = local_secret) -> tuple[str, Callable[[], str]]:

@@ -109,7 +109,7 @@ class Composer(ExactText):
         self._peer: str | None = None
 
     def write_to(self, peer: str | None, draft: str) -> None:
-        """Begins to write to somebody, or to nobody."""
+        """Starts a message to a user, or to none."""
         self._peer = peer
         self.read_only = peer is None
         self.placeholder = "" if peer is None else "Write a message; Enter sends it"
@@ -119,11 +119,11 @@ class Composer(ExactText):
 
     @property
     def has_one_row(self) -> bool:
-        """Whether arrows up and down have nowhere to go."""
+        """Whether the up and down arrows have nowhere to go."""
         return self.wrapped_document.height <= 1
 
     def action_send(self) -> None:
-        """Sends what is written; what cannot be sent stays, so that it can be changed."""
+        """Sends the text. If it cannot be sent, it stays, so that it can be changed."""
         if self._peer is None or not self.text.strip():
             return
         if problem := self._send(self._peer, self.text):
@@ -151,7 +151,7 @@ class Composer(ExactText):
         event.prevent_default()  # it keeps the focus: what is typed next is for the chat that is opened next
 
     async def taken(self) -> None:
-        """Waits until everything typed so far is here. For others than this widget."""
+        """Waits until this widget has handled all that was typed so far. For use by others."""
         done = asyncio.Event()
         if self.call_later(done.set):
             await done.wait()

@@ -24,10 +24,10 @@ HEADING_MARGIN = 4  # cells: the edges, and between a name and what is said of i
 
 
 class ConversationView(Vertical):
-    """One conversation, or none. What it shows is drawn by `show`, which somebody calls after `Changed`."""
+    """One conversation, or none. Its owner calls `show` after each `Changed`, which draws it."""
 
     class Changed(Message):
-        """Something else is to be shown."""
+        """What is to be shown has changed."""
 
     def __init__(self, chat: Chat, presences: Presences, thread_with: Callable[[str], Thread]) -> None:
         super().__init__()
@@ -40,9 +40,9 @@ class ConversationView(Vertical):
         self.composer = Composer(self._send)
         self.peer: str | None = None
         self.texts: dict[str, str] = {}
-        """What was sent and is not acknowledged, by its id."""
+        """Messages that were sent and are not yet acknowledged, by id."""
         self.is_live = True
-        """Whether the chat still takes anything."""
+        """Whether the chat still accepts messages."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="peer", markup=False)
@@ -54,7 +54,7 @@ class ConversationView(Vertical):
         self.post_message(self.Changed())
 
     def open(self, peer: str | None) -> None:
-        """Shows the conversation with somebody, or none; what is being written to the one before is kept."""
+        """Shows the conversation with a user, or none; the draft of the previous one is kept."""
         if self.peer is not None:
             self._thread_with(self.peer).draft = self.composer.text
             self._tell_typing(False)
@@ -103,7 +103,7 @@ class ConversationView(Vertical):
         self._scroll_on()
 
     def _look_around(self) -> None:
-        """Loads what the view has come near to, and marks what it has come to as read."""
+        """Loads messages that are near the view, and marks those in view as read."""
         messages = self._messages
         if not messages.is_attached:
             return
@@ -145,7 +145,7 @@ class ConversationView(Vertical):
             self._change()
 
     def _show_older(self) -> bool:
-        """Shows older messages that are here, or fetches some; whether there will be any."""
+        """Shows older messages that are loaded, or fetches some; False if there are none."""
         if not self.peer or self._is_stale:
             return False
         thread, conversation = self._thread_with(self.peer), self._chat.chat_with(self.peer)
@@ -194,7 +194,7 @@ class ConversationView(Vertical):
     # What is shown
 
     def show_whole(self) -> None:
-        """Shows all of the last text in view of which there is only the beginning."""
+        """Shows all of the last folded text in view."""
         if entry := self._messages.folded_in_view():
             self._read(entry)
 
@@ -208,7 +208,7 @@ class ConversationView(Vertical):
         self._change()
 
     def show(self) -> None:
-        """Draws what is known."""
+        """Draws the current state."""
         self._is_stale = False
         self._show_heading()
         if not self.peer:
@@ -249,7 +249,7 @@ class ConversationView(Vertical):
 
     @property
     def _is_looking(self) -> bool:
-        """Whether somebody sees what comes."""
+        """Whether the user sees what arrives."""
         return self.app.app_focus and self._messages.is_at_end
 
     def mark_read(self) -> None:

@@ -1,4 +1,4 @@
-"""What is asked, or shown, over the screen."""
+"""Dialogs over the screen: a user id to type, a long text to read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UserField(Input):
 
 
 class NewChat(ModalScreen[None]):
-    """Asks for a user id, and opens the chat before it goes: the keys behind Enter are for that one."""
+    """Asks for a user id, and opens the chat before it closes: keys typed after Enter go to that chat."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel", priority=True)]
 

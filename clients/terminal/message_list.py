@@ -20,7 +20,7 @@ GAP = 2  # cells between a text and its time
 
 
 class Bubble(Visual):
-    """A text, and behind it what belongs to it, never apart; an own one is a block at the right."""
+    """A text followed by its time and ticks, never apart; the user's own is a block at the right."""
 
     def __init__(self, text: Content, note: Content, *, is_own: bool) -> None:
         self._text = text
@@ -61,7 +61,7 @@ class Row(Static):
     """A message, or a note between messages."""
 
     class Opened(Message):
-        """The whole of a text is wanted."""
+        """The user asks for the whole of a text."""
 
         def __init__(self, entry: Entry) -> None:
             super().__init__()
@@ -185,7 +185,7 @@ class MessageList(VerticalScroll, can_focus=False):
         return not self._changes
 
     def go_to_end(self) -> None:
-        """Is at the end once what is shown next has its place."""
+        """Goes to the end once the next rows are laid out."""
         self._is_going_to_end = True
 
     def scroll_pages(self, by: int) -> bool:
@@ -195,7 +195,7 @@ class MessageList(VerticalScroll, can_focus=False):
         return self.scroll_y != before
 
     def folded_in_view(self) -> Entry | None:
-        """The last text in view of which not all is shown."""
+        """The last folded text in view."""
         bottom = self.scroll_y + self.size.height
         for row in reversed(self._rows.values()):
             region = row.virtual_region

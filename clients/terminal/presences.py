@@ -30,7 +30,7 @@ class Presences:
         self._is_connected = False
 
     def heard(self, event: Event) -> None:
-        """Takes what the event says of somebody's presence."""
+        """Learns from the event who is online."""
         match event:
             case PresenceChange():
                 self.take(event)
@@ -49,7 +49,7 @@ class Presences:
         self._known[presence.user] = presence
 
     def _noticed(self, user: str) -> None:
-        """There is a sign of life; what was missed while there was no connection is none."""
+        """Notes a sign of life. Events that were missed while disconnected do not count."""
         if self._is_connected and not self.is_online(user):
             self._asked.discard(user)
 
@@ -61,7 +61,7 @@ class Presences:
         return presence is not None and presence.online
 
     def to_ask(self, users: Iterable[str]) -> list[str]:
-        """Those of the users who have not been asked about."""
+        """The users whose presence has not been asked for."""
         if not self._is_connected:
             return []
         return [user for user in users if user not in self._asked and USER_ID.fullmatch(user)]

@@ -19,7 +19,7 @@ MAX_LINES = 30  # of a text in its row; thousands would keep the screen busy for
 
 PENDING, STORED, DELIVERED = "…", "✓", "✓✓"
 DRAWN = "○●✓…▌▐▊▔▁▕"
-"""What a terminal has to be able to show, of what this client draws."""
+"""The characters that this client draws and that a terminal has to be able to show."""
 
 LATEST_MS = 253_402_000_000_000  # 30 December 9999: no calendar here goes further, in any time zone
 
@@ -35,7 +35,7 @@ class Entry:
     ticks: str = ""
     is_read: bool = False
     whole: str | None = None
-    """What was said, where `text` is only its beginning."""
+    """The whole text, if `text` is only its beginning."""
 
 
 def _said(key: str, kind: str, text: str, *, time: str = "", ticks: str = "", is_read: bool = False) -> Entry:
