@@ -12,7 +12,7 @@ class AuthorizerContext(TypedDict):
 
     userId: str
     expiresAt: NotRequired[str]
-    """Milliseconds since the epoch: from then on, frames are neither accepted nor pushed. Absent if no token is needed."""
+    """Milliseconds since the epoch: from then on, no frame is accepted or pushed. Absent if no token is needed."""
 
 
 class RequestContext(TypedDict):
