@@ -10,12 +10,13 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 from chat import log
+from chat.acquaintance import ACQUAINTED, PEER_WROTE, WROTE, may
 from chat.clock import Clock
 from chat.parallel import Parallel
 from chat.protocol import (
@@ -40,6 +41,7 @@ from chat.table import (
     SESSIONS,
     AtLeast,
     Below,
+    Condition,
     Item,
     Key,
     Query,
@@ -120,6 +122,13 @@ class Tail(NamedTuple):
 class Appended(NamedTuple):
     message: Message
     duplicate: bool
+
+
+class Advanced(NamedTuple):
+    """What a message has made of its two users: whether they may see each other, and whether that is new."""
+
+    acquainted: bool
+    newly: bool
 
 
 class Page(NamedTuple):
@@ -211,20 +220,35 @@ class Conversations:
                 return Tail(entries[0].seq if entries else 0, tuple(entries), now)
             last, limit = _beyond(items, -1), SEARCHED_PAGE
 
-    def advance(self, message: Message) -> None:
+    def advance(self, message: Message) -> Advanced:
         """Moves both users' chat items forward to the message; one that is there already, or further, stays.
 
         Only for a message that is stored: an item moved for one that is not makes a device skip a later, real one.
         """
+        seq = message.seq
+        received = {"seq": seq, "ts": message.ts, "changed": self._clock(), PEER_WROTE: seq}
         # Who sends has read what came before, as in most clients; with that, unread is `seq - read`.
-        sent = {"seq": message.seq, "ts": message.ts, "changed": self._clock(), "read": message.seq}
-        received = {name: value for name, value in sent.items() if name != "read"}
-        # A user that writes to itself has one item: there the sender's view counts.
-        updates = {chat_key(message.to, message.sender): received, chat_key(message.sender, message.to): sent}
-        behind = [Below("seq", message.seq)]
-        self._parallel(
-            [partial(self._table.update, key, Update(put=put, only_if=behind)) for key, put in updates.items()]
-        )
+        sent = {**received, "read": seq, WROTE: seq}
+        if message.sender == message.to:
+            moves = [partial(self._move, message.to, message.to, sent, WROTE)]
+        else:
+            del sent[PEER_WROTE]
+            moves = [
+                partial(self._move, message.to, message.sender, received, PEER_WROTE),
+                partial(self._move, message.sender, message.to, sent, WROTE),
+            ]
+        advanced = self._parallel(moves)
+        return Advanced(any(now for _, now in advanced), any(now and not before for before, now in advanced))
+
+    def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> tuple[bool, bool]:
+        """Moves one chat item. Whether its two users may see each other: before, and now."""
+        key = chat_key(user, peer)
+        made, before = self._table.update(key, Update(put=put, only_if=[Below("seq", put["seq"])]))
+        if not made and not attribute(before, writer, 0):
+            # A later message of the other side has moved the item further before this first one could.
+            put = {writer: put["seq"], "changed": put["changed"]}
+            before = self._table.update(key, Update(put=put, only_if=[Below(writer, 1)])).before
+        return may(user, peer, before), may(user, peer, {**put, **before, writer: put[writer]})
 
     def history(self, user: str, request: History) -> Page:
         """A page of the log that fits into one frame. What has expired is left out, deleted or not."""
@@ -268,13 +292,22 @@ class Conversations:
             if key in items and not _has_expired(items[key], now) and (message := _message(items[key], user, peer))
         }
 
-    def mark(self, user: str, request: Receipt) -> None:
+    def acquaintances(self, user: str, peers: Collection[str]) -> list[str]:
+        """Those of the peers (at most 100) whom the user may see, in order: one consistent read of one batch."""
+        keys = {peer: chat_key(user, peer) for peer in peers}
+        chats = self._table.get(keys.values())
+        return [peer for peer, key in keys.items() if may(user, peer, chats.get(key, {}))]
+
+    def mark(self, user: str, request: Receipt) -> bool:
         """Moves the receipt forward in both users' chat items; one that is there already, or further, stays.
+
+        Returns whether the peer may know of it; if not, only the user's own chat item moves.
 
         Raises ChatError (`bad_request`) if there is no message of that number.
         """
-        if self._moved(user, request):
-            return
+        marked = self._moved(user, request)
+        if marked is not None:
+            return marked
         key = message_key(user, request.peer, request.seq)
         item = self._table.get([key]).get(key)
         message = item and _message(item, user, request.peer)
@@ -282,20 +315,21 @@ class Conversations:
             raise ChatError(ErrorCode.BAD_REQUEST, f"there is no message {request.seq} with {request.peer}")
         # The message is stored, but whoever stored it died before it moved the chat items.
         self.advance(message)
-        self._moved(user, request)
+        return bool(self._moved(user, request))
 
-    def _moved(self, user: str, request: Receipt) -> bool:
-        """Whether both chat items go as far as the receipt; where they do, it is moved."""
-        fields = {chat_key(request.peer, user): f"peer_{request.kind}"}
+    def _moved(self, user: str, request: Receipt) -> bool | None:
+        """Moves the receipt, and returns whether the peer may know of it; None if an item does not go as far as it."""
+        calls = [partial(self._mark_one, chat_key(request.peer, user), f"peer_{request.kind}", request.seq, ACQUAINTED)]
         if request.kind is ReceiptKind.READ:
-            fields[chat_key(user, request.peer)] = "read"
-        reached = self._parallel([partial(self._mark_one, key, name, request.seq) for key, name in fields.items()])
-        return all(reached)
+            calls.append(partial(self._mark_one, chat_key(user, request.peer), "read", request.seq, ()))
+        items = self._parallel(calls)
+        reached = all(attribute(item, "seq", 0) >= request.seq for item in items)
+        return may(user, request.peer, items[0]) if reached else None
 
-    def _mark_one(self, key: Key, name: str, seq: int) -> bool:
-        put = {name: seq, "changed": self._clock()}
-        made, before = self._table.update(key, Update(put=put, only_if=[AtLeast("seq", seq), Below(name, seq)]))
-        return made or attribute(before, "seq", 0) >= seq
+    def _mark_one(self, key: Key, name: str, seq: int, only_if: Sequence[Condition]) -> Item:
+        """The chat item, as it was before."""
+        behind = [AtLeast("seq", seq), Below(name, seq), *only_if]
+        return self._table.update(key, Update(put={name: seq, "changed": self._clock()}, only_if=behind)).before
 
 
 def overview_of(items: Iterable[Item]) -> Overview:
@@ -325,6 +359,8 @@ def chat_of(item: Item) -> Chat | None:
         read=attribute(item, "read", 0),
         peer_read=attribute(item, "peer_read", 0),
         peer_delivered=attribute(item, "peer_delivered", 0),
+        wrote=attribute(item, WROTE, 0),
+        peer_wrote=attribute(item, PEER_WROTE, 0),
     )
 
 

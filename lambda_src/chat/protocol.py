@@ -340,7 +340,7 @@ class Message(NamedTuple):
 
 
 class Chat(NamedTuple):
-    """One user's view of a conversation: how far it goes, and how far each side has read it."""
+    """One user's view of a conversation: how far it goes, and what each side has read and written of it."""
 
     peer: str
     seq: int
@@ -349,18 +349,21 @@ class Chat(NamedTuple):
     read: int
     peer_read: int
     peer_delivered: int
+    wrote: int
+    peer_wrote: int
 
 
 class UserPresence(NamedTuple):
     """Whether a user has a live connection; a higher `rev` is newer.
 
-    `last_seen` is in milliseconds since the epoch, None before the first connection.
+    `last_seen` is in milliseconds since the epoch, None before the first connection. The defaults are what a user is
+    that was never there.
     """
 
     user: str
-    online: bool
-    last_seen: int | None
-    rev: int
+    online: bool = False
+    last_seen: int | None = None
+    rev: int = 0
 
 
 def message_frame(message: Message) -> Frame:
@@ -399,6 +402,8 @@ def chat_fields(chat: Chat, last: Message | None) -> Frame:
         "read": chat.read,
         "peer_read": chat.peer_read,
         "peer_delivered": chat.peer_delivered,
+        "wrote": chat.wrote,
+        "peer_wrote": chat.peer_wrote,
     }
     if last is not None:
         fields["last"] = {"from": last.sender, "text": last.text[:PREVIEW_LENGTH]}

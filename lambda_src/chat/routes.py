@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from chat import log
+from chat.acquaintance import have_both_written
 from chat.announcements import Announcer
 from chat.clock import Clock
 from chat.conversations import REPEATED_MS, Conversations, Overview
@@ -96,7 +97,7 @@ class MessageRoutes:
             case Typing():
                 return self.typing(caller, request)
             case Presence():
-                return Served(presence_reply(request, self._sessions.presence(request.users)))
+                return Served(self.presence(caller, request))
             case Ping():
                 return Served(pong(request, self._clock()))
 
@@ -105,10 +106,12 @@ class MessageRoutes:
         since = received_at - REPEATED_MS if request.retry else received_at
         appended = self._conversations.append(caller.user, request.to, request.id, request.text, since=since)
         # A duplicate takes the same way: its first try may have died behind any of these steps.
-        self._conversations.advance(appended.message)
+        advanced = self._conversations.advance(appended.message)
         # Only now: a device that registers after this read finds the message when it syncs.
         delivered = self._tell(caller, {request.to, caller.user}, message_frame(appended.message))
-        count = delivered.taken_by(request.to)
+        if advanced.newly:
+            self._introduce(caller.user, request.to)
+        count = delivered.taken_by(request.to) if advanced.acquainted else 0
         return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count), delivered)
 
     def sync(self, caller: Connection, request: Sync) -> Frame:
@@ -136,13 +139,18 @@ class MessageRoutes:
         return self._conversations.overview(caller.user)
 
     def receipt(self, caller: Connection, request: Receipt) -> Served:
-        self._conversations.mark(caller.user, request)
+        told = {caller.user, request.peer} if self._conversations.mark(caller.user, request) else {caller.user}
         frame = receipt_frame(request, caller.user, self._clock())
-        delivered = self._tell(caller, {request.peer, caller.user}, frame)
-        return Served(receipt_ack(request), delivered)
+        return Served(receipt_ack(request), self._tell(caller, told, frame))
 
     def typing(self, caller: Connection, request: Typing) -> Served:
-        return Served(None, self._tell(caller, {request.to}, typing_frame(request, caller.user, self._clock())))
+        told = self._conversations.acquaintances(caller.user, [request.to])
+        return Served(None, self._tell(caller, told, typing_frame(request, caller.user, self._clock())))
+
+    def presence(self, caller: Connection, request: Presence) -> Frame:
+        visible = self._conversations.acquaintances(caller.user, request.users)
+        present = {presence.user: presence for presence in self._sessions.presence(visible)}
+        return presence_reply(request, [present.get(user, UserPresence(user)) for user in request.users])
 
     def _tell(self, caller: Connection, users: Collection[str], frame: Frame) -> Delivered:
         """Pushes to all connections of the users but the caller's own."""
@@ -160,10 +168,22 @@ class MessageRoutes:
                 # A hint: what the caller asked for is done, and is answered as done.
                 log.failure("announcement failed", error)
 
+    def _introduce(self, user: str, peer: str) -> None:
+        """Tells two users that may see each other from now on who of them is online."""
+        try:
+            connections = self._sessions.of([user, peer])
+            for presence in self._sessions.presence([user, peer]):
+                other = peer if presence.user == user else user
+                self._delivery.push(connections[other], presence_frame([presence]))
+        except FAILED_CALLS as error:
+            # A hint: the message is sent.
+            log.failure("introduction failed", error)
+
     def announce(self, presence: UserPresence) -> Delivered:
-        """Tells a user's chat partners that it came online or went offline."""
-        chats = self._conversations.overview(presence.user).chats[:MAX_ANNOUNCED_CHATS]
-        partners = [chat.peer for chat in chats if chat.peer != presence.user]
+        """Tells those who may see a user that it came online or went offline."""
+        chats = self._conversations.overview(presence.user).chats
+        acquainted = [chat.peer for chat in chats if have_both_written(chat.wrote, chat.peer_wrote)]
+        partners = [peer for peer in acquainted if peer != presence.user][:MAX_ANNOUNCED_CHATS]
         listeners = self._sessions.of(partners)
         # Who turns out to be gone here is not announced in turn: one coming must not set off a chain.
         return self._delivery.push([one for user in listeners.values() for one in user], presence_frame([presence]))

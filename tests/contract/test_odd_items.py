@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from chat.acquaintance import PEER_WROTE, WROTE
 from chat.conversations import TAIL_LENGTH
 from chat.dynamo import DynamoTable, _plain
 from chat.protocol import ChatError, ErrorCode
 from chat.sessions import MAX_CONNECTIONS, SWEPT_AT_ONCE, Connection
-from chat.table import Key, Table, chat_key, log_partition, message_key, sessions_key, user_partition
+from chat.table import Key, Table, Update, chat_key, log_partition, message_key, sessions_key, user_partition
 from tests.fakes.clock import ManualClock
 from tests.fakes.instances import Instance, instance
 from tests.fakes.memory import MemoryGateway, MemoryTable
@@ -40,7 +41,7 @@ ODD: dict[str, dict[str, Any]] = {
 HEALED = [name for name, value in ODD.items() if "N" not in value or name in ("a decimal", "a negative number")]
 """What the next message puts right: a number that is higher than it stays."""
 
-CHAT_NUMBERS = ("ts", "changed", "read", "peer_read", "peer_delivered")
+CHAT_NUMBERS = ("ts", "changed", "read", "peer_read", "peer_delivered", "wrote", "peer_wrote")
 
 
 ODD_VALUES = pytest.mark.parametrize("odd", ODD.values(), ids=list(ODD))
@@ -91,6 +92,10 @@ def plant(table: Table, key: Key, **attributes: Any) -> None:
     kept = {name: value for name, value in table.items.get(key, {}).items() if name not in attributes}
     (planted,) = _plain([{**wire_key, **attributes}])
     table.items[key] = {**kept, **planted}
+
+
+def acquaint(table: Table, user: str, peer: str) -> None:
+    table.update(chat_key(user, peer), Update(put={WROTE: 1, PEER_WROTE: 1}))
 
 
 def talk(chat: Instance, caller: Connection, to: str, count: int) -> list[int]:
@@ -279,6 +284,7 @@ def test_a_number_that_no_conversation_reaches_does_not_end_it(scene: Scene, sk:
 @ODD_VALUES
 def test_an_odd_sessions_item_refuses_nobody(scene: Scene, odd: dict[str, Any]) -> None:
     plant(scene.table, sessions_key("carol"), **dict.fromkeys(("rev", "last_seen", "@carol-old="), odd))
+    acquaint(scene.table, "bob", "carol")
 
     assert not scene.presence("carol")["online"]
     carol = scene.connect("carol")
@@ -293,6 +299,7 @@ def test_an_odd_sessions_item_refuses_nobody(scene: Scene, odd: dict[str, Any]) 
 @pytest.mark.parametrize("kind", HEALED)
 def test_a_counter_that_is_not_a_number_counts_again(scene: Scene, kind: str) -> None:
     plant(scene.table, sessions_key("carol"), rev=ODD[kind])
+    acquaint(scene.table, "bob", "carol")
 
     revisions = []
     for number in range(5):

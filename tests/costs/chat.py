@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chat.acquaintance import PEER_WROTE, WROTE
 from chat.dynamo import DynamoTable
 from chat.parallel import Threads
 from chat.sessions import Connection
@@ -58,7 +59,7 @@ class Chat:
         """So many messages of a log between alice and a peer, and their two chat items."""
         last = behind + messages
         self.store(self.message(peer, seq, text, age_ms) for seq in range(behind + 1, last + 1))
-        moved = {"seq": last, "ts": self.clock(), "changed": self.clock(), "read": last}
+        moved = {"seq": last, "ts": self.clock(), "changed": self.clock(), "read": last, WROTE: last, PEER_WROTE: last}
         self.store({**chat_key(*pair)._asdict(), **moved} for pair in ((ALICE, peer), (peer, ALICE)))
 
     def message(self, peer: str, seq: int, text: str, age_ms: int = 0) -> Item:

@@ -217,14 +217,36 @@ def test_a_delivered_receipt(chat: Chat) -> None:
 
 
 def test_typing(chat: Chat) -> None:
+    chat.fill(1)
+    cost = chat.cost(chat.warm, chat.alice, action="typing", to=BOB, state="composing")
+    holds(cost, calls=["BatchGetItem", "BatchGetItem"], written=0, read=2)
+
+
+def test_typing_to_a_stranger(chat: Chat) -> None:
     cost = chat.cost(chat.warm, chat.alice, action="typing", to=BOB, state="composing")
     holds(cost, calls=["BatchGetItem"], written=0, read=1)
 
 
 def test_presence_of_a_hundred_users(chat: Chat) -> None:
     users = [BOB, *(f"{uuid.UUID(int=100 + number)}" for number in range(99))]
+    for user in users:
+        chat.fill(1, peer=user)
+    cost = chat.cost(chat.warm, chat.alice, action="presence", users=users)
+    holds(cost, calls=["BatchGetItem", "BatchGetItem"], written=0, read=200)
+
+
+def test_presence_of_a_hundred_strangers(chat: Chat) -> None:
+    users = [BOB, *(f"{uuid.UUID(int=100 + number)}" for number in range(99))]
     cost = chat.cost(chat.warm, chat.alice, action="presence", users=users)
     holds(cost, calls=["BatchGetItem"], written=0, read=100)
+
+
+def test_the_first_answer_costs_two_reads_more(chat: Chat) -> None:
+    """It tells both sides that the other is there; once in a conversation."""
+    chat.warm.serve(chat.alice, **send())
+    cost = chat.cost(chat.warm, chat.bob, **send(to=ALICE))
+    holds(cost, calls=[*REMEMBERED, "BatchGetItem", "BatchGetItem"], written=3, read=6)
+    assert chat.cost(chat.warm, chat.alice, **send()).calls == REMEMBERED
 
 
 def test_ping(chat: Chat) -> None:

@@ -67,6 +67,8 @@ class Chatting(RuleBasedStateMachine):
         """By sender and id: what was acknowledged, with its number."""
         self.receipts: dict[tuple[str, str, str], int] = {}
         """By reader, peer and kind: how far an acknowledged receipt goes."""
+        self.told: dict[tuple[str, str, str], int] = {}
+        """The same, of receipts that the peer is to know of, since both had written."""
         self.seen: dict[tuple[str, str], Item] = {}
         """By user and peer: the chat item when it was last looked at."""
         self.touched: set[tuple[str, str]] = set()
@@ -198,9 +200,16 @@ class Chatting(RuleBasedStateMachine):
         seq = one.last.get(peer, 0) - back
         if seq < 1:
             return
+        acquainted = self._has_written(one.user, peer) and self._has_written(peer, one.user)
         with self.failing(fault):
             self.instances[on].serve(one.connection, action="receipt", peer=peer, kind=kind, seq=seq)
             self.receipts[one.user, peer, kind] = max(seq, self.receipts.get((one.user, peer, kind), 0))
+            if acquainted:
+                self.told[one.user, peer, kind] = max(seq, self.told.get((one.user, peer, kind), 0))
+
+    def _has_written(self, user: str, peer: str) -> bool:
+        """Whether a message of the user's to the peer is acknowledged."""
+        return any(message["from"] == user and message["to"] == peer for message in self.acknowledged.values())
 
     @rule(ms=st.sampled_from([1_000, 61_000, 300_000]))
     def wait(self, ms: int) -> None:
@@ -236,7 +245,18 @@ class Chatting(RuleBasedStateMachine):
             assert int(chat.get("read", 0)) >= self.receipts.get((user, peer, "read"), 0)
             if user != peer:
                 for kind in ("read", "delivered"):
-                    assert int(chat.get(f"peer_{kind}", 0)) >= self.receipts.get((peer, user, kind), 0)
+                    assert int(chat.get(f"peer_{kind}", 0)) >= self.told.get((peer, user, kind), 0)
+
+    @invariant()
+    def chats_say_who_has_written(self) -> None:
+        for user, peer in {pair for one, other in self.touched for pair in ((one, other), (other, one))}:
+            chat = self.table.get([chat_key(user, peer)]).get(chat_key(user, peer), {})
+            for name, writer, to in (("wrote", user, peer), ("peer_wrote", peer, user)):
+                tried = any(sender == writer and peer == to for (sender, _), (peer, _) in self.sent.items())
+                assert tried or name not in chat, "somebody is said to have written who has not"
+                assert name in chat or not self._has_written(writer, to), "nobody knows that somebody has written"
+            if not {"wrote", "peer_wrote"} <= chat.keys():
+                assert not {"peer_read", "peer_delivered"} & chat.keys(), "a stranger is told of a receipt"
 
     def teardown(self) -> None:
         """When the faults end, everybody gets everything, in the same order."""

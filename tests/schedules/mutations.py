@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from chat.acquaintance import may
 from chat.conversations import Appended, Conversations, Enough, Overview, Tail, chat_of, overview_of
-from chat.protocol import MAX_INTEGER, Chat, Message, Send, message_frame, send_ack
+from chat.protocol import MAX_INTEGER, Chat, Message, Receipt, Send, message_frame, send_ack
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection
-from chat.table import Item, Query, attribute, chat_key, user_partition
+from chat.table import Below, Item, Query, Update, attribute, chat_key, user_partition
 
 
 class SessionsBeforeMoves(MessageRoutes):
@@ -65,6 +68,23 @@ class OldLogAsAnyOther(Conversations):
 
     def _is_old(self, tail: Tail) -> bool:
         return False
+
+
+class FirstMessageOvertaken(Conversations):
+    """Takes an item that is further already for one that knows who has written."""
+
+    def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> tuple[bool, bool]:
+        behind = Update(put=put, only_if=[Below("seq", put["seq"])])
+        before = self._table.update(chat_key(user, peer), behind).before
+        return may(user, peer, before), may(user, peer, {**put, **before})
+
+
+class ReceiptsForStrangers(Conversations):
+    """Tells the peer of every receipt."""
+
+    def mark(self, user: str, request: Receipt) -> bool:
+        super().mark(user, request)
+        return True
 
 
 class TailReadOnce(Conversations):

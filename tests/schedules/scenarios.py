@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from chat import conversations
+from chat.acquaintance import PEER_WROTE, WROTE
 from chat.conversations import Conversations
 from chat.protocol import ReceiptKind
 from chat.sessions import Connection, Sessions
-from chat.table import message_key
+from chat.table import Update, chat_key, message_key
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.memory import MemoryTable, serially
 from tests.schedules.clients import SteppedClient, SteppedConnection, text_of
@@ -37,15 +38,20 @@ def world(
     gone: Collection[Connection] = (),
     half_sent: str = "",
     faults: int = 0,
+    acquainted: bool = True,
 ) -> World:
     """Old messages of Alice, and connections: open ones, and ones that ended without anybody being told.
 
-    `half_sent` is the id of one more message, whose first try died behind the append.
+    `half_sent` is the id of one more message, whose first try died behind the append. With `acquainted`, the other side
+    has written, too, some time.
     """
     table, then = MemoryTable(), START - age_ms
     log = Conversations(table, retention_ms=RETENTION_MS, clock=lambda: then, parallel=serially)
     for number in range(1, messages + 1):
         log.advance(log.append(ALICE, to, f"old-{number}", "old").message)
+    if messages and acquainted:
+        for key in (chat_key(ALICE, to), chat_key(to, ALICE)):
+            table.update(key, Update(put={WROTE: 1, PEER_WROTE: 1}))
     if half_sent:
         log.append(ALICE, to, half_sent, text_of(half_sent))
     for connection in (*open, *gone):
@@ -61,6 +67,7 @@ def check(world: World) -> None:
             item = world.items.get(message_key(promise.sender, promise.to, promise.seq), {})
             if (item.get("from"), item.get("id")) != (promise.sender, promise.id):
                 raise Violation(f"{promise} is not stored")
+            _check_who_wrote(world, promise)
     copies = Counter((key.pk, item["from"], item["id"]) for key, item in world.messages().items())
     for (partition, _, id), count in copies.items():
         if count > 1:
@@ -69,6 +76,13 @@ def check(world: World) -> None:
         numbers = sorted(seq_of(key) for key in world.numbered if key.pk == partition)
         if numbers != list(range(1, len(numbers) + 1)):
             raise Violation(f"the numbers of {partition} are {numbers}")
+
+
+def _check_who_wrote(world: World, sent: Sent) -> None:
+    """The chat items of both sides say that the sender has written."""
+    for key, name in ((chat_key(sent.sender, sent.to), WROTE), (chat_key(sent.to, sent.sender), PEER_WROTE)):
+        if not world.items.get(key, {}).get(name):
+            raise Violation(f"{key.pk} {key.sk} does not say that {sent.sender} has written")
 
 
 def sends_while_a_device_connects(code: Code, *, sends: int = 1, held: int = 2) -> Scenario:
@@ -231,6 +245,26 @@ def receipts_meet(code: Code) -> Scenario:
         "alice": _listens(code, ALICE_PHONE, {BOB: 2}),
     }
     return Scenario(actors, world(open=[ALICE_PHONE]), check)
+
+
+def strangers_mark_and_answer(code: Code, *, answers: bool = True, faults: int = 0) -> Scenario:
+    """Bob gets first messages from Alice; each marks them in every way, and Bob may answer meanwhile."""
+
+    def alice(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_LAPTOP).mark(BOB, ReceiptKind.READ, 2)
+
+    def bob(player: Player) -> None:
+        phone = SteppedConnection(player, code, BOB_LAPTOP)
+        phone.mark(ALICE, ReceiptKind.READ, 1)
+        phone.mark(ALICE, ReceiptKind.DELIVERED, 2)
+
+    def answer(player: Player) -> None:
+        SteppedConnection(player, code, BOB_PHONE).send(ALICE, "b")
+
+    actors = {"alice": alice, "bob": bob}
+    if answers:
+        actors["bob's phone"] = answer
+    return Scenario(actors, world(acquainted=False, open=[ALICE_PHONE, BOB_PHONE], faults=faults), check)
 
 
 def both_write_first(code: Code, *, faults: int = 0) -> Scenario:

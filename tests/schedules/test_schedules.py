@@ -29,6 +29,7 @@ from tests.schedules.scenarios import (
     both_write_into_an_old_log,
     receipts_meet,
     sends_while_a_device_connects,
+    strangers_mark_and_answer,
 )
 
 HALF_AN_HOUR_MS = 30 * MINUTE_MS
@@ -57,6 +58,8 @@ def _name(build: Build) -> str:
         a_receipt_meets_a_send,
         partial(a_receipt_meets_a_send, kind=ReceiptKind.DELIVERED, faults=0),
         receipts_meet,
+        strangers_mark_and_answer,
+        partial(strangers_mark_and_answer, answers=False, faults=1),
         both_write_first,
         a_user_writes_to_itself,
         both_write_into_an_old_log,
@@ -148,6 +151,18 @@ def _explore(build: Build) -> None:
             Code(conversations=mutations.OldLogAsAnyOther),
             "is given out twice",
             id="the newest message found taken for the newest",
+        ),
+        pytest.param(
+            both_write_first,
+            Code(conversations=mutations.FirstMessageOvertaken),
+            "does not say that .* has written",
+            id="a first message that was overtaken",
+        ),
+        pytest.param(
+            strangers_mark_and_answer,
+            Code(conversations=mutations.ReceiptsForStrangers),
+            "is told of receipt of .*, a stranger",
+            id="a receipt that a stranger is told of",
         ),
         pytest.param(
             partial(a_client_finds_its_message, finding_is_enough=True),

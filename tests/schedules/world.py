@@ -7,14 +7,15 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from chat.acquaintance import PEER_WROTE, WROTE
 from chat.protocol import Frame, ReceiptKind
 from chat.sessions import Connection, connection_ids
-from chat.table import Item, Key, Update, Updated, log_partition, sessions_key
+from chat.table import Item, Key, Update, Updated, chat_key, log_partition, sessions_key
 from tests.fakes.memory import MemoryTable
 
 START = 1_750_000_000_000
 
-MARKS = ("seq", "read", "peer_read", "peer_delivered")
+MARKS = ("seq", "read", "peer_read", "peer_delivered", WROTE, PEER_WROTE)
 """The numbers of a chat item: none of them ever falls, none goes beyond the log."""
 
 
@@ -148,10 +149,22 @@ class World:
 
     def push(self, connection_id: str, frame: Frame) -> bool:
         """Whether the connection takes it."""
-        if all(connection.id != connection_id for connection in self.open):
+        to = next((connection.user for connection in self.open if connection.id == connection_id), None)
+        if to is None:
             return False
+        self._check_acquainted(to, frame)
         self.pushed = {**self.pushed, connection_id: (*self.pushed.get(connection_id, ()), frame)}
         return True
+
+    def _check_acquainted(self, to: str, frame: Frame) -> None:
+        match frame:
+            case {"type": "receipt" | "typing", "from": user} | {"type": "presence", "users": [{"user": user}]}:
+                old = self.before.get(chat_key(to, str(user)), {})
+                knew = WROTE in old and PEER_WROTE in old
+                log = log_partition(to, str(user))
+                writers = {item["from"] for key, item in self.messages().items() if key.pk == log}
+                if user != to and not knew and len(writers) < 2:
+                    raise Violation(f"{to} is told of {frame['type']} of {user}, a stranger")
 
     def take_pushed(self, connection_id: str) -> tuple[Frame, ...]:
         frames = self.pushed.get(connection_id, ())

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chat.acquaintance import PEER_WROTE, WROTE
 from chat.delivery import Pushed
 from chat.protocol import Frame, Request, encode
 from chat.sessions import Connection
+from chat.table import Update, chat_key
 from chat.wiring import connection_routes, message_routes
 from tests.fakes.clock import RETENTION_MS, ManualClock
 from tests.fakes.memory import Hook, MemoryAnnouncer, MemoryGateway, MemoryTable, serially
@@ -66,6 +68,12 @@ class System:
         connection = Connection(user, f"{user}-{device}=", self.clock.now)
         self.sessions.connect(connection)
         return connection
+
+    def acquaint(self, user: str, *peers: str) -> None:
+        """The user and each of the peers have both written, some time ago."""
+        for peer in peers:
+            for key in (chat_key(user, peer), chat_key(peer, user)):
+                self.table.update(key, Update(put={WROTE: 1, PEER_WROTE: 1}))
 
     def serve(self, caller: Connection, request: Request) -> Frame:
         """The reply to the frame."""

@@ -210,6 +210,7 @@ NEWS = announcement(UserPresence("alice", True, 1, 1))
 
 
 def test_an_announcement_is_told_and_logged(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    system.acquaint("alice", "bob")
     bob = system.connect("bob")
     serve(system, SEND)
     capsys.readouterr()

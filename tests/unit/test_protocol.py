@@ -336,8 +336,8 @@ def test_whatever_arrives_is_a_request_or_a_refusal(body: str) -> None:
 # what is sent
 
 MESSAGE = Message("alice", "bob", 7, "m1", "hi", 1_800_000_000_000)
-CHAT = Chat("bob", seq=7, ts=2, changed=3, read=6, peer_read=5, peer_delivered=4)
-CHAT_FIELDS = {"peer": "bob", "seq": 7, "ts": 2, "read": 6, "peer_read": 5, "peer_delivered": 4}
+CHAT = Chat("bob", seq=7, ts=2, changed=3, read=6, peer_read=5, peer_delivered=4, wrote=3, peer_wrote=7)
+CHAT_FIELDS = {name: value for name, value in CHAT._asdict().items() if name != "changed"}
 SYNC = Sync("1", None, 50, None)
 
 
@@ -360,7 +360,8 @@ SYNC = Sync("1", None, 50, None)
             protocol.sync_reply(SYNC, "alice", [CHAT_FIELDS], next=Cursor(2, "bob"), server_time=9),
             (
                 '{"type":"sync","id":"1","user":"alice","chats":[{"peer":"bob","seq":7,"ts":2,"read":6,"peer_read":5,'
-                '"peer_delivered":4}],"next":"2 bob","server_time":9,"heartbeat_ms":270000,"max_text_bytes":8192}'
+                '"peer_delivered":4,"wrote":3,"peer_wrote":7}],'
+                '"next":"2 bob","server_time":9,"heartbeat_ms":270000,"max_text_bytes":8192}'
             ),
         ),
         (

@@ -75,12 +75,15 @@ def test_a_message_to_somebody_offline_is_stored_and_found_by_sync(system: Syste
             "read": 0,
             "peer_read": 0,
             "peer_delivered": 0,
+            "wrote": 0,
+            "peer_wrote": 1,
             "last": {"from": "alice", "text": "hi"},
         }
     ]
 
 
 def test_a_message_reaches_every_device_of_the_recipient(system: System, clock: ManualClock) -> None:
+    system.acquaint("alice", "bob")
     alice = system.connect("alice")
     devices = [system.connect("bob", "phone"), system.connect("bob", "laptop")]
 
@@ -110,6 +113,7 @@ def test_a_message_reaches_nobody_else(system: System) -> None:
 
 def test_a_duplicate_goes_all_the_way_with_the_stored_message(system: System, clock: ManualClock) -> None:
     """The first try may have died anywhere behind the append."""
+    system.acquaint("alice", "bob")
     alice, bob = system.connect("alice"), system.connect("bob")
     first_ts = clock.now
     system.serve(alice, HI)
@@ -132,6 +136,7 @@ def test_a_note_to_oneself_is_pushed_once_to_the_other_device(system: System, cl
 
 
 def test_delivered_counts_the_recipients_connections_that_took_it(system: System) -> None:
+    system.acquaint("alice", "bob")
     alice, _ = system.connect("alice", "phone"), system.connect("alice", "laptop")
     taking, failing, gone = (system.connect("bob", name) for name in ("taking", "failing", "gone"))
     system.gateway.answers = {failing.id: Pushed.FAILED, gone.id: Pushed.GONE}
@@ -232,6 +237,7 @@ def test_a_first_send_also_looks_for_an_old_conversation(system: System) -> None
 @pytest.mark.parametrize("reply_lost", [True, False], ids=["reply lost", "call lost"])
 @pytest.mark.parametrize("step", range(len(STEPS_OF_A_FIRST_SEND)))
 def test_a_retry_heals_a_send_that_died_anywhere(system: System, step: int, reply_lost: bool, cold: bool) -> None:
+    system.acquaint("alice", "bob")
     alice, bob = system.connect("alice"), system.connect("bob")
     died = fails_at(step, ConnectionError())
     if reply_lost:
@@ -344,6 +350,7 @@ def test_sync_since_shows_what_has_changed_with_some_overlap(system: System, clo
 
 
 def test_a_receipt_shows_at_the_next_heartbeat(system: System, clock: ManualClock) -> None:
+    system.acquaint("alice", "bob")
     alice, bob = system.connect("alice"), system.connect("bob")
     system.serve(alice, HI)
     clock.advance(2 * SYNC_OVERLAP_MS)
@@ -476,6 +483,7 @@ def test_history_shows_nobody_elses_conversation(system: System) -> None:
 def test_a_receipt_is_acknowledged_and_told_to_the_peer_and_the_other_devices(
     system: System, clock: ManualClock, kind: ReceiptKind
 ) -> None:
+    system.acquaint("alice", "bob")
     alice, phone, laptop = system.connect("alice"), system.connect("bob", "phone"), system.connect("bob", "laptop")
     system.serve(alice, HI)
     system.gateway.pushed.clear()
@@ -489,6 +497,7 @@ def test_a_receipt_is_acknowledged_and_told_to_the_peer_and_the_other_devices(
 
 
 def test_both_chats_are_marked_before_anybody_is_told(system: System) -> None:
+    system.acquaint("alice", "bob")
     alice, bob = system.connect("alice"), system.connect("bob")
     system.serve(alice, HI)
     system.steps.clear()
@@ -512,6 +521,7 @@ def test_a_receipt_that_is_refused_is_told_to_nobody(system: System) -> None:
 
 @pytest.mark.parametrize("lost", [0, 1])
 def test_both_chats_are_attempted_though_one_fails(system: System, lost: int) -> None:
+    system.acquaint("alice", "bob")
     alice, bob = system.connect("alice"), system.connect("bob")
     system.serve(alice, HI)
     system.before = fails_at(lost, ConnectionError())
@@ -527,6 +537,7 @@ def test_both_chats_are_attempted_though_one_fails(system: System, lost: int) ->
 
 
 def test_typing_is_told_to_the_peer_and_answered_with_nothing(system: System, clock: ManualClock) -> None:
+    system.acquaint("alice", "bob")
     alice, bob, laptop = system.connect("alice"), system.connect("bob"), system.connect("alice", "laptop")
 
     served = system.routes.serve(alice, Typing("t", "bob", TypingState.COMPOSING))
@@ -547,6 +558,7 @@ def test_typing_to_oneself_is_told_to_the_other_devices(system: System) -> None:
 
 
 def test_typing_is_not_stored(system: System) -> None:
+    system.acquaint("alice", "bob")
     alice, _ = system.connect("alice"), system.connect("bob")
     before = dict(system.table.items)
 
@@ -556,6 +568,7 @@ def test_typing_is_not_stored(system: System) -> None:
 
 
 def test_presence_says_who_is_online(system: System, clock: ManualClock) -> None:
+    system.acquaint("alice", "bob")
     alice = system.connect("alice")
 
     assert system.serve(alice, Presence("p", ("bob", "alice"))) == {
@@ -580,7 +593,8 @@ def test_ping_touches_nothing(system: System, clock: ManualClock) -> None:
 ONLINE = UserPresence("alice", True, 1, 1)
 
 
-def test_a_coming_is_announced_to_those_one_has_a_chat_with(system: System) -> None:
+def test_a_coming_is_announced_to_acquaintances(system: System) -> None:
+    system.acquaint("alice", "bob")
     alice, bob, carol = (system.connect(user) for user in ("alice", "bob", "carol"))
     system.serve(alice, HI)
     system.gateway.pushed.clear()
@@ -604,6 +618,7 @@ def test_a_note_to_oneself_makes_no_partner(system: System) -> None:
 def test_a_coming_is_announced_to_the_latest_chats_only(system: System) -> None:
     for number in range(MAX_ANNOUNCED_CHATS + 1):
         peer = f"peer-{number}"
+        system.acquaint("alice", peer)
         system.table.update(chat_key("alice", peer), Update(put={"seq": 1, "ts": number}))
         system.connect(peer)
 
@@ -614,6 +629,7 @@ def test_a_coming_is_announced_to_the_latest_chats_only(system: System) -> None:
 
 
 def test_who_turns_out_to_be_gone_while_pushed_to_is_announced(system: System, clock: ManualClock) -> None:
+    system.acquaint("bob", "carol")
     alice, bob, carol = (system.connect(user) for user in ("alice", "bob", "carol"))
     system.serve(carol, Send(None, "bob", "hi"))
     clock.advance(OPENING_MS + 1)
@@ -627,6 +643,8 @@ def test_who_turns_out_to_be_gone_while_pushed_to_is_announced(system: System, c
 
 
 def test_one_going_sets_off_no_chain_of_announcements(system: System, clock: ManualClock) -> None:
+    system.acquaint("bob", "carol")
+    system.acquaint("carol", "dave")
     alice, bob, carol, dave = (system.connect(user) for user in ("alice", "bob", "carol", "dave"))
     system.serve(carol, Send(None, "bob", "hi"))
     system.serve(dave, Send(None, "carol", "hi"))
@@ -637,6 +655,123 @@ def test_one_going_sets_off_no_chain_of_announcements(system: System, clock: Man
 
     assert not any(presence.online for presence in system.sessions.presence(["bob", "carol"]))
     assert system.pushed(dave) == []
+
+
+# strangers: who has not been answered, and who has not answered
+
+NEVER_THERE = {"online": False, "last_seen": None, "rev": 0}
+
+
+def told(system: System, connection: Connection) -> list[str]:
+    """What kinds of frames the connection was pushed."""
+    return [json.loads(frame)["type"] for frame in system.pushed(connection)]
+
+
+def test_a_stranger_is_not_told_how_many_devices_took_its_message(system: System) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+
+    assert system.serve(alice, HI)["delivered"] == 0
+    assert told(system, bob) == ["message"]
+
+    system.serve(bob, Send("m2", "alice", "hello"))
+    assert system.serve(alice, Send("m3", "bob", "how are you?"))["delivered"] == 1
+
+
+@pytest.mark.parametrize("written", ["nobody", "alice", "bob"])
+def test_strangers_are_answered_as_if_they_had_never_been_there(system: System, written: str) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    if written == "alice":
+        system.serve(alice, HI)
+    if written == "bob":
+        system.serve(bob, Send(None, "alice", "hi"))
+
+    users = system.serve(alice, Presence("p", ("bob", "nobody-at-all")))["users"]
+
+    assert users == [{"user": "bob", **NEVER_THERE}, {"user": "nobody-at-all", **NEVER_THERE}]
+
+
+def test_who_exists_is_read_no_differently_from_who_does_not(system: System) -> None:
+    alice, _ = system.connect("alice"), system.connect("bob")
+    steps = []
+    for user in ("bob", "nobody-at-all"):
+        system.steps.clear()
+        system.serve(alice, Presence(None, (user,)))
+        system.routes.serve(alice, Typing(None, user, TypingState.COMPOSING))
+        steps.append(list(system.steps))
+
+    assert steps[0] == steps[1]
+
+
+@pytest.mark.parametrize("written", ["nobody", "alice", "bob"])
+def test_strangers_are_told_of_no_typing_no_receipt_and_no_coming(system: System, written: str) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    if written == "alice":
+        system.serve(alice, HI)
+    if written == "bob":
+        system.serve(bob, Send(None, "alice", "hi"))
+    system.gateway.pushed.clear()
+
+    system.routes.serve(alice, Typing(None, "bob", TypingState.COMPOSING))
+    if written != "nobody":
+        for kind in ReceiptKind:
+            system.serve(alice, Receipt(None, "bob", kind, 1))
+    system.routes.announce(ONLINE)
+
+    assert system.pushed(bob) == []
+
+
+def test_a_receipt_to_a_stranger_moves_ones_own_chat_only(system: System) -> None:
+    alice, phone, laptop = system.connect("alice"), system.connect("bob", "phone"), system.connect("bob", "laptop")
+    system.serve(alice, HI)
+    system.gateway.pushed.clear()
+
+    for kind in ReceiptKind:
+        assert system.serve(phone, Receipt(None, "alice", kind, 1))["seq"] == 1
+
+    assert [chat["read"] for chat in chats(system.serve(phone, sync()))] == [1]
+    assert [(chat["peer_read"], chat["peer_delivered"]) for chat in chats(system.serve(alice, sync()))] == [(0, 0)]
+    assert (told(system, alice), told(system, laptop)) == ([], ["receipt", "receipt"])
+
+
+def test_the_answer_to_a_first_message_shows_both_that_the_other_is_there(system: System) -> None:
+    """And nobody has to ask."""
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    assert (told(system, alice), told(system, bob)) == ([], ["message"])
+
+    system.serve(bob, Send(None, "alice", "hello"))
+
+    assert (told(system, alice), told(system, bob)) == (["message", "presence"], ["message", "presence"])
+    assert json.loads(system.pushed(alice)[1])["users"][0]["user"] == "bob"
+    assert json.loads(system.pushed(bob)[1])["users"][0]["user"] == "alice"
+    system.serve(bob, Send(None, "alice", "are you there?"))
+    assert told(system, alice) == ["message", "presence", "message"]
+
+
+def test_a_message_of_each_side_acquaints_them_though_the_later_one_moved_the_chats_first(system: System) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    first = system.conversations.append("alice", "bob", "m1", "hi").message
+    system.serve(bob, Send(None, "alice", "hello"))
+
+    assert system.conversations.advance(first) == (True, True)
+
+    for caller, peer in [(alice, "bob"), (bob, "alice")]:
+        assert system.serve(caller, Presence(None, (peer,)))["users"] != [{"user": peer, **NEVER_THERE}]
+        (chat,) = chats(system.serve(caller, sync()))
+        assert 0 not in (chat["wrote"], chat["peer_wrote"])
+
+
+def test_an_introduction_that_fails_does_not_change_the_ack(system: System) -> None:
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    system.steps.clear()
+
+    def fail(_: str) -> None:
+        if system.steps.count("get") > 1:
+            raise ChatError(ErrorCode.TOO_MANY_REQUESTS, "over its rate")
+
+    system.before = fail
+    assert system.serve(bob, Send(None, "alice", "hello"))["type"] == "ack"
 
 
 # $connect and $disconnect

@@ -399,9 +399,12 @@ export class ChatClient extends Events {
     const { peer } = conversation;
     if (message.from === peer && peer !== this.user) {
       this.#hints.show(peer, false);
-      if (this.#sendDelivered && message.seq > conversation.read) {
-        this.#receipts.want(conversation, "delivered", message.seq);
-      }
+    }
+    // What has come before the first message of ours is reported with it.
+    if (this.#sendDelivered && conversation.hasWritten && conversation.received > conversation.read) {
+      this.#receipts.want(conversation, "delivered", conversation.received);
+    } else if (conversation.receipts.read.isDue) {
+      this.#receipts.want(conversation, "read", conversation.receipts.read.wanted);
     }
     this.#emit("message", { peer, message });
   }

@@ -87,6 +87,10 @@ export class Conversation {
   isShown = false;
   /** @type {number | null} null if it is not known where to begin */
   last;
+  /** Whether this user has. Until then the peer is a stranger, who is not to know what has arrived here. */
+  hasWritten = false;
+  /** The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`. */
+  received = 0;
   /** @type {Map<number, Message>} */
   ahead = new Map();
   doubt = 0;
@@ -128,8 +132,10 @@ export class Conversation {
   // What has come
 
   /** A `sync` lists it. @param {ListedChat} listed */
-  learn({ seq, ts, last }) {
+  learn({ seq, ts, last, wrote }) {
     this.isStuck = false;
+    // An older server does not say so, and has told the peer of every receipt.
+    this.hasWritten ||= wrote !== 0;
     if (seq < this.seq || (seq === this.seq && this.preview)) return;
     Object.assign(this, { seq, ts, preview: last ?? null });
   }
@@ -224,8 +230,18 @@ export class Conversation {
     this.last = message.seq;
     this.messages.push(message);
     this.#trim();
-    if (isOwn(message, this.peer)) this.read = Math.max(this.read, message.seq);
+    if (isOwn(message, this.peer)) {
+      this.#write();
+      this.read = Math.max(this.read, message.seq);
+    } else if (message.seq > this.read) this.received = message.seq;
     return { message };
+  }
+
+  /** This user has written. At the first time, receipts go out again: the peer was told of none so far. */
+  #write() {
+    if (this.hasWritten) return;
+    this.hasWritten = true;
+    for (const mark of Object.values(this.receipts)) mark.confirmed = 0;
   }
 
   /** Takes what has waited for the message that was just taken, and drops what has come another way. */

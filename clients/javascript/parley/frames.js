@@ -25,6 +25,7 @@
  * @property {number} read
  * @property {number} peer_read
  * @property {number} peer_delivered
+ * @property {number | null} [wrote] the user's last message
  * @property {Preview | null} [last]
  */
 
@@ -140,6 +141,7 @@ const CHAT = {
   read: whole,
   peer_read: whole,
   peer_delivered: whole,
+  wrote: optional(whole),
   last: optional(shaped({ from: string, text: string })),
 };
 /** @type {Record<string, Shape>} */

@@ -81,6 +81,10 @@ export class Conversation {
     isShown: boolean;
     /** @type {number | null} null if it is not known where to begin */
     last: number | null;
+    /** Whether this user has. Until then the peer is a stranger, who is not to know what has arrived here. */
+    hasWritten: boolean;
+    /** The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`. */
+    received: number;
     /** @type {Map<number, Message>} */
     ahead: Map<number, Message>;
     doubt: number;
@@ -102,7 +106,7 @@ export class Conversation {
     /** Whether forgetting it loses nothing that the server does not have. */
     get isIdle(): boolean;
     /** A `sync` lists it. @param {ListedChat} listed */
-    learn({ seq, ts, last }: ListedChat): void;
+    learn({ seq, ts, last, wrote }: ListedChat): void;
     /** A message has come, alone, in whatever order. @param {Message} message @returns {Told[]} */
     arrive(message: Message): Told[];
     /** Everything up to here is older than what is told. @param {number} last */

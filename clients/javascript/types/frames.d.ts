@@ -46,6 +46,7 @@ export function isPush(frame: Frame): frame is Push;
  * @property {number} read
  * @property {number} peer_read
  * @property {number} peer_delivered
+ * @property {number | null} [wrote] the user's last message
  * @property {Preview | null} [last]
  */
 /** @typedef {{ user: string, online?: boolean, rev: number, last_seen?: number | null }} Presence */
@@ -135,6 +136,10 @@ export type ListedChat = {
     read: number;
     peer_read: number;
     peer_delivered: number;
+    /**
+     * the user's last message
+     */
+    wrote?: number | null | undefined;
     last?: Preview | null | undefined;
 };
 export type Presence = {

@@ -141,6 +141,8 @@ class ConversationState:
     peer: str
     last: int | None
     """None if it is not known where to start."""
+    has_written: bool = False
+    """Whether this user has. Until then the peer is a stranger, who is not to know what has arrived here."""
     target: int = 0
     ahead: dict[int, Message] = field(default_factory=dict)
     doubt: int = 0
@@ -273,10 +275,18 @@ class ConversationState:
         if message.seq == self.target:
             self.latest = Latest(message.ts, message.sender, message.text[:PREVIEW_LENGTH])
         if message.is_own:
+            self._write()
             self.marks.read = max(self.marks.read, message.seq)
         elif message.seq > self.marks.read:
             self.received = message.seq
         return message
+
+    def _write(self) -> None:
+        """This user has written. At the first time, receipts go out again: the peer was told of none so far."""
+        if not self.has_written:
+            self.has_written = True
+            for mark in self.marks.receipts.values():
+                mark.confirmed = 0
 
     def _take_ahead(self) -> list[Told]:
         """Takes what has waited for the message that was just taken, and drops what has come another way."""

@@ -46,6 +46,10 @@ def integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def boolean(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_WHOLE
 
@@ -79,6 +83,7 @@ _CHAT: Shape = {
     "read": whole,
     "peer_read": whole,
     "peer_delivered": whole,
+    "wrote": optional(whole),
     "last": optional(shaped({"from": string, "text": string})),
 }
 _PRESENCE: Shape = {"user": string, "rev": whole, "last_seen": optional(moment)}

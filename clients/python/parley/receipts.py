@@ -56,7 +56,7 @@ class Receipts:
     def settle(self, conversation: ConversationState) -> None:
         """Sends what is due. A message that is read needs no receipt that it was delivered."""
         read, delivered = conversation.marks.receipts["read"], conversation.marks.receipts["delivered"]
-        if self._send_delivered:
+        if self._send_delivered and conversation.has_written:
             delivered.wanted = max(delivered.wanted, conversation.received)
         if read.wanted >= delivered.wanted:
             delivered.confirmed = max(delivered.confirmed, delivered.wanted)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from .conversation import ConversationState, Latest, Mark, Marks, Outgoing
 from .conversations import Conversations
 from .events import Failed, Sent
-from .frames import Shape, integer, list_of, moment, optional, shaped, string, whole
+from .frames import Shape, boolean, integer, list_of, moment, optional, shaped, string, whole
 
 State: TypeAlias = dict[str, Any]
 
@@ -32,6 +32,7 @@ _CHAT: Shape = {
     "read": whole,
     "peer_read": whole,
     "peer_delivered": whole,
+    "has_written": optional(boolean),
     "outbox": list_of(shaped(_OUTGOING)),
     "receipts": shaped({"delivered": _pair_of, "read": _pair_of}),
 }
@@ -99,6 +100,7 @@ def _saved(conversation: ConversationState) -> State:
         "read": marks.read,
         "peer_read": marks.peer_read,
         "peer_delivered": marks.peer_delivered,
+        "has_written": conversation.has_written,
         "outbox": [_saved_outgoing(outgoing) for outgoing in conversation.outbox.waiting],
         "receipts": {kind: [mark.wanted, mark.confirmed] for kind, mark in marks.receipts.items()},
     }
@@ -115,6 +117,7 @@ def _restored(chat: State) -> ConversationState:
         peer=chat["peer"],
         last=chat.get("seq"),
         target=chat["target"],
+        has_written=chat.get("has_written") is not False,  # an older state does not say so
         latest=Latest(chat["ts"], chat.get("last_from"), chat.get("last_text")),
         marks=Marks(
             chat["read"],

@@ -176,6 +176,8 @@ class Sync:
         conversation.list_up_to(chat["seq"], Latest(chat["ts"], last.get("from"), last.get("text")))
         if conversation.last is None and self._backlog == 0 and not conversation.outbox.must_look_up:
             conversation.last = chat["seq"]
+        # An older server does not say so, and has told the peer of every receipt.
+        conversation.has_written |= chat.get("wrote") != 0
         self._receipts.learn(conversation, chat, is_news=is_known)
         if self._gaps.is_behind(conversation):
             round.behind.add(peer)

@@ -284,7 +284,7 @@ def _sync(id: str, given: Given) -> Fields:
 def _chat(what: str, peer: str, written: object) -> Fields:
     given = Given(what, {"seq": written} if isinstance(written, int) else written)
     seq = given.take("seq", int)
-    defaults = {"ts": 10 * seq, "read": seq, "peer_read": 0, "peer_delivered": 0}
+    defaults = {"ts": 10 * seq, "read": seq, "peer_read": 0, "peer_delivered": 0, "wrote": seq, "peer_wrote": seq}
     fields = defaults | given.some(*defaults, "last")
     given.end()
     return {"peer": peer, "seq": seq} | fields
