@@ -247,24 +247,29 @@ def receipts_meet(code: Code) -> Scenario:
     return Scenario(actors, world(open=[ALICE_PHONE]), check)
 
 
-def strangers_mark_and_answer(code: Code, *, answers: bool = True, faults: int = 0) -> Scenario:
-    """Bob gets first messages from Alice; each marks them in every way, and Bob may answer meanwhile."""
+def strangers_mark(code: Code, *, faults: int = 1) -> Scenario:
+    """Bob has not answered Alice; each marks her messages, and neither is told."""
 
     def alice(player: Player) -> None:
         SteppedConnection(player, code, ALICE_LAPTOP).mark(BOB, ReceiptKind.READ, 2)
 
     def bob(player: Player) -> None:
-        phone = SteppedConnection(player, code, BOB_LAPTOP)
-        phone.mark(ALICE, ReceiptKind.READ, 1)
-        phone.mark(ALICE, ReceiptKind.DELIVERED, 2)
+        SteppedConnection(player, code, BOB_LAPTOP).mark(ALICE, ReceiptKind.DELIVERED, 2)
 
-    def answer(player: Player) -> None:
+    start = world(acquainted=False, open=[ALICE_PHONE, BOB_PHONE], faults=faults)
+    return Scenario({"alice": alice, "bob": bob}, start, check)
+
+
+def a_receipt_meets_an_answer(code: Code) -> Scenario:
+    """Bob reads what Alice, a stranger, has written, while another device of his answers her."""
+
+    def reader(player: Player) -> None:
+        SteppedConnection(player, code, BOB_LAPTOP).mark(ALICE, ReceiptKind.READ, 2)
+
+    def writer(player: Player) -> None:
         SteppedConnection(player, code, BOB_PHONE).send(ALICE, "b")
 
-    actors = {"alice": alice, "bob": bob}
-    if answers:
-        actors["bob's phone"] = answer
-    return Scenario(actors, world(acquainted=False, open=[ALICE_PHONE, BOB_PHONE], faults=faults), check)
+    return Scenario({"reader": reader, "writer": writer}, world(acquainted=False, open=[ALICE_PHONE]), check)
 
 
 def both_write_first(code: Code, *, faults: int = 0) -> Scenario:

@@ -17,6 +17,7 @@ from tests.schedules.scenarios import (
     a_client_finds_its_message,
     a_push_meets_a_handshake,
     a_receipt_meets_a_send,
+    a_receipt_meets_an_answer,
     a_retry_behind_a_stale_tail,
     a_retry_between_other_messages,
     a_retry_far_behind,
@@ -29,7 +30,7 @@ from tests.schedules.scenarios import (
     both_write_into_an_old_log,
     receipts_meet,
     sends_while_a_device_connects,
-    strangers_mark_and_answer,
+    strangers_mark,
 )
 
 HALF_AN_HOUR_MS = 30 * MINUTE_MS
@@ -58,8 +59,8 @@ def _name(build: Build) -> str:
         a_receipt_meets_a_send,
         partial(a_receipt_meets_a_send, kind=ReceiptKind.DELIVERED, faults=0),
         receipts_meet,
-        strangers_mark_and_answer,
-        partial(strangers_mark_and_answer, answers=False, faults=1),
+        strangers_mark,
+        a_receipt_meets_an_answer,
         both_write_first,
         a_user_writes_to_itself,
         both_write_into_an_old_log,
@@ -159,7 +160,7 @@ def _explore(build: Build) -> None:
             id="a first message that was overtaken",
         ),
         pytest.param(
-            strangers_mark_and_answer,
+            strangers_mark,
             Code(conversations=mutations.ReceiptsForStrangers),
             "is told of receipt of .*, a stranger",
             id="a receipt that a stranger is told of",
