@@ -144,6 +144,7 @@ def populated() -> Instance:
         warm.connections.connect(connection(user))
     for number in range(CHATS - 1):
         warm.ask("alice", "send", to=f"friend-{number}", text=TEXT)
+        warm.ask(f"friend-{number}", "send", to="alice", text=TEXT)
     for _ in range(MESSAGES - 1):
         warm.ask("alice", "send", to="bob", text=TEXT)
     return warm

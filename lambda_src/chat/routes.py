@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from chat import log
@@ -144,8 +145,8 @@ class MessageRoutes:
         return Served(receipt_ack(request), self._tell(caller, told, frame))
 
     def typing(self, caller: Connection, request: Typing) -> Served:
-        told = self._conversations.acquaintances(caller.user, [request.to])
-        return Served(None, self._tell(caller, told, typing_frame(request, caller.user, self._clock())))
+        listeners = self._sessions.of_acquaintance(caller.user, request.to)
+        return Served(None, self._push(caller, listeners, typing_frame(request, caller.user, self._clock())))
 
     def presence(self, caller: Connection, request: Presence) -> Frame:
         visible = self._conversations.acquaintances(caller.user, request.users)
@@ -154,9 +155,10 @@ class MessageRoutes:
 
     def _tell(self, caller: Connection, users: Collection[str], frame: Frame) -> Delivered:
         """Pushes to all connections of the users but the caller's own."""
-        listeners = self._sessions.of(users)
-        others = [one for user in listeners.values() for one in user if one.id != caller.id]
-        delivered = self._delivery.push(others, frame)
+        return self._push(caller, chain.from_iterable(self._sessions.of(users).values()), frame)
+
+    def _push(self, caller: Connection, listeners: Iterable[Connection], frame: Frame) -> Delivered:
+        delivered = self._delivery.push([one for one in listeners if one.id != caller.id], frame)
         self._announce_offline(delivered)
         return delivered
 

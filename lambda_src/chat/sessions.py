@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from chat import log
+from chat.acquaintance import may
 from chat.clock import Clock
 from chat.protocol import UserPresence
-from chat.table import FAILED_CALLS, Item, Present, Table, Update, attribute, sessions_key
+from chat.table import FAILED_CALLS, Item, Present, Table, Update, attribute, chat_key, sessions_key
 
 MAX_CONNECTION_MS = (2 * 60 + 5) * 60_000
 """How long an entry counts: API Gateway ends a connection after two hours and `$disconnect` is best effort,
@@ -119,6 +120,14 @@ class Sessions:
         """
         now = self._clock()
         return {user: connections(user, item, now)[-MAX_CONNECTIONS:] for user, item in self._items(users).items()}
+
+    def of_acquaintance(self, user: str, peer: str) -> list[Connection]:
+        """The peer's live connections, none if the two may not see each other; one consistent read of one batch."""
+        chat, sessions = chat_key(user, peer), sessions_key(peer)
+        items = self._table.get([chat, sessions])
+        if not may(user, peer, items.get(chat, {})):
+            return []
+        return connections(peer, items.get(sessions, {}), self._clock())[-MAX_CONNECTIONS:]
 
     def presence(self, users: Iterable[str]) -> list[UserPresence]:
         """Who of the users (at most 100) is online; one consistent read of one batch."""

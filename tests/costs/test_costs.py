@@ -219,12 +219,13 @@ def test_a_delivered_receipt(chat: Chat) -> None:
 def test_typing(chat: Chat) -> None:
     chat.fill(1)
     cost = chat.cost(chat.warm, chat.alice, action="typing", to=BOB, state="composing")
-    holds(cost, calls=["BatchGetItem", "BatchGetItem"], written=0, read=2)
+    holds(cost, calls=["BatchGetItem"], written=0, read=2)
 
 
 def test_typing_to_a_stranger(chat: Chat) -> None:
     cost = chat.cost(chat.warm, chat.alice, action="typing", to=BOB, state="composing")
-    holds(cost, calls=["BatchGetItem"], written=0, read=1)
+    holds(cost, calls=["BatchGetItem"], written=0, read=2)
+    assert not chat.gateway.pushed
 
 
 def test_presence_of_a_hundred_users(chat: Chat) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import connection
 import message
 
+from chat.acquaintance import PEER_WROTE, WROTE
 from chat.delivery import Gateway
 from chat.dynamo import DynamoTable
 from chat.events import Response
 from chat.sessions import Connection
+from chat.table import Update, chat_key
 from tests.fakes.clock import ManualClock
 from tests.fakes.engines import Engine
 from tests.fakes.instances import Instance, instance
@@ -48,6 +50,11 @@ class System:
     def handshake(self, one: Connection, event_type: str = "CONNECT") -> Response:
         event = websocket_event(event_type, user=one.user, connection=one.id, connected_at=one.connected_at)
         return connection.serve(event, self.instance().connections)
+
+    def acquaint(self, user: str, peer: str) -> None:
+        """Both have written, some time ago."""
+        for key in (chat_key(user, peer), chat_key(peer, user)):
+            DynamoTable(self._observer, self.table_name).update(key, Update(put={WROTE: 1, PEER_WROTE: 1}))
 
     def ask(self, caller: Connection, frame: dict[str, object]) -> Any:
         """The frame that comes back, from an instance that remembers nothing; None if none does."""

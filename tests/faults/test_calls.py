@@ -53,7 +53,8 @@ ACTIONS = {
         undone=2,
     ),
     "typing": Action({"action": "typing", "id": "1", "to": "bob", "state": "composing"}, ("BatchGetItem",)),
-    "presence": Action({"action": "presence", "id": "1", "users": ["bob", "carol"]}, ("BatchGetItem",)),
+    "presence": Action({"action": "presence", "id": "1", "users": ["bob", "carol"]}, ("BatchGetItem", "BatchGetItem")),
+    "presence of strangers": Action({"action": "presence", "id": "1", "users": ["carol"]}, ("BatchGetItem",)),
 }
 
 

@@ -71,6 +71,7 @@ def test_a_push_that_fails_is_nobody_elses(
     kept: bool,
 ) -> None:
     made = System(dynamodb, gateway=gateway(dynamodb, running.url))
+    made.acquaint("alice", "bob")
     alice, phone, laptop = (made.connect(*who) for who in [("alice", "a"), ("bob", "phone"), ("bob", "laptop")])
     made.clock.advance(age_ms)
     running.answers[phone.id] = [status]
@@ -107,6 +108,7 @@ def test_the_sdk_pushes_again_what_failed_for_a_moment(
 ) -> None:
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     made = System(dynamodb, gateway=gateway(dynamodb, running.url, CONFIG))
+    made.acquaint("alice", "bob")
     alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
     running.answers[bob.id] = [status, status]
 
@@ -118,6 +120,7 @@ def test_the_sdk_pushes_again_what_failed_for_a_moment(
 
 def test_a_receipt_is_acknowledged_though_its_push_fails(dynamodb: Engine, running: Stage) -> None:
     made = System(dynamodb, gateway=gateway(dynamodb, running.url))
+    made.acquaint("alice", "bob")
     alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
     made.ask(alice, SEND)
     running.answers[alice.id] = [500]

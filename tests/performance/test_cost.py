@@ -15,7 +15,7 @@ BUDGETS = {
     SEND_LONG_TAIL: Bill(calls=5, table_round_trips=4, read_units=4, write_units=3, pushes=1),
     SEND_FIRST: Bill(calls=7, table_round_trips=6, read_units=6, write_units=3, pushes=1),
     "receipt": Bill(calls=3, table_round_trips=2, read_units=2, write_units=2, pushes=1),
-    "typing": Bill(calls=1, table_round_trips=1, read_units=1, pushes=1),
+    "typing": Bill(calls=1, table_round_trips=1, read_units=2, pushes=1),
     "ping": Bill(),
     "connect": Bill(calls=1, table_round_trips=1, write_units=1),
     "disconnect": Bill(calls=1, table_round_trips=1, write_units=1),
