@@ -12,7 +12,10 @@ from typing import Protocol
 
 import pytest
 
-from local.deployment import STATE, Endpoint, local_secret, token
+from chat.acquaintance import PEER_WROTE, WROTE
+from chat.dynamo import DynamoTable
+from chat.table import Update, chat_key
+from local.deployment import STATE, Endpoint, local_client, local_secret, token
 from local.emulator import Emulator, forget_aws_settings
 from tests.deployed import Deployed, deployed_in
 from tests.fakes.engines import Engine
@@ -121,6 +124,14 @@ def endpoint(deployment: tuple[Emulator, Endpoint]) -> Endpoint:
 @pytest.fixture(scope="session")
 def secret(endpoint: Endpoint) -> str:
     return local_secret(endpoint)
+
+
+@pytest.fixture
+def acquainted(endpoint: Endpoint, alice: str, bob: str) -> None:
+    """Alice and bob have both written, and what they wrote is gone: they see each other from the start."""
+    table = DynamoTable(local_client("dynamodb", endpoint), endpoint.table)
+    for key in (chat_key(alice, bob), chat_key(bob, alice)):
+        table.update(key, Update(put={WROTE: 1, PEER_WROTE: 1}))
 
 
 class Connect(Protocol):

@@ -91,6 +91,7 @@ def test_a_tab_that_was_closed_leaves_its_messages_to_another(
     assert _texts(device.arrived()) == ["from the first"]
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_a_read_receipt_that_was_lost_is_sent_again(
     open_page: OpenPage, connect: Connect, line: Line, alice: str, bob: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.conftest import NewContext, OpenPage, Shoot, address_of
@@ -12,17 +13,18 @@ from tests.conftest import Connect
 
 
 def test_two_people_talk_and_see_what_was_delivered_and_read(
-    open_page: OpenPage, shoot: Shoot, alice: str, bob: str
+    open_page: OpenPage, connect: Connect, shoot: Shoot, alice: str, bob: str
 ) -> None:
     at_alice, at_bob = open_page(alice), open_page(bob)
     at_alice.open_chat(bob)
     at_alice.write("hello")
-    at_alice.expect_state("hello", "delivered")
     at_bob.expect_unread(alice, 1)
     expect(at_bob.page).to_have_title("(1) Parley")
     at_bob.line(alice).click()
-    at_alice.expect_state("hello", "read")
+    at_bob.expect_unread(alice, 0)
+    at_alice.expect_state("hello", "sent")  # bob has not answered yet
     at_bob.say("hi", "how are you?")
+    at_alice.expect_state("hello", "read")
     at_alice.say("fine")
     for person in (at_alice, at_bob):
         person.expect_texts("hello", "hi", "how are you?", "fine")
@@ -31,6 +33,11 @@ def test_two_people_talk_and_see_what_was_delivered_and_read(
     at_alice.expect_state("fine", "read")
     at_bob.expect_state("how are you?", "read")
     shoot(at_alice)
+    at_bob.page.close()
+    at_alice.write("bye")
+    at_alice.expect_state("bye", "sent")
+    connect(bob).ask("receipt", peer=alice, kind="delivered", seq=5)
+    at_alice.expect_state("bye", "delivered")
 
 
 def test_a_message_to_an_absent_user_is_sent_and_not_delivered(open_page: OpenPage, alice: str, bob: str) -> None:
@@ -69,6 +76,7 @@ def test_unread_messages_are_counted_and_marked_in_the_conversation(
     shoot(at_alice)
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_many_unread_messages_are_read_from_the_first_one_on(
     open_page: OpenPage, connect: Connect, shoot: Shoot, alice: str, bob: str
 ) -> None:
@@ -93,6 +101,8 @@ def test_many_unread_messages_are_read_from_the_first_one_on(
 def test_typing_is_shown_until_it_stops(open_page: OpenPage, alice: str, bob: str) -> None:
     at_alice, at_bob = open_page(alice, bob), open_page(bob, alice)
     at_bob.write("a chat")
+    at_alice.write("yes?")
+    at_bob.expect_texts("a chat", "yes?")
     at_bob.field.press_sequentially("hm")
     expect(at_alice.status).to_have_text("typing…")
     expect(at_alice.line(bob)).to_contain_text("typing…")
@@ -102,8 +112,10 @@ def test_typing_is_shown_until_it_stops(open_page: OpenPage, alice: str, bob: st
 
 def test_presence_comes_and_goes(open_page: OpenPage, alice: str, bob: str) -> None:
     at_alice, at_bob = open_page(alice, bob), open_page(bob, alice)
-    at_bob.write("a chat")  # presence is told to those with whom one has a chat
+    at_bob.write("a chat")  # presence is told once both have written
     at_alice.expect_texts("a chat")
+    expect(at_alice.status).not_to_have_text("online")
+    at_alice.write("yes?")
     expect(at_alice.status).to_have_text("online")
     at_bob.page.close()
     expect(at_alice.status).to_have_text(re.compile(r"^last seen today at \d\d:\d\d$"))

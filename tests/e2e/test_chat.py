@@ -20,6 +20,7 @@ from tests.hang import until
 from tests.raw_connection import raw_connection
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_a_message_reaches_every_device_of_both_users(connect: Connect, alice: str, bob: str) -> None:
     laptop, phone, bobs, bobs_other = connect(alice), connect(alice), connect(bob), connect(bob)
     ack = laptop.ask("send", to=bob, text="hello", id="1")
@@ -79,6 +80,7 @@ def test_a_user_can_write_to_itself(connect: Connect, alice: str) -> None:
     assert (chat["peer"], chat["seq"], chat["read"]) == (alice, 1, 1)
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_a_read_receipt_reaches_the_peer_and_the_readers_other_devices(connect: Connect, alice: str, bob: str) -> None:
     sender, reader, other = connect(alice), connect(bob), connect(bob)
     sender.ask("send", to=bob, text="read me")
@@ -97,6 +99,7 @@ def test_a_receipt_for_a_message_that_is_not_there_is_refused(connect: Connect, 
     assert device.ask("receipt", peer=bob, kind="delivered", seq=2)["code"] == "bad_request"
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_typing_is_pushed_and_not_answered(connect: Connect, alice: str, bob: str) -> None:
     sender, receiver = connect(alice), connect(bob)
     sender.say(f'{{"action": "typing", "to": "{bob}", "state": "composing", "id": "t"}}')
@@ -104,6 +107,7 @@ def test_typing_is_pushed_and_not_answered(connect: Connect, alice: str, bob: st
     assert not [frame for frame in sender.arrived() if frame.get("id") == "t"]
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_coming_and_going_is_told_to_chat_partners(connect: Connect, alice: str, bob: str) -> None:
     watcher = connect(alice)
     watcher.ask("send", to=bob, text="hi")
@@ -116,6 +120,7 @@ def test_coming_and_going_is_told_to_chat_partners(connect: Connect, alice: str,
     assert user["online"] is False
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_one_of_two_devices_going_is_no_news(connect: Connect, alice: str, bob: str) -> None:
     watcher, laptop, phone = connect(alice), connect(bob), connect(bob)
     watcher.ask("send", to=bob, text="hi")

@@ -84,8 +84,9 @@ def test_all_devices_of_both_see_one_order(opened: Open, alice: str, bob: str) -
 def test_the_sender_is_told_what_was_delivered_and_read(opened: Open, alice: str, bob: str) -> None:
     async def scenario() -> None:
         async with opened(alice) as at_alice, opened(bob) as at_bob:
+            await at_bob.send(alice, "hi")  # to a stranger nothing is told
             sent = await at_alice.send(bob, "hello")
-            assert await texts(at_bob, 1) == ["hello"]
+            assert await texts(at_bob, 2) == ["hi", "hello"]
             told = [await events(at_alice, lambda event: isinstance(event, Receipt), 1)]
             at_bob.read(alice)
             told.append(await events(at_alice, lambda event: isinstance(event, Receipt), 1))
