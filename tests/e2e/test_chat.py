@@ -235,6 +235,7 @@ def table(endpoint: Endpoint) -> Table:
     return Table(endpoint)
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_a_connection_that_is_gone_is_forgotten_and_no_other(
     connect: Connect, table: Table, alice: str, bob: str
 ) -> None:
