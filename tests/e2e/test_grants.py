@@ -41,6 +41,7 @@ def _sends(connect: Connect, alice: str, bob: str) -> Any:
     return device.ask("send", to=bob, text="hi")
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_with_all_grants_a_message_is_delivered(connect: Connect, alice: str, bob: str) -> None:
     assert _sends(connect, alice, bob)["delivered"] == 1
 
@@ -58,6 +59,7 @@ def test_without_an_action_on_the_table_a_send_fails_and_says_so(
     assert device.ask("send", to=bob, text="hi", id="1")["seq"] == 1
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_without_manage_connections_nothing_is_delivered(
     endpoint: Endpoint, connect: Connect, alice: str, bob: str
 ) -> None:
