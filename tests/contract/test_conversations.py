@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from chat.acquaintance import PEER_WROTE, WROTE
 from chat.conversations import SEARCHED_PAGE, TAIL_LENGTH, Conversations, Page
 from chat.dynamo import DynamoTable
 from chat.protocol import PAGE_ROOM, Chat, ChatError, ErrorCode, History, Message, Receipt, ReceiptKind, message_size
@@ -46,6 +47,12 @@ def numbers(page: Page) -> list[int]:
 
 def chats(conversations: Conversations, user: str) -> dict[str, Chat]:
     return {chat.peer: chat for chat in conversations.overview(user).chats}
+
+
+def acquaint(table: Table) -> None:
+    """Alice and bob have both written, some time ago."""
+    for key in (chat_key("alice", "bob"), chat_key("bob", "alice")):
+        table.update(key, Update(put={WROTE: 1, PEER_WROTE: 1}))
 
 
 def read_up_to(conversations: Conversations, user: str, peer: str, seq: int) -> None:
@@ -295,8 +302,8 @@ def test_advance_moves_both_chats(conversations: Conversations, clock: ManualClo
     send(conversations, "alice", "bob", "hi")
 
     common = {"seq": 1, "ts": clock.now, "changed": clock.now, "peer_read": 0, "peer_delivered": 0}
-    assert chats(conversations, "alice") == {"bob": Chat("bob", read=1, **common)}
-    assert chats(conversations, "bob") == {"alice": Chat("alice", read=0, **common)}
+    assert chats(conversations, "alice") == {"bob": Chat("bob", read=1, wrote=1, peer_wrote=0, **common)}
+    assert chats(conversations, "bob") == {"alice": Chat("alice", read=0, wrote=0, peer_wrote=1, **common)}
 
 
 def test_advance_leaves_a_chat_that_is_ahead(conversations: Conversations, clock: ManualClock) -> None:
@@ -313,7 +320,7 @@ def test_advance_leaves_a_chat_that_is_ahead(conversations: Conversations, clock
 
 def test_advance_heals_the_one_chat_that_is_behind(table: Table, conversations: Conversations) -> None:
     message = conversations.append("alice", "bob", "m1", "hi").message
-    table.update(chat_key("alice", "bob"), Update(put={"seq": 1, "ts": message.ts, "changed": 1}))
+    table.update(chat_key("alice", "bob"), Update(put={"seq": 1, "ts": message.ts, "changed": 1, WROTE: 1}))
 
     conversations.advance(message)
 
@@ -321,7 +328,8 @@ def test_advance_heals_the_one_chat_that_is_behind(table: Table, conversations: 
     assert chats(conversations, "alice")["bob"].changed == 1
 
 
-def test_advance_keeps_what_was_marked(conversations: Conversations) -> None:
+def test_advance_keeps_what_was_marked(table: Table, conversations: Conversations) -> None:
+    acquaint(table)
     send(conversations, "alice", "bob", "one")
     read_up_to(conversations, "bob", "alice", 1)
 
@@ -455,7 +463,8 @@ def test_what_has_expired_has_no_preview(conversations: Conversations, clock: Ma
 # mark
 
 
-def test_a_read_receipt_shows_on_both_sides(conversations: Conversations, clock: ManualClock) -> None:
+def test_a_read_receipt_shows_on_both_sides(table: Table, conversations: Conversations, clock: ManualClock) -> None:
+    acquaint(table)
     send(conversations, "alice", "bob", "one")
     send(conversations, "alice", "bob", "two")
     clock.advance(1)
@@ -467,7 +476,8 @@ def test_a_read_receipt_shows_on_both_sides(conversations: Conversations, clock:
     assert (writer.peer_read, writer.read, writer.changed) == (2, 2, clock.now)
 
 
-def test_a_delivered_receipt_shows_to_the_writer(conversations: Conversations) -> None:
+def test_a_delivered_receipt_shows_to_the_writer(table: Table, conversations: Conversations) -> None:
+    acquaint(table)
     send(conversations, "alice", "bob", "one")
 
     conversations.mark("bob", Receipt(None, "alice", ReceiptKind.DELIVERED, 1))
@@ -507,7 +517,10 @@ def test_a_receipt_to_a_stranger_is_refused_and_starts_no_chat(conversations: Co
     assert chats(conversations, "bob") == chats(conversations, "alice") == {}
 
 
-def test_a_receipt_heals_the_chats_of_a_message_that_was_stored_but_not_moved(conversations: Conversations) -> None:
+def test_a_receipt_heals_the_chats_of_a_message_that_was_stored_but_not_moved(
+    table: Table, conversations: Conversations
+) -> None:
+    acquaint(table)
     send(conversations, "alice", "bob", "one")
     conversations.append("alice", "bob", "m2", "whoever stored this died here")
 

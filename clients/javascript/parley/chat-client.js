@@ -401,7 +401,7 @@ export class ChatClient extends Events {
       this.#hints.show(peer, false);
     }
     // What has come before the first message of ours is reported with it.
-    if (this.#sendDelivered && conversation.hasWritten && conversation.received > conversation.read) {
+    if (this.#sendDelivered && conversation.hasWritten && conversation.received > conversation.receipts.delivered.wanted) {
       this.#receipts.want(conversation, "delivered", conversation.received);
     } else if (conversation.receipts.read.isDue) {
       this.#receipts.want(conversation, "read", conversation.receipts.read.wanted);
