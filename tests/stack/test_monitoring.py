@@ -94,10 +94,6 @@ def test_a_share_of_very_few_sets_no_alarm_off(default: Synthesized, name: str) 
     assert not reaches(alarm(default, name), FEW[name])
 
 
-def test_every_alarm_with_an_expression_is_tried() -> None:
-    assert set(FEW) <= set(FIRES)
-
-
 def test_no_alarm_goes_untried(default: Synthesized) -> None:
     assert sum("Metrics" in it for it in alarms(default)) == len(FIRES)
 
