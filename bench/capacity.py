@@ -90,12 +90,7 @@ class Model:
             invocations=pages,
             milliseconds=pages * self._milliseconds(2, 0),
         )
-        asking = Load(
-            frames=2,
-            reads=asked * self.of("counted", "read_units_a_partner"),
-            invocations=1,
-            milliseconds=self._milliseconds(1, 0),
-        )
+        asking = replace(self._action("presence", 1), reads=asked * self.of("counted", "presence")["reads"])
         telling = Load(
             frames=told * online * audience.devices,
             reads=chat_list / pages + told * self.of("counted", "read_units_a_partner"),

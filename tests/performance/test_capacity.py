@@ -25,6 +25,7 @@ NAMES = {
     "history": "history, a page of 20",
     "connect": "connect",
     "disconnect": "disconnect",
+    "presence": "presence of one",
 }
 
 
