@@ -1,6 +1,7 @@
 """DynamoDB and `@connections` as a process that answers at once, so that what is measured is the side that asks.
 
-`alice` has one connection, the caller's; `bob` has one; every conversation has eight messages; every write succeeds.
+`alice` has one connection, the caller's; `bob` has one; every conversation has eight messages, from both;
+every write succeeds.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def answer(operation: str, request: dict[str, Any]) -> dict[str, Any]:
             ((name, keys),) = request["RequestItems"].items()
             return {"Responses": {name: [_sessions(key) for key in keys["Keys"]]}, "UnprocessedKeys": {}}
         case "UpdateItem":
-            return {"Attributes": {**request["Key"], "seq": {"N": "8"}, "ts": _now(), "changed": _now()}}
+            wrote = {"wrote": {"N": "8"}, "peer_wrote": {"N": "7"}}
+            return {"Attributes": {**request["Key"], "seq": {"N": "8"}, "ts": _now(), "changed": _now(), **wrote}}
         case _:
             return {}
 
