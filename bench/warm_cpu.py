@@ -106,7 +106,7 @@ and sockets are time spent waiting for the other thread and for the stub:
 
 def _calls_of(send: Callable[[], None]) -> list[SdkCall]:
     """The SDK calls of one `send`, seen at the clients of the handler's module."""
-    routes: Any = importlib.import_module("message")._ROUTES
+    routes: Any = importlib.import_module("message")._routes
     calls: list[SdkCall] = []
 
     def record(params: dict[str, Any], model: Any, **_: object) -> None:
