@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import boto3
 import pytest
 
 from local.__main__ import run_smoke
@@ -13,6 +14,7 @@ from local.progress import StepFailed
 @pytest.fixture
 def aws(running: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The emulator in AWS's place, for clients that know of no other."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the keys that it has found once
     for name, value in running.environment.items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
