@@ -1,4 +1,4 @@
-"""What so many users cost a month, which quotas they meet, and what would make them cheaper.
+"""What a given number of users costs a month, which quotas they reach, and what would make them cheaper.
 
 A model, not a measurement: list prices, the counts of `make bench` and assumptions about people, all in `prices.json`
 and `capacity.json`, to be edited. Each feature is a list of loads; money and quotas are sums over them.
@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.prices import MEMORY_GB, prices
+from bench.meter import Bill
+from bench.prices import MILLION, duration_ms, prices, running
 
 DAYS_A_MONTH = 30.4
 SECONDS_A_DAY = 86_400
@@ -88,14 +89,14 @@ class Model:
             frames=2 * pages,
             reads=chat_list + audience.chats * self.of("counted", "read_units_a_preview"),
             invocations=pages,
-            milliseconds=pages * self._milliseconds(2, 0),
+            milliseconds=pages * duration_ms(Bill(table_round_trips=2)),
         )
         asking = replace(self._action("presence", 1), reads=asked * self.of("counted", "presence")["reads"])
         telling = Load(
             frames=told * online * audience.devices,
             reads=chat_list / pages + told * self.of("counted", "read_units_a_partner"),
             invocations=1,
-            milliseconds=self._milliseconds(2, 1),
+            milliseconds=duration_ms(Bill(table_round_trips=2, push_round_trips=1)),
         )
         return {
             "messages": self._action("send", sent, pushes=there + others),
@@ -115,32 +116,27 @@ class Model:
 
     def _action(self, name: str, times: float, *, pushes: float = 0) -> Load:
         counted = self.of("counted", name)
+        trips = Bill(table_round_trips=counted["table_trips"], push_round_trips=counted["push_trips"])
         once = Load(
             frames=counted["frames"] + pushes,
             writes=counted["writes"],
             reads=counted["reads"],
             invocations=counted.get("invocations", 1),
-            milliseconds=self._milliseconds(counted["table_trips"], counted["push_trips"]),
+            milliseconds=duration_ms(trips),
         )
         return _times(times, once)
 
-    def _milliseconds(self, table_trips: float, push_trips: float) -> float:
-        assumed = prices()["assumed_milliseconds"]
-        calls = assumed["table_round_trip"] * table_trips + assumed["push_round_trip"] * push_trips
-        return float(calls + assumed["code"])
-
     def dollars(self, load: Load) -> dict[str, float]:
         """Dollars by service for a load, whatever its time."""
-        price, more = prices()["list_prices_in_dollars"], self.figures["more_list_prices_in_dollars"]
+        price = prices()["list_prices_in_dollars"]
         gigabytes = load.invocations * self.of("usage", "log_bytes_an_invocation") / 1e9
         return {
             "WebSocket messages": load.frames * price["websocket_message_32_kb"],
             "connection minutes": load.minutes * price["connection_minute"],
             "DynamoDB writes": load.writes * price["write_unit"],
             "DynamoDB reads": load.reads * price["read_unit"],
-            "Lambda": load.invocations * price["lambda_request"]
-            + load.milliseconds / 1_000 * MEMORY_GB * price["lambda_gb_second_arm64"],
-            "logs": gigabytes * more["log_gb"],
+            "Lambda": load.invocations * price["lambda_request"] + running(load.milliseconds) / MILLION,
+            "logs": gigabytes * price["log_gb"],
         }
 
     def storage(self, audience: Audience) -> float:
@@ -151,7 +147,7 @@ class Model:
 
     def month(self, audience: Audience) -> dict[str, float]:
         """Dollars a month by service, for everybody."""
-        daily = _sum(self.features(audience).values())
+        daily = sum(self.features(audience).values(), Load())
         bill = {name: audience.users * DAYS_A_MONTH * one for name, one in self.dollars(daily).items()}
         return bill | {
             "storage and recovery": self.storage(audience),
@@ -161,7 +157,7 @@ class Model:
     def limits(self, audience: Audience) -> list[tuple[str, float, float]]:
         """Each quota, with the users at whom it is met in the peak hour, lowest first; and what it is a second."""
         features = self.features(audience)
-        all_of_them = _sum(features.values())
+        all_of_them = sum(features.values(), Load())
         a_day = {
             "read units": all_of_them.reads,
             "write units": all_of_them.writes,
@@ -200,13 +196,6 @@ class Model:
 
 def _times(times: float, load: Load) -> Load:
     return Load(*(times * getattr(load, one.name) for one in fields(load)))
-
-
-def _sum(loads: Any) -> Load:
-    total = Load()
-    for load in loads:
-        total += load
-    return total
 
 
 @cache

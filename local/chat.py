@@ -132,10 +132,7 @@ class Enter:
 
     def was_pressed(self, seconds: float) -> bool:
         """Waits that long for it."""
-        if not self._is_there:
-            time.sleep(seconds)
-            return False
-        if not self._is_ours():
+        if not (self._is_there and self._is_ours()):
             time.sleep(seconds)
             return False
         readable, _, _ = select.select([sys.stdin], [], [], seconds)

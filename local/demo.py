@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.deployment import token
+from local.deployment import DEPLOYED_TOKEN_SECONDS, token
 from local.progress import StepFailed
 from parley import Chat, Event, Message, PresenceChange, Sent, State, TokenPlace, TokenRefused
 
 ANSWER_SECONDS = 10
-TOKEN_SECONDS = 15 * 60
 
 
 def expect(truth: bool, what: str) -> None:
@@ -85,7 +84,7 @@ async def converse(deployed: Deployed, alice: str = "alice", bob: str = "bob") -
     """
 
     def device(name: str, user: str, state: State | None = None) -> DemoDevice:
-        return DemoDevice(name, user, deployed.chat(token(deployed.secret, user, TOKEN_SECONDS), state))
+        return DemoDevice(name, user, deployed.chat(token(deployed.secret, user, DEPLOYED_TOKEN_SECONDS), state))
 
     async with device("alice's laptop", alice) as laptop, device("alice's phone", alice) as phone:
         async with device("bob", bob) as at_bob:

@@ -76,8 +76,7 @@ class Alarms(Construct):
         )
         self._alarm(
             "ApiFailures",
-            _math(
-                "FILL(integration, 0) + FILL(execution, 0)",
+            _sum(
                 integration=self._watched.api("IntegrationError"),
                 execution=self._watched.api("ExecutionError"),
             ),
@@ -104,8 +103,7 @@ class Alarms(Construct):
         )
         self._alarm(
             "AnnouncementFailures",
-            _math(
-                "FILL(failed, 0) + FILL(dropped, 0)",
+            _sum(
                 failed=self._watched.logged("AnnouncementFailures"),
                 dropped=self._watched.functions["Message"].metric("AsyncEventsDropped", statistic="Sum", period=PERIOD),
             ),
@@ -125,8 +123,7 @@ class Alarms(Construct):
         )
         self._alarm(
             "TableThrottles",
-            _math(
-                "FILL(reads, 0) + FILL(writes, 0)",
+            _sum(
                 reads=self._watched.table("ReadThrottleEvents"),
                 writes=self._watched.table("WriteThrottleEvents"),
             ),
@@ -189,6 +186,10 @@ class Alarms(Construct):
             alarm.add_ok_action(actions.SnsAction(self._topic))
 
 
-def _math(expression: str, **metrics: cloudwatch.IMetric) -> cloudwatch.MathExpression:
+def _sum(**metrics: cloudwatch.IMetric) -> cloudwatch.MathExpression:
+    """What they come to together; one that says nothing counts as 0."""
+    return _math(" + ".join(f"FILL({name}, 0)" for name in metrics), **metrics)
 
+
+def _math(expression: str, **metrics: cloudwatch.IMetric) -> cloudwatch.MathExpression:
     return cloudwatch.MathExpression(expression=expression, using_metrics=metrics, period=PERIOD)

@@ -15,7 +15,6 @@ from stacks.watched import PERIOD, Watched
 
 PRICES = Path(__file__).parent.parent / "bench" / "prices.json"
 
-LOG_DOLLARS_A_BYTE = 0.50 / 1e9
 WIDTH = 24  # of a dashboard, in CloudWatch's units
 
 
@@ -111,7 +110,7 @@ class Dashboard(Construct):
             terms.append(
                 f"FILL({calls}, 0) * {_decimal(price['lambda_request'])} + FILL({ms}, 0) * {_decimal(gigabyte_ms)}"
             )
-            terms.append(f"FILL({log}, 0) * {_decimal(LOG_DOLLARS_A_BYTE)}")
+            terms.append(f"FILL({log}, 0) * {_decimal(price['log_gb'] / 1e9)}")
         return cloudwatch.MathExpression(
             expression=" + ".join(terms), using_metrics=metrics, period=PERIOD, label="dollars"
         )

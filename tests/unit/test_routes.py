@@ -677,13 +677,19 @@ def test_a_stranger_is_not_told_how_many_devices_took_its_message(system: System
     assert system.serve(alice, Send("m3", "bob", "how are you?"))["delivered"] == 1
 
 
+def _write_as(system: System, connections: dict[str, Connection], writer: str) -> None:
+    """At most one of the two has written, so they stay strangers."""
+    match writer:
+        case "alice":
+            system.serve(connections["alice"], HI)
+        case "bob":
+            system.serve(connections["bob"], Send(None, "alice", "hi"))
+
+
 @pytest.mark.parametrize("written", ["nobody", "alice", "bob"])
 def test_strangers_are_answered_as_if_they_had_never_been_there(system: System, written: str) -> None:
     alice, bob = system.connect("alice"), system.connect("bob")
-    if written == "alice":
-        system.serve(alice, HI)
-    if written == "bob":
-        system.serve(bob, Send(None, "alice", "hi"))
+    _write_as(system, {"alice": alice, "bob": bob}, written)
 
     users = system.serve(alice, Presence("p", ("bob", "nobody-at-all")))["users"]
 
@@ -705,10 +711,7 @@ def test_who_exists_is_read_no_differently_from_who_does_not(system: System) -> 
 @pytest.mark.parametrize("written", ["nobody", "alice", "bob"])
 def test_strangers_are_told_of_no_typing_no_receipt_and_no_coming(system: System, written: str) -> None:
     alice, bob = system.connect("alice"), system.connect("bob")
-    if written == "alice":
-        system.serve(alice, HI)
-    if written == "bob":
-        system.serve(bob, Send(None, "alice", "hi"))
+    _write_as(system, {"alice": alice, "bob": bob}, written)
     system.gateway.pushed.clear()
 
     system.routes.serve(alice, Typing(None, "bob", TypingState.COMPOSING))
