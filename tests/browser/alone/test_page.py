@@ -87,7 +87,8 @@ def test_a_page_left_open_tells_when_another_deployment_has_taken_its_port(
 
 def test_the_banner_comes_in_time_however_often_the_state_changes(open_alone: OpenAlone, server: FakeServer) -> None:
     at_alice = open_alone("bob")
-    at_alice.page.clock.install()
+    at_alice.page.clock.install(time=0)
+    at_alice.page.clock.pause_at(60_000)  # from here, the page's time is what the test makes of it
     server.is_away = True
     server.drop()
     at_alice.page.locator('#app:not([data-connection="online"])').wait_for()
