@@ -12,7 +12,7 @@ from chat.delivery import ApiGateway, Delivered
 from chat.dynamo import DynamoTable
 from chat.events import Response, WebSocketEvent, caller
 from chat.parallel import Threads
-from chat.protocol import ChatError, ErrorCode, Request, encode, error_frame, parse
+from chat.protocol import ACTION_OF, ChatError, ErrorCode, Request, encode, error_frame, parse
 from chat.routes import MessageRoutes, Served
 from chat.sdk import client
 from chat.settings import required
@@ -65,7 +65,7 @@ def serve(event: WebSocketEvent, routes: MessageRoutes) -> Response:
     log.line(
         "INFO",
         "frame",
-        action=type(request).__name__.lower() if request else None,
+        action=ACTION_OF[type(request)] if request else None,
         code=reply.get("code"),
         duplicate=reply.get("duplicate") or None,
         user=context["authorizer"]["userId"],

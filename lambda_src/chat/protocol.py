@@ -228,7 +228,16 @@ def _request(fields: dict[str, object], id: str | None) -> Request:
             raise _bad(f"the field 'action' must be a string; it is one of {', '.join(ACTIONS)}")
 
 
-ACTIONS = ("send", "sync", "history", "receipt", "typing", "presence", "ping")
+ACTION_OF: Mapping[type[Request], str] = {
+    Send: "send",
+    Sync: "sync",
+    History: "history",
+    Receipt: "receipt",
+    Typing: "typing",
+    Presence: "presence",
+    Ping: "ping",
+}
+ACTIONS = tuple(ACTION_OF.values())
 """The actions of the protocol; each is a route of the WebSocket API."""
 
 

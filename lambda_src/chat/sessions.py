@@ -74,7 +74,7 @@ class Sessions:
         return Change(presence, went_online_or_offline=not others, evicted=tuple(surplus))
 
     def restore(self, connection: Connection) -> None:
-        """Puts back the entry of a connection that is speaking to us, so is there."""
+        """Puts back the entry of a connection that has just sent a frame, and so is alive."""
         self._put(connection, self._clock())
 
     def _put(self, connection: Connection, now: int) -> Item:
