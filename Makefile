@@ -42,7 +42,7 @@ help:
 	@echo "make smoke [STACK=...]    the demo's conversation on what \`make chat\` keeps running, or on a stack on AWS: PASS or FAIL"
 	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
-	@echo "make synth | diff | deploy | destroy [CONTEXT='stage=prod retentionDays=90']     the CDK, on AWS"
+	@echo "make synth | diff | deploy | destroy [STAGE=prod] [CONTEXT='retentionDays=90']     the CDK, on AWS, by stages.toml"
 	@echo "make bench                measure cost, cold start and latency; writes docs/performance.md"
 	@echo "make capacity [USERS=1000000 MESSAGES_PER_DAY=20 DEVICES=2 CHATS=50]   what they cost a month, and which quotas they meet"
 	@echo "make docs                 the protocol as a page, .local/docs/index.html"
@@ -65,7 +65,8 @@ export TYPED_USER := $(if $(filter command,$(origin USER)),$(value USER))
 export TYPED_STACK := $(value STACK)
 export TYPED_URL := $(if $(filter command,$(origin URL)),$(value URL))
 export TYPED_CONTEXT := $(value CONTEXT)
-unexport STACK CONTEXT $(if $(filter command,$(origin USER)),USER)
+export TYPED_STAGE := $(if $(filter command,$(origin STAGE)),$(value STAGE))
+unexport STACK STAGE CONTEXT CONFIRM RETIRE TOKEN_IN $(if $(filter command,$(origin USER)),USER)
 
 # make takes stage=prod for a variable of its own, and would deploy the stage dev.
 MISTYPED := $(foreach name,$(filter $(addsuffix %,a b c d e f g h i j k l m n o p q r s t u v w x y z),$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name)))
@@ -80,11 +81,11 @@ token: $(VENV)
 # RETIRE=now also ends the key before, and with it every token that it signed.
 rotate-key: $(VENV)
 	@test -n "$$TYPED_STACK" || { echo "error: say whose key: make rotate-key STACK=Parley-prod" >&2; exit 2; }
-	@python -m local rotate-key $(if $(filter now,$(RETIRE)),--retire) -- "$$TYPED_STACK"
+	@python -m local rotate-key $(if $(filter now,$(value RETIRE)),--retire) -- "$$TYPED_STACK"
 
 # URL=wss://... is for a domain of your own, TOKEN_IN=header or subprotocol for a stack that reads the token there.
 smoke: $(VENV)
-	@python -m local smoke $${TYPED_STACK:+--stack="$$TYPED_STACK"} $${TYPED_URL:+--url="$$TYPED_URL"} $(if $(filter header subprotocol,$(TOKEN_IN)),--token-in=$(TOKEN_IN))
+	@python -m local smoke $${TYPED_STACK:+--stack="$$TYPED_STACK"} $${TYPED_URL:+--url="$$TYPED_URL"} $(if $(filter header subprotocol,$(value TOKEN_IN)),--token-in=$(value TOKEN_IN))
 
 terminal: $(VENV)
 	@test -n "$$TYPED_USER" || { echo "error: say who you are: make terminal USER=alice" >&2; exit 2; }
@@ -99,8 +100,9 @@ test: $(TESTS) $(NODE_TESTS) $(ENGINE)
 soak: $(TESTS) $(NODE_TESTS) $(ENGINE)
 	pytest -m soak --timeout 3600
 
+# CONFIRM=yes answers what would be asked, where nobody is there.
 synth diff deploy destroy: $(VENV) $(NODE)
-	@python -m local.aws $@ "$$TYPED_CONTEXT"
+	@python -m local.cdk $@ $${TYPED_STAGE:+--stage="$$TYPED_STAGE"} $(if $(filter yes,$(value CONFIRM)),--confirmed) -- "$$TYPED_CONTEXT"
 
 bench: $(BENCH) $(NODE_TESTS) $(ENGINE)
 	@python -m bench

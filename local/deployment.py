@@ -65,10 +65,11 @@ class Endpoint:
             raise StepFailed("no local deployment is running; start one with `make chat` in another terminal") from None
 
 
-def deploy(running: Emulator, *context: str) -> Endpoint:
+def deploy(running: Emulator, *context: str, stage: str = STAGE) -> Endpoint:
     """Deploys the stack to the emulator with the CDK's command line.
 
-    `context` are further CDK context values, as `name=value`. Raises StepFailed.
+    `context` are further settings, as `name=value`; what stages.toml says of another stage counts too. Raises
+    StepFailed.
     """
     outputs, log = running.scratch / "outputs.json", running.folder / "cdk.log"
     private_file(log)
@@ -78,12 +79,13 @@ def deploy(running: Emulator, *context: str) -> Endpoint:
         advice += f" If what it kept is in the way, remove {running.state}."
     _make_asset_bucket(running)
     with step("Deploying the stack (cdk deploy)"):
-        values = [f"emulator={running.endpoint}", "throwaway=true", f"stage={STAGE}", *context]
+        throwaway = ["throwaway=true"] if stage == STAGE else []
+        values = [f"emulator={running.endpoint}", f"stage={stage}", *throwaway, *context]
         options = [word for value in values for word in ("--context", value)]
         arguments = ["--require-approval", "never", "--outputs-file", str(outputs)]
         run([*_cdk(running, "deploy"), *arguments, *options], environment=environment, log=log, advice=advice)
-    stack = json.loads(outputs.read_text())[STACK]
-    return _endpoint(running, stack["Url"], stack["TableName"])
+    stack = json.loads(outputs.read_text())[f"Parley-{stage}"]
+    return _endpoint(running, stage, stack["Url"], stack["TableName"])
 
 
 def _make_asset_bucket(running: Emulator) -> None:
@@ -98,14 +100,14 @@ def _cdk(running: Emulator, command: str) -> list[str]:
     return [str(PROJECT / "node_modules" / ".bin" / "cdk"), command, "--output", output, "--no-notices"]
 
 
-def _endpoint(running: Emulator, url: str, table: str) -> Endpoint:
+def _endpoint(running: Emulator, stage: str, url: str, table: str) -> Endpoint:
     """The addresses on the emulator: its own names under `.amazonaws.com` lead nowhere."""
     api_id = str(urlsplit(url).hostname).partition(".")[0]
-    path = f"127.0.0.1:{running.port}/_aws/execute-api/{api_id}/{STAGE}"
+    path = f"127.0.0.1:{running.port}/_aws/execute-api/{api_id}/{stage}"
     return Endpoint(
         url=f"ws://{path}",
         management_url=f"http://{path}",
-        stage=STAGE,
+        stage=stage,
         table=table,
         endpoint_url=running.endpoint,
         region=REGION,
@@ -133,7 +135,11 @@ def _client(service: str, endpoint_url: str, access_key_id: str, secret_access_k
 def local_secret(endpoint: Endpoint) -> str:
     """The signing secret of the local deployment. Raises StepFailed if it has gone."""
     try:
-        return _secret(local_client("cloudformation", endpoint), local_client("secretsmanager", endpoint), STACK)
+        return _secret(
+            local_client("cloudformation", endpoint),
+            local_client("secretsmanager", endpoint),
+            f"Parley-{endpoint.stage}",
+        )
     except BotoCoreError as error:  # that it was not reached: no setting of anybody's has a say in local_client
         raise StepFailed(f"the local deployment does not answer ({error}); start it again with `make chat`") from None
     except ClientError as error:

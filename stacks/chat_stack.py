@@ -12,7 +12,7 @@ from stacks.bundle import LOCK, OIDC_LOCK
 from stacks.functions import ChatFunction, asset
 from stacks.monitoring import Monitoring
 from stacks.sdk_description import OPERATIONS
-from stacks.settings import ChatSettings, IdentityMode
+from stacks.settings import SETTINGS, ChatSettings, IdentityMode
 from stacks.table import ChatTable
 from stacks.target import secret_arn, target
 from stacks.watched import Watched
@@ -35,6 +35,8 @@ class ChatStack(Stack):
             tags={"application": "parley", "stage": settings.stage},
             termination_protection=not settings.throwaway,
         )
+        # What the next deploy is compared with; it is nowhere else.
+        self.template_options.metadata = {SETTINGS: settings.shown()}
         self._settings = settings
         self._table = ChatTable(self, "Table", throwaway=settings.throwaway).table
         self._api = ChatApi(

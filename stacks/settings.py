@@ -1,4 +1,4 @@
-"""CDK context to settings: read once, checked here, frozen after."""
+"""CDK context to settings: read once, checked here, frozen after. Where a stage's own come from is in stages.py."""
 
 from __future__ import annotations
 
@@ -27,8 +27,12 @@ _CLI_KEYS = frozenset({"acknowledged-issue-numbers", "cli-telemetry"})
 """What `cdk acknowledge` and `cdk cli-telemetry` keep there, without one."""
 
 
+SETTINGS = "Settings"
+"""Where the template says what it was made with, in its metadata."""
+
+
 class BadContext(Exception):
-    """A context value that is unknown or cannot be used; the message says which, and what to give instead."""
+    """A setting that is unknown or cannot be used; the message says which, and what to give instead."""
 
 
 class IdentityMode(StrEnum):
@@ -108,35 +112,35 @@ class ChatSettings:
     def __post_init__(self) -> None:
         if self.identity is IdentityMode.OPEN and not self.throwaway:
             raise BadContext(
-                "the context value identity='open' lets anybody connect as anybody, so it can be used on throw-away "
+                "the setting identity='open' lets anybody connect as anybody, so it can be used on throw-away "
                 "stages alone: give throwaway=true, or identity=token"
             )
         needs_issuer = self.identity is IdentityMode.OIDC
         for name, value in (("issuer", self.issuer), ("audience", self.audience)):
             if (value is not None) != needs_issuer:
                 raise BadContext(
-                    f"the context value {name} is required with identity=oidc: give {_EXAMPLES[name]}"
+                    f"the setting {name} is required with identity=oidc: give {_EXAMPLES[name]}"
                     if needs_issuer
-                    else f"the context value {name}={value!r} is for identity=oidc alone; give that, or leave it out"
+                    else f"the setting {name}={value!r} is for identity=oidc alone; give that, or leave it out"
                 )
         if self.alarm_topic_arn and self.alarm_email:
             raise BadContext(
-                "the context values alarmTopicArn and alarmEmail exclude each other: give one, and subscribe the "
+                "the settings alarmTopicArn and alarmEmail exclude each other: give one, and subscribe the "
                 "address to the topic if both are to be told"
             )
         if self.monthly_budget is not None and self.alarm_email is None:
             raise BadContext(
-                f"the context value monthlyBudget='{self.monthly_budget}' requires alarmEmail: the address is told "
+                f"the setting monthlyBudget='{self.monthly_budget}' requires alarmEmail: the address is told "
                 "when costs near the budget"
             )
         if self.web and self.identity is IdentityMode.OIDC:
             raise BadContext(
-                "the context value web='true' cannot be used with identity='oidc': the page has no sign-in of an "
+                "the setting web='true' cannot be used with identity='oidc': the page has no sign-in of an "
                 "identity provider; leave web out"
             )
         if self.web and self.identity is IdentityMode.TOKEN and self.token_source is not TokenSource.QUERY:
             raise BadContext(
-                f"the context value web='true' cannot be used with tokenSource={str(self.token_source)!r}: "
+                f"the setting web='true' cannot be used with tokenSource={str(self.token_source)!r}: "
                 "the page puts the token into the query string; give tokenSource=query, or leave web out"
             )
 
@@ -148,12 +152,26 @@ class ChatSettings:
     def handshake(self) -> Handshake:
         return _OPEN if self.identity is IdentityMode.OPEN else _BY_TOKEN[self.token_source]
 
+    def shown(self) -> dict[str, str]:
+        """Each setting that is set, as it would be written in the context, by its name there."""
+        values = {_camel_case(field.name): getattr(self, field.name) for field in fields(self)}
+        return {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
+
+    @staticmethod
+    def stage_of(context: Mapping[str, object]) -> str:
+        """The stage that the context names. Raises BadContext."""
+        return _matching(context, "stage", "dev", _STAGE, "1 to 20 of a-z 0-9 -, a letter first, like dev")
+
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> ChatSettings:
         """Reads each setting from the whole of the CDK context. Raises BadContext."""
         _refuse_unknown(context, [_camel_case(field.name) for field in fields(cls)])
         return cls(
-            stage=_matching(context, "stage", "dev", _STAGE, "1 to 20 of a-z 0-9 -, a letter first, like dev"),
+            stage=cls.stage_of(context),
             identity=_choice(context, "identity", IdentityMode.TOKEN),
             token_source=_choice(context, "tokenSource", TokenSource.QUERY),
             issuer=_optional(context, "issuer", _ISSUER, "an https address, as the issuer itself spells it"),
@@ -187,7 +205,7 @@ def _refuse_unknown(context: Iterable[str], known: list[str]) -> None:
             continue
         close = get_close_matches(name, known, n=1)
         meant = f" (did you mean {close[0]}?)" if close else ""
-        raise BadContext(f"there is no context value {name}{meant}; the names are {', '.join(known)}")
+        raise BadContext(f"there is no setting {name}{meant}; the names are {', '.join(known)}")
 
 
 def _text(context: Mapping[str, object], name: str, default: str) -> str:
@@ -198,7 +216,7 @@ def _text(context: Mapping[str, object], name: str, default: str) -> str:
 def _matching(context: Mapping[str, object], name: str, default: str, pattern: re.Pattern[str], hint: str) -> str:
     value = _text(context, name, default)
     if not pattern.fullmatch(value):
-        raise BadContext(f"the context value {name}={value!r} cannot be used; give {hint}")
+        raise BadContext(f"the setting {name}={value!r} cannot be used; give {hint}")
     return value
 
 
@@ -207,14 +225,14 @@ def _choice(context: Mapping[str, object], name: str, default: E) -> E:
     for choice in type(default):
         if choice == value:
             return choice
-    raise BadContext(f"the context value {name}={value!r} cannot be used; give one of {', '.join(type(default))}")
+    raise BadContext(f"the setting {name}={value!r} cannot be used; give one of {', '.join(type(default))}")
 
 
 def _number(context: Mapping[str, object], name: str, default: int, low: int, high: int) -> int:
     value = _text(context, name, str(default))
     # On the command line everything is text; cdk.json may hold a number.
     if not (_WHOLE_NUMBER.fullmatch(value) and low <= int(value) <= high):
-        raise BadContext(f"the context value {name}={value!r} cannot be used; give a whole number, {low} to {high}")
+        raise BadContext(f"the setting {name}={value!r} cannot be used; give a whole number, {low} to {high}")
     return int(value)
 
 
@@ -225,7 +243,7 @@ def _optional_number(context: Mapping[str, object], name: str, low: int, high: i
 def _boolean(context: Mapping[str, object], name: str) -> bool:
     value = _text(context, name, "false").lower()
     if value not in _BOOLEANS:
-        raise BadContext(f"the context value {name}={value!r} cannot be used; give true or false")
+        raise BadContext(f"the setting {name}={value!r} cannot be used; give true or false")
     return _BOOLEANS[value]
 
 

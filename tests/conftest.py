@@ -43,6 +43,7 @@ SLOWEST = (
     "faults/test_calls",
     "model/test_conversations",
     "e2e/test_chat",
+    "e2e/test_prod",
     "stack/test_settings",
     "browser/hosted/test_hosted",
     "local/test_chat",

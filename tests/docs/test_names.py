@@ -76,10 +76,10 @@ def _makefile() -> str:
     return (PROJECT / "Makefile").read_text()
 
 
-def test_every_context_value_is_described_with_its_default() -> None:
+def test_every_setting_is_described_with_its_default() -> None:
     settings = ChatSettings.from_context({})
     actual = {_camel_case(name): _shown(getattr(settings, name)) for name in ChatSettings.__dataclass_fields__}
-    described = {name.strip("`"): default.strip("`") for name, default, _ in table("docs/deploying.md", "context")}
+    described = {name.strip("`"): default.strip("`") for name, default, _ in table("docs/deploying.md", "setting")}
     assert described == actual
 
 

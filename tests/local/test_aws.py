@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local.aws import check_access, context_options
+from local.aws import check_access
 from local.deployment import Endpoint, deployed_secret, local_secret
-from local.emulator import PROJECT, Emulator, emulator
+from local.emulator import Emulator, emulator
 from local.progress import StepFailed
 from tests.local.somebody_else import somebody_else
 
@@ -103,47 +101,6 @@ def test_with_a_file_that_cannot_be_used(text: str, settings: Path, monkeypatch:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with pytest.raises(StepFailed):
         check_access()
-
-
-# The CDK
-
-NO_CDK = "import local.aws, os; os.execv = lambda path, words: print(words[1:]); local.aws.main()"
-
-
-def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m local.aws`, which prints the CDK's options instead of starting it."""
-    return subprocess.run(
-        [sys.executable, "-c", NO_CDK, *words],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-        env=os.environ | {"PATH": f"{PROJECT / 'node_modules' / '.bin'}:{os.environ['PATH']}"} | environment,
-    )
-
-
-@pytest.mark.parametrize("name", ["deploy", "diff", "destroy"])
-def test_the_cdk_is_not_started_without_access(name: str) -> None:
-    ended = command(name, "stage=prod")
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert "error: no AWS region is chosen" in ended.stderr
-
-
-def test_a_template_needs_no_access() -> None:
-    assert command("synth", "stage=prod retentionDays=9").stdout == (
-        "['synth', '--context', 'stage=prod', '--context', 'retentionDays=9']\n"
-    )
-
-
-@pytest.mark.parametrize("text", ["stage prod", "stage=prod web", "=prod", "prod"])
-def test_a_word_of_context_that_sets_nothing_is_refused(text: str) -> None:
-    ended = command("synth", text)
-    assert ended.returncode == 1
-    assert 'in CONTEXT is not name=value; write it like CONTEXT="stage=prod' in ended.stderr
-
-
-def test_an_empty_context_adds_no_options() -> None:
-    assert context_options("") == context_options("  ") == []
 
 
 # This machine

@@ -93,8 +93,20 @@ def test_the_name_of_a_stack_is_taken_as_it_is(project: Path, stack: str) -> Non
 
 @pytest.mark.parametrize(("command", "context"), [*product(CDK, ["stage=prod web=true"]), *product(["deploy"], ODD)])
 def test_the_context_is_taken_as_it_is(project: Path, command: str, context: str) -> None:
-    assert make(project, command, f"CONTEXT={context}").stdout == f"<-m><local.aws><{command}><{context}>"
-    assert make(project, command, CONTEXT=context).stdout == f"<-m><local.aws><{command}><{context}>"
+    assert make(project, command, f"CONTEXT={context}").stdout == f"<-m><local.cdk><{command}><--><{context}>"
+    assert make(project, command, CONTEXT=context).stdout == f"<-m><local.cdk><{command}><--><{context}>"
+
+
+@pytest.mark.parametrize("stage", ODD)
+def test_the_name_of_a_stage_is_taken_as_it_is_and_never_from_the_environment(project: Path, stage: str) -> None:
+    words = make(project, "deploy", f"STAGE={stage}", STAGE="another").stdout
+    assert words == f"<-m><local.cdk><deploy><--stage={stage}><--><>"
+    assert make(project, "deploy", STAGE=stage).stdout == "<-m><local.cdk><deploy><--><>"
+
+
+@pytest.mark.parametrize(("said", "word"), [("yes", "<--confirmed>"), ("no", ""), ("", ""), ("$(shell touch ran)", "")])
+def test_only_yes_confirms(project: Path, said: str, word: str) -> None:
+    assert make(project, "deploy", f"CONFIRM={said}").stdout == f"<-m><local.cdk><deploy>{word}<--><>"
 
 
 @pytest.mark.parametrize("target", ["token", "terminal"])

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from stacks.settings import BadContext, ChatSettings, IdentityMode, TokenSource
+from stacks.stages import with_stage
 from tests.hang import HANG_SECONDS
-from tests.stack.conftest import CONTEXT, NO_BUNDLING, ROOT, Synthesized
+from tests.stack.conftest import CONTEXT, NO_BUNDLING, ROOT, Synthesize
 
 OIDC: dict[str, object] = {
     "identity": "oidc",
@@ -122,7 +123,7 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
         settings(**{name: bad})
 
     sentence = str(problem.value)
-    assert sentence.startswith(f"the context value {name}={str(bad)!r} cannot be used; give ")
+    assert sentence.startswith(f"the setting {name}={str(bad)!r} cannot be used; give ")
     assert hint in sentence
     assert "\n" not in sentence
 
@@ -169,7 +170,7 @@ def test_a_mistyped_name_is_told_what_was_meant(name: str, close: str) -> None:
     with pytest.raises(BadContext) as problem:
         settings(**{name: "1"})
 
-    assert str(problem.value) == f"there is no context value {name} (did you mean {close}?); the names are {NAMES}"
+    assert str(problem.value) == f"there is no setting {name} (did you mean {close}?); the names are {NAMES}"
 
 
 @pytest.mark.parametrize("name", ["foo", "", "x" * 100])
@@ -177,7 +178,7 @@ def test_an_unknown_name_is_told_what_there_is(name: str) -> None:
     with pytest.raises(BadContext) as problem:
         settings(**{name: "1"})
 
-    assert str(problem.value) == f"there is no context value {name}; the names are {NAMES}"
+    assert str(problem.value) == f"there is no setting {name}; the names are {NAMES}"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_page_is_refused_where_it_could_not_connect(source: str) -> None:
         settings(web="true", tokenSource=source)
 
     assert str(problem.value) == (
-        f"the context value web='true' cannot be used with tokenSource='{source}': "
+        f"the setting web='true' cannot be used with tokenSource='{source}': "
         "the page puts the token into the query string; give tokenSource=query, or leave web out"
     )
 
@@ -227,15 +228,18 @@ def test_app_ends_with_the_sentence_alone(tmp_path: Path) -> None:
     result = run_app(tmp_path, identity="none")
 
     assert result.returncode == 1
-    assert result.stderr == "error: the context value identity='none' cannot be used; give one of token, oidc, open\n"
+    assert result.stderr == "error: the setting identity='none' cannot be used; give one of token, oidc, open\n"
     assert not list(tmp_path.glob("*.template.json"))
 
 
-def test_app_makes_the_template_that_is_tested_here(tmp_path: Path, default: Synthesized) -> None:
+def test_app_makes_the_template_that_is_tested_here(tmp_path: Path, synthesize: Synthesize) -> None:
     result = run_app(tmp_path)
 
     assert (result.returncode, result.stderr) == (0, "")
-    assert json.loads((tmp_path / "Parley-dev.template.json").read_text()) == default.template
+    assert (
+        json.loads((tmp_path / "Parley-dev.template.json").read_text())
+        == synthesize(**with_stage({"stage": "dev"})).template
+    )
 
 
 def test_app_is_short_enough_to_be_read_at_a_glance() -> None:

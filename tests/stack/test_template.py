@@ -11,6 +11,7 @@ from cfnlint.api import ManualArgs, lint
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from stacks.settings import SETTINGS
 from tests.stack.conftest import Synthesize, Synthesized
 
 IGNORED = [
@@ -45,6 +46,7 @@ def test_page_adds_what_was_reviewed_and_changes_nothing(
         for part in ("Resources", "Outputs")
     }
 
+    with_page["Metadata"][SETTINGS]["web"] = "false"
     assert with_page == default.template
     assert without_hashes(added) == snapshot.use_extension(JSONSnapshotExtension)
 

@@ -1,0 +1,175 @@
+"""`python -m local.cdk synth | diff | deploy | destroy`: the CDK on AWS, after a look at what would stop or surprise.
+
+The CDK looks for credentials after it has made the template, and by then a quarter of a minute has gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local import aws
+from local.emulator import PROJECT
+from local.progress import StepFailed
+from stacks.settings import SETTINGS, BadContext, ChatSettings
+from stacks.stages import STAGES, read_stages, with_stage
+
+WITHOUT_ACCESS = frozenset({"synth"})
+"""Commands that ask AWS for nothing."""
+
+CONSEQUENCES = {
+    "identity": "tokens of the other kind are refused",
+    "tokenSource": "clients that put their token elsewhere are refused with 401",
+    "issuer": "tokens of any other issuer are refused",
+    "audience": "tokens for anybody else are refused",
+    "userClaim": "users get other ids, and do not find their chats",
+    "maxTokenHours": "tokens that live longer are refused",
+    "allowedOrigins": "it decides from which pages browsers may connect",
+    "retentionDays": "it is how long messages are kept that are sent from now on",
+    "throwaway": "it decides whether the table and the secret outlive the stack",
+}
+"""Settings that decide who gets in and what is kept, and what becomes of it. A change of one is asked about."""
+
+NOT_SET = "not set"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a stage would be deployed with, and where each of it comes from."""
+
+    stack: str
+    values: Mapping[str, str]
+    sources: Mapping[str, str]
+
+    @classmethod
+    def of(cls, context: Mapping[str, str]) -> Settings:
+        """As app.py will read them, for this context on top of that in cdk.json. Raises BadContext."""
+        of_project = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))["context"]
+        settings = ChatSettings.from_context(with_stage({**of_project, **context}))
+        of_stage = read_stages().get(settings.stage, {})
+        sources = dict.fromkeys(of_stage, STAGES.name) | dict.fromkeys(context, "CONTEXT")
+        return cls(settings.stack_name, settings.shown(), sources)
+
+    def lines(self) -> list[str]:
+        """The settings for people, one a line."""
+        return [
+            f"  {name:<16} {value:<36} {self.sources.get(name, '')}".rstrip() for name, value in self.values.items()
+        ]
+
+
+def words_of(text: str) -> dict[str, str]:
+    """The context of `name=value name=value`. Raises StepFailed for a word that is not one."""
+    context: dict[str, str] = {}
+    for word in text.split():
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            example = 'CONTEXT="stage=prod retentionDays=90"'
+            raise StepFailed(f"{word!r} in CONTEXT is not name=value; write it like {example}")
+        context[name] = value
+    return context
+
+
+def deployed_settings(cloudformation: Any, stack: str) -> dict[str, str] | None:
+    """What the stack was deployed with, empty if it does not say; None if there is no stack. Raises aws.PROBLEMS."""
+    try:
+        template = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"].get("Message", ""):
+            return None
+        raise
+    body = template if isinstance(template, dict) else json.loads(template)
+    return dict(body.get("Metadata", {}).get(SETTINGS, {}))
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The settings that differ, each with what it was and what it will be."""
+    pairs = {name: (before.get(name, NOT_SET), after.get(name, NOT_SET)) for name in {**after, **before}}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def review(settings: Settings, before: Mapping[str, str] | None) -> list[str]:
+    """Shows what is deployed and what changes, and returns what has to be confirmed, a sentence each."""
+    print(f"{settings.stack}, with these settings; those without a source are the defaults:")
+    print("\n".join(settings.lines()))
+    if before is None:
+        print("\nThere is no such stack yet.", flush=True)
+        return []
+    if not before:
+        return [f"{settings.stack} does not say what it was deployed with: compare the settings yourself."]
+    changed = changes(before, settings.values)
+    print("\nWhat changes:" if changed else "\nNo setting changes.")
+    for name, (was, will_be) in changed.items():
+        print(f"  {name:<16} {was} -> {will_be}")
+    sys.stdout.flush()
+    return [
+        f"{name} changes from {was} to {will_be}: {CONSEQUENCES[name]}."
+        for name, (was, will_be) in changed.items()
+        if name in CONSEQUENCES
+    ]
+
+
+def confirm(questions: list[str], stack: str, *, confirmed: bool) -> None:
+    """Has a person say yes to all of it. Raises StepFailed if nobody does."""
+    if not questions:
+        return
+    print("\n" + "\n".join(questions), flush=True)
+    if confirmed:
+        print("Confirmed by CONFIRM=yes.", flush=True)
+    elif not sys.stdin.isatty():
+        raise StepFailed(f"{stack} stays as it is: nobody is there to be asked; if this is meant, give CONFIRM=yes")
+    elif input(f"If this is meant, type {stack}: ").strip() != stack:
+        raise StepFailed(f"{stack} stays as it is")
+
+
+def deploy(cdk: str, settings: Settings, options: list[str], *, confirmed: bool) -> list[str]:
+    """Shows what a deploy would do, asks where it must, and returns the command that does it. Raises StepFailed."""
+    try:
+        before = deployed_settings(aws.client("cloudformation"), settings.stack)
+    except aws.PROBLEMS as error:
+        raise StepFailed(f"cannot read what {settings.stack} was deployed with: {aws.why(error)}") from None
+    questions = review(settings, before)
+    approval = ["--require-approval", "never"] if confirmed else []
+    confirm(questions, settings.stack, confirmed=confirmed)
+    if before is not None:
+        print(flush=True)
+        if status := subprocess.run([cdk, "diff", *options], check=False).returncode:
+            raise SystemExit(status)
+    return [cdk, "deploy", *approval, *options]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m local.cdk", description=__doc__)
+    parser.add_argument("command", choices=["synth", "diff", "deploy", "destroy"])
+    parser.add_argument("--stage", help="a section of stages.toml")
+    parser.add_argument("--confirmed", action="store_true", help="what would be asked is answered with yes")
+    parser.add_argument("context", help="settings on top of the stage's: name=value name=value")
+    typed = parser.parse_args()
+    cdk = shutil.which("cdk")
+    if cdk is None:
+        sys.exit("error: the CDK's command line is not installed; start this with make, which installs it")
+    try:
+        context = {**({"stage": typed.stage} if typed.stage else {}), **words_of(typed.context)}
+        settings = Settings.of(context)
+        if typed.command not in WITHOUT_ACCESS:
+            aws.check_access()
+        options = [option for name, value in context.items() for option in ("--context", f"{name}={value}")]
+        command = [cdk, typed.command, *options]
+        if typed.command == "deploy":
+            command = deploy(cdk, settings, options, confirmed=typed.confirmed)
+    except (StepFailed, BadContext) as failure:
+        sys.exit(f"error: {failure}")
+    sys.stdout.flush()
+    os.execv(cdk, command)  # noqa: S606 - an argument a word, so nothing here is for a shell
+
+
+if __name__ == "__main__":
+    main()
