@@ -34,7 +34,7 @@ def environment(dynamodb: str, gateway: str) -> dict[str, str]:
         "TABLE_NAME": "chat",
         "CONNECTIONS_TABLE": "connections",
         "RETENTION_DAYS": "365",
-        "MESSAGE_FUNCTION": "message",
+        "ANNOUNCEMENT_FUNCTION": "announcement",
         "IDENTITY": "token",
         "MAX_TOKEN_HOURS": "24",
         "TOKEN_SOURCE": "query",

@@ -21,7 +21,7 @@ from chat.wiring import connection_routes
 _routes = connection_routes(
     DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")),
     ApiGateway(client("apigatewaymanagementapi")),
-    LambdaAnnouncer(lambda: client("lambda"), required(os.environ, "MESSAGE_FUNCTION")),
+    LambdaAnnouncer(lambda: client("lambda"), required(os.environ, "ANNOUNCEMENT_FUNCTION")),
     clock=now_ms,
 )
 

@@ -1,4 +1,4 @@
-"""The handler of every frame that a client sends, and of announcements from the connection function."""
+"""The handler of every frame that a client sends."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import os
 import time
 
 from chat import log
-from chat.announcements import Announcement, announced
 from chat.clock import now_ms
-from chat.delivery import ApiGateway, Delivered
+from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
 from chat.events import Response, WebSocketEvent, caller
 from chat.parallel import Threads
@@ -30,22 +29,8 @@ _routes = message_routes(
 )
 
 
-def handler(event: WebSocketEvent | Announcement, _: object) -> Response:
-    if "announce" in event:
-        return announce(event, _routes)
+def handler(event: WebSocketEvent, _: object) -> Response:
     return serve(event, _routes)
-
-
-def announce(event: Announcement, routes: MessageRoutes) -> Response:
-    """Tells a user's chat partners of its presence. A failure is logged and not raised."""
-    presence = announced(event)
-    try:
-        delivered = routes.announce(presence)
-    except Exception as error:
-        log.failure("announcement failed", error, user=presence.user)
-        return {"statusCode": 500}
-    log.line("INFO", "announcement", user=presence.user, online=presence.online, **_pushes(delivered))
-    return {"statusCode": 200}
 
 
 def serve(event: WebSocketEvent, routes: MessageRoutes) -> Response:
@@ -72,7 +57,7 @@ def serve(event: WebSocketEvent, routes: MessageRoutes) -> Response:
         connection=context["connectionId"],
         request_id=context["requestId"],
         duration_ms=round((time.perf_counter() - started) * 1_000, 1),
-        **_pushes(served.delivered),
+        **(served.delivered.counts() if served.delivered else {}),
     )
     return {"statusCode": 200} if served.reply is None else {"statusCode": 200, "body": encode(served.reply)}
 
@@ -87,9 +72,3 @@ def _refuse_expired(event: WebSocketEvent) -> None:
 def _internal(error: Exception, request_id: str) -> ChatError:
     log.failure("frame failed", error, request_id=request_id)
     return ChatError(ErrorCode.INTERNAL, "something went wrong on our side; send the same frame again")
-
-
-def _pushes(delivered: Delivered | None) -> dict[str, object]:
-    if delivered is None:
-        return {}
-    return {"taken": len(delivered.taken), "gone": delivered.gone, "failed": delivered.failed}

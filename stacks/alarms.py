@@ -105,7 +105,9 @@ class Alarms(Construct):
             "AnnouncementFailures",
             _sum(
                 failed=self._watched.logged("AnnouncementFailures"),
-                dropped=self._watched.functions["Message"].metric("AsyncEventsDropped", statistic="Sum", period=PERIOD),
+                dropped=self._watched.functions["Announcement"].metric(
+                    "AsyncEventsDropped", statistic="Sum", period=PERIOD
+                ),
             ),
             "Presence was not told: an announcement failed, or Lambda dropped it.",
         )

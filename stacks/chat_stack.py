@@ -49,6 +49,7 @@ class ChatStack(Stack):
         )
         self._code = asset(OIDC_LOCK if settings.identity is IdentityMode.OIDC else LOCK)
         self._message = self._message_function()
+        self._announcement = self._announcement_function()
         self._connection = self._connection_function()
         self._authorizer = self._authorizer_function()
         self._api.add_routes(
@@ -64,7 +65,12 @@ class ChatStack(Stack):
             watched=Watched(
                 api=self._api,
                 table=self._table,
-                functions={"Authorizer": self._authorizer, "Connection": self._connection, "Message": self._message},
+                functions={
+                    "Announcement": self._announcement,
+                    "Authorizer": self._authorizer,
+                    "Connection": self._connection,
+                    "Message": self._message,
+                },
                 namespace=f"Parley/{settings.stage}",
             ),
             settings=settings,
@@ -82,16 +88,26 @@ class ChatStack(Stack):
             **self._gateway_endpoint(),
         }
         message = self._function("Message", "message.handler", "Answers every frame that a client sends", environment)
-        # An announcement is told at most once.
-        message.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         self._grant(message, [f"dynamodb:{action}" for action in OPERATIONS["dynamodb"]], self._table.table_arn)
         self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn("POST"))
         return message
 
+    def _announcement_function(self) -> ChatFunction:
+        environment = {"TABLE_NAME": self._table.table_name, **self._gateway_endpoint()}
+        announcement = self._function(
+            "Announcement", "announcement.handler", "Tells chat partners of comings and goings", environment
+        )
+        # An announcement is told at most once.
+        announcement.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
+        reads_and_prunes = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        self._grant(announcement, reads_and_prunes, self._table.table_arn)
+        self._grant(announcement, ["execute-api:ManageConnections"], self._api.connections_arn("POST"))
+        return announcement
+
     def _connection_function(self) -> ChatFunction:
         environment = {
             "TABLE_NAME": self._table.table_name,
-            "MESSAGE_FUNCTION": self._message.function.function_name,
+            "ANNOUNCEMENT_FUNCTION": self._announcement.function.function_name,
             **self._gateway_endpoint(),
         }
         connection = self._function(
@@ -100,7 +116,7 @@ class ChatStack(Stack):
         self._grant(connection, ["dynamodb:UpdateItem"], self._table.table_arn)
         for method in ("POST", "DELETE"):  # a connection is told why it is closed
             self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn(method))
-        self._grant(connection, ["lambda:InvokeFunction"], self._message.function.function_arn)
+        self._grant(connection, ["lambda:InvokeFunction"], self._announcement.function.function_arn)
         return connection
 
     def _authorizer_function(self) -> ChatFunction:

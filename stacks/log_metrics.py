@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-FunctionName = Literal["Authorizer", "Connection", "Message"]
+FunctionName = Literal["Announcement", "Authorizer", "Connection", "Message"]
+
+PUSHING: tuple[FunctionName, ...] = ("Message", "Announcement")
+"""The functions that push to other users' connections."""
 
 
 class Dimension(NamedTuple):
@@ -19,43 +22,43 @@ class Dimension(NamedTuple):
 
 
 class LogMetric(NamedTuple):
-    """A metric, whose log it is read from, and which lines count how much.
+    """A metric, whose logs it is read from, and which lines count how much.
 
     The pattern is in CloudWatch's syntax for JSON:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
     """
 
     name: str
-    function: FunctionName
+    functions: tuple[FunctionName, ...]
     pattern: str
     value: str = "1"
     dimension: Dimension | None = None
 
 
 LOG_METRICS = (
-    LogMetric("HandshakesAllowed", "Authorizer", '{ $.message = "handshake allowed" }'),
-    LogMetric("HandshakesRefused", "Authorizer", '{ $.message = "handshake refused" }'),
+    LogMetric("HandshakesAllowed", ("Authorizer",), '{ $.message = "handshake allowed" }'),
+    LogMetric("HandshakesRefused", ("Authorizer",), '{ $.message = "handshake refused" }'),
     LogMetric(
         "HandshakesRefusedByReason",
-        "Authorizer",
+        ("Authorizer",),
         '{ $.message = "handshake refused" }',
         dimension=Dimension("Reason", "$.reason"),
     ),
-    LogMetric("ConnectionFailures", "Connection", '{ $.level = "ERROR" }'),
+    LogMetric("ConnectionFailures", ("Connection",), '{ $.level = "ERROR" }'),
     LogMetric(
         "Messages",
-        "Message",
+        ("Message",),
         '{ ($.message = "frame") && ($.action = "send") && ($.code NOT EXISTS) && ($.duplicate NOT EXISTS) }',
     ),
-    LogMetric("Duplicates", "Message", "{ $.duplicate IS TRUE }"),
-    LogMetric("Deliveries", "Message", "{ $.taken > 0 }", value="$.taken"),
-    LogMetric("GoneConnections", "Message", "{ $.gone > 0 }", value="$.gone"),
-    LogMetric("FailedPushes", "Message", "{ $.failed > 0 }", value="$.failed"),
+    LogMetric("Duplicates", ("Message",), "{ $.duplicate IS TRUE }"),
+    LogMetric("Deliveries", PUSHING, "{ $.taken > 0 }", value="$.taken"),
+    LogMetric("GoneConnections", PUSHING, "{ $.gone > 0 }", value="$.gone"),
+    LogMetric("FailedPushes", PUSHING, "{ $.failed > 0 }", value="$.failed"),
     LogMetric(
-        "Errors", "Message", '{ ($.message = "frame") && ($.code = "*") }', dimension=Dimension("Code", "$.code")
+        "Errors", ("Message",), '{ ($.message = "frame") && ($.code = "*") }', dimension=Dimension("Code", "$.code")
     ),
-    LogMetric("Announcements", "Message", '{ $.message = "announcement" }'),
-    LogMetric("WentOffline", "Message", '{ ($.message = "announcement") && ($.online IS FALSE) }'),
-    LogMetric("AnnouncementFailures", "Message", '{ $.message = "announcement failed" }'),
-    LogMetric("PruneFailures", "Message", '{ $.message = "prune failed" }'),
+    LogMetric("Announcements", ("Announcement",), '{ $.message = "announcement" }'),
+    LogMetric("WentOffline", ("Announcement",), '{ ($.message = "announcement") && ($.online IS FALSE) }'),
+    LogMetric("AnnouncementFailures", PUSHING, '{ $.message = "announcement failed" }'),
+    LogMetric("PruneFailures", PUSHING, '{ $.message = "prune failed" }'),
 )

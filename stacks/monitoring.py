@@ -41,16 +41,17 @@ class Monitoring(Construct):
             self._budget(self._settings.monthly_budget)
 
     def _count(self, metric: LogMetric) -> None:
-        logs.MetricFilter(
-            self,
-            f"{metric.name}Filter",
-            log_group=self._watched.log_groups[metric.function],
-            filter_pattern=logs.FilterPattern.literal(metric.pattern),
-            metric_namespace=self._watched.namespace,
-            metric_name=metric.name,
-            metric_value=metric.value,
-            dimensions={metric.dimension.name: metric.dimension.field} if metric.dimension else None,
-        )
+        for function in metric.functions:
+            logs.MetricFilter(
+                self,
+                f"{metric.name}{function}Filter",
+                log_group=self._watched.log_groups[function],
+                filter_pattern=logs.FilterPattern.literal(metric.pattern),
+                metric_namespace=self._watched.namespace,
+                metric_name=metric.name,
+                metric_value=metric.value,
+                dimensions={metric.dimension.name: metric.dimension.field} if metric.dimension else None,
+            )
 
     def _topic(self) -> sns.ITopic | None:
         if self._settings.alarm_topic_arn:

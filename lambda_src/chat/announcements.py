@@ -1,6 +1,6 @@
 """Telling a user's chat partners that it came online or went offline, without making `$connect` wait.
 
-A handshake must not wait for a hundred pushes. So the connection function invokes the message function
+A handshake must not wait for a hundred pushes. So the connection function invokes the announcement function
 asynchronously, which AWS queues, and returns.
 """
 
@@ -33,7 +33,7 @@ class Announcer(Protocol):
 
 
 class LambdaAnnouncer:
-    """Announces by invoking the message function, without waiting for it."""
+    """Announces by invoking the announcement function, without waiting for it."""
 
     def __init__(self, client: Callable[[], BaseClient], function_name: str) -> None:
         # Made when first needed: most handshakes are of users who are online already, so there is nothing to announce.

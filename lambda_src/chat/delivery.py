@@ -78,6 +78,10 @@ class Delivered(NamedTuple):
         """The user's connections that took the frame."""
         return sum(connection.user == user for connection in self.taken)
 
+    def counts(self) -> dict[str, int]:
+        """What the log says of the pushes."""
+        return {"taken": len(self.taken), "gone": self.gone, "failed": self.failed}
+
 
 class Delivery:
     """Pushes frames through the gateway, and prunes connections that are gone from the sessions."""

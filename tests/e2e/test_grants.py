@@ -11,7 +11,9 @@ import pytest
 import websockets.exceptions
 
 from local.deployment import Endpoint, local_client
+from local.emulator import Emulator
 from tests.conftest import Connect
+from tests.hang import until
 
 
 @contextmanager
@@ -65,6 +67,36 @@ def test_without_manage_connections_nothing_is_delivered(
 ) -> None:
     with _without(endpoint, "Message", "execute-api:ManageConnections"):
         assert _sends(connect, alice, bob)["delivered"] == 0
+
+
+@pytest.mark.usefixtures("acquainted")
+@pytest.mark.parametrize(
+    "grant",
+    [
+        ("Connection", "lambda:InvokeFunction"),
+        ("Announcement", "dynamodb:Query"),
+        ("Announcement", "dynamodb:BatchGetItem"),
+        ("Announcement", "execute-api:ManageConnections"),
+    ],
+)
+def test_without_a_grant_for_announcements_no_coming_is_told(
+    deployment: tuple[Emulator, Endpoint], connect: Connect, alice: str, bob: str, grant: tuple[str, str]
+) -> None:
+    running, endpoint = deployment
+    connect(alice).ask("send", to=bob, text="hi")
+    start = len(running.function_log.read_text())
+
+    def has_failed() -> bool:
+        written = running.function_log.read_text()[start:]
+        lines = [json.loads(line) for line in written[: written.rfind("\n") + 1].splitlines() if line.startswith("{")]
+        return any(
+            line["message"] == "announcement failed" or (line["message"] == "announcement" and line["failed"] == 1)
+            for line in lines
+        )
+
+    with _without(endpoint, *grant):
+        connect(bob)
+        until(has_failed)
 
 
 def test_without_the_table_no_handshake_succeeds(endpoint: Endpoint, connect: Connect, alice: str) -> None:

@@ -17,7 +17,7 @@ def alarms(stack: Synthesized) -> list[Resource]:
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
-@pytest.mark.parametrize("name", ["authorizer", "connection", "message"])
+@pytest.mark.parametrize("name", ["announcement", "authorizer", "connection", "message"])
 def test_errors_and_throttles_of_each_function_raise_an_alarm(default: Synthesized, name: str, metric: str) -> None:
     id, _ = default.function(name)
     dimensions = [{"Name": "FunctionName", "Value": {"Ref": id}}]
@@ -28,17 +28,19 @@ def test_errors_and_throttles_of_each_function_raise_an_alarm(default: Synthesiz
 
 
 @pytest.mark.parametrize("metric", LOG_METRICS, ids=lambda metric: metric.name)
-def test_each_metric_is_read_from_the_log_of_its_function(default: Synthesized, metric: LogMetric) -> None:
-    _, function = default.function(metric.function.lower())
+def test_each_metric_is_read_from_the_logs_of_its_functions(default: Synthesized, metric: LogMetric) -> None:
+    functions = [default.function(name.lower())[1] for name in metric.functions]
     filters = default.all("AWS::Logs::MetricFilter").values()
-    (found,) = (it for it in filters if it["MetricTransformations"][0]["MetricName"] == metric.name)
-    (counted,) = found["MetricTransformations"]
+    found = [it for it in filters if it["MetricTransformations"][0]["MetricName"] == metric.name]
 
-    assert found["LogGroupName"] == function["LoggingConfig"]["LogGroup"]
-    assert (found["FilterPattern"], counted["MetricValue"]) == (metric.pattern, metric.value)
-    assert counted["MetricNamespace"] == "Parley/dev"
-    dimensions = {it["Key"]: it["Value"] for it in counted.get("Dimensions", [])}
-    assert dimensions == (dict([metric.dimension]) if metric.dimension else {})
+    logs = [function["LoggingConfig"]["LogGroup"] for function in functions]
+    assert sorted(it["LogGroupName"]["Ref"] for it in found) == sorted(log["Ref"] for log in logs)
+    for one in found:
+        (counted,) = one["MetricTransformations"]
+        assert (one["FilterPattern"], counted["MetricValue"]) == (metric.pattern, metric.value)
+        assert counted["MetricNamespace"] == "Parley/dev"
+        dimensions = {it["Key"]: it["Value"] for it in counted.get("Dimensions", [])}
+        assert dimensions == (dict([metric.dimension]) if metric.dimension else {})
 
 
 # Each alarm, with what the metrics of its expression say when it must fire, and when it must not.
@@ -166,7 +168,7 @@ def test_on_the_emulator_nobody_watches_and_the_lines_are_counted(synthesize: Sy
         assert default.all(watching)
         assert not stack.all(watching)
     assert not stack.all("AWS::Budgets::Budget")
-    assert len(stack.all("AWS::Logs::MetricFilter")) == len(LOG_METRICS)
+    assert len(stack.all("AWS::Logs::MetricFilter")) == len(default.all("AWS::Logs::MetricFilter"))
 
 
 # What a query reads that Logs Insights adds itself, and its own words, with the fields of log lines between them.

@@ -78,13 +78,13 @@ def test_connection_function_may_update_sessions_end_connections_and_announce(
     synthesize: Synthesize, context: dict[str, object]
 ) -> None:
     stack = synthesize(**context)
-    message, _ = stack.function("message")
+    announcement, _ = stack.function("announcement")
 
     assert allowed(stack, "connection") == own_log(stack, "connection") | {
         ("dynamodb:UpdateItem", table_arn(stack)),
         ("execute-api:ManageConnections", connections(stack, "POST")),
         ("execute-api:ManageConnections", connections(stack, "DELETE")),
-        ("lambda:InvokeFunction", f"${{{message}.Arn}}"),
+        ("lambda:InvokeFunction", f"${{{announcement}.Arn}}"),
     }
 
 
@@ -99,6 +99,32 @@ def test_message_function_may_read_and_write_items_and_push(synthesize: Synthesi
         ("dynamodb:UpdateItem", table_arn(stack)),
         ("execute-api:ManageConnections", connections(stack, "POST")),
     }
+
+
+@pytest.mark.parametrize("context", VARIANTS, ids=str)
+def test_announcement_function_may_read_push_and_take_out_what_is_gone(
+    synthesize: Synthesize, context: dict[str, object]
+) -> None:
+    stack = synthesize(**context)
+
+    assert allowed(stack, "announcement") == own_log(stack, "announcement") | {
+        ("dynamodb:BatchGetItem", table_arn(stack)),
+        ("dynamodb:Query", table_arn(stack)),
+        ("dynamodb:UpdateItem", table_arn(stack)),
+        ("execute-api:ManageConnections", connections(stack, "POST")),
+    }
+
+
+@pytest.mark.parametrize("context", VARIANTS, ids=str)
+def test_nobody_may_invoke_the_message_function(synthesize: Synthesize, context: dict[str, object]) -> None:
+    stack = synthesize(**context)
+    message, _ = stack.function("message")
+    invoked = {
+        rendered(one["Resource"]) for one in statements(stack) if "lambda:InvokeFunction" in listed(one["Action"])
+    }
+
+    assert invoked
+    assert f"${{{message}.Arn}}" not in invoked
 
 
 def test_function_that_copies_the_page_may_read_assets_and_write_the_page(synthesize: Synthesize) -> None:

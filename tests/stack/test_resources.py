@@ -10,7 +10,7 @@ import pytest
 from chat.sdk import CONFIG
 from tests.stack.conftest import ROOT, Synthesize, Synthesized
 
-FUNCTIONS = ("authorizer", "connection", "message")
+FUNCTIONS = ("announcement", "authorizer", "connection", "message")
 API_GATEWAY_TIMEOUT_SECONDS = 29
 
 
@@ -61,10 +61,10 @@ def test_functions_share_one_asset(default: Synthesized) -> None:
 
 
 def test_announcements_are_made_at_most_once(default: Synthesized) -> None:
-    message, _ = default.function("message")
+    announcement, _ = default.function("announcement")
     _, config = default.one("AWS::Lambda::EventInvokeConfig")
 
-    assert config["FunctionName"] == {"Ref": message}
+    assert config["FunctionName"] == {"Ref": announcement}
     assert config["MaximumRetryAttempts"] == 0
 
 

@@ -16,7 +16,7 @@ ENVIRONMENT = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # where nobody listens: no unit test calls AWS
     "TABLE_NAME": "chat",
     "RETENTION_DAYS": "30",
-    "MESSAGE_FUNCTION": "message",
+    "ANNOUNCEMENT_FUNCTION": "announcement",
     "IDENTITY": "token",
     "TOKEN_SOURCE": "query",
     "MAX_TOKEN_HOURS": "24",
@@ -27,7 +27,7 @@ ENVIRONMENT = {
 with pytest.MonkeyPatch.context() as environment:
     for name, value in ENVIRONMENT.items():
         environment.setenv(name, value)
-    for handler in ("authorizer", "connection", "message"):
+    for handler in ("announcement", "authorizer", "connection", "message"):
         import_module(handler)
 
 

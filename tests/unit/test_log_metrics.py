@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import Any
 
+import announcement as handler
 import authorizer
 import connection
 import message
@@ -30,7 +31,7 @@ FAILURE = RuntimeError("unreachable")
 def counted(function: str, lines: list[dict[str, Any]]) -> Counter[str]:
     """What the metrics of the function's log make of the lines; the dimension's value after a colon."""
     counts: Counter[str] = Counter()
-    for metric in (metric for metric in LOG_METRICS if metric.function == function):
+    for metric in (metric for metric in LOG_METRICS if function in metric.functions):
         for line in filter(matcher(metric.pattern), lines):
             value = line[metric.dimension.field.removeprefix("$.")] if metric.dimension else None
             name = metric.name if value is None else f"{metric.name}:{value}"
@@ -101,12 +102,12 @@ def test_a_connection_that_cannot_be_pruned(
 
 def test_announcements(system: System, capsys: pytest.CaptureFixture[str]) -> None:
     for online in (True, False):
-        message.announce(announcement(UserPresence("alice", online, system.clock.now, 1)), system.routes)
-    assert counted("Message", logged(capsys)) == {"Announcements": 2, "WentOffline": 1}
+        handler.serve(announcement(UserPresence("alice", online, system.clock.now, 1)), system.routes)
+    assert counted("Announcement", logged(capsys)) == {"Announcements": 2, "WentOffline": 1}
 
     system.before = always(FAILURE, on="query")
-    message.announce(announcement(UserPresence("alice", True, system.clock.now, 1)), system.routes)
-    assert counted("Message", logged(capsys)) == {"AnnouncementFailures": 1}
+    handler.serve(announcement(UserPresence("alice", True, system.clock.now, 1)), system.routes)
+    assert counted("Announcement", logged(capsys)) == {"AnnouncementFailures": 1}
 
 
 def test_handshakes_and_refusals_by_reason(capsys: pytest.CaptureFixture[str]) -> None:

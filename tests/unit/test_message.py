@@ -9,11 +9,10 @@ from typing import Any
 import message
 import pytest
 
-from chat.announcements import announcement
 from chat.conversations import TAIL_LENGTH
 from chat.delivery import Pushed
 from chat.events import Response
-from chat.protocol import ChatError, ErrorCode, UserPresence
+from chat.protocol import ChatError, ErrorCode
 from chat.sessions import OPENING_MS
 from chat.table import Update, sessions_key
 from tests.unit.events import REQUEST_ID, websocket_event
@@ -204,39 +203,6 @@ def test_the_line_counts_what_became_of_the_pushes(system: System, capsys: pytes
     assert len(system.pushed(taking)) == 1
 
 
-# announcements
-
-NEWS = announcement(UserPresence("alice", True, 1, 1))
-
-
-def test_an_announcement_is_told_and_logged(system: System, capsys: pytest.CaptureFixture[str]) -> None:
-    system.acquaint("alice", "bob")
-    bob = system.connect("bob")
-    serve(system, SEND)
-    capsys.readouterr()
-    system.gateway.pushed.clear()
-
-    assert message.announce(NEWS, system.routes) == {"statusCode": 200}
-
-    (frame,) = system.pushed(bob)
-    assert json.loads(frame)["type"] == "presence"
-    (line,) = lines(capsys)
-    assert (line["message"], line["user"], line["online"], line["taken"]) == ("announcement", "alice", True, 1)
-
-
-def test_a_failed_announcement_raises_nothing_and_leaks_nothing(
-    system: System, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The failure is in the log; AWS is told not to retry, so there is nobody to raise it to."""
-    system.before = always(RuntimeError(EXCEPTION), on="query")
-
-    assert message.announce(NEWS, system.routes) == {"statusCode": 500}
-
-    logged = capsys.readouterr().out
-    assert EXCEPTION not in logged
-    assert json.loads(logged)["error"] == "RuntimeError"
-
-
 # the handler itself
 
 
@@ -244,13 +210,3 @@ def test_the_handler_serves_frames_with_the_routes_of_its_environment(capsys: py
     response = message.handler(websocket_event("MESSAGE", body='{"action":"ping"}'), None)
 
     assert reply(response)["type"] == "pong"
-
-
-def test_the_handler_tells_an_announcement_from_a_frame(
-    system: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(message, "_routes", system.routes)
-
-    message.handler(NEWS, None)
-
-    assert [line["message"] for line in lines(capsys)] == ["announcement"]
