@@ -58,7 +58,7 @@ class Monitoring(Construct):
             return sns.Topic.from_topic_arn(self, "Topic", self._settings.alarm_topic_arn)
         if self._settings.alarm_email is None:
             return None
-        topic = sns.Topic(self, "AlarmTopic", display_name=f"{Stack.of(self).stack_name} alarms")
+        topic = sns.Topic(self, "AlarmTopic", display_name=f"{Stack.of(self).stack_name} alarms", enforce_ssl=True)
         topic.add_subscription(subscriptions.EmailSubscription(self._settings.alarm_email))
         return topic
 
