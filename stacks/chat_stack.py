@@ -19,6 +19,9 @@ from stacks.watched import Watched
 from stacks.web import ChatWeb
 from stacks.websocket_api import ChatApi
 
+USERS = "USER#*"
+"""The partitions of users: who is connected, and their chat lists, but no messages."""
+
 SECRET_LENGTH = 64  # characters; HS256 requires a key of at least 32 bytes (RFC 7518, section 3.2)
 
 
@@ -100,7 +103,7 @@ class ChatStack(Stack):
         # An announcement is told at most once.
         announcement.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         reads_and_prunes = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-        self._grant(announcement, reads_and_prunes, self._table.table_arn)
+        self._grant(announcement, reads_and_prunes, self._table.table_arn, partitions=USERS)
         self._grant(announcement, ["execute-api:ManageConnections"], self._api.connections_arn("POST"))
         return announcement
 
@@ -113,7 +116,7 @@ class ChatStack(Stack):
         connection = self._function(
             "Connection", "connection.handler", "Registers connections and takes them out", environment
         )
-        self._grant(connection, ["dynamodb:UpdateItem"], self._table.table_arn)
+        self._grant(connection, ["dynamodb:UpdateItem"], self._table.table_arn, partitions=USERS)
         for method in ("POST", "DELETE"):  # a connection is told why it is closed
             self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         self._grant(connection, ["lambda:InvokeFunction"], self._announcement.function.function_arn)
@@ -195,6 +198,13 @@ class ChatStack(Stack):
         """The address of `@connections`, where the SDK itself looks for it."""
         return {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": self._target.connections_url(self._api.stage)}
 
-    def _grant(self, grantee: ChatFunction, actions: list[str], resource: str) -> None:
-        """Named actions on one resource: the CDK's own grants add actions and resources that nothing here uses."""
-        grantee.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+    def _grant(
+        self, grantee: ChatFunction, actions: list[str], resource: str, *, partitions: str | None = None
+    ) -> None:
+        """Named actions on one resource: the CDK's own grants add actions and resources that nothing here uses.
+
+        `partitions` narrows them to the table's partitions of that pattern.
+        """
+        narrowed = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [partitions]}} if partitions else None
+        statement = iam.PolicyStatement(actions=actions, resources=[resource], conditions=narrowed)
+        grantee.role.add_to_policy(statement)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from chat.delivery import Pushed
+from chat.protocol import Send, UserPresence
+from chat.sessions import MAX_CONNECTIONS, OPENING_MS, Connection
+from chat.table import Key, Query, user_partition
 from tests.stack.conftest import Synthesize, Synthesized, rendered
+from tests.unit.system import System
 
 Permission = tuple[str, str]
 """An action and the resource that it is allowed on."""
@@ -125,6 +131,53 @@ def test_nobody_may_invoke_the_message_function(synthesize: Synthesize, context:
 
     assert invoked
     assert f"${{{message}.Arn}}" not in invoked
+
+
+@pytest.mark.parametrize("name", ["connection", "announcement"])
+def test_functions_that_read_no_message_reach_no_partition_of_messages(default: Synthesized, name: str) -> None:
+    narrowed = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [user_partition("*")]}}
+    _, function = default.function(name)
+    role = {"Ref": function["Role"]["Fn::GetAtt"][0]}
+    policies = [policy for policy in default.all("AWS::IAM::Policy").values() if role in policy["Roles"]]
+    on_the_table = [
+        statement
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        if any(action.startswith("dynamodb:") for action in listed(statement["Action"]))
+    ]
+
+    assert on_the_table
+    assert all(statement["Condition"] == narrowed for statement in on_the_table)
+
+
+def test_functions_that_are_kept_to_the_partitions_of_users_ask_for_no_other() -> None:
+    """The emulator does not look at the keys of a call, so this stands for a deployment where they are refused."""
+    system = System()
+    asked: set[str] = set()
+
+    def noting(method: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(what: Any, *more: Any, **named: Any) -> Any:
+            keys = [what] if isinstance(what, Key | Query) else what
+            asked.update(key.pk for key in keys)
+            return method(what, *more, **named)
+
+        return noted
+
+    system.acquaint("alice", "bob")
+    bob, gone = system.connect("bob"), system.connect("bob", "tablet")
+    alice = system.connect("alice")
+    system.serve(alice, Send(None, "bob", "hi"))
+    system.gateway.answers = {gone.id: Pushed.GONE}
+    system.clock.now += OPENING_MS
+    for name in ("query", "get", "insert", "update"):
+        setattr(system.table, name, noting(getattr(system.table, name)))
+
+    system.routes.announce(UserPresence("alice", True, 1, 1))
+    for number in range(MAX_CONNECTIONS + 1):
+        system.connection_routes.connect(Connection("carol", f"carol-{number}=", system.clock.now))
+    system.connection_routes.disconnect(bob)
+
+    assert asked == {user_partition(user) for user in ("alice", "bob", "carol")}
 
 
 def test_function_that_copies_the_page_may_read_assets_and_write_the_page(synthesize: Synthesize) -> None:
