@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import boto3
 import pytest
 
+from local import demo
 from local.__main__ import run_smoke
 from local.deployment import STACK, Endpoint, local_secret
 from local.emulator import Emulator
@@ -52,3 +55,10 @@ def test_the_running_local_deployment_passes(
     shown = capsys.readouterr().out
     assert "PASS" in shown
     assert local_secret(endpoint) not in shown
+
+
+def test_what_cannot_be_reached_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "ANSWER_SECONDS", 0.1)
+    nowhere = demo.Deployed("ws://127.0.0.1:9/nowhere", "a secret of at least thirty-two characters")
+    with pytest.raises(StepFailed, match="the conversation ended early"):
+        asyncio.run(demo.converse(nowhere))
