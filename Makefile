@@ -71,7 +71,10 @@ unexport STACK STAGE CONTEXT CONFIRM RETIRE TOKEN_IN $(if $(filter command,$(ori
 # make takes stage=prod for a variable of its own, and would deploy the stage dev.
 MISTYPED := $(foreach name,$(filter $(addsuffix %,a b c d e f g h i j k l m n o p q r s t u v w x y z),$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name)))
 ifneq ($(strip $(MISTYPED)),)
-$(error $(firstword $(MISTYPED))=... is not for make; give it in CONTEXT: make deploy CONTEXT="$(firstword $(MISTYPED))=$(value $(firstword $(MISTYPED)))")
+TYPED := $(firstword $(MISTYPED))
+MEANT := $(patsubst $(TYPED)/%,%,$(filter $(TYPED)/%,context/CONTEXT python/PYTHON retire/RETIRE stack/STACK url/URL user/USER))
+$(if $(MEANT),$(error it is $(MEANT)=..., in capitals, not $(TYPED)=...))
+$(error $(TYPED)=... is not for make; give it in CONTEXT: make deploy CONTEXT="$(TYPED)=$(value $(TYPED))")
 endif
 
 token: $(VENV)

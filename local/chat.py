@@ -26,7 +26,7 @@ INSTRUCTIONS = """
 Parley is running. Stop it with Ctrl-C; press Enter to see the addresses again.
 
   Web page       {page}    open it twice, and talk
-  Terminal       make terminal USER=alice    in another terminal
+  Terminal       make terminal USER=alice    in another terminal, in this folder
   WebSocket API  {url}
 
 With a tool for WebSockets, any of these:

@@ -27,6 +27,7 @@ keys:
   Enter           sends the message; Ctrl+J begins a new line
   PgUp, PgDn      scroll; Ctrl+End goes to the end
   Ctrl+O          shows all of a long text
+  Ctrl+C          copies what was selected with the mouse
   Ctrl+Q          quits
 
 On a light background, set TEXTUAL_THEME=textual-light."""

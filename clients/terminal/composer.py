@@ -22,12 +22,13 @@ async def act_at_once(field: Widget, event: events.Key) -> None:
 
     Textual leaves keys that are not letters to the app, which comes to them when the letters typed behind them are in
     the field already: of a burst of keys, as a slow line delivers it, the text would be another one than was typed.
+    What the field has no use for, such as a key to copy with where nothing in it is selected, is the screen's.
     """
     for binding in field._bindings.key_to_bindings.get(event.key, ()):
-        event.stop()
-        event.prevent_default()
-        await field.run_action(binding.action)
-        return
+        if await field.app.run_action(binding.action, default_namespace=field):
+            event.stop()
+            event.prevent_default()
+            return
 
 
 class ExactDocument(Document):

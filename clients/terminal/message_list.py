@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeAlias
 
+from rich.segment import Segment
+from rich.style import Style as RichStyle
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.css.styles import RulesMap
@@ -17,6 +20,11 @@ from textual.widgets import Static
 from clients.terminal.rows import Entry
 
 GAP = 2  # cells between a text and its time
+
+Place: TypeAlias = tuple[int, int]
+"""A place in a text: a character of a line, and the line."""
+PLACE = "offset"
+"""Textual's name of it, in the style of what is drawn there."""
 
 
 class Bubble(Visual):
@@ -47,14 +55,34 @@ class Bubble(Visual):
             return []
         _, widest, is_together = self._lines(width)
         strips = self._text.render_strips(width, None, style, options)
+        end = _end_of(self._text)
         notes = self._note.render_strips(width, None, style, replace(options, selection=None))
+        notes = [_at(end, note) for note in notes]
         blank = style.background_style.rich_style
         if is_together:
             strips[-1] = Strip.join([strips[-1], Strip.blank(GAP, blank), notes[0]])
         else:
             strips += notes
         left = Strip.blank(width - widest if self._is_own else 0, blank)
-        return [Strip.join([left, strip]) for strip in strips][:height]
+        return [Strip.join([_at(_beginning_of(strip), left), strip]) for strip in strips][:height]
+
+
+def _at(place: Place, strip: Strip) -> Strip:
+    """The strip, each cell of which is this place in the text to somebody who selects with the mouse."""
+    meta = RichStyle.from_meta({PLACE: place})
+    return Strip(
+        [Segment(cell, style + meta if style else meta) for text, style, _ in strip for cell in text], strip.cell_length
+    )
+
+
+def _beginning_of(strip: Strip) -> Place:
+    places = (segment.style.meta.get(PLACE) for segment in strip if segment.style)
+    return next(filter(None, places), (0, 0))
+
+
+def _end_of(text: Content) -> Place:
+    lines = text.plain.split("\n")
+    return len(lines[-1]), len(lines) - 1
 
 
 class Row(Static):

@@ -9,7 +9,6 @@ from parley import (
     Connected,
     Disconnected,
     Event,
-    Message,
     PresenceChange,
     Receipt,
     Sent,
@@ -20,8 +19,8 @@ from parley import (
 class Presences:
     """What is known of who is online.
 
-    The server tells it to those who have talked to each other already. Somebody who came before the first message is
-    therefore asked about again, as soon as there is a sign of life.
+    What the server tells of it may be missed. Who shows a sign of life and is not known to be online is therefore asked
+    about again.
     """
 
     def __init__(self) -> None:
@@ -40,15 +39,15 @@ class Presences:
             case Disconnected():
                 self._is_connected = False
                 self._known.clear()
-            case Message(sender=user) | Receipt(sender=user) | Typing(peer=user, composing=True):
-                self._noticed(user)
+            case Receipt(sender=user) | Typing(peer=user, composing=True):
+                self.noticed(user)
             case Sent(peer=user, delivered=delivered) if delivered:
-                self._noticed(user)
+                self.noticed(user)
 
     def take(self, presence: PresenceChange) -> None:
         self._known[presence.user] = presence
 
-    def _noticed(self, user: str) -> None:
+    def noticed(self, user: str) -> None:
         """Notes a sign of life. Events that were missed while disconnected do not count."""
         if self._is_connected and not self.is_online(user):
             self._asked.discard(user)

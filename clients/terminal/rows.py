@@ -129,7 +129,7 @@ def presence_text(presence: PresenceChange | None) -> str:
     if presence.online:
         return "online"
     if presence.last_seen is None:
-        return "offline"
+        return "status not shared yet"  # strangers are answered for as nobody is
     time = local_time(presence.last_seen)
     is_today = time.date() == datetime.now(tz=UTC).astimezone().date()
     return f"last seen {time:%H:%M}" if is_today else f"last seen {time.day} {time:%B %Y}"

@@ -118,6 +118,9 @@ class ChatScreen(Screen[None]):
         match event:
             case Message(peer=peer):
                 self._threads[peer].take(event)
+                conversation = self._chat.chat_with(peer)
+                if conversation and conversation.has_written:  # a stranger would be answered for as nobody is
+                    self._presences.noticed(event.sender)
             case Sent(id=id):
                 self._view.texts.pop(id, None)
             case Failed(id=id, peer=peer):

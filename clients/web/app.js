@@ -203,7 +203,7 @@ class Page {
 
   #onMessage({ from, text }) {
     if (from === this.#user || this.#client.status.state !== "online") return;
-    this.#expectPresent(from);
+    if (this.#client.chat(from).hasWritten) this.#expectPresent(from); // a stranger would be answered for as nobody is
     announce(`${from}: ${beginning(text, SAID)}`);
     this.#notifier.tell(from, text);
   }

@@ -262,5 +262,6 @@ function dayAbove(row) {
 function presenceWords(presence) {
   if (!presence) return "";
   if (presence.online) return "online";
-  return presence.lastSeen === null ? "has not been here yet" : lastSeen(presence.lastSeen);
+  // Strangers are answered for as nobody is.
+  return presence.lastSeen === null ? "status not shared yet" : lastSeen(presence.lastSeen);
 }

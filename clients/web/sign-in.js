@@ -11,10 +11,8 @@
  * in with asks first, also where no secret is needed: a link could name any user.
  */
 
-import { SignInRefused, isUserId } from "./parley/chat-client.js";
+import { SignInRefused, USER_ID_RULE, isUserId } from "./parley/chat-client.js";
 
-const MOST = 128;
-const RULE = "Use letters, digits and _ . @ : | + = -";
 
 export async function loadConfig() {
   const response = await fetch("config.json", { cache: "no-store" });
@@ -25,9 +23,9 @@ export async function loadConfig() {
 /** What keeps a value from being a user id, in words for the user, or null. */
 export function userIdProblem(value) {
   if (isUserId(value)) return null;
-  if (value.length > MOST) return `A user id has at most ${MOST} characters.`;
-  if (/\s/.test(value)) return `That is not a valid user id: it contains a space. ${RULE}`;
-  return `That is not a valid user id. ${RULE}`;
+  if (!value) return "Enter a user id.";
+  const why = /\s/.test(value) ? ": it contains a space" : "";
+  return `That is not a valid user id${why}. Use ${USER_ID_RULE}`;
 }
 
 /** What keeps a value from being a sign-in, in words for the user, or null. */
@@ -37,6 +35,7 @@ export function signInProblem(config, value) {
 
 function tokenProblem(value) {
   if (!tab()) return "Your browser does not let this page store anything, so it cannot keep your connection token.";
+  if (!value) return "Paste a connection token.";
   return isUserId(claims(value).sub) ? null : "This is not a connection token.";
 }
 

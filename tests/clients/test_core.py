@@ -154,12 +154,13 @@ def test_a_connection_that_comes_after_the_end_is_closed() -> None:
 @pytest.mark.parametrize(
     ("to", "text", "reason"),
     [
-        ("b b", "hi", "not a user id"),
-        ("", "hi", "not a user id"),
-        ("bob", "", "must not be empty"),
+        ("b b", "hi", "is not a valid user id: use 1 to 128"),
+        ("", "hi", "is not a valid user id: use 1 to 128"),
+        ("bob", "", "a string that is not empty"),
         ("bob", "\ud800", "half of a surrogate pair"),
-        ("bob", "x" * 8_193, "8193 bytes"),
-        ("bob", "\u20ac" * 3_000, "9000 bytes"),
+        ("bob", "x" * 8_193, "too long by 1 character: it has 8193 bytes"),
+        ("bob", "x" * 9_200, "too long by 1,008 characters: it has 9200 bytes"),
+        ("bob", "\u20ac" * 3_000, "too long by 270 characters: it has 9000 bytes"),
         ("bob", "\x01" * 6_000, "too much of it is escaped"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import re
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,6 +71,15 @@ def test_the_programs_of_the_readme_talk_to_each_other(beside: Path) -> None:
         assert javascript.stdout
         read_until(javascript.stdout, "alice: Hello from Python", "bob: Hello from JavaScript")
         read_until(python.stdout, "alice: Hello from Python", "bob: Hello from JavaScript")
+
+
+def test_the_programs_of_the_readme_say_when_there_is_no_connection(beside: Path) -> None:
+    for language, program, said in (("python", "hello.py", "refused the token"), ("js", "hello.mjs", "No connection.")):
+        (beside / program).write_text(having(language, "parley import" if language == "python" else "parley-client"))
+        typed = re.sub(r'"\$\(make -sC ../parley token USER=\w+\)"', "a-token-that-is-none", having("sh", program))
+        with shell(typed, beside) as process:
+            assert process.stdout
+            read_until(process.stdout, said)
 
 
 def test_frames_can_be_typed_as_the_readme_says(running: Path) -> None:

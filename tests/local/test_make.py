@@ -117,6 +117,14 @@ def test_the_users_name_on_this_machine_is_not_taken_for_an_argument(project: Pa
         assert f"make {target} USER=alice" in ended.stderr
 
 
+@pytest.mark.parametrize("target", ["token", "terminal"])
+def test_a_name_in_small_letters_is_refused(project: Path, target: str) -> None:
+    for name in ("user", "stack", "context", "retire", "url"):
+        ended = make(project, target, f"{name}=$(shell touch ran)")
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert f"it is {name.upper()}=..., in capitals, not {name}=..." in ended.stderr
+
+
 @pytest.mark.parametrize(("command", "name"), [*product(CDK, ["stage"]), ("deploy", "retentionDays")])
 def test_a_setting_that_was_given_to_make_is_refused(project: Path, command: str, name: str) -> None:
     ended = make(project, command, f"{name}=$(shell touch ran)")

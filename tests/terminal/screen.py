@@ -48,6 +48,13 @@ class Screen:
     async def press(self, *keys: str) -> None:
         await self._pilot.press(*keys)
 
+    async def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Selects with the mouse."""
+        await self._pilot.mouse_down(offset=start)
+        await self._pilot.hover(offset=end)
+        await self._pilot.mouse_up(offset=end)
+        await self.settles()
+
     def type(self, keys: str) -> None:
         """Types all at once, as a slow line delivers it; waits for nothing."""
         for message in XTermParser().feed(keys):

@@ -50,7 +50,7 @@ async def test_a_long_user_id_takes_one_line(server: Server, width: int) -> None
     async with running(server, width=width) as screen:
         await screen.shows("bobx")
         await screen.press("down")
-        await screen.shows("x…  offline", "▌ hi")
+        await screen.shows("x…  status not shared yet", "▌ hi")
         assert screen.app.screen.query_one("#peer").size.height == 1
         server.compose(peer, "composing")
         await screen.shows("x…  typing…")
@@ -99,7 +99,7 @@ async def test_a_narrow_terminal_shows_the_list_or_a_chat(server: Server) -> Non
     async with running(server, width=40) as screen:
         await screen.shows("○ bob")
         await screen.press("down")
-        await screen.shows("▌ hi", "bob  offline")
+        await screen.shows("▌ hi", "bob  status not shared yet")
         await screen.hides("○ bob")
         await screen.press("escape")
         await screen.shows("○ bob")
@@ -119,7 +119,7 @@ async def test_a_list_that_is_longer_than_the_screen_has_two_rows_a_chat(server:
         order = [line.peer for line in screen.app.chat_screen._lines]
         for peer in order[:14]:
             await screen.press("down")
-            await screen.shows(f"{peer}  offline")
+            await screen.shows(f"{peer}  status not shared yet")
             if width >= 70:
                 await until(lambda peer=peer: f"○ {peer}" in screen.text())  # type: ignore[misc]
 
@@ -147,6 +147,6 @@ async def test_a_user_id_of_any_length_breaks_nothing(server: Server, peer: str,
         await screen.shows("mine  09:02 ✓ ▐")
         opened = screen.text().splitlines()
         assert peer[:15] in opened[0]
-        assert opened[0].endswith("offline")
+        assert opened[0].endswith("status not shared yet")
         assert all(cell_len(line) <= width for line in opened)
         assert screen.composer.region.right == width

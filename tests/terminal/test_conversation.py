@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from clients.terminal import Row
 from clients.terminal.composer import ExactText
 from clients.terminal.dialogs import Whole
 from clients.terminal.rows import LIST_WIDTH, MAX_LINES, local_time
@@ -67,7 +68,7 @@ async def test_typing_and_presence_of_the_other_are_shown(server: Server) -> Non
         server.compose("bob", "paused")
         await screen.shows("bob  online")
         server.push({"type": "presence", "users": [{"user": "bob", "online": False, "last_seen": None, "rev": 2}]})
-        await screen.shows("○ bob", "bob  offline")
+        await screen.shows("○ bob", "bob  status not shared yet")
 
 
 @asynchronous
@@ -99,7 +100,7 @@ async def test_who_shows_a_sign_of_life_is_asked_about_again(server: Server, sig
     async with running(server) as screen:
         await screen.shows("You are alice")
         await screen.press("ctrl+n", *"dave", "enter")
-        await screen.shows("dave  offline")
+        await screen.shows("dave  status not shared yet")
         await screen.write("hello")
         await screen.shows("✓ ▐")
         server.online.add("dave")
@@ -117,11 +118,24 @@ async def test_who_takes_a_message_at_once_is_asked_about_again(server: Server) 
     async with running(server) as screen:
         await screen.shows("You are alice")
         await screen.press("ctrl+n", *"dave", "enter")
-        await screen.shows("dave  offline")
+        await screen.shows("dave  status not shared yet")
         server.online.add("dave")
         server.delivered = 1
         await screen.write("hello")
         await screen.shows("● dave", "dave  online")
+
+
+@asynchronous
+async def test_a_stranger_who_writes_is_not_asked_about_again(server: Server) -> None:
+    async with running(server) as screen:
+        await screen.shows("You are alice")
+        for text in ("one", "two", "three"):
+            server.say("mallory", text)
+            await screen.shows(text)
+        await screen.settles()
+        assert len(server.sent("presence")) == 1
+        await screen.open("mallory")
+        await screen.shows("mallory  status not shared yet")
 
 
 @asynchronous
@@ -222,6 +236,37 @@ async def test_an_own_paragraph_is_a_block_at_the_right_and_keeps_its_left_edge(
             if "✓" in line:
                 assert len(set(starts)) == 1, "ragged at the left"
                 starts = []
+
+
+LINK = f"https://example.com/{'path/' * 30}end"
+
+
+@asynchronous
+@pytest.mark.parametrize("is_own", [True, False])
+@pytest.mark.parametrize("text", ["short", "two\nlines", f"look:\n{LINK}", "word " * 17 + "end"])
+async def test_a_text_is_selected_whole_from_one_corner_of_its_row_to_the_other(
+    server: Server, is_own: bool, text: str
+) -> None:
+    server.store(*(("alice", "bob") if is_own else ("bob", "alice")), text)
+    async with running(server) as screen:
+        await screen.open("bob")
+        await until(lambda: screen.rows() == [text])
+        (row,) = (row for row in screen.app.screen.query(Row) if row.entry.kind != "note")
+        await screen.settles()
+        await screen.drag(row.content_region.offset, row.content_region.bottom_right_inclusive)
+        assert screen.app.screen.get_selected_text() == text
+        screen.type("\x03")  # Ctrl+C
+        await until(lambda: screen.app.clipboard == text)
+
+
+@asynchronous
+async def test_a_key_to_copy_with_says_how_to_quit_if_nothing_is_selected(server: Server) -> None:
+    server.store("bob", "alice", "hi")
+    async with running(server) as screen:
+        await screen.open("bob")
+        screen.type("draft\x03")
+        await screen.shows("ctrl+q")
+        assert screen.composer.text == "draft"
 
 
 @asynchronous

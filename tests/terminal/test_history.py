@@ -177,7 +177,7 @@ async def test_a_chat_of_which_nothing_is_here_waits_for_its_history(server: Ser
             server.compose("bob", "composing")
             await screen.shows("bob  typing…")
             server.compose("bob", "paused")
-            await screen.shows("bob  offline")
+            await screen.shows("bob  status not shared yet")
         assert screen.rows() == []
 
 
@@ -189,7 +189,7 @@ async def test_a_chat_of_which_nothing_is_left_is_empty(server: Server) -> None:
         await screen.open("bob")
         await until(lambda: len(server.sent("history")) == 1)
         await screen.hides("loading older messages")
-        for state, shown in (("composing", "typing…"), ("paused", "offline"), ("composing", "typing…")):
+        for state, shown in (("composing", "typing…"), ("paused", "status not shared yet"), ("composing", "typing…")):
             server.compose("bob", state)
             await screen.shows(f"bob  {shown}")
         server.say("bob", "news")

@@ -9,7 +9,7 @@
 import { BOUNDS } from "./bounds.js";
 import { Connections, SignInRefused } from "./connections.js";
 import { Conversations } from "./conversations.js";
-import { DEFAULT_TEXT_BYTES, byteLength, isUserId, textProblem } from "./frames.js";
+import { DEFAULT_TEXT_BYTES, USER_ID_RULE, byteLength, isUserId, textProblem } from "./frames.js";
 import { Gaps } from "./gaps.js";
 import { Hints } from "./hints.js";
 import { Sender } from "./outbox.js";
@@ -19,7 +19,18 @@ import { NO_STORE, restored, saved } from "./state.js";
 import { Sync } from "./sync.js";
 import { CLOCK, TIMING, Timers } from "./timers.js";
 
-export { BOUNDS, CLOCK, NO_STORE, Refused, SignInRefused, TIMING, byteLength, isUserId, textProblem };
+export {
+  BOUNDS,
+  CLOCK,
+  NO_STORE,
+  Refused,
+  SignInRefused,
+  TIMING,
+  USER_ID_RULE,
+  byteLength,
+  isUserId,
+  textProblem,
+};
 
 /** @typedef {import("./bounds.js").Bounds} Bounds */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
@@ -41,11 +52,12 @@ export { BOUNDS, CLOCK, NO_STORE, Refused, SignInRefused, TIMING, byteLength, is
  * - `seq`, `ts`, `preview`: number, time and beginning of the latest message; `seq` is 0 if nothing was said yet
  * - `read`, `unread`: how far this user has read, and how many messages are behind that
  * - `peerRead`, `peerDelivered`: how far the peer has read and received
+ * - `hasWritten`: whether this user has; until both have, neither learns more of the other than messages
  * - `messages`: those that are here, in order and without a gap up to number `last`; `hasOlder`: there are older ones
  * - `isBehind`: messages behind `last` are on their way
  *
  * @typedef {Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" |
- *   "peerDelivered" | "last" | "hasOlder" | "isBehind" | "latest">> & { readonly messages: readonly Message[] }} Chat
+ *   "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "latest">> & { readonly messages: readonly Message[] }} Chat
  */
 
 /**
@@ -285,7 +297,7 @@ export class ChatClient extends Events {
    * @param {string} text
    */
   send(to, text) {
-    if (!isUserId(to)) throw new Refused("bad_request", `${to} is not a valid user id.`);
+    if (!isUserId(to)) throw new Refused("bad_request", `'${to}' is not a valid user id: use ${USER_ID_RULE}.`);
     const problem = textProblem(text, this.#maxTextBytes);
     if (problem) throw new Refused("bad_request", problem);
     const id = crypto.randomUUID();

@@ -74,6 +74,7 @@ export const PAGE = 100; // the most that the server gives
 export const MAX_PRESENCE_USERS = 100;
 export const DEFAULT_HEARTBEAT_MS = 270_000;
 export const DEFAULT_TEXT_BYTES = 8 * 1024;
+export const USER_ID_RULE = "1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -";
 const USER_ID = /^[A-Za-z0-9_.@:|+=-]{1,128}$/;
 const MAX_ESCAPED_TEXT_BYTES = 30_000; // API Gateway ends a connection for a frame over 32 KiB
 const MAX_MOMENT = 8_640_000_000_000_000; // the last that is a date
@@ -95,6 +96,7 @@ export function byteLength(text) {
  * @param {number} maxBytes
  */
 export function textProblem(text, maxBytes) {
+  if (typeof text !== "string") return "The text is not a string.";
   if (!text) return "There is nothing to send.";
   if (!text.isWellFormed()) return "The text contains half of a character.";
   const over = charactersOver(text, maxBytes);

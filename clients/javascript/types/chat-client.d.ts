@@ -113,10 +113,11 @@ export type Timing = import("./timers.js").Timing;
  * - `seq`, `ts`, `preview`: number, time and beginning of the latest message; `seq` is 0 if nothing was said yet
  * - `read`, `unread`: how far this user has read, and how many messages are behind that
  * - `peerRead`, `peerDelivered`: how far the peer has read and received
+ * - `hasWritten`: whether this user has; until both have, neither learns more of the other than messages
  * - `messages`: those that are here, in order and without a gap up to number `last`; `hasOlder`: there are older ones
  * - `isBehind`: messages behind `last` are on their way
  */
-export type Chat = Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" | "peerDelivered" | "last" | "hasOlder" | "isBehind" | "latest">> & {
+export type Chat = Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" | "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "latest">> & {
     readonly messages: readonly Message[];
 };
 /**
@@ -231,7 +232,8 @@ import { NO_STORE } from "./state.js";
 import { Refused } from "./requests.js";
 import { SignInRefused } from "./connections.js";
 import { TIMING } from "./timers.js";
+import { USER_ID_RULE } from "./frames.js";
 import { byteLength } from "./frames.js";
 import { isUserId } from "./frames.js";
 import { textProblem } from "./frames.js";
-export { BOUNDS, CLOCK, NO_STORE, Refused, SignInRefused, TIMING, byteLength, isUserId, textProblem };
+export { BOUNDS, CLOCK, NO_STORE, Refused, SignInRefused, TIMING, USER_ID_RULE, byteLength, isUserId, textProblem };

@@ -89,6 +89,7 @@ export const PAGE: 100;
 export const MAX_PRESENCE_USERS: 100;
 export const DEFAULT_HEARTBEAT_MS: 270000;
 export const DEFAULT_TEXT_BYTES: number;
+export const USER_ID_RULE: "1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -";
 /** @typedef {(value: any) => boolean} Check */
 /** @typedef {Record<string, Check>} Shape */
 /** @type {Check} */

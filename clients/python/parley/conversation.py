@@ -191,6 +191,7 @@ class ConversationState:
             read=self.marks.read,
             peer_read=self.marks.peer_read,
             peer_delivered=max(self.marks.peer_delivered, self.marks.peer_read),
+            has_written=self.has_written,
             last_from=self.latest.sender,
             last_text=self.latest.text,
             pending=tuple(Pending(outgoing.id, outgoing.text) for outgoing in self._pending()),

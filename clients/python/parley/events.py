@@ -120,7 +120,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A line of the chat list. `ts`, `last_from` and `last_text` are of the last message; its text may be cut."""
+    """A line of the chat list. `ts`, `last_from` and `last_text` are of the last message; its text may be cut.
+
+    `has_written` says whether the user has: until both have, neither learns more of the other than messages.
+    """
 
     peer: str
     seq: int
@@ -129,6 +132,7 @@ class Conversation:
     read: int
     peer_read: int
     peer_delivered: int
+    has_written: bool
     last_from: str | None
     last_text: str | None
     pending: tuple[Pending, ...]

@@ -213,20 +213,31 @@ def _given(**fields: object) -> Frame:
 
 
 def check_user(user: str) -> None:
-    if not USER_ID.fullmatch(user):
-        raise ValueError(f"{user!r} is not a user id: {USER_ID_RULE}")
+    if not isinstance(user, str) or not USER_ID.fullmatch(user):
+        raise ValueError(f"{user!r} is not a valid user id: use {USER_ID_RULE}")
 
 
 def check_text(text: str, most: int) -> None:
     """`most` is in bytes of UTF-8."""
-    if not text:
-        raise ValueError("the text of a message must not be empty")
+    if not isinstance(text, str) or not text:
+        raise ValueError("the text of a message must be a string that is not empty")
     _check_characters(text, "text")
     size = len(text.encode())
     if size > most:
-        raise ValueError(f"the text has {size} bytes of UTF-8; a message carries {most}")
+        over = _characters_over(text, size - most)
+        too_long = f"the message is too long by {over:,} character{'' if over == 1 else 's'}"
+        raise ValueError(f"{too_long}: it has {size} bytes of UTF-8, and may have {most}")
     if len(json.dumps(text, ensure_ascii=False).encode()) > MAX_ESCAPED_TEXT_BYTES:
         raise ValueError(f"the text takes more than {MAX_ESCAPED_TEXT_BYTES} bytes of JSON: too much of it is escaped")
+
+
+def _characters_over(text: str, over: int) -> int:
+    """How many characters at its end have to go: the limit is one of bytes, but people count characters."""
+    count = 0
+    while over > 0:
+        count += 1
+        over -= len(text[-count].encode())
+    return count
 
 
 def check_id(id: str) -> None:

@@ -196,7 +196,7 @@ def test_somebody_new_who_does_something_is_shown_to_be_there(
     """Presence is told to those who have a chat already, so it is asked for again."""
     server.said("bob", "hello")
     at_alice = open_alone("bob")
-    expect(at_alice.status).to_have_text("has not been here yet")
+    expect(at_alice.status).to_have_text("status not shared yet")
     server.chat.online.add("bob")
     match sign:
         case "message":
@@ -210,6 +210,16 @@ def test_somebody_new_who_does_something_is_shown_to_be_there(
             at_alice.say("are you there?")  # taken by one connection
     expect(at_alice.status).to_have_text("online")
     expect(at_alice.line("bob").locator(".online")).to_have_count(1)
+
+
+def test_a_stranger_who_writes_is_not_asked_about(open_alone: OpenAlone, server: FakeServer) -> None:
+    """Nothing would be said of somebody to whom the user has not written."""
+    at_alice = open_alone()
+    server.says("mallory", "one", "two", "three")
+    expect(at_alice.line("mallory")).to_contain_text("three")
+    assert server.count("presence", lambda frame: "mallory" in frame["users"]) == 0
+    at_alice.line("mallory").click()
+    expect(at_alice.status).to_have_text("status not shared yet")
 
 
 def test_an_unseen_message_raises_a_notification_if_the_user_turned_them_on(
