@@ -46,7 +46,7 @@ help:
 	@echo "make bench                measure cost, cold start and latency; writes docs/performance.md"
 	@echo "make capacity [USERS=1000000 MESSAGES_PER_DAY=20 DEVICES=2 CHATS=50]   what they cost a month, and which quotas they meet"
 	@echo "make docs                 the protocol as a page, .local/docs/index.html"
-	@echo "make pictures             take the pictures in the README again, of the real page on the emulator"
+	@echo "make pictures             take the pictures in the README again: of the real page on the emulator, and of the terminal"
 	@echo "make lock                 write the locks anew, after a change to a requirements.in"
 	@echo "make clean                remove what the others made"
 
@@ -116,11 +116,13 @@ capacity: $(VENV)
 docs: $(VENV)
 	@python -m tools.docs
 
-# The pictures that a test of the page's looks takes; the README shows two of them.
+# Tests of how the page and the terminal look take pictures; the README shows three of them.
 pictures: $(TESTS) $(NODE_TESTS) $(ENGINE)
 	pytest -q -n 0 tests/browser/test_looks.py -k "customer and (desktop-light or phone-dark)"
 	cp .local/screenshots/a-page-for-a-customer-desktop-light-conversation.png docs/pictures/page.png
 	cp .local/screenshots/a-page-for-a-customer-phone-dark-conversation.png docs/pictures/phone.png
+	pytest -q -n 0 tests/terminal/test_looks.py -k customer
+	cp .local/screenshots/terminal.svg docs/pictures/terminal.svg
 
 clean:
 	rm -rf .venv node_modules .local cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis

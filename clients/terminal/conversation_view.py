@@ -15,7 +15,7 @@ from clients.terminal.dialogs import Whole
 from clients.terminal.message_list import MessageList, Row
 from clients.terminal.presences import Presences
 from clients.terminal.printable import printable
-from clients.terminal.rows import Entry, entries, presence_text
+from clients.terminal.rows import MUTED, Entry, entries, presence_text
 from clients.terminal.thread import PAGE, Thread
 from parley import USER_ID, Chat, ParleyError
 
@@ -229,7 +229,7 @@ class ConversationView(Vertical):
             is_composing = self._thread_with(self.peer).is_composing
             state = "typing…" if is_composing else presence_text(self._presences.of(self.peer))
             name = self._shortened(self.peer, beside=HEADING_MARGIN + len(state))
-            heading = Content.assemble(name, "  ", (state, "$text-muted"))
+            heading = Content.assemble(name, "  ", (state, MUTED))
         else:
             you = self._shortened(self._chat.user or "", beside=HEADING_MARGIN + len("You are ."))
             heading = Content.assemble("You are ", you, ". Choose a chat with ↑ and ↓, or press Ctrl+N for a new one.")

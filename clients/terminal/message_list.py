@@ -17,7 +17,7 @@ from textual.style import Style
 from textual.visual import RenderOptions, Visual
 from textual.widgets import Static
 
-from clients.terminal.rows import Entry
+from clients.terminal.rows import MUTED, Entry
 
 GAP = 2  # cells between a text and its time
 
@@ -110,8 +110,8 @@ class Row(Static):
     def _visual(entry: Entry) -> Visual:
         if entry.kind == "note":
             return Content(entry.text)
-        ticks_style = "bold $accent" if entry.is_read else "$text-muted"
-        time_style = "$text-error" if entry.kind == "failed" else "$text-muted"
+        ticks_style = "bold $accent" if entry.is_read else MUTED
+        time_style = "$text-error" if entry.kind == "failed" else MUTED
         between = " " if entry.time and entry.ticks else ""
         note = Content.assemble((entry.time, time_style), between, (entry.ticks, ticks_style))
         return Bubble(Content(entry.text), note, is_own=entry.kind != "theirs")

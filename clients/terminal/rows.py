@@ -18,6 +18,8 @@ PREVIEW_MARGIN = 6
 MAX_LINES = 30  # of a text in its row; thousands would keep the screen busy for seconds
 
 PENDING, STORED, DELIVERED = "…", "✓", "✓✓"
+MUTED = "$foreground 80%"
+"""What is said beside a text. Textual's own `$text-muted` is brighter than the text where it is the style of a part."""
 DRAWN = "○●✓…▌▐▊▔▁▕"
 """The characters that this client draws and that a terminal has to be able to show."""
 
@@ -147,7 +149,7 @@ class Line:
     def content(self, width: int = LIST_WIDTH) -> Content:
         """The line for a list of that many cells."""
         name = Content(printable(self.peer)).truncate(width - NAME_MARGIN, ellipsis=True, pad=True)
-        dot = ("● ", "$success") if self.is_online else ("○ ", "$text-muted")
+        dot = ("● ", "$success") if self.is_online else ("○ ", MUTED)
         badge = (f" {min(self.unread, 999):>3}", "bold $accent") if self.unread else ""
-        preview = Content(self.preview).truncate(width - PREVIEW_MARGIN, ellipsis=True).stylize("$text-muted")
+        preview = Content(self.preview).truncate(width - PREVIEW_MARGIN, ellipsis=True).stylize(MUTED)
         return Content.assemble(dot, name.stylize("bold") if self.unread else name, badge, "\n  ", preview)

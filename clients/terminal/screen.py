@@ -53,13 +53,14 @@ class ChatScreen(Screen[None]):
         Binding("escape", "close", "Close", priority=True),
         Binding("ctrl+n", "new", "New", priority=True),
         Binding("ctrl+q", "app.quit", "Quit", priority=True),
-        Binding("ctrl+r", "reconnect", "Reconnect", priority=True, show=False),  # the banner names it, when it matters
         Binding("up", "move(-1)", "Above", priority=True, group=CHATS),
         Binding("down", "move(1)", "Below", priority=True, group=CHATS),
         Binding("pageup", "scroll(-1)", "Older", priority=True, group=HISTORY),
         Binding("pagedown", "scroll(1)", "Newer", priority=True, group=HISTORY),
-        Binding("ctrl+end", "end", "End", priority=True),
-        Binding("ctrl+o", "whole", "Whole text", priority=True),
+        # These are named where they matter.
+        Binding("ctrl+r", "reconnect", "Reconnect", priority=True, show=False),
+        Binding("ctrl+end", "end", "End", priority=True, show=False),
+        Binding("ctrl+o", "whole", "Whole text", priority=True, show=False),
     ]
 
     def __init__(self, chat: Chat, *, max_loaded: int = MAX_LOADED) -> None:

@@ -39,6 +39,8 @@ async def test_the_keys_that_one_needs_are_on_every_screen(server: Server, width
         await screen.shows("esc Close", "^n New", "^q Quit", "↑↓ Chats")
         if width >= 60:
             await screen.shows("pgup pgdn Scroll")
+        if width >= 80:
+            await screen.shows("^j New line")
 
 
 @pytest.mark.parametrize("width", [40, 84])
