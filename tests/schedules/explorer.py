@@ -22,17 +22,15 @@ class Outcome:
     error: BaseException | None = None
 
     def identity(self) -> Hashable:
-        return _frozen(self.value), repr(self.error)
+        return _frozen(self.value), self.error and repr(self.error)
 
 
 def _frozen(value: object) -> Hashable:
-    match value:
-        case dict():
-            return frozenset((name, _frozen(part)) for name, part in value.items())
-        case list() | tuple():
-            return tuple(map(_frozen, value))
-        case _:
-            return value if isinstance(value, Hashable) else repr(value)
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value
 
 
 Way = Callable[[World], Outcome]

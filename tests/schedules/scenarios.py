@@ -340,7 +340,8 @@ def _writes_a_lot(player: Player) -> None:
     """More messages than a tail holds, in one step: how they were stored is not what is explored."""
 
     def way(world: World) -> Outcome:
-        table = world.copy().table
+        table = MemoryTable()
+        table.items = dict(world.items)
         log = Conversations(table, retention_ms=RETENTION_MS, clock=lambda: world.now, parallel=serially)
         for number in range(conversations.TAIL_LENGTH + 1):
             log.append(BOB, ALICE, f"b{number}", "many")

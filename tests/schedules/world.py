@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -47,7 +46,7 @@ class World:
     """The state that a step changes. What clients have been promised is kept beside it, for the checks."""
 
     items: dict[Key, Item]
-    """The table. Items are replaced, never changed."""
+    """The table, which copies of this world may have, too: neither it nor an item is changed, each is replaced."""
     frozen: dict[Key, Hashable] = field(default_factory=dict)
     """The same, for comparison."""
     shared: dict[Hashable, Hashable] = field(default_factory=dict)
@@ -68,33 +67,36 @@ class World:
     """Whether a push failed to a connection that was there."""
     settled: bool = False
     """Whether the actors go on one after another now."""
+    _table_state: Hashable = None
+    """The table for comparison as a whole; None if it has changed since."""
 
     def __post_init__(self) -> None:
         for key in self.items:
             self._freeze(key)
 
     def copy(self) -> World:
-        world = copy(self)
-        world.items, world.frozen = dict(self.items), dict(self.frozen)
+        """A world that goes its own way from here. It is made for each step of each schedule, so it copies little."""
+        world = object.__new__(World)
+        world.__dict__.update(self.__dict__)
         return world
 
     def state(self) -> Hashable:
         """Equal for worlds that have the same future."""
-        unread = frozenset((name, repr(frames)) for name, frames in self.pushed.items() if frames)
+        if self._table_state is None:
+            self._table_state = self._share(frozenset(self.frozen.items()))
+        unread = frozenset((name, repr(frames)) for name, frames in self.pushed.items()) if self.pushed else None
         ghosts = (self.acknowledged, self.numbered, self.push_failed)
-        return (
-            self._share(frozenset(self.frozen.items())),
-            unread,
-            self.open,
-            ghosts,
-            self.now,
-            self.faults,
-            self.settled,
-        )
+        return self._table_state, unread, self.open, ghosts, self.now, self.faults, self.settled
 
     @property
     def table(self) -> MemoryTable:
+        """To read."""
         return _table(self.items)
+
+    def _replace_table(self) -> None:
+        """Before a change: from here on, the table is this world's own."""
+        self.items, self.frozen = dict(self.items), dict(self.frozen)
+        self._table_state = None
 
     @property
     def stale_table(self) -> MemoryTable:
@@ -102,6 +104,7 @@ class World:
 
     def insert(self, item: Item) -> bool:
         """Stores a message."""
+        self._replace_table()
         if not self.table.insert(item):
             return False
         key = Key(str(item["pk"]), str(item["sk"]))
@@ -112,6 +115,7 @@ class World:
         return True
 
     def update(self, key: Key, update: Update) -> Updated:
+        self._replace_table()
         updated = self.table.update(key, update)
         self._freeze(key)
         if updated.made and key.sk.startswith("CHAT#"):
@@ -129,6 +133,7 @@ class World:
                 raise Violation(f"{name} of {chat.pk} {chat.sk} is beyond the log, which ends at {last}")
 
     def delete(self, key: Key) -> None:
+        self._replace_table()
         del self.items[key], self.frozen[key]
 
     def _freeze(self, key: Key) -> None:
