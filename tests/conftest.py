@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from chat.acquaintance import PEER_WROTE, WROTE
 from chat.dynamo import DynamoTable
@@ -32,35 +34,64 @@ _numbers = itertools.count(1)
 
 
 SLOWEST = (
-    "together/test_together",
-    "terminal/test_terminal",
-    "stack/test_asset",
-    "browser/test_looks",
-    "browser/test_talking",
-    "browser/test_connection",
-    "browser/test_sign_in",
-    "schedules/test_schedules",
-    "faults/test_calls",
-    "model/test_conversations",
+    "docs/test_snippets",
+    "stack",
     "e2e/test_chat",
+    "browser/test_talking",
+    "model/test_conversations",
     "e2e/test_prod",
-    "stack/test_settings",
-    "browser/hosted/test_hosted",
     "local/test_chat",
+    "together/test_together",
+    "schedules/test_schedules",
+    "browser/test_connection",
+    "faults/test_calls",
+    "terminal/test_history",
+    "stack/test_asset",
+    "browser/hosted/test_hosted",
+    "browser/test_looks",
+    "terminal/test_writing",
+    "browser/test_sign_in",
+    "terminal/test_conversation",
+    "terminal/test_chat_list",
+    "browser/alone/test_page",
     "contract/test_conversations",
-    "performance/test_imports",
-    "concurrency/test_writers",
     "model/test_expiry",
+    "browser/alone/test_list",
+    "browser/alone/test_rows",
+    "concurrency/test_writers",
+    "local/test_emulator",
+    "terminal/test_start",
+    "terminal/test_printable",
+    "terminal/test_device",
+    "browser/alone/test_composer",
+    "browser/test_web",
+    "performance/test_imports",
+    "costs/test_costs",
+    "faults/test_pushes",
+    "clients/test_parley",
+    "tools/test_set_up",
 )
-"""Files that take seconds, those first that take most: so no process is left with one of them in the end."""
+"""What takes seconds, first what takes most: so no process is left with one of them in the end."""
+
+
+def _unit(nodeid: str) -> str:
+    """What is handed out to a process as a whole: a file, or all the files that need the same templates."""
+    file = nodeid.partition(".py::")[0].removeprefix("tests/")
+    return "stack" if file.startswith("stack/") and file != "stack/test_asset" else file
+
+
+class ByUnit(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    def _split_scope(self, nodeid: str) -> str:
+        return _unit(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByUnit:
+    return ByUnit(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
-        file = item.nodeid.partition(".py::")[0].removeprefix("tests/")
-        return SLOWEST.index(file) if file in SLOWEST else len(SLOWEST)
-
-    items.sort(key=place)
+    places = {unit: place for place, unit in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(_unit(item.nodeid), len(SLOWEST)))
 
 
 @pytest.fixture(scope="session")

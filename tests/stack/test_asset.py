@@ -29,8 +29,6 @@ from stacks import functions
 from stacks.bundle import LOCK, OIDC_LOCK, PYTHON_VERSION, SOURCE, BundlingFailed, bundle, compile_sources
 from stacks.ca_roots import aws_roots
 from stacks.sdk_description import OPERATIONS
-from tests.stack.conftest import Synthesize
-from tests.stack.test_permissions import allowed
 
 SDK_ROOTS = Path(botocore.__file__).with_name("cacert.pem")
 BYTECODE = {"__pycache__"}
@@ -200,16 +198,6 @@ def test_a_package_that_is_not_what_was_locked_is_refused(tmp_path: Path, source
 
 
 # what its SDK can do
-
-
-def test_the_sdk_describes_every_call_that_the_functions_may_make(synthesize: Synthesize) -> None:
-    stack = synthesize()
-    granted = {action for name in ("message", "connection", "authorizer") for action, _ in allowed(stack, name)}
-    dynamodb = {action.removeprefix("dynamodb:") for action in granted if action.startswith("dynamodb:")}
-
-    assert dynamodb == set(OPERATIONS["dynamodb"])
-    others = {action for action in granted if not action.startswith(("dynamodb:", "logs:"))}
-    assert others == {"execute-api:ManageConnections", "lambda:InvokeFunction", "secretsmanager:GetSecretValue"}
 
 
 @pytest.mark.parametrize(("service", "operation"), [(s, one) for s in OPERATIONS for one in OPERATIONS[s]])

@@ -11,6 +11,7 @@ from chat.delivery import Pushed
 from chat.protocol import Send, UserPresence
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Key, Query, user_partition
+from stacks.sdk_description import OPERATIONS
 from tests.stack.conftest import Synthesize, Synthesized, rendered
 from tests.unit.system import System
 
@@ -223,3 +224,13 @@ def test_only_this_api_invokes_functions(default: Synthesized) -> None:
     for permission in default.all("AWS::Lambda::Permission").values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
         assert f":${{{api}}}/" in rendered(permission["SourceArn"])
+
+
+def test_the_sdk_describes_every_call_that_the_functions_may_make(synthesize: Synthesize) -> None:
+    stack = synthesize()
+    granted = {action for name in ("message", "connection", "authorizer") for action, _ in allowed(stack, name)}
+    dynamodb = {action.removeprefix("dynamodb:") for action in granted if action.startswith("dynamodb:")}
+
+    assert dynamodb == set(OPERATIONS["dynamodb"])
+    others = {action for action in granted if not action.startswith(("dynamodb:", "logs:"))}
+    assert others == {"execute-api:ManageConnections", "lambda:InvokeFunction", "secretsmanager:GetSecretValue"}

@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 import pytest
-from cfnlint.api import ManualArgs, lint
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
@@ -53,6 +52,9 @@ def test_page_adds_what_was_reviewed_and_changes_nothing(
 
 @pytest.mark.parametrize("context", VARIANTS.values(), ids=VARIANTS)
 def test_cloudformation_has_nothing_to_object(synthesize: Synthesize, context: dict[str, object]) -> None:
+    # It takes seconds to import, and every process of a run reads this file.
+    from cfnlint.api import ManualArgs, lint  # noqa: PLC0415
+
     arguments = ManualArgs(regions=["us-east-1", "eu-central-1"], ignore_checks=IGNORED)
 
     assert [str(match) for match in lint(json.dumps(synthesize(**context).template), config=arguments)] == []

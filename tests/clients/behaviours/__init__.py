@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,12 +53,16 @@ class Case:
 
 def load(client: Client) -> list[Case]:
     """All cases that hold for the client. Raises BadCase at the first that is badly written."""
+    return [case for case in _all() if client in case.clients]
+
+
+@cache
+def _all() -> list[Case]:
     cases = [case for path in sorted(_FOLDER.glob("*.yaml")) for case in parse(path.name, path.read_text("utf-8"))]
-    names = [case.name for case in cases]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(case.name for case in cases).items():
+        if count > 1:
             raise BadCase(f"two cases have the name {name!r}")
-    return [case for case in cases if client in case.clients]
+    return cases
 
 
 def parse(file: str, text: str) -> list[Case]:
