@@ -33,6 +33,7 @@ def environment(dynamodb: str, gateway: str) -> dict[str, str]:
         "MANAGEMENT_URL": gateway,
         "TABLE_NAME": "chat",
         "CONNECTIONS_TABLE": "connections",
+        "EPOCH": "1",
         "RETENTION_DAYS": "365",
         "ANNOUNCEMENT_FUNCTION": "announcement",
         "IDENTITY": "token",

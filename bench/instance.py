@@ -87,7 +87,9 @@ def instance(parallel: Parallel | None = None) -> Instance:
     meter.watch_gateway(gateway)
     table = DynamoTable(dynamodb, name)
     api_gateway = ApiGateway(gateway)
-    messages = message_routes(table, api_gateway, clock=now_ms, parallel=parallel or meter, retention_ms=RETENTION_MS)
+    messages = message_routes(
+        table, api_gateway, clock=now_ms, parallel=parallel or meter, retention_ms=RETENTION_MS, epoch="1"
+    )
     connections = connection_routes(table, api_gateway, Silent(), clock=now_ms)
     return Instance(table, dynamodb, name, meter, messages, connections)
 

@@ -14,7 +14,7 @@ from chat.parallel import Threads
 from chat.protocol import ACTION_OF, ChatError, ErrorCode, Request, encode, error_frame, parse
 from chat.routes import MessageRoutes, Served
 from chat.sdk import client
-from chat.settings import required
+from chat.settings import epoch_of, required
 from chat.wiring import message_routes
 
 DAY_MS = 86_400_000
@@ -26,6 +26,7 @@ _routes = message_routes(
     clock=now_ms,
     parallel=Threads(),
     retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,
+    epoch=epoch_of(required(os.environ, "TABLE_NAME"), required(os.environ, "EPOCH")),
 )
 
 

@@ -41,7 +41,7 @@ class ChatStack(Stack):
         # What the next deploy is compared with; it is nowhere else.
         self.template_options.metadata = {SETTINGS: settings.shown()}
         self._settings = settings
-        self._table = ChatTable(self, "Table", throwaway=settings.throwaway).table
+        self._table = ChatTable(self, "Table", name=settings.table_name, throwaway=settings.throwaway).table
         self._api = ChatApi(
             self,
             "Chat",
@@ -87,6 +87,7 @@ class ChatStack(Stack):
     def _message_function(self) -> ChatFunction:
         environment = {
             "TABLE_NAME": self._table.table_name,
+            "EPOCH": self._settings.epoch,
             "RETENTION_DAYS": str(self._settings.retention_days),
             **self._gateway_endpoint(),
         }

@@ -15,6 +15,8 @@ _STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 _EMAIL = re.compile(r"[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+_EPOCH = re.compile(r"[A-Za-z0-9._:-]{1,32}")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _ISSUER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/|-]*)?")
 _AUDIENCES = re.compile(r"[^\s,]+(,[^\s,]+)*")
@@ -86,7 +88,8 @@ class ChatSettings:
     of each route. A token may live for at most `max_token_hours`. Handshakes of browsers are taken from the pages of
     `allowed_origins`, if there are any; from any page if there are none. Alarms notify the SNS topic, or
     the e-mail address, if there is one; the address is also told when the month's costs near `monthly_budget` dollars.
-    With `web`, the stack hosts the web page too.
+    With `web`, the stack hosts the web page too. With `table_name` the stack makes no table and uses that one. Another
+    `epoch` than before tells clients that the data has gone back; another table does, too.
 
     In the context a setting has the name of its field here, in camel case.
     """
@@ -107,6 +110,8 @@ class ChatSettings:
     alarm_email: str | None
     monthly_budget: int | None
     web: bool
+    table_name: str | None
+    epoch: str
     emulator: str | None
 
     def __post_init__(self) -> None:
@@ -190,6 +195,8 @@ class ChatSettings:
             alarm_email=_optional(context, "alarmEmail", _EMAIL, "an e-mail address"),
             monthly_budget=_optional_number(context, "monthlyBudget", 1, 1_000_000),
             web=_boolean(context, "web"),
+            table_name=_optional(context, "tableName", _TABLE, "the name of a table, not its ARN"),
+            epoch=_matching(context, "epoch", "1", _EPOCH, "1 to 32 of A-Z a-z 0-9 . _ : -, like 2"),
             emulator=_optional(context, "emulator", _LOOPBACK, "its endpoint, like http://127.0.0.1:4566"),
         )
 

@@ -8,11 +8,19 @@ from constructs import Construct
 
 
 class ChatTable(Construct):
-    """On demand, `pk` and `sk`, no secondary index; messages expire by `ttl`."""
+    """On demand, `pk` and `sk`, no secondary index; messages expire by `ttl`.
 
-    def __init__(self, scope: Construct, id: str, *, throwaway: bool) -> None:
+    With `name` it is a table that exists already, one that was restored for instance, and nothing of it is changed.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, name: str | None, throwaway: bool) -> None:
         super().__init__(scope, id)
-        self.table = dynamodb.TableV2(
+        self.table: dynamodb.ITableV2 = (
+            self._made(throwaway=throwaway) if name is None else dynamodb.TableV2.from_table_name(self, "Table", name)
+        )
+
+    def _made(self, *, throwaway: bool) -> dynamodb.TableV2:
+        return dynamodb.TableV2(
             self,
             "Table",
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),

@@ -30,6 +30,7 @@ from parley import (
     Failed,
     Message,
     ParleyError,
+    Reset,
     Sent,
     Typing,
 )
@@ -128,6 +129,9 @@ class ChatScreen(Screen[None]):
                 self._threads[peer].failures.append((event, self._view.texts.pop(id, "")))
             case Typing(peer=peer, composing=composing):
                 self._threads[peer].is_composing = composing
+            case Reset():
+                for peer, thread in self._threads.items():
+                    self._threads[peer] = thread.anew()
             case Connected():
                 self._trouble = None
             case Disconnected():

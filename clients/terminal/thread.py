@@ -32,6 +32,10 @@ class Thread:
     room: int = PAGE
     """How many messages fill the view, if each has one line; at least a page."""
 
+    def anew(self) -> Thread:
+        """What is left of it when the server's messages are no longer the same."""
+        return Thread(self.max_loaded, failures=self.failures, is_composing=self.is_composing, draft=self.draft)
+
     def take(self, message: Message) -> None:
         """Adds a message at the end."""
         if self.messages and message.seq <= self.messages[-1].seq:

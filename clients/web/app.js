@@ -107,6 +107,7 @@ class Page {
     on("disconnected", () => {
       this.#banner.doubt = signInDoubt(this.#config, this.#user, this.#wasConnected);
     });
+    on("reset", () => this.#view.clear());
     on("message", ({ message }) => this.#onMessage(message));
     on("failed", ({ peer, message }) => announce(`Not sent to ${peer}: ${message}`));
     // Who does something is there. Of somebody new nobody has told so far.

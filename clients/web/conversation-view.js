@@ -92,6 +92,11 @@ export class ConversationView {
     if (this.#peer === null) return;
     this.#client.typing(this.#peer, false);
     this.#client.leave(this.#peer);
+    this.clear();
+  }
+
+  /** Forgets what is drawn: what comes next is drawn as when the conversation was opened. */
+  clear() {
     this.#entries.replaceChildren();
     this.#unreadFrom = Infinity;
     this.#unfolded.clear();

@@ -395,8 +395,10 @@ def send_ack(request: Send, message: Message, *, duplicate: bool, delivered: int
     return {**_reply("ack", request.id), **fields, "duplicate": duplicate, "delivered": delivered}
 
 
-def sync_reply(request: Sync, user: str, chats: Sequence[Frame], *, next: Cursor | None, server_time: int) -> Frame:
-    frame: Frame = {**_reply("sync", request.id), "user": user, "chats": list(chats)}
+def sync_reply(
+    request: Sync, user: str, chats: Sequence[Frame], *, next: Cursor | None, server_time: int, epoch: str
+) -> Frame:
+    frame: Frame = {**_reply("sync", request.id), "user": user, "epoch": epoch, "chats": list(chats)}
     if next is not None:
         frame["next"] = next.encode()
     return {**frame, "server_time": server_time, "heartbeat_ms": HEARTBEAT_MS, "max_text_bytes": MAX_TEXT_BYTES}

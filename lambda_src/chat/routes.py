@@ -74,11 +74,14 @@ class Served(NamedTuple):
 class MessageRoutes:
     """Every route that a client's frame can take."""
 
-    def __init__(self, conversations: Conversations, sessions: Sessions, delivery: Delivery, clock: Clock) -> None:
+    def __init__(
+        self, conversations: Conversations, sessions: Sessions, delivery: Delivery, clock: Clock, epoch: str
+    ) -> None:
         self._conversations = conversations
         self._sessions = sessions
         self._delivery = delivery
         self._clock = clock
+        self._epoch = epoch
 
     def serve(self, caller: Connection, request: Request, received_at: int | None = None) -> Served:
         """Does what the frame asks for. Raises ChatError if it cannot.
@@ -129,7 +132,9 @@ class MessageRoutes:
         count = fit([encoded_size(chat) for chat in fields], PAGE_ROOM)
         more = len(changed) > count
         cursor_after = Cursor(page[count - 1].ts, page[count - 1].peer) if more else None
-        return sync_reply(request, caller.user, fields[:count], next=cursor_after, server_time=now)
+        return sync_reply(
+            request, caller.user, fields[:count], next=cursor_after, server_time=now, epoch=self._epoch
+        )
 
     def _registered_overview(self, caller: Connection) -> Overview:
         """The caller's chats, read after it is known that every sender sees this connection."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 
 
 class MissingSetting(Exception):
@@ -15,3 +16,12 @@ def required(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise MissingSetting(f"the environment variable {name} is not set; the stack sets it on this function")
     return value
+
+
+def epoch_of(table_name: str, epoch: str) -> str:
+    """Which history the data is: another one in another table, and in the same one if the operator says so.
+
+    Numbers of messages mean something within one history alone, see `docs/protocol.md`, rule 10.
+    """
+    history = f"{table_name} {epoch}"
+    return blake2b(history.encode(), digest_size=8).hexdigest()  # no client need know what the table is called

@@ -13,12 +13,12 @@ from chat.table import Table
 
 
 def message_routes(
-    table: Table, gateway: Gateway, *, clock: Clock, parallel: Parallel, retention_ms: int
+    table: Table, gateway: Gateway, *, clock: Clock, parallel: Parallel, retention_ms: int, epoch: str
 ) -> MessageRoutes:
     sessions = Sessions(table, clock)
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
-    return MessageRoutes(conversations, sessions, delivery, clock)
+    return MessageRoutes(conversations, sessions, delivery, clock, epoch)
 
 
 def connection_routes(table: Table, gateway: Gateway, announcer: Announcer, *, clock: Clock) -> ConnectionRoutes:

@@ -41,7 +41,8 @@ def instance(
     clock: Clock,
     parallel: Parallel = serially,
     retention_ms: int = RETENTION_MS,
+    epoch: str = "1",
 ) -> Instance:
-    messages = message_routes(table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms)
+    messages = message_routes(table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch=epoch)
     connections = connection_routes(table, gateway, MemoryAnnouncer(), clock=clock)
     return Instance(messages, connections, messages._conversations, messages._sessions)

@@ -55,6 +55,7 @@ class Code:
                 clock=player.now,
                 parallel=EitherOrder(player),
                 retention_ms=RETENTION_MS,
+                epoch="1",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -72,6 +73,30 @@ def test_retention_reaches_the_function_that_stores_messages(synthesize: Synthes
     _, message = synthesize(retentionDays=30).function("message")
 
     assert message["Environment"]["Variables"]["RETENTION_DAYS"] == "30"
+
+
+def test_another_epoch_is_one_of_the_function_that_answers_syncs(default: Synthesized, synthesize: Synthesize) -> None:
+    _, message = default.function("message")
+    _, changed = synthesize(epoch="2").function("message")
+
+    assert message["Environment"]["Variables"]["EPOCH"] == "1"
+    assert changed["Environment"]["Variables"]["EPOCH"] == "2"
+
+
+def test_a_table_that_exists_is_used_by_everything_that_used_the_stacks_own(
+    default: Synthesized, synthesize: Synthesize
+) -> None:
+    logical_id, _ = default.one("AWS::DynamoDB::GlobalTable")
+    restored = synthesize(tableName="restored")
+
+    assert not restored.all("AWS::DynamoDB::GlobalTable")
+    assert "restored" in json.dumps(restored.template["Outputs"]["TableName"])
+    for handler in ("message", "connection"):
+        assert restored.function(handler)[1]["Environment"]["Variables"]["TABLE_NAME"] == "restored"
+    before, after = json.dumps(default.template), json.dumps(restored.template)
+    assert before.count(logical_id) > 1
+    assert logical_id not in after
+    assert after.count("table/restored") == before.count(f'["{logical_id}", "Arn"]')
 
 
 def test_table_is_on_demand_with_two_keys_and_no_index(default: Synthesized) -> None:

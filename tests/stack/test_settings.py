@@ -46,6 +46,8 @@ def test_no_context_gives_the_safe_settings() -> None:
         alarm_email=None,
         monthly_budget=None,
         web=False,
+        table_name=None,
+        epoch="1",
         emulator=None,
     )
 
@@ -79,6 +81,9 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"alarmEmail": "a+b@example.com", "monthlyBudget": "500"}, "monthly_budget", 500),
         ({"web": "true"}, "web", True),
         ({"web": True, "identity": "open", "throwaway": True, "tokenSource": "header"}, "web", True),
+        ({"tableName": "Parley-prod.restored_2"}, "table_name", "Parley-prod.restored_2"),
+        ({"epoch": "2026-11-28T10:40:00Z"}, "epoch", "2026-11-28T10:40:00Z"),
+        ({"epoch": 2}, "epoch", "2"),
         ({"emulator": "http://127.0.0.1:4566"}, "emulator", "http://127.0.0.1:4566"),
     ],
 )
@@ -105,6 +110,8 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
             ("allowedOrigins", bad, "https://app.example.com")
             for bad in ("", "*", "app.example.com", "https://a.example/")
         ),
+        *(("tableName", bad, "not its ARN") for bad in ("", "ab", "a" * 256, "a/b", "arn:aws:dynamodb:eu-central-1:1:t")),
+        *(("epoch", bad, "like 2") for bad in ("", "a b", "e" * 33, "ü")),
         *(("retentionDays", bad, "1 to 36500") for bad in ("", "0", "36501", "-1", "+1", "1.5", 1.5, "ten", True)),
         *(("retentionDays", bad, "1 to 36500") for bad in ("\u0661", "\u00b2", "9" * 5_000, [30])),
         *(("throttlingRate", bad, "1 to 10000") for bad in ("0", "10001")),
@@ -152,7 +159,8 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
-    "throttlingRate, throttlingBurst, throwaway, alarmTopicArn, alarmEmail, monthlyBudget, web, emulator"
+    "throttlingRate, throttlingBurst, throwaway, alarmTopicArn, alarmEmail, monthlyBudget, web, tableName, epoch, "
+    "emulator"
 )
 
 

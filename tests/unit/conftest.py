@@ -15,6 +15,7 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "nothing",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # where nobody listens: no unit test calls AWS
     "TABLE_NAME": "chat",
+    "EPOCH": "1",
     "RETENTION_DAYS": "30",
     "ANNOUNCEMENT_FUNCTION": "announcement",
     "IDENTITY": "token",

@@ -58,7 +58,7 @@ class System:
     def restart(self) -> None:
         """A cold start: what a warm function remembers is gone."""
         self.routes = message_routes(
-            self.table, self.gateway, clock=self.clock, parallel=serially, retention_ms=RETENTION_MS
+            self.table, self.gateway, clock=self.clock, parallel=serially, retention_ms=RETENTION_MS, epoch="1"
         )
         self.conversations = self.routes._conversations
         self.sessions = self.routes._sessions

@@ -357,17 +357,17 @@ SYNC = Sync("1", None, 50, None)
             '{"type":"ack","to":"bob","seq":7,"ts":1800000000000,"duplicate":true,"delivered":0}',
         ),
         (
-            protocol.sync_reply(SYNC, "alice", [CHAT_FIELDS], next=Cursor(2, "bob"), server_time=9),
+            protocol.sync_reply(SYNC, "alice", [CHAT_FIELDS], next=Cursor(2, "bob"), server_time=9, epoch="e1"),
             (
-                '{"type":"sync","id":"1","user":"alice","chats":[{"peer":"bob","seq":7,"ts":2,"read":6,"peer_read":5,'
+                '{"type":"sync","id":"1","user":"alice","epoch":"e1","chats":[{"peer":"bob","seq":7,"ts":2,"read":6,"peer_read":5,'
                 '"peer_delivered":4,"wrote":3,"peer_wrote":7}],'
                 '"next":"2 bob","server_time":9,"heartbeat_ms":270000,"max_text_bytes":8192}'
             ),
         ),
         (
-            protocol.sync_reply(SYNC, "alice", [], next=None, server_time=9),
+            protocol.sync_reply(SYNC, "alice", [], next=None, server_time=9, epoch="e1"),
             (
-                '{"type":"sync","id":"1","user":"alice","chats":[],"server_time":9,"heartbeat_ms":270000,'
+                '{"type":"sync","id":"1","user":"alice","epoch":"e1","chats":[],"server_time":9,"heartbeat_ms":270000,'
                 '"max_text_bytes":8192}'
             ),
         ),

@@ -283,6 +283,7 @@ def test_sync_of_a_newcomer_is_empty(system: System, clock: ManualClock) -> None
         "type": "sync",
         "id": "s",
         "user": "alice",
+        "epoch": "1",
         "chats": [],
         "server_time": clock.now,
         "heartbeat_ms": 270_000,

@@ -14,8 +14,8 @@ import { Gaps } from "./gaps.js";
 import { Hints } from "./hints.js";
 import { Sender } from "./outbox.js";
 import { Receipts } from "./receipts.js";
-import { Refused } from "./requests.js";
-import { NO_STORE, restored, saved } from "./state.js";
+import { Lost, Refused } from "./requests.js";
+import { NO_STORE, restored, saved, withoutNumbers } from "./state.js";
 import { Sync } from "./sync.js";
 import { CLOCK, TIMING, Timers } from "./timers.js";
 
@@ -86,6 +86,8 @@ export {
  * @property {CustomEvent<{ peer: string, isComposing: boolean }>} typing
  * @property {CustomEvent<{ user: string } & Presence>} presence
  * @property {CustomEvent<{ peer: string, first: number, last: number }>} expired these messages are not stored any more
+ * @property {CustomEvent<{ epoch: string }>} reset the server's data has gone back to an earlier state: what was told of
+ *   any conversation may be gone, and what the server has is told anew
  */
 
 /**
@@ -357,7 +359,9 @@ export class ChatClient extends Events {
 
   /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
   adopt(/** @type {unknown} */ state) {
-    const { outbox, reads } = restored(state);
+    const left = restored(state);
+    this.#conversations.epoch ??= left.epoch ?? null;
+    const { outbox, reads } = this.#isSameHistory(left.epoch) ? left : withoutNumbers(left);
     for (const outgoing of outbox) {
       const conversation = this.#conversations.of(outgoing.to);
       if (!conversation.outbox.some((one) => one.id === outgoing.id)) conversation.outbox.push(outgoing);
@@ -495,10 +499,32 @@ export class ChatClient extends Events {
       throw new SignInRefused(`The token speaks for ${page.user}, not for ${this.user}.`);
     }
     this.#conversations.user = page.user;
+    if (!this.#isSameHistory(page.epoch)) {
+      this.#startAnew(String(page.epoch));
+      throw new Lost();
+    }
+    this.#conversations.epoch ??= page.epoch ?? null;
     this.#clockOffset = page.server_time - this.#timers.now();
     this.#maxTextBytes = page.max_text_bytes;
     for (const listed of page.chats) this.#learnChat(listed);
     this.#changed();
+  }
+
+  /** Rule 10. Whether numbers of both mean the same. An older server does not say. @param {string | null} [epoch] */
+  #isSameHistory(epoch) {
+    const known = this.#conversations.epoch;
+    return !known || !epoch || epoch === known;
+  }
+
+  /** Rule 10. The server speaks of another history: only what is unsent is kept. @param {string} epoch */
+  #startAnew(epoch) {
+    this.#connections.closeAll("the server's data has gone back to an earlier state"); // no late reply is heard
+    this.#receipts.forget();
+    this.#hints.forgetPresences();
+    this.#sync.forget();
+    this.#conversations.startAnew(epoch);
+    this.#save();
+    this.#emit("reset", { epoch });
   }
 
   /** @param {import("./frames.js").ListedChat} listed */

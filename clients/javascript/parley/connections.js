@@ -193,6 +193,8 @@ export class Connections {
   current = null;
   /** @type {Connection | null} */
   #next = null; // will replace it, when it has synced
+  /** @type {Connection | null} */
+  #drained = null; // was replaced last
   /** @type {Promise<void> | null} */
   #check = null;
   #address;
@@ -246,8 +248,14 @@ export class Connections {
   stop() {
     this.#isStopped = true;
     this.#timers.stop();
-    this.#next?.close("stopped");
-    this.current?.close("stopped");
+    this.closeAll("stopped");
+  }
+
+  /** Closes every connection. Unless it is stopped, the next one is opened a backoff later. @param {string} reason */
+  closeAll(reason) {
+    this.#drained?.close(reason);
+    this.#next?.close(reason); // before the current one, or it would take its place
+    this.current?.close(reason);
   }
 
   /** Tries again at once if it waits, and makes sure of the connection if it has one. */
@@ -325,6 +333,7 @@ export class Connections {
       this.#next = null;
       this.#makeCurrent(connection);
       old?.drain();
+      this.#drained = old;
     } else {
       this.#events.connected();
     }

@@ -129,6 +129,14 @@ export class Conversation {
     return !isBusy && !this.receipts.read.isDue && !this.receipts.delivered.isDue;
   }
 
+  /** Rule 10. What is left of it when the server speaks of another history; whoever holds this one holds nothing. */
+  anew() {
+    const left = new Conversation(this.peer, null, this.#bounds);
+    if (this.isShown) left.show();
+    left.outbox = this.outbox.splice(0).map(anew);
+    return left;
+  }
+
   // What has come
 
   /** A `sync` lists it. @param {ListedChat} listed */
@@ -344,6 +352,11 @@ export class Conversation {
         state: problem ? "failed" : "queued",
       }));
   }
+}
+
+/** Rule 10. A message of ours, as it is in another history: perhaps stored, if it was tried. @param {Outgoing} outgoing */
+export function anew({ knownAt, found, ...outgoing }) {
+  return { ...outgoing, isDoubtful: outgoing.isTried !== false };
 }
 
 /** @param {{ from: string, to: string }} message @param {string} peer */

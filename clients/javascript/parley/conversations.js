@@ -8,6 +8,8 @@ import { Conversation } from "./conversation.js";
 export class Conversations {
   /** @type {string | null} whose they are; null before a first sync has said so */
   user = null;
+  /** @type {string | null} of which history of the server's they are; null if it has not said so */
+  epoch = null;
   /** Whether a first sync has listed every conversation. */
   isPrimed = false;
   #hasForgotten = false;
@@ -42,6 +44,13 @@ export class Conversations {
     const conversation = new Conversation(peer, this.isComplete ? 0 : null, this.#bounds);
     this.#byPeer.set(peer, conversation);
     return conversation;
+  }
+
+  /** Rule 10. The server speaks of another history: what is known of any conversation is void. @param {string} epoch */
+  startAnew(epoch) {
+    this.epoch = epoch;
+    this.isPrimed = this.#hasForgotten = false;
+    for (const conversation of this) this.#byPeer.set(conversation.peer, conversation.anew());
   }
 
   #forgetOldest() {

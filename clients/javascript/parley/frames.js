@@ -41,7 +41,7 @@
 /** @typedef {{ type: "history", id: string, messages: Message[], more?: boolean }} HistoryFrame */
 /**
  * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
- *   max_text_bytes: number, next?: string }} SyncFrame
+ *   max_text_bytes: number, epoch?: string | null, next?: string }} SyncFrame
  */
 /**
  * @typedef {{ type: "error", id?: string, code: string, message?: unknown, temporary?: unknown,
@@ -152,7 +152,14 @@ const SHAPES = {
   receipt: { from: string, peer: string, kind: receiptKind, seq: whole, ts: moment },
   typing: { from: string, state: string },
   presence: { users: listOf({ user: string, rev: whole, last_seen: optional(moment) }) },
-  sync: { user: string, chats: listOf(CHAT), server_time: moment, heartbeat_ms: whole, max_text_bytes: whole },
+  sync: {
+    user: string,
+    epoch: optional(string),
+    chats: listOf(CHAT),
+    server_time: moment,
+    heartbeat_ms: whole,
+    max_text_bytes: whole,
+  },
   history: { messages: listOf(MESSAGE) },
   ack: { seq: whole, ts: optional(moment) },
   pong: {},

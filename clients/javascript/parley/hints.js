@@ -87,6 +87,11 @@ export class Hints {
     }
   }
 
+  /** Rule 10. The revisions may come again. */
+  forgetPresences() {
+    this.#presences.clear();
+  }
+
   /** Keeps the highest revision of each user. @param {PresenceOfUser[]} users */
   learn(users) {
     for (const { user, online, last_seen: lastSeen, rev } of users) {

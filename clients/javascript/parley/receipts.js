@@ -68,6 +68,12 @@ export class Receipts {
     this.#soon.set(conversation.peer, timer);
   }
 
+  /** Rule 10. Sends none of those that were to be sent before long: their numbers are of another history. */
+  forget() {
+    for (const timer of this.#soon.values()) this.#timers.cancel(timer);
+    this.#soon.clear();
+  }
+
   /** Sends the furthest receipt of each kind. @param {Conversation} conversation */
   async settle(conversation) {
     this.#timers.cancel(this.#soon.get(conversation.peer));

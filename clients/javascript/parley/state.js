@@ -5,6 +5,7 @@
  * so this client does not go on behind the last message that was told.
  */
 
+import { anew } from "./conversation.js";
 import { isObject, isUserId, moment, optional, shaped, string, whole } from "./frames.js";
 
 /** @typedef {import("./conversation.js").Outgoing} Outgoing */
@@ -16,6 +17,7 @@ import { isObject, isUserId, moment, optional, shaped, string, whole } from "./f
  * @typedef {object} SavedState
  * @property {Outgoing[]} outbox
  * @property {Record<string, number>} reads how far each conversation was read, where the server may not know it
+ * @property {string | null} [epoch] of which history of the server's its numbers are; null if that is not known
  */
 
 /**
@@ -46,6 +48,7 @@ export function saved(conversations) {
   return {
     outbox: known.flatMap(({ outbox }) => outbox.map(({ isDoubtful, knownAt, ...outgoing }) => outgoing)),
     reads: Object.fromEntries(reads.map(({ peer, receipts }) => [peer, receipts.read.wanted])),
+    epoch: conversations.epoch,
   };
 }
 
@@ -64,5 +67,11 @@ export function restored(state) {
     // What was tried may be stored: the history is looked at before it is sent again. A store may fail to save that.
     outbox: outbox.map((outgoing) => ({ ...outgoing, isDoubtful: outgoing.isTried !== false, isTried: true })),
     reads: Object.fromEntries(reads.filter(([peer, seq]) => isUserId(peer) && whole(seq))),
+    epoch: typeof state.epoch === "string" ? state.epoch : null,
   };
+}
+
+/** Rule 10. What of a saved state holds in another history than its own. @param {SavedState} state @returns {SavedState} */
+export function withoutNumbers({ outbox }) {
+  return { outbox: outbox.map(anew), reads: {} };
 }

@@ -1,4 +1,4 @@
-/** Rules 1, 2 and 5 of docs/protocol.md: sync first, move `since` late, and sync again as a heartbeat. */
+/** Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, sync again as a heartbeat, begin anew. */
 
 import { DEFAULT_HEARTBEAT_MS } from "./frames.js";
 
@@ -67,6 +67,12 @@ export class Sync {
   /** Syncs every few minutes from now on, the first time after a random part of that. */
   beat() {
     this.#schedule(this.#timers.between(0, 1));
+  }
+
+  /** Rule 10. The next sync lists everything, as the first one did. */
+  forget() {
+    this.#since = null;
+    this.#isWanted = false;
   }
 
   /** @param {Connection} connection */

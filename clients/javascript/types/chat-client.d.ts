@@ -191,6 +191,13 @@ export type ChatEvents = {
         first: number;
         last: number;
     }>;
+    /**
+     * the server's data has gone back to an earlier state: what was told of
+     * any conversation may be gone, and what the server has is told anew
+     */
+    reset: CustomEvent<{
+        epoch: string;
+    }>;
 };
 export type ChatEventTarget = Omit<EventTarget, "addEventListener" | "removeEventListener"> & {
     addEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void, options?: boolean | AddEventListenerOptions): void;

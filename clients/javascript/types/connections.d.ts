@@ -86,6 +86,8 @@ export class Connections {
     /** Makes a connection, unless one is being made. */
     open(): Promise<void>;
     stop(): void;
+    /** Closes every connection. Unless it is stopped, the next one is opened a backoff later. @param {string} reason */
+    closeAll(reason: string): void;
     /** Tries again at once if it waits, and makes sure of the connection if it has one. */
     wake(): void;
     /**

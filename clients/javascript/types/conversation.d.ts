@@ -1,3 +1,26 @@
+/** Rule 10. A message of ours, as it is in another history: perhaps stored, if it was tried. @param {Outgoing} outgoing */
+export function anew({ knownAt, found, ...outgoing }: Outgoing): {
+    isDoubtful: boolean;
+    id: string;
+    to: string;
+    text: string;
+    /**
+     * when it was written, by the server's clock
+     */
+    ts: number;
+    /**
+     * whether a frame of it may have left, so that it may be stored already
+     */
+    isTried?: boolean | undefined;
+    /**
+     * it is stored behind this number, if it is
+     */
+    base?: number | null | undefined;
+    /**
+     * why the server refuses it for good
+     */
+    problem?: string | null | undefined;
+};
 /** @param {{ from: string, to: string }} message @param {string} peer */
 export function isOwn({ from, to }: {
     from: string;
@@ -105,6 +128,8 @@ export class Conversation {
     get isBehind(): boolean;
     /** Whether forgetting it loses nothing that the server does not have. */
     get isIdle(): boolean;
+    /** Rule 10. What is left of it when the server speaks of another history; whoever holds this one holds nothing. */
+    anew(): Conversation;
     /** A `sync` lists it. @param {ListedChat} listed */
     learn({ seq, ts, last, wrote }: ListedChat): void;
     /** A message has come, alone, in whatever order. @param {Message} message @returns {Told[]} */

@@ -5,6 +5,8 @@ export class Conversations {
     constructor(bounds: Bounds);
     /** @type {string | null} whose they are; null before a first sync has said so */
     user: string | null;
+    /** @type {string | null} of which history of the server's they are; null if it has not said so */
+    epoch: string | null;
     /** Whether a first sync has listed every conversation. */
     isPrimed: boolean;
     /** Whether a conversation that is not known here is one in which nothing was said yet. */
@@ -13,6 +15,8 @@ export class Conversations {
     get(peer: string): Conversation | undefined;
     /** The conversation with a peer, made if it is not known. @param {string} peer */
     of(peer: string): Conversation;
+    /** Rule 10. The server speaks of another history: what is known of any conversation is void. @param {string} epoch */
+    startAnew(epoch: string): void;
     /** The conversation in whose outbox a message waits. @param {string} id */
     withOutgoing(id: string): Conversation | undefined;
     /** The chat list, newest first. */

@@ -60,7 +60,7 @@ export function isPush(frame: Frame): frame is Push;
 /** @typedef {{ type: "history", id: string, messages: Message[], more?: boolean }} HistoryFrame */
 /**
  * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
- *   max_text_bytes: number, next?: string }} SyncFrame
+ *   max_text_bytes: number, epoch?: string | null, next?: string }} SyncFrame
  */
 /**
  * @typedef {{ type: "error", id?: string, code: string, message?: unknown, temporary?: unknown,
@@ -199,6 +199,7 @@ export type SyncFrame = {
     server_time: number;
     heartbeat_ms: number;
     max_text_bytes: number;
+    epoch?: string | null;
     next?: string;
 };
 export type ErrorFrame = {

@@ -33,6 +33,8 @@ export class Hints {
     presence(user: string): Presence | undefined;
     /** Asks who of the users is online. @param {string[]} users */
     ask(users: string[]): Promise<void>;
+    /** Rule 10. The revisions may come again. */
+    forgetPresences(): void;
     /** Keeps the highest revision of each user. @param {PresenceOfUser[]} users */
     learn(users: PresenceOfUser[]): void;
     #private;

@@ -22,6 +22,8 @@ export class Receipts {
      * @param {number} seq
      */
     want(conversation: Conversation, kind: ReceiptKind, seq: number): void;
+    /** Rule 10. Sends none of those that were to be sent before long: their numbers are of another history. */
+    forget(): void;
     /** Sends the furthest receipt of each kind. @param {Conversation} conversation */
     settle(conversation: Conversation): Promise<void>;
     /** @param {ReceiptFrame} frame */

@@ -7,6 +7,8 @@ export function saved(conversations: Conversations): SavedState;
  * @returns {SavedState}
  */
 export function restored(state: unknown): SavedState;
+/** Rule 10. What of a saved state holds in another history than its own. @param {SavedState} state @returns {SavedState} */
+export function withoutNumbers({ outbox }: SavedState): SavedState;
 /** @typedef {import("./conversation.js").Outgoing} Outgoing */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
 /**
@@ -15,6 +17,7 @@ export function restored(state: unknown): SavedState;
  * @typedef {object} SavedState
  * @property {Outgoing[]} outbox
  * @property {Record<string, number>} reads how far each conversation was read, where the server may not know it
+ * @property {string | null} [epoch] of which history of the server's its numbers are; null if that is not known
  */
 /**
  * Where it is kept. `load` is called once, at the start.
@@ -36,6 +39,10 @@ export type SavedState = {
      * how far each conversation was read, where the server may not know it
      */
     reads: Record<string, number>;
+    /**
+     * of which history of the server's its numbers are; null if that is not known
+     */
+    epoch?: string | null | undefined;
 };
 /**
  * Where it is kept. `load` is called once, at the start.

@@ -19,6 +19,8 @@ export class Sync {
     want(): void;
     /** Syncs every few minutes from now on, the first time after a random part of that. */
     beat(): void;
+    /** Rule 10. The next sync lists everything, as the first one did. */
+    forget(): void;
     #private;
 }
 export type Connection = import("./connections.js").Connection;

@@ -14,7 +14,8 @@ connection, and a new connection is made at least every two hours.
 
 What it promises, over lost connections, restarts of either side and several devices of one user:
 
-- every message of every conversation comes once, in the order of its `seq`, sent messages included;
+- every message of every conversation comes once, in the order of its `seq`, sent messages included; a `Reset` begins
+  anew, where the server's data has gone back to an earlier state;
 - a message is stored once however often it had to be sent, and messages to one user are stored in the order sent;
 - what `chat.state` returns can be saved as JSON and passed to the next `Chat.connect(..., state=...)`, which goes on
   behind the last event that was read from `chat`, with whatever was still unsent.
@@ -41,6 +42,7 @@ from .events import (
     PresenceChange,
     Receipt,
     ReceiptKind,
+    Reset,
     Sent,
     Typing,
 )
@@ -79,6 +81,7 @@ __all__ = [
     "Receipt",
     "ReceiptKind",
     "Refused",
+    "Reset",
     "Sent",
     "Session",
     "State",

@@ -126,6 +126,12 @@ class Connections:
             self._effects.append(Close(connection))
             self._drop(connection, reason, away)
 
+    def close_all(self, reason: str) -> None:
+        """Closes every connection. The next one is opened a backoff later."""
+        opened = [number for number in self._states if self.is_open(number)]
+        for number in sorted(opened, key=lambda number: number == self.current):  # or another would become current
+            self.close(number, reason)
+
     def wake(self) -> None:
         """Asks for the next connection now, if there is to be one later."""
         if self._next_attempt:

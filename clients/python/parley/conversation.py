@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
@@ -143,6 +143,8 @@ class ConversationState:
     """None if it is not known where to start."""
     has_written: bool = False
     """Whether this user has. Until then the peer is a stranger, who is not to know what has arrived here."""
+    reached: int | None = None
+    """Rule 10: how far the application had got in an earlier history, until a sync lists the conversation anew."""
     target: int = 0
     ahead: dict[int, Message] = field(default_factory=dict)
     doubt: int = 0
@@ -202,6 +204,19 @@ class ConversationState:
         for outgoing in self.outbox.waiting:
             if outgoing.found is None or outgoing.found.seq > (self.seen or 0):
                 yield outgoing
+
+    def anew(self) -> ConversationState:
+        """Rule 10. What is left of it when the server speaks of another history."""
+        waiting = deque(replace(outgoing, known_at=None, found=None) for outgoing in self.outbox.waiting)
+        must_look_up = any(outgoing.was_tried for outgoing in waiting)
+        reached = self.reached if self.seen is None else self.seen
+        return ConversationState(self.peer, None, reached=reached, outbox=Outbox(waiting, must_look_up=must_look_up))
+
+    def begin_anew(self, seq: int, backlog: int) -> None:
+        """Rule 10. It goes up to `seq` now; what is told begins where it was left, or with the backlog."""
+        if self.reached is not None and self.last is None:
+            self.last = max(0, min(self.reached, seq - backlog))
+        self.reached = None
 
     def list_up_to(self, seq: int, latest: Latest) -> None:
         """`sync` says that it goes this far."""

@@ -14,6 +14,10 @@ class Conversations:
     def __init__(self, bounds: Bounds) -> None:
         self.user: str | None = None
         """Whose they are; None before a first sync has said so."""
+        self.epoch: str | None = None
+        """Of which history of the server's they are; None if it has not said so."""
+        self.told_epoch: str | None = None
+        """The same, as far as the application has got."""
         self.is_primed = False
         """Whether a first sync has listed every conversation."""
         self.has_forgotten = False
@@ -50,6 +54,12 @@ class Conversations:
 
     def restore(self, conversations: Iterable[ConversationState]) -> None:
         self._by_peer = {conversation.peer: conversation for conversation in conversations}
+
+    def start_anew(self, epoch: str) -> None:
+        """Rule 10. The server speaks of another history: what is known of any conversation is void."""
+        self.epoch = epoch
+        self.is_primed = self.has_forgotten = False
+        self._by_peer = {conversation.peer: conversation.anew() for conversation in self}
 
     def _forget_oldest(self) -> None:
         idle = sorted((known for known in self if known.is_idle), key=lambda known: known.latest.ts)

@@ -93,6 +93,17 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
+class Reset:
+    """The server's data has gone back to an earlier state, so what was told of any conversation may be gone.
+
+    Forget it: what the server has is told anew after this event, the latest messages of each conversation at least.
+    What is unsent is still queued. `epoch` names the server's history from now on.
+    """
+
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Connected:
     """There is a connection, and everything that was missed has been told before this event."""
 
@@ -107,7 +118,9 @@ class Disconnected:
     retry_in: float
 
 
-Event: TypeAlias = Message | Sent | Failed | Receipt | Typing | PresenceChange | Expired | Connected | Disconnected
+Event: TypeAlias = (
+    Message | Sent | Failed | Receipt | Typing | PresenceChange | Expired | Reset | Connected | Disconnected
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ _CHAT: Shape = {
 _PRESENCE: Shape = {"user": string, "rev": whole, "last_seen": optional(moment)}
 _SYNC: Shape = {
     "user": string,
+    "epoch": optional(string),
     "chats": list_of(shaped(_CHAT)),
     "server_time": moment,
     "heartbeat_ms": optional(integer),

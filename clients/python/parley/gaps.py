@@ -53,14 +53,15 @@ class Gaps:
     def settle(self, conversation: ConversationState) -> None:
         """Starts to fill a gap, unless that is under way or has to wait for its turn."""
         self._waiting.pop(conversation.peer, None)
-        is_needed = self.is_behind(conversation) or conversation.outbox.must_look_up
+        is_lookup = conversation.outbox.must_look_up and conversation.reached is None  # else it is not known where to
+        is_needed = self.is_behind(conversation) or is_lookup
         if is_needed and not conversation.is_fetching and self._connections.current is not None:
             if self._under_way >= self._at_once:
                 self._waiting[conversation.peer] = None
                 return
             self._under_way += 1
             conversation.is_fetching = True
-            self._requests.run(self._fill(conversation, is_lookup=conversation.outbox.must_look_up))
+            self._requests.run(self._fill(conversation, is_lookup=is_lookup))
         else:
             self._touch_next()
 

@@ -77,6 +77,10 @@ class Hints:
             del self._presences[next(iter(self._presences))]
         return users
 
+    def forget_presences(self) -> None:
+        """Their revisions may come again."""
+        self._presences.clear()
+
     def _forget(self, to: str, at: float) -> None:
         if self._said.get(to) == at:
             del self._said[to]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from .events import Event, Expired, Failed, Message, PresenceChange, Receipt, Sent, Typing
+from .events import Event, Expired, Failed, Message, PresenceChange, Receipt, Reset, Sent, Typing
 
 
 class Mailbox:
@@ -26,7 +26,7 @@ class Mailbox:
     def put(self, event: Event) -> None:
         if self.is_full and isinstance(event, Typing | PresenceChange | Receipt | Sent):
             return
-        if len(self._events) >= 2 * self._most and not isinstance(event, Message | Expired):
+        if len(self._events) >= 2 * self._most and not isinstance(event, Message | Expired | Reset):
             return
         self._events.append(event)
         if len(self._events) >= self._most:
@@ -37,9 +37,17 @@ class Mailbox:
         if not self._events:
             return None
         event = self._events.popleft()
+        self._look_for_room()
+        return event
+
+    def forget_conversations(self) -> None:
+        """Takes out what was said in conversations."""
+        self._events = deque(event for event in self._events if not isinstance(event, Message | Expired | Receipt))
+        self._look_for_room()
+
+    def _look_for_room(self) -> None:
         if len(self._events) <= self._most // 2:
             self.is_full = False
-        return event
 
     @property
     def failures(self) -> list[Failed]:

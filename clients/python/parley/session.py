@@ -23,7 +23,7 @@ from .conversation import ConversationState, Told
 from .conversations import Conversations
 from .effects import Answer, Effect
 from .errors import Ended, ParleyError, Refused, TokenRefused
-from .events import Conversation, Event, HistoryPage, Message, PresenceChange
+from .events import Conversation, Event, HistoryPage, Message, PresenceChange, Reset
 from .frames import DEFAULT_BACKLOG, MAX_PRESENCE_USERS, PAGE, Frame
 from .gaps import Gaps
 from .hints import Hints
@@ -110,6 +110,7 @@ class Session:
             timers=self._timers,
             rng=rng,
             backlog=backlog,
+            start_anew=self._start_anew,
             fail=self.fail,
         )
         if state is not None:
@@ -236,6 +237,7 @@ class Session:
         saved = state.load(saved_state)
         self._sync.since = saved.since
         self._conversations.user = saved.user
+        self._conversations.epoch = self._conversations.told_epoch = saved.epoch
         self._conversations.is_primed = saved.since is not None
         self._conversations.has_forgotten = saved.has_forgotten
         self._conversations.restore(saved.conversations)
@@ -252,6 +254,8 @@ class Session:
         event = self._mailbox.take()
         if isinstance(event, Message) and (conversation := self._conversations.get(event.peer)):
             conversation.was_read(event.seq)
+        if isinstance(event, Reset):
+            self._conversations.told_epoch = event.epoch
         if was_full and not self._mailbox.is_full:
             for conversation in self._conversations:
                 if self._gaps.is_behind(conversation):
@@ -402,6 +406,14 @@ class Session:
     def _was_lost(self, connection: int) -> None:
         self._sync.lose(connection)
         self._requests.lose(connection)
+
+    def _start_anew(self, epoch: str) -> None:
+        """Rule 10. The server speaks of another history: only what is unsent is kept."""
+        self._connections.close_all("the server's data has gone back to an earlier state")  # no late reply is heard
+        self._mailbox.forget_conversations()
+        self._mailbox.put(Reset(epoch))
+        self._hints.forget_presences()
+        self._conversations.start_anew(epoch)
 
     def _settle(self) -> None:
         """Asks for whatever the last input has made necessary. Every input ends with it.

@@ -25,6 +25,7 @@ _OUTGOING: Shape = {"id": string, "text": string, "found": optional(_pair_of)}
 _CHAT: Shape = {
     "peer": string,
     "seq": optional(whole),
+    "reached": optional(whole),
     "target": whole,
     "ts": moment,
     "last_from": optional(string),
@@ -40,6 +41,7 @@ _FAILED: Shape = {"id": string, "peer": string, "code": string, "message": strin
 _is_state = shaped(
     {
         "user": optional(string),
+        "epoch": optional(string),
         "since": optional(moment),
         "chats": list_of(shaped(_CHAT)),
         "failed": optional(list_of(shaped(_FAILED))),
@@ -51,6 +53,7 @@ class Saved(NamedTuple):
     """What a state holds."""
 
     user: str | None
+    epoch: str | None
     since: int | None
     has_forgotten: bool
     conversations: list[ConversationState]
@@ -61,6 +64,7 @@ def save(conversations: Conversations, since: int | None, failed: list[Failed]) 
     return {
         "version": STATE_VERSION,
         "user": conversations.user,
+        "epoch": conversations.told_epoch,
         "since": since,
         "has_forgotten": conversations.has_forgotten,
         "chats": [_saved(conversation) for conversation in conversations],
@@ -81,6 +85,7 @@ def load(state: Mapping[str, Any]) -> Saved:
         raise ValueError(f"this is not what an earlier `chat.state` returned, or it is damaged; {ANEW}")
     return Saved(
         state.get("user"),
+        state.get("epoch"),
         state.get("since"),
         state.get("has_forgotten") is True,
         [_restored(chat) for chat in state["chats"]],
@@ -93,6 +98,7 @@ def _saved(conversation: ConversationState) -> State:
     return {
         "peer": conversation.peer,
         "seq": conversation.seen,
+        "reached": conversation.reached,
         "target": conversation.seq,
         "ts": latest.ts,
         "last_from": latest.sender,
@@ -116,6 +122,7 @@ def _restored(chat: State) -> ConversationState:
     conversation = ConversationState(
         peer=chat["peer"],
         last=chat.get("seq"),
+        reached=chat.get("reached"),
         target=chat["target"],
         has_written=chat.get("has_written") is not False,  # an older state does not say so
         latest=Latest(chat["ts"], chat.get("last_from"), chat.get("last_text")),

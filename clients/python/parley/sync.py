@@ -1,4 +1,4 @@
-"""Rules 1, 2 and 5 of docs/protocol.md: sync first, move `since` late, heartbeat.
+"""Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, heartbeat, begin anew.
 
 Differs from sync.js: an interval of 0 is taken for one that the server does not name.
 """
@@ -56,6 +56,7 @@ class Sync:
         timers: Timers,
         rng: random.Random,
         backlog: int,
+        start_anew: Callable[[str], None],
         fail: Callable[[ParleyError], None],
     ) -> None:
         self.since: int | None = None
@@ -70,6 +71,7 @@ class Sync:
         self._timers = timers
         self._random = rng
         self._backlog = backlog
+        self._start_anew = start_anew
         self._fail = fail
         self._round: _Round | None = None
         self._heartbeat: Timer | None = None
@@ -148,7 +150,7 @@ class Sync:
             round.is_listed = True
 
     def _learn(self, round: _Round, page: Frame) -> bool:
-        """Takes in a page of the chat list. False if it is another user's."""
+        """Takes in a page of the chat list. False if it is another user's, or of another history."""
         user = page["user"]
         if self._conversations.user not in (None, user):
             self._fail(
@@ -159,6 +161,8 @@ class Sync:
             )
             return False
         self._conversations.user = user
+        if not self._is_same_history(page.get("epoch")):
+            return False
         round.pages += 1
         if round.server_time is None:
             round.server_time = page["server_time"]
@@ -169,9 +173,21 @@ class Sync:
             self._learn_chat(round, chat)
         return True
 
+    def _is_same_history(self, epoch: str | None) -> bool:
+        """Rule 10. Whether what is known here still holds. An older server does not say of which history it speaks."""
+        known = self._conversations.epoch
+        if known is None:
+            self._conversations.epoch = self._conversations.told_epoch = epoch
+        elif epoch not in (None, known):
+            self.since, self.is_needed = None, False
+            self._start_anew(epoch)
+            return False
+        return True
+
     def _learn_chat(self, round: _Round, chat: dict[str, Any]) -> None:
-        peer, is_known = chat["peer"], chat["peer"] in self._conversations
-        conversation = self._conversations.of(peer)
+        conversation = self._conversations.of(chat["peer"])
+        is_known = conversation.seq > 0
+        conversation.begin_anew(chat["seq"], self._backlog)
         last = chat.get("last") or {}
         conversation.list_up_to(chat["seq"], Latest(chat["ts"], last.get("from"), last.get("text")))
         if conversation.last is None and self._backlog == 0 and not conversation.outbox.must_look_up:
@@ -180,7 +196,7 @@ class Sync:
         conversation.has_written |= chat.get("wrote") != 0
         self._receipts.learn(conversation, chat, is_news=is_known)
         if self._gaps.is_behind(conversation):
-            round.behind.add(peer)
+            round.behind.add(conversation.peer)
         self._conversations.touch(conversation)
 
     def _is_unfetched(self, peer: str) -> bool:
@@ -192,7 +208,7 @@ class Sync:
         self._conversations.is_primed = True
         for conversation in self._conversations:
             if not conversation.target:
-                conversation.last = 0  # not listed, so nothing was ever said
+                conversation.last, conversation.reached = 0, None  # not listed, so nothing was ever said
             self._conversations.touch(conversation)
 
     def _arm_heartbeat(self, is_first: bool) -> None:

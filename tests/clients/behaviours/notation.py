@@ -17,6 +17,8 @@ Fields = dict[str, Any]
 USER = "alice"
 SERVER_TIME = 1_000_000
 """What the server's clock shows at the first sync. Replies to later ones are 100 s younger unless they say when."""
+EPOCH = "e1"
+"""Which history the server speaks of, unless a reply names another."""
 HEARTBEAT_MS = 270_000
 MAX_TEXT_BYTES = 8_192
 
@@ -211,9 +213,11 @@ class Script:
                 raise BadCase(f"{given.what}: a reply to {other} is to be written as a frame")
 
     def _told(self, given: Given) -> None:
-        kinds = ("connected", "disconnected", "message", "sent", "failed", "receipt", "typing", "presence", "expired")
-        kind = given.one_of(*kinds)
+        kinds = ("message", "sent", "failed", "receipt", "typing", "presence", "expired")
+        kind = given.one_of("connected", "disconnected", "reset", *kinds)
         match kind:
+            case "reset":
+                fields = {"epoch": given.take("reset", str)}
             case "connected":
                 fields = {"user": given.take("connected", str)}
             case "disconnected":
@@ -272,13 +276,13 @@ class Script:
 def sync_reply(id: str, chats: list[Fields], server_time: int, **fields: Any) -> Fields:
     """A sync's reply. `fields` are added, or take the place of what a reply has unless something is said."""
     times = {"server_time": server_time, "heartbeat_ms": HEARTBEAT_MS, "max_text_bytes": MAX_TEXT_BYTES}
-    return {"type": "sync", "id": id, "user": USER, "chats": chats, **times, **fields}
+    return {"type": "sync", "id": id, "user": USER, "epoch": EPOCH, "chats": chats, **times, **fields}
 
 
 def _sync(id: str, given: Given) -> Fields:
     chats = [_chat(f"{given.what}: {peer}", peer, one) for peer, one in given.take_or({}, "chats", dict).items()]
     server_time = given.take_or(SERVER_TIME + 100_000, "server_time", int)
-    return sync_reply(id, chats, server_time, **given.some("next", "heartbeat_ms"))
+    return sync_reply(id, chats, server_time, **given.some("next", "heartbeat_ms", "epoch"))
 
 
 def _chat(what: str, peer: str, written: object) -> Fields:

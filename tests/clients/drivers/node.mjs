@@ -87,6 +87,7 @@ const EVENTS = {
   typing: ({ peer, isComposing }) => ({ peer, composing: isComposing }),
   presence: ({ lastSeen, ...fields }) => ({ ...fields, last_seen: lastSeen }),
   expired: (detail) => detail,
+  reset: (detail) => detail,
 };
 
 class Driver {
