@@ -132,9 +132,7 @@ class MessageRoutes:
         count = fit([encoded_size(chat) for chat in fields], PAGE_ROOM)
         more = len(changed) > count
         cursor_after = Cursor(page[count - 1].ts, page[count - 1].peer) if more else None
-        return sync_reply(
-            request, caller.user, fields[:count], next=cursor_after, server_time=now, epoch=self._epoch
-        )
+        return sync_reply(request, caller.user, fields[:count], next=cursor_after, server_time=now, epoch=self._epoch)
 
     def _registered_overview(self, caller: Connection) -> Overview:
         """The caller's chats, read after it is known that every sender sees this connection."""

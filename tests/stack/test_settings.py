@@ -110,7 +110,10 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
             ("allowedOrigins", bad, "https://app.example.com")
             for bad in ("", "*", "app.example.com", "https://a.example/")
         ),
-        *(("tableName", bad, "not its ARN") for bad in ("", "ab", "a" * 256, "a/b", "arn:aws:dynamodb:eu-central-1:1:t")),
+        *(
+            ("tableName", bad, "not its ARN")
+            for bad in ("", "ab", "a" * 256, "a/b", "arn:aws:dynamodb:eu-central-1:1:t")
+        ),
         *(("epoch", bad, "like 2") for bad in ("", "a b", "e" * 33, "ü")),
         *(("retentionDays", bad, "1 to 36500") for bad in ("", "0", "36501", "-1", "+1", "1.5", 1.5, "ten", True)),
         *(("retentionDays", bad, "1 to 36500") for bad in ("\u0661", "\u00b2", "9" * 5_000, [30])),

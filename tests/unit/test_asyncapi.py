@@ -207,7 +207,9 @@ TYPING, PRESENCE, PING = Typing("1", "bob", TypingState.PAUSED), Presence("1", (
 
 
 def sync_frame(request: Sync, *chats: Frame, next: Cursor | None = None) -> Frame:
-    return protocol.sync_reply(request, "alice", chats, next=next, server_time=1_767_225_601_000, epoch="9c1185a5c5e9fc54")
+    return protocol.sync_reply(
+        request, "alice", chats, next=next, server_time=1_767_225_601_000, epoch="9c1185a5c5e9fc54"
+    )
 
 
 def send_ack_frame(request: Send) -> Frame:

@@ -38,7 +38,7 @@ export function isOwn({ from, to }: {
  * What changes the numbers returns what there is to tell, in order.
  *
  * Differs from conversation.py: messages are kept here, for a page to show; and they are told at once, so there is
- * nothing between being taken and being told.
+ * nothing between being taken and being told. In another history (rule 10) a page begins with the latest messages.
  */
 /** @typedef {import("./bounds.js").Bounds} Bounds */
 /** @typedef {import("./frames.js").ListedChat} ListedChat */

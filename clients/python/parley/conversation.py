@@ -7,6 +7,9 @@
            └ the application has read up to here, while `queued` messages are in the mailbox
 
 What changes the numbers returns what there is to tell, in order.
+
+Differs from conversation.js: in another history (rule 10) what is told goes on where the application was, if that is
+before the latest messages.
 """
 
 from __future__ import annotations

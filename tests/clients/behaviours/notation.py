@@ -216,10 +216,8 @@ class Script:
         kinds = ("message", "sent", "failed", "receipt", "typing", "presence", "expired")
         kind = given.one_of("connected", "disconnected", "reset", *kinds)
         match kind:
-            case "reset":
-                fields = {"epoch": given.take("reset", str)}
-            case "connected":
-                fields = {"user": given.take("connected", str)}
+            case "connected" | "reset":
+                fields = {"user" if kind == "connected" else "epoch": given.take(kind, str)}
             case "disconnected":
                 given.take("disconnected", type(None))
                 fields = {}
