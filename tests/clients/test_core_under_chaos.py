@@ -13,7 +13,7 @@ from collections import defaultdict
 
 import pytest
 
-from parley import Message
+from parley import Event, Message
 from tests.clients.behaviours.notation import SERVER_TIME, Fields
 from tests.clients.drivers.core import Driver
 from tests.clients.drivers.names import pending_texts
@@ -75,11 +75,18 @@ class Chaos(Driver):
     def read_events(self) -> None:
         for _ in range(self.dice.randint(1, 10)):
             event = self.session.next_event()
-            if isinstance(event, Message):
-                self.told[event.peer].append(event.text)
-                if self.dice.random() < 0.2:
-                    self.session.read(event.peer)
+            self.hear(event)
+            if isinstance(event, Message) and self.dice.random() < 0.2:
+                self.session.read(event.peer)
         self.collect()
+
+    def hear(self, event: Event | None) -> None:
+        if isinstance(event, Message):
+            self.told[event.peer].append(event.text)
+
+    def hear_all(self) -> None:
+        while event := self.session.next_event():
+            self.hear(event)
 
     def wait(self) -> None:
         self.advance(self.dice.choice([0.1, 0.5, 1, 1, 5, 40]))
@@ -190,9 +197,7 @@ class Chaos(Driver):
                     if link in self.alive:
                         self.answer(link, frame)
             self.advance(5)
-        while event := self.session.next_event():
-            if isinstance(event, Message):
-                self.told[event.peer].append(event.text)
+        self.hear_all()
 
 
 @pytest.mark.parametrize("seed", range(60))

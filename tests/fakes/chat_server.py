@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import defaultdict
 from typing import Any
 
-from tests.clients.behaviours.notation import SERVER_TIME, USER, Fields, sync_reply
+from tests.clients.behaviours.notation import EPOCH, SERVER_TIME, USER, Fields, sync_reply
 
 RECOGNISED = 8
 """Of how many of a conversation's latest messages an id is known again, at least."""
@@ -29,6 +30,7 @@ class ChatServer:
         self.logs: dict[str, list[Fields]] = defaultdict(list)
         self.marks: dict[str, dict[str, int]] = defaultdict(lambda: {"read": 0, "peer_read": 0, "peer_delivered": 0})
         self.online: set[str] = set()
+        self.epoch = EPOCH
         self.now = now
         self._tick = tick
         self._dice = dice
@@ -47,6 +49,15 @@ class ChatServer:
         log.append({"from": sender, "to": to, "seq": len(log) + 1, "id": id, "text": text, "ts": self.now})
         return log[-1], False
 
+    def backup(self) -> Fields:
+        """What it keeps, as it is now."""
+        return copy.deepcopy({"logs": self.logs, "marks": self.marks})
+
+    def recover(self, backup: Fields, epoch: str) -> None:
+        """Goes back to what it kept once, and says so by another epoch."""
+        self.logs, self.marks = copy.deepcopy((backup["logs"], backup["marks"]))
+        self.epoch = epoch
+
     def answer(self, frame: Fields) -> Fields | None:
         """The reply to a frame of the user's; None if there is none."""
         reply: Fields | None = getattr(self, f"answer_{frame['action']}")(frame)
@@ -60,7 +71,7 @@ class ChatServer:
         ]
         page = chats[: self._page(2, frame.get("limit", len(chats)))]
         more = {"next": page[-1]["peer"]} if len(page) < len(chats) else {}
-        return sync_reply(frame["id"], page, self.now, user=self.user, **more)
+        return sync_reply(frame["id"], page, self.now, user=self.user, epoch=self.epoch, **more)
 
     def answer_history(self, frame: Fields) -> Fields | None:
         log = self.logs[frame["peer"]]
@@ -77,7 +88,9 @@ class ChatServer:
 
     def answer_receipt(self, frame: Fields) -> Fields:
         peer, seq = frame["peer"], frame["seq"]
-        assert seq <= len(self.logs[peer]), "a receipt for a message that does not exist"
+        if seq > len(self.logs[peer]):
+            assert self.epoch != EPOCH, "a receipt for a message that never existed"
+            return {"type": "error", "code": "bad_request", "message": "there is no such message", "temporary": False}
         if frame["kind"] == "read":
             self.marks[peer]["read"] = max(self.marks[peer]["read"], seq)
         return {"type": "ack", **{name: frame[name] for name in ("peer", "kind", "seq")}}

@@ -16,8 +16,6 @@ class Conversations:
         """Whose they are; None before a first sync has said so."""
         self.epoch: str | None = None
         """Of which history of the server's they are; None if it has not said so."""
-        self.told_epoch: str | None = None
-        """The same, as far as the application has got."""
         self.is_primed = False
         """Whether a first sync has listed every conversation."""
         self.has_forgotten = False

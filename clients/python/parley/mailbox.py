@@ -50,9 +50,9 @@ class Mailbox:
             self.is_full = False
 
     @property
-    def failures(self) -> list[Failed]:
+    def to_be_told(self) -> list[Reset | Failed]:
         """What a state has to keep of it: no server would tell of these again."""
-        return [event for event in self._events if isinstance(event, Failed)]
+        return [event for event in self._events if isinstance(event, Reset | Failed)]
 
-    def restore(self, failures: Iterable[Failed]) -> None:
-        self._events.extend(failures)
+    def restore(self, events: Iterable[Reset | Failed]) -> None:
+        self._events.extend(events)

@@ -231,17 +231,17 @@ class Session:
     @property
     def state(self) -> State:
         """What another session has to know to go on behind the last event that was given out. JSON can carry it."""
-        return state.save(self._conversations, self._sync.since, self._mailbox.failures)
+        return state.save(self._conversations, self._sync.since, self._mailbox.to_be_told)
 
     def _restore(self, saved_state: Mapping[str, Any]) -> None:
         saved = state.load(saved_state)
         self._sync.since = saved.since
         self._conversations.user = saved.user
-        self._conversations.epoch = self._conversations.told_epoch = saved.epoch
+        self._conversations.epoch = saved.epoch
         self._conversations.is_primed = saved.since is not None
         self._conversations.has_forgotten = saved.has_forgotten
         self._conversations.restore(saved.conversations)
-        self._mailbox.restore(saved.failed)
+        self._mailbox.restore(saved.to_be_told)
 
     # What the application does
 
@@ -254,8 +254,6 @@ class Session:
         event = self._mailbox.take()
         if isinstance(event, Message) and (conversation := self._conversations.get(event.peer)):
             conversation.was_read(event.seq)
-        if isinstance(event, Reset):
-            self._conversations.told_epoch = event.epoch
         if was_full and not self._mailbox.is_full:
             for conversation in self._conversations:
                 if self._gaps.is_behind(conversation):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .conversation import ConversationState, Latest, Mark, Marks, Outgoing
 from .conversations import Conversations
-from .events import Failed, Sent
+from .events import Failed, Reset, Sent
 from .frames import Shape, boolean, integer, list_of, moment, optional, shaped, string, whole
 
 State: TypeAlias = dict[str, Any]
@@ -42,6 +42,7 @@ _is_state = shaped(
     {
         "user": optional(string),
         "epoch": optional(string),
+        "has_reset": optional(boolean),
         "since": optional(moment),
         "chats": list_of(shaped(_CHAT)),
         "failed": optional(list_of(shaped(_FAILED))),
@@ -57,18 +58,19 @@ class Saved(NamedTuple):
     since: int | None
     has_forgotten: bool
     conversations: list[ConversationState]
-    failed: list[Failed]
+    to_be_told: list[Reset | Failed]
 
 
-def save(conversations: Conversations, since: int | None, failed: list[Failed]) -> State:
+def save(conversations: Conversations, since: int | None, to_be_told: list[Reset | Failed]) -> State:
     return {
         "version": STATE_VERSION,
         "user": conversations.user,
-        "epoch": conversations.told_epoch,
+        "epoch": conversations.epoch,
+        "has_reset": any(isinstance(event, Reset) for event in to_be_told),
         "since": since,
         "has_forgotten": conversations.has_forgotten,
         "chats": [_saved(conversation) for conversation in conversations],
-        "failed": [asdict(failure) for failure in failed],
+        "failed": [asdict(event) for event in to_be_told if isinstance(event, Failed)],
     }
 
 
@@ -83,13 +85,14 @@ def load(state: Mapping[str, Any]) -> Saved:
         )
     if not integer(version) or not _is_state(state):
         raise ValueError(f"this is not what an earlier `chat.state` returned, or it is damaged; {ANEW}")
+    reset = [Reset(state["epoch"])] if state.get("has_reset") and state.get("epoch") else []
     return Saved(
         state.get("user"),
         state.get("epoch"),
         state.get("since"),
         state.get("has_forgotten") is True,
         [_restored(chat) for chat in state["chats"]],
-        [_restored_failure(failure) for failure in state.get("failed") or []],
+        [*reset, *(_restored_failure(failure) for failure in state.get("failed") or [])],
     )
 
 

@@ -177,7 +177,7 @@ class Sync:
         """Rule 10. Whether what is known here still holds. An older server does not say of which history it speaks."""
         known = self._conversations.epoch
         if known is None:
-            self._conversations.epoch = self._conversations.told_epoch = epoch
+            self._conversations.epoch = epoch
         elif epoch not in (None, known):
             self.since, self.is_needed = None, False
             self._start_anew(epoch)
