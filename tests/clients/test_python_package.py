@@ -124,5 +124,5 @@ def test_each_rule_of_the_protocol_has_its_file() -> None:
     protocol = (PROJECT / "docs" / "protocol.md").read_text("utf-8").partition("## Rules for a client")[2]
     rules = re.findall(r"^(\d+)\. ", protocol, re.MULTILINE)
     firsts = [source.splitlines()[0] for name, source in MODULES.items() if name != "__init__"]
-    named = {number for first in firsts for number in re.findall(r"\d", re.sub(r" of docs/protocol.*", "", first))}
-    assert sorted(named) == rules == [str(number) for number in range(1, 10)]
+    named = {number for first in firsts for number in re.findall(r"\d+", re.sub(r" of docs/protocol.*", "", first))}
+    assert sorted(named, key=int) == rules == [str(number) for number in range(1, 11)]
