@@ -24,7 +24,8 @@ _routes = message_routes(
     ApiGateway(client("apigatewaymanagementapi")),
     clock=now_ms,
     parallel=Threads(),
-    retention_ms=0,  # an announcement stores no message
+    retention_ms=0,  # an announcement stores no message,
+    epoch="",  # and names no history
 )
 
 

@@ -91,7 +91,7 @@ def test_a_table_that_exists_is_used_by_everything_that_used_the_stacks_own(
 
     assert not restored.all("AWS::DynamoDB::GlobalTable")
     assert "restored" in json.dumps(restored.template["Outputs"]["TableName"])
-    for handler in ("message", "connection"):
+    for handler in ("message", "announcement", "connection"):
         assert restored.function(handler)[1]["Environment"]["Variables"]["TABLE_NAME"] == "restored"
     before, after = json.dumps(default.template), json.dumps(restored.template)
     assert before.count(logical_id) > 1
