@@ -47,6 +47,7 @@ from chat.table import (
     Query,
     Table,
     Update,
+    Updated,
     attribute,
     chat_key,
     log_partition,
@@ -129,6 +130,13 @@ class Advanced(NamedTuple):
 
     acquainted: bool
     newly: bool
+
+
+class Marked(NamedTuple):
+    """What became of a receipt: whether it moved anything, and whether the peer may know of it."""
+
+    moved: bool
+    acquainted: bool
 
 
 class Page(NamedTuple):
@@ -298,14 +306,14 @@ class Conversations:
         chats = self._table.get(keys.values())
         return [peer for peer, key in keys.items() if may(user, peer, chats.get(key, {}))]
 
-    def mark(self, user: str, request: Receipt) -> bool:
+    def mark(self, user: str, request: Receipt) -> Marked:
         """Moves the receipt forward in both users' chat items; one that is there already, or further, stays.
 
-        Returns whether the peer may know of it; if not, only the user's own chat item moves.
+        If the peer may not know of it, only the user's own chat item moves.
 
         Raises ChatError (`bad_request`) if there is no message of that number.
         """
-        marked = self._moved(user, request)
+        marked = self._marked(user, request)
         if marked is not None:
             return marked
         key = message_key(user, request.peer, request.seq)
@@ -315,21 +323,22 @@ class Conversations:
             raise ChatError(ErrorCode.BAD_REQUEST, f"there is no message {request.seq} with {request.peer}")
         # The message is stored, but whoever stored it died before it moved the chat items.
         self.advance(message)
-        return bool(self._moved(user, request))
+        marked = self._marked(user, request)
+        return Marked(moved=True, acquainted=marked is not None and marked.acquainted)
 
-    def _moved(self, user: str, request: Receipt) -> bool | None:
-        """Moves the receipt, and returns whether the peer may know of it; None if an item does not go as far as it."""
+    def _marked(self, user: str, request: Receipt) -> Marked | None:
+        """Moves the receipt; None if an item does not go as far as it."""
         calls = [partial(self._mark_one, chat_key(request.peer, user), f"peer_{request.kind}", request.seq, ACQUAINTED)]
         if request.kind is ReceiptKind.READ:
             calls.append(partial(self._mark_one, chat_key(user, request.peer), "read", request.seq, ()))
-        items = self._parallel(calls)
-        reached = all(attribute(item, "seq", 0) >= request.seq for item in items)
-        return may(user, request.peer, items[0]) if reached else None
+        updates = self._parallel(calls)
+        if any(attribute(updated.before, "seq", 0) < request.seq for updated in updates):
+            return None
+        return Marked(any(updated.made for updated in updates), may(user, request.peer, updates[0].before))
 
-    def _mark_one(self, key: Key, name: str, seq: int, only_if: Sequence[Condition]) -> Item:
-        """The chat item, as it was before."""
+    def _mark_one(self, key: Key, name: str, seq: int, only_if: Sequence[Condition]) -> Updated:
         behind = [AtLeast("seq", seq), Below(name, seq), *only_if]
-        return self._table.update(key, Update(put={name: seq, "changed": self._clock()}, only_if=behind)).before
+        return self._table.update(key, Update(put={name: seq, "changed": self._clock()}, only_if=behind))
 
 
 def overview_of(items: Iterable[Item]) -> Overview:

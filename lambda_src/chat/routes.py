@@ -143,7 +143,11 @@ class MessageRoutes:
         return self._conversations.overview(caller.user)
 
     def receipt(self, caller: Connection, request: Receipt) -> Served:
-        told = {caller.user, request.peer} if self._conversations.mark(caller.user, request) else {caller.user}
+        marked = self._conversations.mark(caller.user, request)
+        if not marked.moved:
+            # Whoever was not told of the first try finds at its next sync what that has moved.
+            return Served(receipt_ack(request))
+        told = {caller.user, request.peer} if marked.acquainted else {caller.user}
         frame = receipt_frame(request, caller.user, self._clock())
         return Served(receipt_ack(request), self._tell(caller, told, frame))
 

@@ -216,6 +216,16 @@ def test_a_delivered_receipt(chat: Chat) -> None:
     holds(cost, calls=["UpdateItem", "BatchGetItem"], written=1, read=2)
 
 
+@pytest.mark.parametrize(("kind", "updates"), [("read", 2), ("delivered", 1)])
+def test_a_receipt_that_moves_nothing_tells_nobody(chat: Chat, kind: str, updates: int) -> None:
+    chat.fill(20)
+    frame = {"action": "receipt", "peer": BOB, "kind": kind, "seq": 20}
+    chat.warm.serve(chat.alice, **frame)
+    chat.gateway.pushed.clear()
+    holds(chat.cost(chat.warm, chat.alice, **frame), calls=["UpdateItem"] * updates, written=updates, read=0)
+    assert not chat.gateway.pushed
+
+
 def test_typing(chat: Chat) -> None:
     chat.fill(1)
     cost = chat.cost(chat.warm, chat.alice, action="typing", to=BOB, state="composing")

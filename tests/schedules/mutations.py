@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chat.acquaintance import may
-from chat.conversations import Appended, Conversations, Enough, Overview, Tail, chat_of, overview_of
+from chat.conversations import Appended, Conversations, Enough, Marked, Overview, Tail, chat_of, overview_of
 from chat.protocol import MAX_INTEGER, Chat, Message, Receipt, Send, message_frame, send_ack
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection
-from chat.table import Below, Item, Query, Update, attribute, chat_key, user_partition
+from chat.table import (
+    AtLeast,
+    Below,
+    Condition,
+    Item,
+    Key,
+    Query,
+    Update,
+    Updated,
+    attribute,
+    chat_key,
+    user_partition,
+)
 
 
 class SessionsBeforeMoves(MessageRoutes):
@@ -82,9 +94,17 @@ class FirstMessageOvertaken(Conversations):
 class ReceiptsForStrangers(Conversations):
     """Tells the peer of every receipt."""
 
-    def mark(self, user: str, request: Receipt) -> bool:
+    def mark(self, user: str, request: Receipt) -> Marked:
         super().mark(user, request)
-        return True
+        return Marked(moved=True, acquainted=True)
+
+
+class ReceiptsUnstamped(Conversations):
+    """Moves a receipt without saying that the chat has changed: only a push tells of it."""
+
+    def _mark_one(self, key: Key, name: str, seq: int, only_if: Sequence[Condition]) -> Updated:
+        behind = [AtLeast("seq", seq), Below(name, seq), *only_if]
+        return self._table.update(key, Update(put={name: seq}, only_if=behind))
 
 
 class TailReadOnce(Conversations):

@@ -247,6 +247,19 @@ def receipts_meet(code: Code) -> Scenario:
     return Scenario(actors, world(open=[ALICE_PHONE]), check)
 
 
+def a_receipt_is_repeated(code: Code, *, faults: int = 1, kind: ReceiptKind = ReceiptKind.READ) -> Scenario:
+    """A receipt may be stored and its pushes lost; its repetition moves nothing, so the heartbeat has to tell of it."""
+
+    def bob(player: Player) -> None:
+        phone = SteppedConnection(player, code, BOB_PHONE)
+        phone.mark(ALICE, kind, 2)
+        player.pause(last=True)
+        _must(phone.mark(ALICE, kind, 2))
+
+    actors = {"bob": bob, "alice's laptop": _connects(code, ALICE_LAPTOP, {BOB: 2})}
+    return Scenario(actors, world(faults=faults), check, unreliable=["bob"])
+
+
 def strangers_mark(code: Code, *, faults: int = 1) -> Scenario:
     """Bob has not answered Alice; each marks her messages, and neither is told."""
 

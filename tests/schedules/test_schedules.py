@@ -16,6 +16,7 @@ from tests.schedules.instance import Code
 from tests.schedules.scenarios import (
     a_client_finds_its_message,
     a_push_meets_a_handshake,
+    a_receipt_is_repeated,
     a_receipt_meets_a_send,
     a_receipt_meets_an_answer,
     a_retry_behind_a_stale_tail,
@@ -59,6 +60,8 @@ def _name(build: Build) -> str:
         a_receipt_meets_a_send,
         partial(a_receipt_meets_a_send, kind=ReceiptKind.DELIVERED, faults=0),
         receipts_meet,
+        a_receipt_is_repeated,
+        partial(a_receipt_is_repeated, kind=ReceiptKind.DELIVERED),
         strangers_mark,
         a_receipt_meets_an_answer,
         both_write_first,
@@ -158,6 +161,12 @@ def _explore(build: Build) -> None:
             Code(conversations=mutations.FirstMessageOvertaken),
             "does not say that .* has written",
             id="a first message that was overtaken",
+        ),
+        pytest.param(
+            a_receipt_is_repeated,
+            Code(conversations=mutations.ReceiptsUnstamped),
+            "alice-laptop misses Marked.* after its sync",
+            id="a receipt that does not change the chat",
         ),
         pytest.param(
             strangers_mark,

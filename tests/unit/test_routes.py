@@ -508,6 +508,39 @@ def test_both_chats_are_marked_before_anybody_is_told(system: System) -> None:
     assert system.steps == ["update", "update", "get", "push"]
 
 
+@pytest.mark.parametrize("kind", ReceiptKind)
+@pytest.mark.parametrize("seq", [1, 2], ids=["lower", "the same"])
+def test_a_receipt_that_moves_nothing_is_acknowledged_and_told_to_nobody(
+    system: System, kind: ReceiptKind, seq: int
+) -> None:
+    system.acquaint("alice", "bob")
+    alice, bob, _ = system.connect("alice"), system.connect("bob", "phone"), system.connect("bob", "laptop")
+    for text in ("one", "two"):
+        system.serve(alice, Send(None, "bob", text))
+    system.serve(bob, Receipt(None, "alice", kind, 2))
+    system.gateway.pushed.clear()
+
+    reply = system.serve(bob, Receipt("r", "alice", kind, seq))
+
+    assert reply == {"type": "ack", "id": "r", "peer": "alice", "kind": kind, "seq": seq}
+    assert system.gateway.pushed == []
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_receipt_of_which_half_was_stored_is_told_when_the_other_half_is(system: System, lost: int) -> None:
+    system.acquaint("alice", "bob")
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    system.gateway.pushed.clear()
+    system.before = fails_at(lost, ConnectionError())
+    with pytest.raises(ConnectionError):
+        system.serve(bob, Receipt(None, "alice", ReceiptKind.READ, 1))
+
+    system.serve(bob, Receipt(None, "alice", ReceiptKind.READ, 1))
+
+    assert told(system, alice) == ["receipt"]
+
+
 def test_a_receipt_that_is_refused_is_told_to_nobody(system: System) -> None:
     alice, bob = system.connect("alice"), system.connect("bob")
     system.serve(alice, HI)
@@ -734,7 +767,7 @@ def test_a_receipt_to_a_stranger_moves_ones_own_chat_only(system: System) -> Non
 
     assert [chat["read"] for chat in chats(system.serve(phone, sync()))] == [1]
     assert [(chat["peer_read"], chat["peer_delivered"]) for chat in chats(system.serve(alice, sync()))] == [(0, 0)]
-    assert (told(system, alice), told(system, laptop)) == ([], ["receipt", "receipt"])
+    assert (told(system, alice), told(system, laptop)) == ([], ["receipt"])  # the delivered one moved nothing
 
 
 def test_the_answer_to_a_first_message_shows_both_that_the_other_is_there(system: System) -> None:
