@@ -70,6 +70,11 @@ MOST_SEARCHED = 1_000
 SEARCHED_PAGE = 100
 """Messages of a page, where eight do not go back far enough: some 8 read units, and ten times that at most."""
 
+FIRST_READ = 21
+"""Messages that `history` reads first: a page of twenty, and one beyond it. Then it reads up to twice as many as it has
+read, until the page or its frame is full: how long messages are shows only once they are paid for. Of the longest,
+three fill a frame, and a hundred would be 205 read units."""
+
 TAIL_MEMORY_MS = 60_000
 """How long a warm function may remember a tail. A stale one does no harm (the append's condition fails), as long as
 nothing that was appended since can have expired again; retention is a day at least."""
@@ -263,13 +268,17 @@ class Conversations:
         newest_first = request.after is None
         first = message_sort_key((request.after or 0) + 1)
         last = message_sort_key(MAX_SEQ if request.before is None else request.before - 1)
-        messages: list[Message] = []
+        messages, sizes, read = list[Message](), list[int](), 0
         now, pk = self._clock(), log_partition(user, request.peer)
-        limit = request.limit + 1  # one beyond the page tells whether there is more
-        while first <= last and len(messages) < limit:
+        # One beyond the page tells whether there is more.
+        while first <= last and len(messages) <= request.limit and fit(sizes, PAGE_ROOM) == len(sizes):
+            limit = min(max(FIRST_READ, 2 * read), request.limit + 1 - len(messages))
             items = self._table.query(Query(pk, first, last, newest_first=newest_first, limit=limit))
+            read += len(items)
             kept = [item for item in items if not _has_expired(item, now)]
-            messages += [message for item in kept if (message := _message(item, user, request.peer))]
+            found = [message for item in kept if (message := _message(item, user, request.peer))]
+            messages += found
+            sizes += map(message_size, found)
             # Nothing expires before what was written earlier, so newest first, the first expired one ends the page;
             # oldest first, a whole page of expired ones is passed over.
             if len(items) < limit or (newest_first and len(kept) < len(items)):
@@ -278,7 +287,7 @@ class Conversations:
                 last = _beyond(items, -1)
             else:
                 first = _beyond(items, 1)
-        count = min(fit([message_size(message) for message in messages], PAGE_ROOM), request.limit)
+        count = min(fit(sizes, PAGE_ROOM), request.limit)
         page, more = messages[:count], len(messages) > count
         return Page(page[::-1] if newest_first else page, more)
 

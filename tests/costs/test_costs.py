@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from chat.conversations import MOST_SEARCHED, REPEATED_MS, SEARCHED_PAGE, TAIL_LENGTH, TAIL_MEMORY_MS
+from chat.conversations import FIRST_READ, MOST_SEARCHED, REPEATED_MS, SEARCHED_PAGE, TAIL_LENGTH, TAIL_MEMORY_MS
 from chat.delivery import Pushed
+from chat.protocol import MAX_TEXT_BYTES
 from chat.routes import SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
 from tests.costs.chat import ALICE, BOB, TEXT, Chat, in_memory, on_engine
@@ -193,11 +194,33 @@ def test_a_sync_that_has_to_put_its_connection_back(chat: Chat) -> None:
     holds(cost, calls=["Query", "UpdateItem", "Query", "BatchGetItem"], written=1, read=3)
 
 
-@pytest.mark.parametrize("bound", [{}, {"after": 20}, {"before": 90}], ids=["latest", "after", "before"])
-def test_a_history_of_fifty_messages(chat: Chat, bound: dict[str, int]) -> None:
+BOUNDS = pytest.mark.parametrize("bound", [{}, {"after": 20}, {"before": 90}], ids=["latest", "after", "before"])
+
+
+@BOUNDS
+@pytest.mark.parametrize(("limit", "queries", "read"), [(20, 1, 3), (50, 2, 6), (100, 3, 12)])
+def test_a_history(chat: Chat, bound: dict[str, int], limit: int, queries: int, read: int) -> None:
     chat.fill(100)
-    cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=50, **bound)
-    holds(cost, calls=["Query"], written=0, read=5)
+    cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=limit, **bound)
+    assert len(cost.calls) <= queries
+    holds(cost, calls=["Query"] * len(cost.calls), written=0, read=read)
+
+
+@BOUNDS
+def test_a_history_of_the_longest_messages_ends_where_the_frame_is_full(chat: Chat, bound: dict[str, int]) -> None:
+    chat.fill(100, "x" * MAX_TEXT_BYTES)
+    cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=100, **bound)
+    # Three fit into the frame. How long they are is known once the first page is paid for.
+    holds(cost, calls=["Query"], written=0, read=44)
+
+
+def test_a_history_reads_no_more_than_three_times_what_it_shows(chat: Chat) -> None:
+    """Short messages, behind which long ones wait: the most that a page can cost beyond its first query."""
+    chat.fill(FIRST_READ, "x")
+    chat.fill(100, "x" * MAX_TEXT_BYTES, behind=FIRST_READ)
+    cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=100, after=0)
+    longest = read_units(2 * FIRST_READ * item_size(chat.message(BOB, 1, "x" * MAX_TEXT_BYTES)), consistent=True)
+    holds(cost, calls=["Query", "Query"], written=0, read=2 + longest)
 
 
 def test_a_read_receipt(chat: Chat) -> None:
