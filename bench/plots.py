@@ -5,7 +5,7 @@ It is imported when something is drawn: the tests use the rows, and need not ins
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,11 @@ def _axes(path: Path, title: str) -> Iterator[Any]:
     figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-def bars(path: Path, *, title: str, values: Mapping[str, float]) -> None:
-    """One horizontal bar a value, in order from the top."""
+def bars(path: Path, *, title: str, values: Mapping[str, float], ours: Collection[str]) -> None:
+    """One horizontal bar a value, in order from the top. What is not ours is grey."""
     with _axes(path, title) as axes:
-        drawn = axes.barh(list(values), list(values.values()), color="#3367b1")
+        colours = ["#3367b1" if name in ours else "#9aa3ad" for name in values]
+        drawn = axes.barh(list(values), list(values.values()), color=colours)
         axes.bar_label(drawn, fmt="%.4g", padding=3)
         axes.invert_yaxis()
 
@@ -43,6 +44,7 @@ def stacked(path: Path, *, title: str, parts: Mapping[str, Sequence[float]], nam
             drawn = axes.barh(names, values, left=left, label=part)
             left = [start + value for start, value in zip(left, values, strict=True)]
         axes.bar_label(drawn, labels=[f"${total:.2f}" for total in left], padding=3)
+        axes.xaxis.set_major_formatter("${x:g}")
         axes.invert_yaxis()
         _legend(axes)
 
@@ -60,6 +62,7 @@ def lines(
         axes.minorticks_off()
         if log_y:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         else:
             axes.set_ylim(bottom=0)
         axes.set_xlabel(x)

@@ -52,7 +52,7 @@ def run() -> Section:
             Limit("warm handler, × its tuned SDK calls alone", whole / bare, 1.25),
             Limit("warm handler, × the same calls through untuned boto3", whole / plain, 0.8, alone),
         ],
-        {"warm-cpu": partial(plots.bars, title="CPU of a warm send, ms", values=measured.cpu)},
+        {"warm-cpu": partial(plots.bars, title="CPU of a warm send, ms", values=measured.cpu, ours=["handler"])},
     )
 
 

@@ -160,7 +160,7 @@ def deployed_url(stack: str) -> str:
     try:
         return outputs_of(boto3.client("cloudformation"), stack)["Url"]
     except KeyError:
-        raise StepFailed(f"{stack} says nowhere where to connect: it is another kind of stack") from None
+        raise StepFailed(f"{stack} has no output named Url: it is not a stack of this project") from None
     except aws.PROBLEMS as error:
         raise StepFailed(f"cannot read where {stack} is: {aws.why(error)}") from None
 

@@ -64,7 +64,7 @@ async def converse(chat: Chat) -> None:
             unsent = sum(len(conversation.pending) for conversation in chat.chats)
     except TokenRefused:
         advice = f"Pass one that is valid and not expired, as {TOKEN_VARIABLE} or with --token."
-        raise Refusal(f"The server does not take the token. {advice}") from None
+        raise Refusal(f"The server did not accept the token. {advice}") from None
     if unsent:
         messages = "1 message was" if unsent == 1 else f"{unsent} messages were"
         print(f"{messages} not sent: there was no connection.")

@@ -73,7 +73,7 @@ export function signInDoubt(config, user, wasTaken) {
   if (config.sign_in !== "token") return null;
   const { exp } = claims(kept(config, user));
   if (exp * 1000 <= Date.now()) return "Your connection token has expired. What you write is sent with the next one.";
-  return wasTaken ? null : "No connection. It may be that this deployment does not take your connection token.";
+  return wasTaken ? null : "No connection. This deployment may not accept your connection token.";
 }
 
 /** A function that gives the address of a new connection of a user who has signed in. */

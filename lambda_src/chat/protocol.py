@@ -223,7 +223,7 @@ def _request(fields: dict[str, object], id: str | None) -> Request:
         case None:
             raise _bad(f"the field 'action' is missing; it is one of {', '.join(ACTIONS)}")
         case str():
-            raise ChatError(ErrorCode.UNKNOWN_ACTION, f"no such action; there are {', '.join(ACTIONS)}")
+            raise ChatError(ErrorCode.UNKNOWN_ACTION, f"no such action; the actions are {', '.join(ACTIONS)}")
         case _:
             raise _bad(f"the field 'action' must be a string; it is one of {', '.join(ACTIONS)}")
 

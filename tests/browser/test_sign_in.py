@@ -150,7 +150,7 @@ def test_a_token_that_is_not_taken_is_doubted_and_another_one_is(
     *, visit: Visit, shoot: Shoot, secret: str, alice: str, bob: str
 ) -> None:
     at_alice = sign_in(visit(alice, bob), alice, token(OTHER_SECRET, alice))
-    at_alice.banner.get_by_text("does not take your connection token").wait_for()
+    at_alice.banner.get_by_text("may not accept your connection token").wait_for()
     at_alice.write("still here")
     at_alice.expect_state("still here", "waiting to be sent")
     shoot(at_alice)

@@ -40,7 +40,7 @@ async def test_a_token_that_expires_ends_the_client_with_its_reason(server: Serv
 async def test_a_refused_token_is_one_sentence(server: Server) -> None:
     server.refuses_connections = 403
     async with serving(server):
-        with pytest.raises(Refusal, match="does not take the token") as refusal:
+        with pytest.raises(Refusal, match="did not accept the token") as refusal:
             await converse(Chat.connect(server.url, "secret-token"))
     assert "secret-token" not in str(refusal.value)
     assert not isinstance(refusal.value.__cause__, TokenRefused)
