@@ -9,6 +9,7 @@ import os
 
 from chat import log
 from chat.announcements import Announcement, announced
+from chat.budget import budget
 from chat.clock import now_ms
 from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
@@ -30,6 +31,7 @@ _routes = message_routes(
 
 
 def handler(event: Announcement, _: object) -> Response:
+    budget.begin()
     return serve(event, _routes)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chat import log
+from chat.budget import budget
 from chat.clock import now_ms
 from chat.events import AuthorizerContext, AuthorizerEvent, AuthorizerResponse
 from chat.identity import (
@@ -66,6 +67,7 @@ _allowed_origins = frozenset(filter(None, os.environ.get("ALLOWED_ORIGINS", "").
 
 
 def handler(event: AuthorizerEvent, _: object) -> AuthorizerResponse:
+    budget.begin()
     return authorize(event, identify)
 
 

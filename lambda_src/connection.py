@@ -7,6 +7,7 @@ import time
 
 from chat import log
 from chat.announcements import LambdaAnnouncer
+from chat.budget import budget
 from chat.clock import now_ms
 from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
@@ -27,6 +28,7 @@ _routes = connection_routes(
 
 
 def handler(event: WebSocketEvent, _: object) -> Response:
+    budget.begin()
     return serve(event, _routes)
 
 

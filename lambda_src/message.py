@@ -6,6 +6,7 @@ import os
 import time
 
 from chat import log
+from chat.budget import budget
 from chat.clock import now_ms
 from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
@@ -31,6 +32,7 @@ _routes = message_routes(
 
 
 def handler(event: WebSocketEvent, _: object) -> Response:
+    budget.begin()
     return serve(event, _routes)
 
 

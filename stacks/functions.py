@@ -17,7 +17,7 @@ from stacks.bundle import LOCK, SOURCE, bundle
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 
 TIMEOUT = Duration.seconds(10)
-"""Above what the SDK's own timeouts and retries allow one call, below the 29 s that API Gateway would wait."""
+"""Above the time that an event gives itself (chat/budget.py), below the 29 s that API Gateway would wait."""
 
 MEMORY_MB = 512
 """Lambda gives CPU with memory, 1,769 MB for one whole core. At 128 MB the import and TLS of a cold start take

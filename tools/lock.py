@@ -16,6 +16,7 @@ LOCKS = {
     "lambda_src/requirements-oidc": "3.13",
     "tests/requirements": "3.11",
     "bench/requirements": "3.11",
+    "tests/faults/newest_sdk/requirements": "3.11",
 }
 """The locks and the oldest Python that each is for; each is made under the constraints of those before it."""
 

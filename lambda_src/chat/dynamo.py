@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chat import log
+from chat.budget import THROTTLED
 from chat.protocol import ChatError, ErrorCode
 from chat.table import AtLeast, Below, Condition, Item, Key, Present, Query, Update, Updated
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-THROTTLED = frozenset(
-    {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "ThrottledException"}
-)
 RETRY_AFTER_MS = 1_000  # an on-demand partition that throttles has split or cooled down within about a second
 BATCH_ATTEMPTS = 5
 BATCH_BACKOFF_SECONDS = 0.05

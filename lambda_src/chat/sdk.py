@@ -14,6 +14,7 @@ from urllib.parse import quote
 from botocore.config import Config
 from botocore.session import Session
 
+from chat.budget import keep
 from chat.parallel import THREADS
 
 if TYPE_CHECKING:
@@ -22,21 +23,26 @@ if TYPE_CHECKING:
 Service = Literal["apigatewaymanagementapi", "dynamodb", "lambda", "secretsmanager"]
 
 CONFIG = Config(
-    # A call takes milliseconds. What takes longer than this is lost, and three tries end within the function's
-    # 10 seconds, pauses and all, so that the client gets an error frame and does not wait for API Gateway's 29.
+    # A call takes milliseconds; what takes longer than this is lost.
     connect_timeout=0.5,
     read_timeout=1.5,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": 1},  # further tries are budget.py's
     max_pool_connections=THREADS,
     tcp_keepalive=True,
     parameter_validation=False,  # `protocol` has checked what comes from outside
     user_agent="parley",  # the SDK composes its own anew for each call
 )
 
+PUSHES = CONFIG.merge(Config(read_timeout=1.0))
+"""The sender's acknowledgement waits for the slowest push. A device that misses one finds the message at its `sync`."""
+
 
 def client(service: Service) -> BaseClient:
-    """A client with short timeouts. Region, credentials and endpoints come from the environment."""
-    return _session().create_client(service, config=CONFIG)
+    """A client that keeps to the event's time. Region, credentials and endpoints come from the environment."""
+    is_hint = service == "apigatewaymanagementapi"
+    made = _session().create_client(service, config=PUSHES if is_hint else CONFIG)
+    keep(made, is_hint=is_hint)
+    return made
 
 
 @cache

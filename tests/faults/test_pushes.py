@@ -11,13 +11,12 @@ import pytest
 from botocore.config import Config
 
 from chat.delivery import ApiGateway
-from chat.sdk import CONFIG
+from chat.sdk import PUSHES
 from chat.sessions import OPENING_MS
 from tests.fakes.engines import REGION, Engine
 from tests.faults.stage import SILENCE, Stage, stage
 from tests.faults.system import System
 
-ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=0.2))
 SEND: dict[str, object] = {"action": "send", "to": "bob", "id": "m1", "text": "hi"}
 
 
@@ -27,7 +26,7 @@ def running() -> Iterator[Stage]:
         yield one
 
 
-def gateway(engine: Engine, url: str, config: Config = ONCE) -> ApiGateway:
+def gateway(engine: Engine, url: str, config: Config = PUSHES) -> ApiGateway:
     return ApiGateway(
         engine.session.create_client(
             "apigatewaymanagementapi",
@@ -100,22 +99,6 @@ def test_a_stage_that_is_not_there_keeps_nobody_from_sending(dynamodb: Engine) -
         ack = made.ask(alice, SEND)
     assert (ack["type"], ack["delivered"]) == ("ack", 0)
     assert live(made, "bob") == {bob.id}
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_the_sdk_pushes_again_what_failed_for_a_moment(
-    dynamodb: Engine, running: Stage, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
-    made = System(dynamodb, gateway=gateway(dynamodb, running.url, CONFIG))
-    made.acquaint("alice", "bob")
-    alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
-    running.answers[bob.id] = [status, status]
-
-    assert made.ask(alice, SEND)["delivered"] == 1
-
-    assert running.asked == [bob.id] * 3
-    assert [json.loads(data)["text"] for _, data in running.pushed] == ["hi"]
 
 
 def test_a_receipt_is_acknowledged_though_its_push_fails(dynamodb: Engine, running: Stage) -> None:

@@ -15,6 +15,8 @@ from tools.installer import InstallFailed, clean, install
 
 PROJECT = Path(__file__).parents[2]
 LOCKS = [PROJECT / name / "requirements.txt" for name in ("", "lambda_src", "tests", "bench")]
+NEWER = PROJECT / "tests" / "faults" / "newest_sdk" / "requirements.txt"
+"""Which is to differ from the others."""
 
 LEADS_ELSEWHERE = {
     "PIP_TARGET": "/elsewhere",
@@ -97,7 +99,7 @@ def _pretend(monkeypatch: pytest.MonkeyPatch, there: set[str]) -> None:
 # The locks
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+@pytest.mark.parametrize("lock", [*LOCKS, NEWER], ids=lambda lock: lock.parent.name)
 def test_a_lock_names_each_package_exactly_with_hashes_and_nothing_of_where_it_came_from(lock: Path) -> None:
     text = lock.read_text()
     entries = re.findall(r"^[^#\s].*(?:\n +.*)*", text, re.MULTILINE)
@@ -110,7 +112,7 @@ def test_a_lock_names_each_package_exactly_with_hashes_and_nothing_of_where_it_c
     assert "--" not in re.sub(r"--hash", "", text)
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+@pytest.mark.parametrize("lock", [*LOCKS, NEWER], ids=lambda lock: lock.parent.name)
 def test_a_lock_is_of_what_people_edit(lock: Path) -> None:
     asked = lock.with_suffix(".in").read_text().lower()
     locked = lock.read_text()

@@ -14,7 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from chat.dynamo import BATCH_ATTEMPTS, THROTTLED, DynamoTable, _update_arguments
+from chat.budget import THROTTLED
+from chat.dynamo import BATCH_ATTEMPTS, DynamoTable, _update_arguments
 from chat.protocol import ChatError, ErrorCode
 from chat.sessions import SWEPT_AT_ONCE
 from chat.table import (
