@@ -43,6 +43,23 @@ CONSEQUENCES = {
 
 NOT_SET = "not set"
 
+REMOVAL = {
+    "AWS::DynamoDB::GlobalTable": (
+        "aws dynamodb update-table --table-name NAME --no-deletion-protection-enabled && "
+        "aws dynamodb delete-table --table-name NAME"
+    ),
+    "AWS::SecretsManager::Secret": "aws secretsmanager delete-secret --secret-id NAME",
+    "AWS::S3::Bucket": "aws s3 rb s3://NAME --force",
+}
+"""The command for each kind of resource that outlives its stack."""
+
+WITHOUT_PAGE = {
+    "us-gov-": "CloudFront is not in AWS GovCloud",
+    "us-iso": "CloudFront is not in this partition",
+    "cn-": "CloudFront in China serves only domains of your own that have an ICP registration",
+}
+"""Regions, by how they begin, in which the stack cannot host the page, and why."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -82,14 +99,32 @@ def words_of(text: str) -> dict[str, str]:
 
 def deployed_settings(cloudformation: Any, stack: str) -> dict[str, str] | None:
     """What the stack was deployed with, empty if it does not say; None if there is no stack. Raises aws.PROBLEMS."""
+    body = template_of(cloudformation, stack)
+    return None if body is None else dict(body.get("Metadata", {}).get(SETTINGS, {}))
+
+
+def template_of(cloudformation: Any, stack: str) -> Any:
+    """The template that the stack was deployed with; None if there is no stack. Raises aws.PROBLEMS."""
     try:
         template = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     except ClientError as error:
         if "does not exist" in error.response["Error"].get("Message", ""):
             return None
         raise
-    body = template if isinstance(template, dict) else json.loads(template)
-    return dict(body.get("Metadata", {}).get(SETTINGS, {}))
+    return template if isinstance(template, dict) else json.loads(template)
+
+
+def kept(cloudformation: Any, stack: str) -> list[tuple[str, str]]:
+    """What outlives the stack, by type and physical id; empty if there is no stack. Raises aws.PROBLEMS."""
+    body = template_of(cloudformation, stack)
+    if body is None:
+        return []
+    deployed = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    return [
+        (str(resource["ResourceType"]), str(resource.get("PhysicalResourceId", "")))
+        for resource in deployed
+        if body["Resources"].get(resource["LogicalResourceId"], {}).get("DeletionPolicy", "").startswith("Retain")
+    ]
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -138,6 +173,8 @@ def deploy(cdk: str, settings: Settings, options: list[str], *, confirmed: bool)
         before = deployed_settings(aws.client("cloudformation"), settings.stack)
     except aws.PROBLEMS as error:
         raise StepFailed(f"cannot read what {settings.stack} was deployed with: {aws.why(error)}") from None
+    if "emulator" not in settings.values:
+        refuse_what_cannot_work(settings)
     questions = review(settings, before)
     approval = ["--require-approval", "never"] if confirmed else []
     confirm(questions, settings.stack, confirmed=confirmed)
@@ -146,6 +183,38 @@ def deploy(cdk: str, settings: Settings, options: list[str], *, confirmed: bool)
         if status := subprocess.run([cdk, "diff", *options], check=False).returncode:
             raise SystemExit(status)
     return [cdk, "deploy", *approval, *options]
+
+
+def say_what_stays(stack: str) -> None:
+    """Says what a destroy leaves behind, and how to remove it or bring it back. Raises StepFailed."""
+    try:
+        stays = kept(aws.client("cloudformation"), stack)
+    except aws.PROBLEMS as error:
+        raise StepFailed(f"cannot read what {stack} consists of: {aws.why(error)}") from None
+    if not stays:
+        return
+    print(f"When {stack} is gone, this stays, and is billed:")
+    for type, name in stays:
+        print(f"  {type:<28} {name}")
+        print(f"    to remove it: {REMOVAL.get(type, 'in the console')}".replace("NAME", name))
+    print("To bring it back into a new stack, or why that is refused first: docs/deploying.md#destroying", flush=True)
+
+
+def refuse_what_cannot_work(settings: Settings) -> None:
+    """Raises StepFailed for settings that this account or its region has no place for."""
+    try:
+        api_gateway = aws.client("apigateway")
+        role = api_gateway.get_account().get("cloudwatchRoleArn") if settings.values["accessLog"] == "true" else None
+    except aws.PROBLEMS as error:
+        raise StepFailed(f"cannot read whether API Gateway may write logs: {aws.why(error)}") from None
+    region = api_gateway.meta.region_name
+    if settings.values["web"] == "true" and (elsewhere := next(filter(region.startswith, WITHOUT_PAGE), None)):
+        raise StepFailed(f"web=true cannot be used in {region}: {WITHOUT_PAGE[elsewhere]}. Host clients/web yourself")
+    if settings.values["accessLog"] == "true" and not role:
+        raise StepFailed(
+            f"accessLog=true cannot be used in {region} yet: API Gateway has no role there to write logs with. It "
+            "is one for the whole account, so no stack makes it; docs/deploying.md#the-access-log says how to"
+        )
 
 
 def main() -> None:
@@ -165,6 +234,8 @@ def main() -> None:
             aws.check_access()
         options = [option for name, value in context.items() for option in ("--context", f"{name}={value}")]
         command = [cdk, typed.command, *options]
+        if typed.command == "destroy":
+            say_what_stays(settings.stack)
         if typed.command == "deploy":
             command = deploy(cdk, settings, options, confirmed=typed.confirmed)
     except (StepFailed, BadContext) as failure:

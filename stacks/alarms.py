@@ -39,6 +39,7 @@ class Alarms(Construct):
 
     def __init__(self, scope: Construct, id: str, *, watched: Watched, topic: sns.ITopic | None) -> None:
         super().__init__(scope, id)
+        self.by_name: dict[str, cloudwatch.Alarm] = {}
         self._watched = watched
         self._topic = topic
         self._watch_functions()
@@ -183,6 +184,7 @@ class Alarms(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=f"{what} What to do: {RUNBOOK}#{section or id.lower()}",
         )
+        self.by_name[id] = alarm
         if self._topic:
             alarm.add_alarm_action(actions.SnsAction(self._topic))
             alarm.add_ok_action(actions.SnsAction(self._topic))

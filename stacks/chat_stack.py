@@ -9,7 +9,10 @@ from constructs import Construct
 
 from clients.web_hosting import SignIn
 from stacks.bundle import LOCK, OIDC_LOCK
+from stacks.domain import ChatDomain
 from stacks.functions import ChatFunction, asset
+from stacks.gradual_shift import GradualShift
+from stacks.log_metrics import FunctionName
 from stacks.monitoring import Monitoring
 from stacks.sdk_description import OPERATIONS
 from stacks.settings import SETTINGS, ChatSettings, IdentityMode
@@ -30,18 +33,19 @@ class ChatStack(Stack):
 
     def __init__(self, scope: Construct, id: str, *, settings: ChatSettings) -> None:
         self._target = target(settings.emulator)
+        tags = {"application": "parley", "stage": settings.stage}
         super().__init__(
             scope,
             id,
             synthesizer=self._target.synthesizer,
             description="Parley: direct messaging without servers",
-            tags={"application": "parley", "stage": settings.stage},
+            tags=tags,
             termination_protection=not settings.throwaway,
         )
         # What the next deploy is compared with; it is nowhere else.
         self.template_options.metadata = {SETTINGS: settings.shown()}
         self._settings = settings
-        self._table = ChatTable(self, "Table", name=settings.table_name, throwaway=settings.throwaway).table
+        self._table = ChatTable(self, "Table", name=settings.table_name, throwaway=settings.throwaway, tags=tags).table
         self._api = ChatApi(
             self,
             "Chat",
@@ -49,37 +53,47 @@ class ChatStack(Stack):
             stage_name=settings.stage,
             rate=settings.throttling_rate,
             burst=settings.throttling_burst,
+            access_log=settings.access_log and self._target.is_watched,
         )
+        self._domain_url = self._make_domain()
         self._code = asset(OIDC_LOCK if settings.identity is IdentityMode.OIDC else LOCK)
         self._message = self._message_function()
         self._announcement = self._announcement_function()
         self._connection = self._connection_function()
         self._authorizer = self._authorizer_function()
         self._api.add_routes(
-            authorizer=self._authorizer.function,
+            authorizer=self._authorizer.invoked,
             identity_source=settings.handshake.identity_source,
-            connection=self._connection.function,
-            message=self._message.function,
+            connection=self._connection.invoked,
+            message=self._message.invoked,
             route_responses=self._target.has_route_responses,
         )
-        Monitoring(
+        functions: dict[FunctionName, ChatFunction] = {
+            "Announcement": self._announcement,
+            "Authorizer": self._authorizer,
+            "Connection": self._connection,
+            "Message": self._message,
+        }
+        monitoring = Monitoring(
             self,
             "Monitoring",
             watched=Watched(
                 api=self._api,
                 table=self._table,
-                functions={
-                    "Announcement": self._announcement,
-                    "Authorizer": self._authorizer,
-                    "Connection": self._connection,
-                    "Message": self._message,
-                },
+                functions=functions,
                 namespace=f"Parley/{settings.stage}",
             ),
             settings=settings,
             target=self._target,
         )
-        CfnOutput(self, "Url", value=self._api.stage.url, description=f"Connect here, {settings.handshake.hint}")
+        if self._shifts:
+            GradualShift(self, "Shift", functions=functions, alarms=monitoring.alarms)
+        CfnOutput(
+            self,
+            "Url",
+            value=self._domain_url or self._api.stage.url,
+            description=f"Connect here, {settings.handshake.hint}",
+        )
         CfnOutput(self, "TableName", value=self._table.table_name, description="Holds chats, messages and sessions")
         if settings.web:
             self._host_page()
@@ -101,8 +115,8 @@ class ChatStack(Stack):
         announcement = self._function(
             "Announcement", "announcement.handler", "Tells chat partners of comings and goings", environment
         )
-        # An announcement is told at most once.
-        announcement.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
+        # What is told again is no news: presence has a newer state by then. Lambda may still deliver an event twice.
+        announcement.invoked.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         reads_and_prunes = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
         self._grant(announcement, reads_and_prunes, self._table.table_arn, partitions=USERS)
         self._grant(announcement, ["execute-api:ManageConnections"], self._api.connections_arn("POST"))
@@ -111,7 +125,7 @@ class ChatStack(Stack):
     def _connection_function(self) -> ChatFunction:
         environment = {
             "TABLE_NAME": self._table.table_name,
-            "ANNOUNCEMENT_FUNCTION": self._announcement.function.function_name,
+            "ANNOUNCEMENT_FUNCTION": self._announcement.invoked.function_name,
             **self._gateway_endpoint(),
         }
         connection = self._function(
@@ -120,7 +134,7 @@ class ChatStack(Stack):
         self._grant(connection, ["dynamodb:UpdateItem"], self._table.table_arn, partitions=USERS)
         for method in ("POST", "DELETE"):  # a connection is told why it is closed
             self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn(method))
-        self._grant(connection, ["lambda:InvokeFunction"], self._announcement.function.function_arn)
+        self._grant(connection, ["lambda:InvokeFunction"], self._announcement.invoked.function_arn)
         return connection
 
     def _authorizer_function(self) -> ChatFunction:
@@ -179,8 +193,26 @@ class ChatStack(Stack):
 
     def _function(self, id: str, handler: str, description: str, environment: dict[str, str]) -> ChatFunction:
         return ChatFunction(
-            self, id, handler=handler, description=description, code=self._code, environment=environment
+            self,
+            id,
+            handler=handler,
+            description=description,
+            code=self._code,
+            environment=environment,
+            tracing=self._settings.tracing and self._target.is_watched,
+            has_alias=self._shifts,
         )
+
+    @property
+    def _shifts(self) -> bool:
+        return self._settings.gradual_shift and self._target.has_deployments
+
+    def _make_domain(self) -> str | None:
+        """Where clients connect, if that is a domain of their own."""
+        name, zone = self._settings.domain_name, self._settings.hosted_zone_id
+        if name is None or zone is None or not self._target.has_deployments:
+            return None
+        return ChatDomain(self, "Domain", name=name, hosted_zone_id=zone, stage=self._api.stage).url
 
     def _host_page(self) -> None:
         settings = self._settings
@@ -188,7 +220,7 @@ class ChatStack(Stack):
             self,
             "Web",
             name=f"{self.stack_name}-{self.region}",
-            url=self._target.socket_url(self._api.stage),
+            url=self._domain_url or self._target.socket_url(self._api.stage),
             sign_in=SignIn.OPEN if settings.identity is IdentityMode.OPEN else SignIn.TOKEN,
             throwaway=settings.throwaway,
             custom_resources=self._target.has_custom_resources,

@@ -73,6 +73,8 @@ class Dashboard(Construct):
                 watched.table("ReadThrottleEvents"),
                 watched.table("WriteThrottleEvents"),
                 watched.api("ClientError"),
+                watched.logged("ConnectionLimits"),
+                watched.logged("AppendConflicts"),
             ),
             self._table("Errors and who got them", "limited"),
             self._table("Handshakes refused, by reason", "refused"),

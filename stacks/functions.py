@@ -48,6 +48,8 @@ class ChatFunction(Construct):
         handler: str,
         code: lambda_.Code,
         environment: Mapping[str, str],
+        tracing: bool,
+        has_alias: bool,
     ) -> None:
         super().__init__(scope, id)
         self.log_group = logs.LogGroup(
@@ -74,7 +76,23 @@ class ChatFunction(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             # Lambda's own lines about each start and end are two thirds of the log's bytes, and ours has the duration.
             system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            tracing=lambda_.Tracing.ACTIVE if tracing else None,
         )
+        self._alias = (
+            lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version) if has_alias else None
+        )
+
+    @property
+    def invoked(self) -> lambda_.IFunction:
+        """What events go to: the alias, which traffic is shifted behind, or the function itself."""
+        return self._alias or self.function
+
+    @property
+    def alias(self) -> lambda_.Alias:
+        """Raises ValueError if the function has none."""
+        if self._alias is None:
+            raise ValueError(f"{self.node.path} has no alias")
+        return self._alias
 
 
 def asset(lock: str = LOCK) -> lambda_.Code:

@@ -44,6 +44,7 @@ LOG_METRICS = (
         '{ $.message = "handshake refused" }',
         dimension=Dimension("Reason", "$.reason"),
     ),
+    LogMetric("ConnectionLimits", ("Connection",), '{ $.message = "connection limit" }'),
     LogMetric("ConnectionFailures", ("Connection",), '{ $.level = "ERROR" }'),
     LogMetric(
         "Messages",
@@ -51,6 +52,7 @@ LOG_METRICS = (
         '{ ($.message = "frame") && ($.action = "send") && ($.code NOT EXISTS) && ($.duplicate NOT EXISTS) }',
     ),
     LogMetric("Duplicates", ("Message",), "{ $.duplicate IS TRUE }"),
+    LogMetric("AppendConflicts", ("Message",), '{ $.message = "append conflict" }'),
     LogMetric("Deliveries", PUSHING, "{ $.taken > 0 }", value="$.taken"),
     LogMetric("GoneConnections", PUSHING, "{ $.gone > 0 }", value="$.gone"),
     LogMetric("FailedPushes", PUSHING, "{ $.failed > 0 }", value="$.failed"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aws_cdk import Stack
 from aws_cdk import aws_budgets as budgets
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -28,13 +29,14 @@ class Monitoring(Construct):
         super().__init__(scope, id)
         self._watched = watched
         self._settings = settings
+        self.alarms: dict[str, cloudwatch.Alarm] = {}
         for metric in LOG_METRICS:
             self._count(metric)
         if target.is_watched:
             self._watch()
 
     def _watch(self) -> None:
-        Alarms(self, "Alarms", watched=self._watched, topic=self._topic())
+        self.alarms = Alarms(self, "Alarms", watched=self._watched, topic=self._topic()).by_name
         Dashboard(self, "Dashboard", watched=self._watched)
         self._save_queries()
         if self._settings.monthly_budget is not None:

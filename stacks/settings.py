@@ -21,6 +21,8 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _ISSUER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/|-]*)?")
 _AUDIENCES = re.compile(r"[^\s,]+(,[^\s,]+)*")
 _CLAIM = re.compile(r"[!-~]{1,64}")
+_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+_HOSTED_ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
 _ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(,https?://[a-z0-9.-]+(:[0-9]{1,5})?)*")
 _BOOLEANS = {"true": True, "false": False}
 _SEPARATORS = frozenset(":@/")
@@ -89,7 +91,10 @@ class ChatSettings:
     `allowed_origins`, if there are any; from any page if there are none. Alarms notify the SNS topic, or
     the e-mail address, if there is one; the address is also told when the month's costs near `monthly_budget` dollars.
     With `web`, the stack hosts the web page too. With `table_name` the stack makes no table and uses that one. Another
-    `epoch` than before tells clients that the data has gone back; another table does, too.
+    `epoch` than before tells clients that the data has gone back; another table does, too. With `access_log`, API
+    Gateway logs each handshake and frame; with `tracing`, X-Ray samples invocations; with `gradual_shift`, a new
+    version of a function gets a tenth of the traffic first. Clients connect to `domain_name`, a name in the zone
+    `hosted_zone_id` of Route 53, if there is one.
 
     In the context a setting has the name of its field here, in camel case.
     """
@@ -112,6 +117,11 @@ class ChatSettings:
     web: bool
     table_name: str | None
     epoch: str
+    access_log: bool
+    tracing: bool
+    gradual_shift: bool
+    domain_name: str | None
+    hosted_zone_id: str | None
     emulator: str | None
 
     def __post_init__(self) -> None:
@@ -137,6 +147,11 @@ class ChatSettings:
             raise BadContext(
                 f"the setting monthlyBudget='{self.monthly_budget}' requires alarmEmail: the address is told "
                 "when costs near the budget"
+            )
+        if (self.domain_name is None) != (self.hosted_zone_id is None):
+            raise BadContext(
+                "the settings domainName and hostedZoneId belong together: give the name, and the id of the zone of "
+                "Route 53 that answers for it"
             )
         if self.web and self.identity is IdentityMode.OIDC:
             raise BadContext(
@@ -197,6 +212,13 @@ class ChatSettings:
             web=_boolean(context, "web"),
             table_name=_optional(context, "tableName", _TABLE, "the name of a table, not its ARN"),
             epoch=_matching(context, "epoch", "1", _EPOCH, "1 to 32 of A-Z a-z 0-9 . _ : -, like 2"),
+            access_log=_boolean(context, "accessLog"),
+            tracing=_boolean(context, "tracing"),
+            gradual_shift=_boolean(context, "gradualShift"),
+            domain_name=_optional(context, "domainName", _DOMAIN, "a domain in lower case, like chat.example.com"),
+            hosted_zone_id=_optional(
+                context, "hostedZoneId", _HOSTED_ZONE, "the id of a hosted zone, like Z0123456789"
+            ),
             emulator=_optional(context, "emulator", _LOOPBACK, "its endpoint, like http://127.0.0.1:4566"),
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
+from collections.abc import Mapping
+
+from aws_cdk import CfnTag, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
@@ -13,13 +15,17 @@ class ChatTable(Construct):
     With `name` it is a table that exists already, one that was restored for instance, and nothing of it is changed.
     """
 
-    def __init__(self, scope: Construct, id: str, *, name: str | None, throwaway: bool) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, name: str | None, throwaway: bool, tags: Mapping[str, str]
+    ) -> None:
         super().__init__(scope, id)
         self.table: dynamodb.ITableV2 = (
-            self._made(throwaway=throwaway) if name is None else dynamodb.TableV2.from_table_name(self, "Table", name)
+            self._made(throwaway=throwaway, tags=tags)
+            if name is None
+            else dynamodb.TableV2.from_table_name(self, "Table", name)
         )
 
-    def _made(self, *, throwaway: bool) -> dynamodb.TableV2:
+    def _made(self, *, throwaway: bool, tags: Mapping[str, str]) -> dynamodb.TableV2:
         return dynamodb.TableV2(
             self,
             "Table",
@@ -31,5 +37,7 @@ class ChatTable(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=not throwaway
             ),
+            # A stack's tags do not reach a replica, and the table's costs would belong to nobody.
+            tags=[CfnTag(key=key, value=value) for key, value in tags.items()],
             removal_policy=RemovalPolicy.DESTROY if throwaway else RemovalPolicy.RETAIN,
         )

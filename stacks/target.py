@@ -26,7 +26,11 @@ class Target(Protocol):
 
     @property
     def is_watched(self) -> bool:
-        """Whether there are alarms, a dashboard, saved queries and bills there."""
+        """Whether there are alarms, a dashboard, saved queries, bills, an access log and traces there."""
+
+    @property
+    def has_deployments(self) -> bool:
+        """Whether functions have versions there that traffic is shifted between, and APIs domains of their own."""
 
     def socket_url(self, stage: WebSocketStage) -> str:
         """Where clients connect."""
@@ -42,6 +46,7 @@ class Aws:
     has_route_responses = True
     has_custom_resources = True
     is_watched = True
+    has_deployments = True
 
     def socket_url(self, stage: WebSocketStage) -> str:
         url: str = stage.url
@@ -58,6 +63,7 @@ class Emulator:
     has_route_responses = False  # its CloudFormation does not know them; its data plane always answers the sender
     has_custom_resources = False
     is_watched = False  # its CloudFormation knows no alarm with an expression, no saved query and no budget
+    has_deployments = False
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import cast
+
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
@@ -11,11 +16,36 @@ from constructs import Construct
 MESSAGE_ROUTES = ("send", "sync", "history", "receipt", "typing", "presence", "ping", "$default")
 """Named, so that metrics and throttling are per action; `$default` takes what names no action."""
 
+ACCESS_LOG_FIELDS = {
+    "time": "$context.requestTime",
+    "event": "$context.eventType",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "error": "$context.error.message",
+    "integration_error": "$context.integrationErrorMessage",
+    "latency_ms": "$context.integrationLatency",
+    "user": "$context.authorizer.principalId",
+    "connection": "$context.connectionId",
+    "request_id": "$context.requestId",
+    "ip": "$context.identity.sourceIp",
+}
+"""What API Gateway logs of a handshake or a frame. No query string, no header and no body: a token may be in them."""
+
 
 class ChatApi(Construct):
     """The API and its stage. The routes come after the functions, which need the stage's address."""
 
-    def __init__(self, scope: Construct, id: str, *, name: str, stage_name: str, rate: int, burst: int) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        stage_name: str,
+        rate: int,
+        burst: int,
+        access_log: bool,
+    ) -> None:
         super().__init__(scope, id)
         self.api = apigateway.WebSocketApi(
             self, "Api", api_name=name, route_selection_expression="$request.body.action"
@@ -29,6 +59,23 @@ class ChatApi(Construct):
             # Billed as some fifty custom metrics; the log has each route's durations and errors.
             detailed_metrics_enabled=False,
             throttle=apigateway.ThrottleSettings(rate_limit=rate, burst_limit=burst),
+        )
+        if access_log:
+            self._log_access()
+
+    def _log_access(self) -> None:
+        log_group = logs.LogGroup(
+            self, "AccessLog", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
+        )
+        arn = Stack.of(self).format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=log_group.log_group_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        stage = cast("apigateway.CfnStage", self.stage.node.default_child)
+        stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=arn, format=json.dumps(ACCESS_LOG_FIELDS)
         )
 
     def connections_arn(self, method: str) -> str:
@@ -56,6 +103,13 @@ class ChatApi(Construct):
                 for route_key in MESSAGE_ROUTES
             ),
         ]
+        self._name_integrations()
         # API Gateway takes one change of an API at a time, and a stage that deploys by itself adds one to each route's.
         # Made last, it does not get in their way, and goes live whole.
         self.stage.node.add_dependency(*routes)
+
+    def _name_integrations(self) -> None:
+        """The CDK makes an integration below the first route that uses it, so another order would replace it."""
+        for construct in self.api.node.find_all():
+            if isinstance(construct, apigateway.CfnIntegration):
+                construct.override_logical_id(str(cast("Construct", construct.node.scope).node.id))

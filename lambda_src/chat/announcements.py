@@ -29,7 +29,7 @@ class Announcement(TypedDict):
 
 class Announcer(Protocol):
     def announce(self, presence: UserPresence) -> None:
-        """Announces the presence to the user's chat partners, at most once, and soon."""
+        """Announces the presence to the user's chat partners: soon, once as a rule, and never for certain."""
 
 
 class LambdaAnnouncer:

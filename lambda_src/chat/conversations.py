@@ -191,6 +191,7 @@ class Conversations:
             if self._table.insert(_item(message, expires)):
                 self._remember(pk, tail.with_newest(_entry(message, expires)))
                 return Appended(message, duplicate=False)
+            log.line("INFO", "append conflict", attempt=attempt + 1)
             time.sleep(random.uniform(0, _longest_pause(attempt)))
             # Whatever was appended since this tail was read has to be seen before the next try: it may be this message.
             tail = self._tail(sender, to, _back_to_number(message.seq))

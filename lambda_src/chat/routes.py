@@ -208,6 +208,8 @@ class ConnectionRoutes:
 
     def connect(self, connection: Connection) -> None:
         change = self._sessions.connect(connection)
+        if change.evicted:
+            log.line("INFO", "connection limit", user=connection.user, closed=len(change.evicted))
         for evicted in change.evicted:
             self._gateway.push(evicted.id, EVICTED)
             self._gateway.close(evicted.id)

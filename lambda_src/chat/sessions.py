@@ -82,7 +82,10 @@ class Sessions:
         return self._table.update(sessions_key(connection.user), Update(put=entry, add={"rev": 1})).before
 
     def disconnect(self, user: str, connection_id: str) -> Change | None:
-        """Takes the entry out; None if it was not there, so that a late or repeated `$disconnect` does nothing."""
+        """Takes the entry out; None if it was not there, so that a late or repeated `$disconnect` does nothing.
+
+        One whose reply was lost still says what it did.
+        """
         return self._remove(user, connection_id, {"last_seen": self._clock()})
 
     def prune(self, connection: Connection) -> Change | None:
@@ -93,12 +96,13 @@ class Sessions:
         name = _PREFIX + connection_id
         update = Update(put=put, add={"rev": 1}, remove=[name], only_if=[Present(name)])
         made, before = self._table.update(sessions_key(user), update)
-        if not made:
+        if not made and not _is_as_we_left_it(before, put):
             return None
         now = self._clock()
         others = [other for other in connections(user, before, now) if other.id != connection_id]
         last_seen = attribute({**before, **put}, "last_seen", 0) or None
-        presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=attribute(before, "rev", 0) + 1)
+        rev = attribute(before, "rev", 0) + made
+        presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=rev)
         return Change(presence, went_online_or_offline=not others)
 
     def _sweep(self, user: str, item: Item, now: int, surplus: Iterable[Connection]) -> None:
@@ -138,6 +142,11 @@ class Sessions:
         keys = {user: sessions_key(user) for user in users}
         items = self._table.get(keys.values())
         return {user: items.get(key, {}) for user, key in keys.items()}
+
+
+def _is_as_we_left_it(item: Item, put: Mapping[str, int]) -> bool:
+    """Whether an update that was refused had been made before: its reply was lost, and it was tried again."""
+    return bool(put) and all(item.get(name) == value for name, value in put.items())
 
 
 def connections(user: str, item: Item, now: int) -> list[Connection]:

@@ -56,6 +56,8 @@ def test_what_happens_is_counted(connect: Connect, running: Emulator, endpoint: 
         "Errors": 1,
         "WentOffline": 1,
         "ConnectionFailures": 0,
+        "ConnectionLimits": 0,
+        "AppendConflicts": 0,
         "GoneConnections": 0,
         "FailedPushes": 0,
         "AnnouncementFailures": 0,

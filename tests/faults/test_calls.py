@@ -217,3 +217,21 @@ def test_a_batch_that_is_answered_in_part_is_asked_for_the_rest(dynamodb: Engine
     client.meta.events.register("after-call.dynamodb.BatchGetItem", leave_out)
     assert {Key(*map(str, (item["pk"], item["sk"]))) for item in made.table.get(keys).values()} == set(keys)
     assert answered == [4, 3, 2, 1]
+
+
+def test_a_disconnect_whose_reply_was_lost_still_tells(dynamodb: Engine) -> None:
+    """The SDK sends it again, and finds its condition broken by itself."""
+    made = System(dynamodb)
+    one = made.connect("alice", "phone")
+    made.clock.advance(1_000)
+    sessions = made.instance().sessions
+
+    with made.faults.at(0, Fault.RESENT):
+        change = sessions.disconnect("alice", one.id)
+
+    assert change is not None
+    assert change.went_online_or_offline
+    assert (change.presence.online, change.presence.last_seen) == (False, made.clock())
+    assert change.presence.rev == 2  # as the item says: one coming, one going
+    made.clock.advance(1_000)
+    assert sessions.disconnect("alice", one.id) is None

@@ -7,12 +7,22 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.cdk import CONSEQUENCES, Settings, deployed_settings, review, words_of
+from local import aws
+from local.cdk import (
+    CONSEQUENCES,
+    Settings,
+    deployed_settings,
+    refuse_what_cannot_work,
+    review,
+    say_what_stays,
+    words_of,
+)
 from local.emulator import PROJECT
 from local.progress import StepFailed
 from stacks.settings import SETTINGS, BadContext
@@ -51,7 +61,7 @@ import os, subprocess
 import local.cdk
 from unittest.mock import Mock
 local.cdk.aws.check_access = lambda: None
-local.cdk.aws.client = lambda _: None
+local.cdk.aws.client = lambda _: Mock(**{{"meta.region_name": "eu-central-1"}})
 local.cdk.deployed_settings = lambda *_: {deployed!r}
 local.cdk.subprocess.run = lambda words, check: print("CDK", words[1:]) or Mock(returncode=0)
 os.execv = lambda path, words: print("CDK", words[1:])
@@ -177,6 +187,80 @@ def test_settings_are_read_from_the_template_that_is_deployed() -> None:
     assert deployed_settings(Cloudformation("Stack with id Parley-prod does not exist"), "Parley-prod") is None
     with pytest.raises(ClientError):
         deployed_settings(Cloudformation("not today"), "Parley-prod")
+
+
+RESOURCES = {
+    "Table": ("AWS::DynamoDB::GlobalTable", "Retain", "the-table"),
+    "Secret": ("AWS::SecretsManager::Secret", "RetainExceptOnCreate", "the-secret"),
+    "Logs": ("AWS::Logs::LogGroup", "Delete", "the-log"),
+    "Role": ("AWS::IAM::Role", None, "the-role"),
+}
+
+
+class Deployed(Cloudformation):
+    """A stack of these resources."""
+
+    def __init__(self) -> None:
+        policies = {name: {"DeletionPolicy": policy} if policy else {} for name, (_, policy, _) in RESOURCES.items()}
+        super().__init__({"Resources": policies})
+
+    def describe_stack_resources(self, **_: object) -> Any:
+        return {
+            "StackResources": [
+                {"LogicalResourceId": name, "ResourceType": type, "PhysicalResourceId": id}
+                for name, (type, _, id) in RESOURCES.items()
+            ]
+        }
+
+
+def test_a_destroy_says_what_stays_and_how_to_remove_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(aws, "client", lambda _: Deployed())
+    say_what_stays("Parley-prod")
+
+    said = capsys.readouterr().out
+    assert "the-table" in said
+    assert "aws dynamodb delete-table --table-name the-table" in said
+    assert "aws secretsmanager delete-secret --secret-id the-secret" in said
+    assert "the-log" not in said
+    assert "the-role" not in said
+
+
+def test_where_there_is_no_stack_nothing_is_said_to_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(aws, "client", lambda _: Cloudformation("Stack with id Parley-prod does not exist"))
+    say_what_stays("Parley-prod")
+    assert capsys.readouterr().out == ""
+
+
+class Account:
+    """An account, in a region, whose API Gateway may write logs with a role, or has none."""
+
+    def __init__(self, region: str, role: str | None = None) -> None:
+        self.meta = SimpleNamespace(region_name=region)
+        self._role = role
+
+    def get_account(self) -> dict[str, str]:
+        return {"cloudwatchRoleArn": self._role} if self._role else {}
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1", "us-iso-east-1", "us-isob-east-1"])
+def test_the_page_is_refused_where_cloudfront_cannot_serve_it(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws, "client", lambda _: Account(region))
+    with pytest.raises(StepFailed, match=f"web=true cannot be used in {region}"):
+        refuse_what_cannot_work(Settings.of({"stage": "dev", "web": "true"}))
+    refuse_what_cannot_work(Settings.of({"stage": "dev"}))
+
+
+def test_an_access_log_is_refused_until_api_gateway_may_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.of({"stage": "dev", "accessLog": "true"})
+    monkeypatch.setattr(aws, "client", lambda _: Account("eu-central-1"))
+    with pytest.raises(StepFailed, match="API Gateway has no role there to write logs with"):
+        refuse_what_cannot_work(settings)
+    monkeypatch.setattr(aws, "client", lambda _: Account("eu-central-1", "arn:aws:iam::123456789012:role/logs"))
+    refuse_what_cannot_work(settings)
 
 
 def test_every_stage_of_the_file_can_be_used() -> None:

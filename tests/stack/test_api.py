@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 from chat import identity
 from chat.protocol import ACTIONS
+from stacks import websocket_api
 from stacks.settings import TokenSource
 from stacks.websocket_api import MESSAGE_ROUTES
 from tests.stack.conftest import Resource, Synthesize, Synthesized, rendered
@@ -132,3 +136,39 @@ def test_stage_goes_live_after_all_its_routes(default: Synthesized) -> None:
 
     assert stage["AutoDeploy"] is True
     assert routes_and_responses <= set(default.template["Resources"][id]["DependsOn"])
+
+
+def test_access_log_holds_nothing_that_a_token_may_be_in(synthesize: Synthesize) -> None:
+    stack = synthesize(accessLog=True)
+    _, stage = stack.one("AWS::ApiGatewayV2::Stage")
+    fields = json.loads(stage["AccessLogSettings"]["Format"])
+
+    assert {"status", "route", "error", "user", "connection", "ip"} <= fields.keys()
+    assert all(value.startswith("$context.") for value in fields.values())
+    assert not [value for value in fields.values() if re.search("header|query|body|path|uri|protocol", value, re.I)]
+
+
+def test_access_log_goes_to_a_group_of_the_stack_that_is_kept_for_a_month(synthesize: Synthesize) -> None:
+    stack = synthesize(accessLog=True)
+    _, stage = stack.one("AWS::ApiGatewayV2::Stage")
+    arn = rendered(stage["AccessLogSettings"]["DestinationArn"])
+    (group,) = set(re.findall(r"log-group:\$\{(\w+)\}$", arn))
+
+    assert stack.all("AWS::Logs::LogGroup")[group]["RetentionInDays"] == 30
+    # It is the account's, in each Region one: a stack that is deleted would take it from all others.
+    assert not stack.all("AWS::ApiGateway::Account")
+
+
+def test_routes_in_another_order_are_the_same_resources(
+    synthesize: Synthesize, default: Synthesized, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket_api, "MESSAGE_ROUTES", MESSAGE_ROUTES[::-1])
+    made_anew: Synthesize = synthesize.__wrapped__  # type: ignore[attr-defined]
+    reordered = made_anew()
+
+    def resources(stack: Synthesized) -> dict[str, Resource]:
+        order = {"DependsOn": None}  # in which they are made, and nothing that a resource has
+        return {id: resource | order for id, resource in stack.template["Resources"].items()}
+
+    assert resources(reordered) == resources(default)
+    assert {"MessageIntegration", "ConnectionIntegration"} == default.all("AWS::ApiGatewayV2::Integration").keys()

@@ -18,7 +18,7 @@ from tests.stack.conftest import CONTEXT, NO_BUNDLING
 CONTEXTS: list[dict[str, object]] = [{}, {"web": True, "alarmEmail": "oncall@example.com", "monthlyBudget": 100}]
 
 REASONS = {
-    "APIG1 Chat/Stage": "access logs are not offered yet; each function logs one line an event, with no token in it",
+    "APIG1 Chat/Stage": "off by default, since it requires a role of the account; each function logs a line an event",
     "APIG4 Chat/Api": "API Gateway authorizes $connect alone, and every other route is of an authorized connection",
     "IAM5 Message/Role": "the connections of this one stage, whose ids are not known before",
     "IAM5 Announcement/Role": "the connections of this one stage, whose ids are not known before",

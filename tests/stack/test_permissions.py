@@ -189,6 +189,7 @@ def test_function_that_copies_the_page_may_read_assets_and_write_the_page(synthe
     assert allowed(stack, "index") == own_log(stack, "index") | {
         ("s3:GetObject", f"{assets}/*"),
         ("s3:ListBucket", f"${{{bucket}.Arn}}"),
+        ("kms:Decrypt", "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"),
         ("s3:DeleteObject", f"${{{bucket}.Arn}}/*"),
         ("s3:PutObject", f"${{{bucket}.Arn}}/*"),
     }
@@ -234,3 +235,19 @@ def test_the_sdk_describes_every_call_that_the_functions_may_make(synthesize: Sy
     assert dynamodb == set(OPERATIONS["dynamodb"])
     others = {action for action in granted if not action.startswith(("dynamodb:", "logs:"))}
     assert others == {"execute-api:ManageConnections", "lambda:InvokeFunction", "secretsmanager:GetSecretValue"}
+
+
+def test_function_that_copies_the_page_decrypts_only_what_it_reads_from_a_bucket(synthesize: Synthesize) -> None:
+    (grant,) = (it for it in statements(synthesize(web=True)) if it["Action"] == "kms:Decrypt")
+    ((_, service),) = grant["Condition"]["StringEquals"].items()
+
+    assert rendered(service) == "s3.${AWS::Region}.${AWS::URLSuffix}"
+
+
+def test_tracing_lets_functions_send_traces_and_no_more(synthesize: Synthesize, default: Synthesized) -> None:
+    stack = synthesize(tracing=True)
+    for name in ("authorizer", "connection", "message"):
+        more = allowed(stack, name) - allowed(default, name)
+        assert more == {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
+        assert stack.function(name)[1]["TracingConfig"] == {"Mode": "Active"}
+        assert "TracingConfig" not in default.function(name)[1]

@@ -61,7 +61,7 @@ def test_functions_share_one_asset(default: Synthesized) -> None:
     assert len(set(codes)) == 1
 
 
-def test_announcements_are_made_at_most_once(default: Synthesized) -> None:
+def test_announcements_are_not_tried_again(default: Synthesized) -> None:
     announcement, _ = default.function("announcement")
     _, config = default.one("AWS::Lambda::EventInvokeConfig")
 
@@ -108,6 +108,13 @@ def test_table_is_on_demand_with_two_keys_and_no_index(default: Synthesized) -> 
         {"AttributeName": "sk", "KeyType": "RANGE"},
     ]
     assert not {"GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification"} & table.keys()
+
+
+def test_table_is_found_by_the_stages_tags(default: Synthesized) -> None:
+    _, table = default.one("AWS::DynamoDB::GlobalTable")
+    (replica,) = table["Replicas"]
+
+    assert {tag["Key"]: tag["Value"] for tag in replica["Tags"]} == {"application": "parley", "stage": "dev"}
 
 
 def test_messages_expire(default: Synthesized) -> None:

@@ -21,6 +21,7 @@ OIDC: dict[str, object] = {
     "issuer": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI",
     "audience": "client-7",
 }
+DOMAIN: dict[str, object] = {"domainName": "chat.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"}
 TOPIC = "arn:aws-cn:sns:cn-north-1:123456789012:a_b-c"
 
 
@@ -48,6 +49,11 @@ def test_no_context_gives_the_safe_settings() -> None:
         web=False,
         table_name=None,
         epoch="1",
+        access_log=False,
+        tracing=False,
+        gradual_shift=False,
+        domain_name=None,
+        hosted_zone_id=None,
         emulator=None,
     )
 
@@ -84,6 +90,11 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"tableName": "Parley-prod.restored_2"}, "table_name", "Parley-prod.restored_2"),
         ({"epoch": "2026-11-28T10:40:00Z"}, "epoch", "2026-11-28T10:40:00Z"),
         ({"epoch": 2}, "epoch", "2"),
+        ({"accessLog": "true"}, "access_log", True),
+        ({"tracing": "true"}, "tracing", True),
+        ({"gradualShift": True}, "gradual_shift", True),
+        (DOMAIN, "domain_name", "chat.example.com"),
+        (DOMAIN, "hosted_zone_id", "Z0123456789ABCDEFGHIJ"),
         ({"emulator": "http://127.0.0.1:4566"}, "emulator", "http://127.0.0.1:4566"),
     ],
 )
@@ -121,6 +132,21 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
         *(("throttlingBurst", bad, "1 to 5000") for bad in ("0", "5001")),
         *(("throwaway", bad, "true or false") for bad in ("", "yes", "1", 1)),
         *(("web", bad, "true or false") for bad in ("", "on", 1)),
+        *(("accessLog", bad, "true or false") for bad in ("", "on")),
+        *(("tracing", bad, "true or false") for bad in ("", "on")),
+        *(("gradualShift", bad, "true or false") for bad in ("", "on")),
+        *(
+            ("domainName", bad, "like chat.example.com")
+            for bad in (
+                "",
+                "example",
+                "Chat.example.com",
+                "-a.example.com",
+                "https://chat.example.com",
+                "a..example.com",
+            )
+        ),
+        *(("hostedZoneId", bad, "like Z0123456789") for bad in ("", "example.com", "/hostedzone/Z0123456789")),
         *(("alarmTopicArn", bad, "SNS topic") for bad in ("", "alarms", "arn:aws:sqs:eu-central-1:123456789012:q")),
         *(("alarmEmail", bad, "e-mail address") for bad in ("", "oncall", "a@b", "a b@example.com", "a@example.com,b")),
         *(("monthlyBudget", bad, "1 to 1000000") for bad in ("", "0", "1.5", "$5", "1000001")),
@@ -149,6 +175,8 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
         ({"audience": "client-7"}, "is for identity=oidc alone"),
         ({"alarmEmail": "a@example.com", "alarmTopicArn": TOPIC}, "exclude each other"),
         ({"monthlyBudget": "5"}, "requires alarmEmail"),
+        ({"domainName": "chat.example.com"}, "belong together"),
+        ({"hostedZoneId": "Z0123456789ABCDEFGHIJ"}, "belong together"),
         (OIDC | {"web": True}, "web='true' cannot be used with identity='oidc'"),
     ],
 )
@@ -163,7 +191,7 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
     "throttlingRate, throttlingBurst, throwaway, alarmTopicArn, alarmEmail, monthlyBudget, web, tableName, epoch, "
-    "emulator"
+    "accessLog, tracing, gradualShift, domainName, hostedZoneId, emulator"
 )
 
 

@@ -22,6 +22,10 @@ VARIANTS: dict[str, dict[str, object]] = {
     "throwaway": {"throwaway": True},
     "alarmed": {"alarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms"},
     "e-mailed": {"alarmEmail": "oncall@example.com", "monthlyBudget": 500},
+    "access log": {"accessLog": True},
+    "traced": {"tracing": True},
+    "gradual shift": {"gradualShift": True},
+    "domain": {"domainName": "chat.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"},
     "web": {"web": True},
     "web, throwaway": {"web": True, "throwaway": True},
 }

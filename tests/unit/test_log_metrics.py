@@ -18,7 +18,7 @@ from chat.delivery import Pushed
 from chat.events import AuthorizerEvent
 from chat.identity import Identity, Refused
 from chat.protocol import UserPresence
-from chat.sessions import OPENING_MS
+from chat.sessions import MAX_CONNECTIONS, OPENING_MS
 from stacks.log_metrics import LOG_METRICS
 from tests.filter_pattern import matcher
 from tests.unit.events import handshake, websocket_event
@@ -132,3 +132,24 @@ def test_connections_and_their_failures(system: System, capsys: pytest.CaptureFi
     system.before = always(FAILURE, on="update")
     connection.serve(websocket_event("CONNECT"), system.connection_routes)
     assert counted("Connection", logged(capsys)) == {"ConnectionFailures": 1}
+
+
+def test_connections_that_the_limit_ends(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(MAX_CONNECTIONS + 2):
+        system.clock.advance(1)
+        event = websocket_event("CONNECT", connection=f"device-{number}=", connected_at=system.clock.now)
+        connection.serve(event, system.connection_routes)
+
+    assert counted("Connection", logged(capsys)) == {"ConnectionLimits": 2}
+
+
+def test_appends_that_lose_their_number(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    serve(system, SEND)
+    logged(capsys)
+    warm = system.routes
+    system.restart()
+    serve(system, {**SEND, "id": "m2"})
+    system.routes = warm  # which remembers that m1 is the newest
+    serve(system, {**SEND, "id": "m3"})
+
+    assert counted("Message", logged(capsys)) == {"AppendConflicts": 1, "Messages": 2}

@@ -1,0 +1,168 @@
+"""The functions of the release before and these, side by side on one table: nothing is lost, and either can go."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from chat.sessions import Connection
+from local.emulator import PROJECT
+from tests.fakes.engines import Engine
+from tests.faults.stage import Stage, stage
+from tests.upgrade.keep import PREVIOUS, kept_commit, unpack
+from tests.upgrade.version import Version, running
+
+PRESENT = PROJECT / "lambda_src"
+MESSAGES = 24
+
+
+@dataclass
+class Both:
+    before: Version
+    present: Version
+    stage: Stage
+
+
+@pytest.fixture
+def both(dynamodb: Engine, table_name: str, tmp_path: Path) -> Iterator[Both]:
+    with ExitStack() as stack:
+        gateway = stack.enter_context(stage())
+
+        def version(name: str, folder: Path) -> Version:
+            return stack.enter_context(running(name, folder, table_name, dynamodb.url, gateway.url))
+
+        yield Both(version("previous", unpack(tmp_path)), version("present", PRESENT), gateway)
+
+
+def history(version: Version, caller: Connection, peer: str) -> list[dict[str, Any]]:
+    return list(version.ask(caller, {"action": "history", "peer": peer})["messages"])
+
+
+def overview(version: Version, caller: Connection) -> list[dict[str, Any]]:
+    """What `sync` shows of the chats, without what depends on the moment."""
+    return list(version.ask(caller, {"action": "sync"})["chats"])
+
+
+def common(old: Any, new: Any) -> Any:
+    """What the new version says, cut to the fields that the old one says too: a new field is no difference."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {name: common(old[name], new[name]) if name in new else "(absent)" for name in old}
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [common(a, b) for a, b in zip(old, new, strict=True)]
+    return new
+
+
+def send(version: Version, caller: Connection, to: str, number: int) -> Any:
+    return version.ask(caller, {"action": "send", "to": to, "id": f"{caller.user}-{number}", "text": f"hi {number}"})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_traffic_that_goes_now_to_one_and_now_to_the_other_loses_nothing(both: Both, seed: int) -> None:
+    chance = random.Random(seed)
+
+    def either() -> Version:
+        return chance.choice([both.before, both.present])
+
+    alice, bob = either().connect("alice", "phone"), either().connect("bob", "phone")
+    sent: list[tuple[str, str]] = []
+    for number in range(MESSAGES):
+        caller, peer = (alice, "bob") if chance.random() < 0.5 else (bob, "alice")
+        ack = send(either(), caller, peer, number)
+        sent.append((caller.user, f"hi {number}"))
+        assert ack["seq"] == len(sent)
+        if chance.random() < 0.3:  # its acknowledgement was lost, so it comes again, wherever
+            again = either().ask(
+                caller,
+                {
+                    "action": "send",
+                    "to": peer,
+                    "id": f"{caller.user}-{number}",
+                    "text": f"hi {number}",
+                    "retry": True,
+                },
+            )
+            assert (again["seq"], again["duplicate"]) == (len(sent), True)
+        if chance.random() < 0.3:
+            reader, writer = (bob, "alice") if caller is alice else (alice, "bob")
+            receipt = {"action": "receipt", "peer": writer, "kind": "read", "seq": len(sent)}
+            assert either().ask(reader, receipt)["type"] == "ack"
+
+    for version in (both.before, both.present):
+        for caller, peer in ((alice, "bob"), (bob, "alice")):
+            found = history(version, caller, peer)
+            assert [(one["from"], one["text"]) for one in found] == sent
+            assert [one["seq"] for one in found] == list(range(1, len(sent) + 1))
+            (chat,) = overview(version, caller)
+            assert (chat["peer"], chat["seq"]) == (peer, len(sent))
+    frames = [json.loads(data) for connection, data in both.stage.pushed if connection in (alice.id, bob.id)]
+    told = {(frame["from"], frame["text"]) for frame in frames if frame["type"] == "message"}
+    assert told == set(sent)
+
+
+@pytest.mark.parametrize("first", ["previous", "present"])
+def test_what_one_has_written_the_other_goes_on_with(both: Both, first: str) -> None:
+    """Forward: an upgrade. Backward: a rollback after the new version has written."""
+    writer, reader = (both.before, both.present) if first == "previous" else (both.present, both.before)
+    alice, bob = writer.connect("alice", "phone"), writer.connect("bob", "phone")
+    for number, (caller, to) in enumerate([(alice, "bob"), (bob, "alice"), (alice, "bob")]):
+        send(writer, caller, to, number)
+    for kind in ("delivered", "read"):
+        writer.ask(bob, {"action": "receipt", "peer": "alice", "kind": kind, "seq": 2})
+    written = history(writer, alice, "bob"), overview(writer, alice), overview(writer, bob)
+
+    found = history(reader, alice, "bob"), overview(reader, alice), overview(reader, bob)
+
+    old, new = (list(written), list(found)) if first == "previous" else (list(found), list(written))
+    assert common(old, new) == old
+    again = {"action": "send", "to": "bob", "id": "alice-2", "text": "hi 2", "retry": True}
+    assert reader.ask(alice, again)["duplicate"] is True
+    # Both are known to be there, see each other, and are reached.
+    both.stage.pushed.clear()
+    assert send(reader, bob, "alice", 3)["delivered"] == 1
+    assert (alice.id, 4) in [(id, json.loads(data)["seq"]) for id, data in both.stage.pushed if id != "invocations"]
+    reader.disconnect(bob)
+    presence = writer.ask(alice, {"action": "presence", "users": ["bob"]})["users"]
+    assert [one["online"] for one in presence] == [False]
+
+
+@pytest.mark.parametrize("first", ["previous", "present"])
+def test_one_tells_what_the_other_announces(both: Both, first: str) -> None:
+    """While traffic shifts, the connection function of one version invokes the announcement function of the other."""
+    one, other = (both.before, both.present) if first == "previous" else (both.present, both.before)
+    alice = one.connect("alice", "phone")
+    bob = one.connect("bob", "phone")
+    send(one, alice, "bob", 1)
+    send(one, bob, "alice", 2)
+    both.stage.pushed.clear()
+
+    one.disconnect(bob)
+    (announced,) = [json.loads(data) for id, data in both.stage.pushed if id == "invocations"]
+    both.stage.pushed.clear()
+    assert other.invoke("announcement", announced)["statusCode"] == 200
+
+    ((told, frame),) = [(id, json.loads(data)) for id, data in both.stage.pushed]
+    assert told == alice.id
+    assert [(user["user"], user["online"]) for user in frame["users"]] == [("bob", False)]
+
+
+def test_what_is_kept_is_what_the_history_has() -> None:
+    commit = kept_commit()
+    there = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    if subprocess.run(there, cwd=PROJECT, check=False, capture_output=True).returncode:
+        pytest.skip(f"{commit} is not in this checkout's history")
+    archive = ["git", "archive", "--format=zip", "-9", commit, "lambda_src"]
+    made = subprocess.run(archive, cwd=PROJECT, check=True, capture_output=True).stdout
+    with ZipFile(BytesIO(made)) as theirs, ZipFile(PREVIOUS) as ours:
+        assert {name: ours.read(name) for name in ours.namelist()} == {
+            name: theirs.read(name) for name in theirs.namelist()
+        }
