@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_PLAYWRIGHTS = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,"
+    "LensOverlay,MediaRouter,PaintHolding,ThirdPartyStoragePartitioning,AvoidCorsURLLoaderRestartOnRedirect,"
+    "TcpPortRandomizationWin,OptimizationHints,NetworkTimeServiceQuerying,AimEnabled,PreconnectToSearch"
+)
+"""What Playwright turns off. Our list takes the place of its own, so they are in it."""
+
+_SUGGESTIONS = "WebUIOmniboxPopup,WebUIOmniboxAimPopup"
+"""What drops down from the address bar is a page too, which the browser makes ready in a process of its own for each
+window. Nobody sees a window here, and it took as long as the page that is tested."""
+
 _ARGUMENTS = [
+    f"--disable-features={_PLAYWRIGHTS},{_SUGGESTIONS}",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
