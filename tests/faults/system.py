@@ -34,7 +34,7 @@ class System:
         client = self.engine.client()
         self.recorder, self.faults = Recorder(client), Faults(client)
         self.table = DynamoTable(client, self.table_name)
-        self._observer = self.engine.client()
+        self._observer = self.engine.shared
 
     def instance(self) -> Instance:
         return instance(self.table, self.gateway, clock=self.clock)
