@@ -31,7 +31,7 @@ ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 NPM_FAILED := { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 
-.PHONY: help demo chat url token rotate-key terminal smoke test soak bench capacity synth diff deploy destroy docs pictures lock clean
+.PHONY: help demo chat url token rotate-key terminal smoke test soak bench capacity synth diff deploy watch destroy docs pictures lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
@@ -43,6 +43,7 @@ help:
 	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
 	@echo "make synth | diff | deploy | destroy [STAGE=prod] [CONTEXT='retentionDays=90']     the CDK, on AWS, by stages.toml"
+	@echo "make watch [STAGE=dev]    deploys each change to a throw-away stage on AWS as it is saved"
 	@echo "make bench                measure cost, cold start and latency; writes docs/performance.md"
 	@echo "make capacity [USERS=1000000 MESSAGES_PER_DAY=20 DEVICES=2 CHATS=50]   what they cost a month, and which quotas they meet"
 	@echo "make docs                 the protocol as a page, .local/docs/index.html"
@@ -104,7 +105,7 @@ soak: $(TESTS) $(NODE_TESTS) $(ENGINE)
 	pytest -m soak --timeout 3600
 
 # CONFIRM=yes answers what would be asked, where nobody is there.
-synth diff deploy destroy: $(VENV) $(NODE)
+synth diff deploy watch destroy: $(VENV) $(NODE)
 	@python -m local.cdk $@ $${TYPED_STAGE:+--stage="$$TYPED_STAGE"} $(if $(filter yes,$(value CONFIRM)),--confirmed) -- "$$TYPED_CONTEXT"
 
 bench: $(BENCH) $(NODE_TESTS) $(ENGINE)

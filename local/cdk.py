@@ -1,4 +1,4 @@
-"""`python -m local.cdk synth | diff | deploy | destroy`: the CDK on AWS, after a look at what would stop or surprise.
+"""`python -m local.cdk synth | diff | deploy | watch | destroy`: the CDK on AWS, after a look at what would stop it.
 
 The CDK looks for credentials after it has made the template, and by then a quarter of a minute has gone.
 """
@@ -219,7 +219,7 @@ def refuse_what_cannot_work(settings: Settings) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.cdk", description=__doc__)
-    parser.add_argument("command", choices=["synth", "diff", "deploy", "destroy"])
+    parser.add_argument("command", choices=["synth", "diff", "deploy", "watch", "destroy"])
     parser.add_argument("--stage", help="a section of stages.toml")
     parser.add_argument("--confirmed", action="store_true", help="what would be asked is answered with yes")
     parser.add_argument("context", help="settings on top of the stage's: name=value name=value")
@@ -234,6 +234,11 @@ def main() -> None:
             aws.check_access()
         options = [option for name, value in context.items() for option in ("--context", f"{name}={value}")]
         command = [cdk, typed.command, *options]
+        if typed.command == "watch" and settings.values["throwaway"] != "true":
+            raise StepFailed(
+                f"{settings.stack} is no throw-away stage: `watch` changes functions behind CloudFormation's back. "
+                "Give the name of one that is, like STAGE=dev"
+            )
         if typed.command == "destroy":
             say_what_stays(settings.stack)
         if typed.command == "deploy":

@@ -18,12 +18,14 @@ from local.emulator import Emulator
 from local.journal import Journal
 from local.private import private_file, private_folder
 from local.progress import StepFailed, end_of
+from local.reload import Reload
 
 POLL_SECONDS = 0.1
 PORTS = range(1, 65_536)
 
 INSTRUCTIONS = """
-Parley is running. Stop it with Ctrl-C; press Enter to see the addresses again.
+Parley is running. Stop it with Ctrl-C; press Enter to see the addresses again. A file of lambda_src that you save is
+live in a moment; connections stay.
 
   Web page       {page}    open it twice, and talk
   Terminal       make terminal USER=alice    in another terminal, in this folder
@@ -106,6 +108,7 @@ def follow(running: Emulator, endpoint: Endpoint) -> None:
     """Prints a line for each thing that happens, for ever. Raises StepFailed when the emulator ends."""
     journal = Journal()
     enter = Enter()
+    reload = Reload(running, endpoint)
     line = ""
     with running.function_log.open(encoding="utf-8") as log:
         while True:
@@ -120,6 +123,8 @@ def follow(running: Emulator, endpoint: Endpoint) -> None:
             if has_ended:
                 what = "the emulator ended, and the deployment with it; start it again with `make chat`"
                 raise StepFailed(f"{what}\n{end_of(running.log)}")
+            for change in reload.changes():
+                print(change, flush=True)
             if enter.was_pressed(POLL_SECONDS):
                 print(f"  Web page       {endpoint.page}\n  WebSocket API  {endpoint.url}", flush=True)
 

@@ -23,6 +23,7 @@ STAGE = "local"
 STACK = f"Parley-{STAGE}"
 TOKEN_SECONDS = 12 * 3600
 BOOTSTRAP_QUALIFIER = "hnb659fds"  # the CDK's own
+ASSET_BUCKET = f"cdk-{BOOTSTRAP_QUALIFIER}-assets-{ACCOUNT}-{REGION}"
 DEPLOYED_TOKEN_SECONDS = 15 * 60
 """Of a token for a stack on AWS, which is worth stealing: time enough to try something."""
 
@@ -91,8 +92,8 @@ def deploy(running: Emulator, *context: str, stage: str = STAGE) -> Endpoint:
 
 def _make_asset_bucket(running: Emulator) -> None:
     """Makes the bucket that the CDK publishes assets to: all of `cdk bootstrap` that a deploy to the emulator needs."""
-    bucket = f"cdk-{BOOTSTRAP_QUALIFIER}-assets-{ACCOUNT}-{REGION}"
-    _client("s3", running.endpoint, running.access_key_id, running.secret_access_key).create_bucket(Bucket=bucket)
+    s3 = _client("s3", running.endpoint, running.access_key_id, running.secret_access_key)
+    s3.create_bucket(Bucket=ASSET_BUCKET)
 
 
 def _cdk(running: Emulator, command: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -75,7 +76,30 @@ def deployed_with(**settings: str) -> str:
     return DEPLOYED.format(deployed=values)
 
 
-@pytest.mark.parametrize("name", ["deploy", "diff", "destroy"])
+@pytest.mark.parametrize("stage", ["prod", "staging"])
+def test_only_a_stage_that_may_go_is_watched(stage: str) -> None:
+    ended = run(
+        NO_CDK.replace("local.cdk.main", "local.cdk.aws.check_access = lambda: None; local.cdk.main"),
+        "watch",
+        f"stage={stage}",
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"Parley-{stage} is no throw-away stage" in ended.stderr
+
+
+def test_a_stage_that_may_go_is_watched() -> None:
+    program = NO_CDK.replace("local.cdk.main", "local.cdk.aws.check_access = lambda: None; local.cdk.main")
+    assert run(program, "watch", "").stdout == "['watch']\n"
+
+
+def test_everything_that_a_deploy_is_made_of_is_watched() -> None:
+    watched = json.loads((PROJECT / "cdk.json").read_text())["watch"]["include"]
+    assert {"app.py", "stages.toml", "stacks/**/*.py", "lambda_src/**/*.py"} <= set(watched)
+    for pattern in watched:
+        assert list(PROJECT.glob(pattern)), pattern
+
+
+@pytest.mark.parametrize("name", ["deploy", "diff", "watch", "destroy"])
 def test_the_cdk_is_not_started_without_access(name: str) -> None:
     ended = run(NO_CDK, name, "stage=prod")
     assert (ended.returncode, ended.stdout) == (1, "")

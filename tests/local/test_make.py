@@ -17,7 +17,7 @@ printf '<%s>' "$@"
 """
 """Stands in for Python."""
 
-CDK = ["synth", "diff", "deploy", "destroy"]
+CDK = ["synth", "diff", "deploy", "watch", "destroy"]
 
 ODD = [
     "alice",
