@@ -49,11 +49,11 @@ def run_demo() -> None:
 def run_chat() -> None:
     forget_aws_settings()
     folder = STATE / "chat"
-    with chat.only_one(folder):
+    with chat.only_one(folder), chat.epoch(folder) as epoch:
         wanted = chat.Ports.remembered(folder)
         with _started(folder, port=wanted.emulator, keep=True) as running:
             chat.say_if_taken(wanted.emulator, running.port)
-            deployed = deploy(running)
+            deployed = deploy(running, f"epoch={epoch}")
             try:
                 with web.serve(deployed, local_secret(deployed), port=wanted.page) as page:
                     _run_with_page(running, replace(deployed, page=page), wanted)

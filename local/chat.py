@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import select
 import sys
 import time
@@ -89,6 +90,24 @@ def only_one(folder: Path) -> Iterator[None]:
             raise StepFailed(f"`make chat` is running already, {where}; use that one, or stop it first") from None
         Endpoint.forget()  # whatever a killed one has left
         yield
+
+
+@contextmanager
+def epoch(folder: Path) -> Iterator[str]:
+    """Which history the data is. If the last run did not come to its end, it did not save: the data has gone back."""
+    file = folder / "epoch.json"
+    number = _saved_epoch(file) or secrets.token_hex(4)
+    private_file(file, json.dumps({"epoch": number, "is_saved": False}))
+    yield number
+    private_file(file, json.dumps({"epoch": number, "is_saved": True}))
+
+
+def _saved_epoch(file: Path) -> str | None:
+    try:
+        last = json.loads(file.read_text(encoding="utf-8"))
+        return str(last["epoch"]) if last["is_saved"] else None
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _running() -> Endpoint | None:

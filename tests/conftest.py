@@ -34,6 +34,7 @@ _numbers = itertools.count(1)
 
 
 SLOWEST = (
+    "together/test_recovery",
     "docs/test_snippets",
     "stack",
     "e2e/test_chat",
@@ -42,6 +43,7 @@ SLOWEST = (
     "e2e/test_prod",
     "local/test_chat",
     "together/test_together",
+    "e2e/test_evictions",
     "schedules/test_schedules",
     "browser/test_connection",
     "faults/test_calls",

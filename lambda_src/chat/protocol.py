@@ -37,6 +37,10 @@ PREVIEW_LENGTH = 200  # characters of a last message in a chat list
 HEARTBEAT_MS = 270_000  # 4.5 minutes; API Gateway ends a connection after 10 idle minutes
 MAX_INTEGER = 2**53 - 1  # what JSON carries exactly between languages (RFC 8259, section 6)
 
+_JOINER = "\N{ZERO WIDTH JOINER}"
+_FLAGS = "".join(map(chr, range(0x1F1E6, 0x1F200)))  # the letters that flags are made of, two each
+_BEHIND_EMOJI = re.compile("[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")  # skin tones, what names a region's flag
+
 _USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 
 
@@ -417,8 +421,30 @@ def chat_fields(chat: Chat, last: Message | None) -> Frame:
         "peer_wrote": chat.peer_wrote,
     }
     if last is not None:
-        fields["last"] = {"from": last.sender, "text": last.text[:PREVIEW_LENGTH]}
+        fields["last"] = {"from": last.sender, "text": preview_of(last.text)}
     return fields
+
+
+def preview_of(text: str) -> str:
+    """The beginning of a text. It does not end inside of what people take for one character, if there is a choice."""
+    end = min(len(text), PREVIEW_LENGTH)
+    while end and _is_inside(text, end):
+        end -= 1
+    return text[: end or PREVIEW_LENGTH]
+
+
+def _is_inside(text: str, at: int) -> bool:
+    """Whether what is before and behind this place is shown as one: accents, joined emoji, flags."""
+    if at == len(text):
+        return False
+    import unicodedata  # noqa: PLC0415 - no cold start pays for it, and few texts are as long
+
+    before, behind = text[at - 1], text[at]
+    if _JOINER in (before, behind) or _BEHIND_EMOJI.match(behind):
+        return True
+    if before in _FLAGS and behind in _FLAGS:
+        return (at - len(text[:at].rstrip(_FLAGS))) % 2 == 1
+    return unicodedata.category(behind).startswith("M")
 
 
 def history_reply(request: History, messages: Sequence[Message], *, more: bool) -> Frame:

@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "clients" / "python"
 MODULES = {path.stem: path.read_text("utf-8") for path in sorted((PACKAGE / "parley").glob("*.py"))}
 LAYERS = (
-    ("bounds", "errors", "events", "timers"),
+    ("bounds", "errors", "events", "preview", "timers"),
     ("effects", "frames", "mailbox", "conversation"),
     ("conversations", "connections", "requests", "dialer"),
     ("gaps", "outbox", "receipts", "hints", "state"),

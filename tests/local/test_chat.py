@@ -18,7 +18,7 @@ import pytest
 from websockets.sync.client import connect
 
 from local import deployment
-from local.chat import Ports, only_one
+from local.chat import Ports, epoch, only_one
 from local.deployment import Endpoint, local_secret, token
 from local.emulator import PROJECT, clean_environment, process_at
 from local.private import private_folder
@@ -73,6 +73,31 @@ def test_the_endpoint_of_a_killed_process_is_forgotten(state: Path, left: str) -
         deployment.ENDPOINT_FILE.write_text(left)
     with only_one(state / "chat"):
         assert not deployment.ENDPOINT_FILE.exists()
+
+
+def test_the_epoch_stays_while_each_run_saves_at_its_end(state: Path) -> None:
+    with epoch(state) as first:
+        pass
+    with epoch(state) as second:
+        pass
+    assert first == second
+
+
+def test_the_epoch_is_another_one_after_a_run_that_did_not_save(state: Path) -> None:
+    with epoch(state) as first:
+        pass
+    with pytest.raises(StepFailed), epoch(state) as killed:
+        raise StepFailed("the emulator ended")
+    with epoch(state) as next:
+        pass
+    assert first == killed != next
+
+
+@pytest.mark.parametrize("left", ["", "{", "[]", "3", '{"epoch": "1"}', '{"epoch": "1", "is_saved": false}'])
+def test_the_epoch_is_another_one_where_it_is_not_known(state: Path, left: str) -> None:
+    (state / "epoch.json").write_text(left)
+    with epoch(state) as new:
+        assert new != "1"
 
 
 # As a process

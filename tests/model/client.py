@@ -40,6 +40,8 @@ class ModelClient:
 
     user: str
     connection: Connection
+    epoch: str
+    """Which history the server spoke of when the device was new, or at its last sync."""
     online: bool = True
     since: int | None = None
     messages: dict[str, dict[int, Any]] = field(default_factory=dict)
@@ -85,11 +87,27 @@ class ModelClient:
             bounds = {"since": self.since, "next": cursor, "limit": SMALL_PAGE}
             reply = serve(action="sync", **{name: value for name, value in bounds.items() if value is not None})
             assert reply["user"] == self.user
+            if self.is_of_another_history(reply["epoch"]):
+                self.begin_anew(reply["epoch"])
+                self.sync(serve)
+                return
             first, cursor = first or reply, reply.get("next")
             for chat in reply["chats"]:
                 if chat["seq"] > self.last.get(chat["peer"], 0):
                     self.catch_up(serve, chat["peer"], chat["seq"])
         self.since = first["server_time"]
+
+    def is_of_another_history(self, epoch: str) -> bool:
+        return epoch != self.epoch
+
+    def begin_anew(self, epoch: str) -> None:
+        """Forgets everything but what is unsent."""
+        self.epoch, self.since = epoch, None
+        self.messages.clear()
+        self.last.clear()
+        self.inbox.clear()
+        for outgoing in self.outgoing.values():
+            outgoing.after, outgoing.look_first = 0, True
 
     def send(self, serve: Serve, to: str, now: int) -> Any:
         """Sends what is outgoing to a user; the message as it was acknowledged."""

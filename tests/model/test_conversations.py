@@ -7,13 +7,14 @@ protocol's rules for a client. One step runs at a time; what runs side by side i
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -27,7 +28,7 @@ from hypothesis.stateful import (
 from chat.dynamo import DynamoTable
 from chat.protocol import ChatError, ErrorCode
 from chat.sessions import Connection
-from chat.table import Item, Query, chat_key, log_partition
+from chat.table import Item, Query, chat_key, log_partition, user_partition
 from tests.fakes.clock import ManualClock
 from tests.fakes.engines import Engine
 from tests.fakes.instances import Instance, instance
@@ -48,17 +49,29 @@ a_device = st.integers(0, MAX_DEVICES - 1)
 a_user = st.sampled_from(("alice", "bob", "bob", "carol"))  # so that conversations grow
 
 
+@dataclass(frozen=True)
+class Backup:
+    """The table at one time, and what was promised by then."""
+
+    items: list[Any]
+    receipts: dict[tuple[str, str, str], int]
+    told: dict[tuple[str, str, str], int]
+
+
 class Chatting(RuleBasedStateMachine):
     def __init__(self, engine: Engine, table_name: str) -> None:
         super().__init__()
         self.prefix = f"{next(_examples)}-"  # users of this run alone, in a table that all runs share
+        self.client = engine.shared
+        self.table_name = table_name
         client = engine.client()
         self.faults = Faults(client)
         self.clock = ManualClock()
         self.network = Network()
         self.table = DynamoTable(engine.shared, table_name)
-        table = DynamoTable(client, table_name)
-        self.instances = [instance(table, self.network, clock=self.clock) for _ in range(INSTANCES)]
+        self.failing_table = DynamoTable(client, table_name)
+        self.epochs = itertools.count(1)
+        self._start_instances()
         self.devices: list[ModelClient] = []
         self.numbers = itertools.count(1)
         self.sent: dict[tuple[str, str], Any] = {}
@@ -73,6 +86,13 @@ class Chatting(RuleBasedStateMachine):
         """By user and peer: the chat item when it was last looked at."""
         self.touched: set[tuple[str, str]] = set()
         """The sorted pairs whose conversation the last step may have changed."""
+        self.backup: Backup | None = None
+
+    def _start_instances(self) -> None:
+        self.epoch = str(next(self.epochs))
+        self.instances = [
+            instance(self.failing_table, self.network, clock=self.clock, epoch=self.epoch) for _ in range(INSTANCES)
+        ]
 
     def user(self, name: str) -> str:
         return self.prefix + name
@@ -112,7 +132,7 @@ class Chatting(RuleBasedStateMachine):
     @precondition(lambda self: len(self.devices) < MAX_DEVICES)
     @rule(name=a_user, on=an_instance, fault=perhaps_a_fault)
     def connect(self, name: str, on: int, fault: tuple[int, Fault] | None) -> None:
-        device = ModelClient(self.user(name), self._connection(self.user(name)))
+        device = ModelClient(self.user(name), self._connection(self.user(name)), self.epoch)
         with self.failing(fault):
             self._open(device, on)
             self.devices.append(device)
@@ -160,6 +180,8 @@ class Chatting(RuleBasedStateMachine):
             one.outgoing[peer] = Outgoing(id, f"{id} from {one.user} to {peer}", one.last.get(peer, 0))
             self.sent[one.user, id] = (peer, one.outgoing[peer].text)
         outgoing = one.outgoing[peer]
+        if outgoing.known_at is not None and one.epoch != self.epoch:
+            one.sync(self.serve(self.instances[on], one))  # a heartbeat has been due before this
         self.network.losing = losing
         with self.failing(fault):
             message = one.send(self.serve(self.instances[on], one), peer, self.clock())
@@ -198,7 +220,7 @@ class Chatting(RuleBasedStateMachine):
         one, peer = self.device(device), self.user(of)
         self.touches(one.user, peer)
         seq = one.last.get(peer, 0) - back
-        if seq < 1:
+        if seq < 1 or one.epoch != self.epoch:  # else it may be a number that there is no more
             return
         acquainted = self._has_written(one.user, peer) and self._has_written(peer, one.user)
         with self.failing(fault):
@@ -210,6 +232,43 @@ class Chatting(RuleBasedStateMachine):
     def _has_written(self, user: str, peer: str) -> bool:
         """Whether a message of the user's to the peer is acknowledged."""
         return any(message["from"] == user and message["to"] == peer for message in self.acknowledged.values())
+
+    @rule()
+    def back_up(self) -> None:
+        self.backup = Backup(self._items(), dict(self.receipts), dict(self.told))
+
+    @precondition(lambda self: self.backup is not None)
+    @rule()
+    def recover(self) -> None:
+        """The table goes back, with what was promised since. What was unsent is promised still."""
+        assert self.backup is not None
+        for item in self._items():
+            self.client.delete_item(TableName=self.table_name, Key={"pk": item["pk"], "sk": item["sk"]})
+        for item in self.backup.items:
+            self.client.put_item(TableName=self.table_name, Item=item)
+        stored = {(item["from"]["S"], item["id"]["S"]) for item in self.backup.items if "id" in item}
+        lost = self.acknowledged.keys() - stored
+        self.sent = {key: value for key, value in self.sent.items() if key not in lost}
+        self.acknowledged = {key: value for key, value in self.acknowledged.items() if key not in lost}
+        self.receipts, self.told, self.seen = dict(self.backup.receipts), dict(self.backup.told), {}
+        self.touched = {(one, other) for one in self._users() for other in self._users() if one <= other}
+        self._start_instances()
+
+    def _users(self) -> list[str]:
+        return [self.user(name) for name in NAMES]
+
+    def _items(self) -> list[Any]:
+        """Everything in the table that is of this run's users."""
+        users = self._users()
+        logs = {log_partition(one, other) for one in users for other in users}
+        found: list[Any] = []
+        for pk in [*map(user_partition, users), *logs]:
+            values = {":pk": {"S": pk}}
+            pages = self.client.get_paginator("query").paginate(
+                TableName=self.table_name, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values
+            )
+            found += [item for page in pages for item in page["Items"]]
+        return found
 
     @rule(ms=st.sampled_from([1_000, 61_000, 300_000]))
     def wait(self, ms: int) -> None:
@@ -279,7 +338,15 @@ class Chatting(RuleBasedStateMachine):
         assert refused.value.code is ErrorCode.BAD_REQUEST
 
 
-def play(engine: Engine, table_name: str, *, examples: int, steps: int, repeatable: bool) -> None:
+def play(
+    engine: Engine,
+    table_name: str,
+    *,
+    examples: int,
+    steps: int,
+    repeatable: bool,
+    phases: Sequence[Phase] = tuple(Phase),
+) -> None:
     class OnThisTable(Chatting):
         def __init__(self) -> None:
             super().__init__(engine, table_name)
@@ -291,6 +358,7 @@ def play(engine: Engine, table_name: str, *, examples: int, steps: int, repeatab
             stateful_step_count=steps,
             deadline=None,
             derandomize=repeatable,
+            phases=phases,
             suppress_health_check=list(HealthCheck),
         ),
     )
@@ -298,6 +366,14 @@ def play(engine: Engine, table_name: str, *, examples: int, steps: int, repeatab
 
 def test_what_is_promised_holds_under_faults(dynamodb: Engine, table_name: str) -> None:
     play(dynamodb, table_name, examples=35, steps=40, repeatable=True)
+
+
+def test_a_client_that_takes_two_histories_for_one_is_found(
+    dynamodb: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ModelClient, "is_of_another_history", lambda *_: False)
+    with pytest.raises((AssertionError, KeyError)):
+        play(dynamodb, table_name, examples=35, steps=40, repeatable=True, phases=[Phase.generate])
 
 
 @pytest.mark.soak

@@ -48,6 +48,7 @@ class Code:
 
     def message_function(self, player: Player) -> MessageRoutes:
         """A new instance, which remembers no tail yet."""
+        deployed = Step("starts", {"": lambda world: Outcome(world.epoch)}, private=True)
         with patch.multiple(wiring, Conversations=self.conversations, MessageRoutes=self.routes):
             return wiring.message_routes(
                 StepTable(player),
@@ -55,7 +56,7 @@ class Code:
                 clock=player.now,
                 parallel=EitherOrder(player),
                 retention_ms=RETENTION_MS,
-                epoch="1",
+                epoch=player.step(deployed),
             )
 
 

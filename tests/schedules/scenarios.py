@@ -337,6 +337,42 @@ def a_retry_into_an_old_log(code: Code, *, one_by_one: bool = False, faults: int
     return replace(retry, actors=actors, world=world(age_ms=age_ms, faults=faults))
 
 
+def the_table_goes_back(code: Code, *, client: type[SteppedClient] = SteppedClient, faults: int = 0) -> Scenario:
+    """Both have message 3 when the table is recovered to message 2, and it is given out once more.
+
+    The operator stops the functions first, so that none is in the middle of anything.
+    """
+
+    def alice(player: Player) -> None:
+        phone = client(player, code, ALICE_PHONE, {BOB: 2})
+        _must(phone.send(BOB, "lost"))
+        player.pause()
+        player.pause()
+        phone.send(BOB, "new")
+        phone.finish()
+
+    def bob(player: Player) -> None:
+        phone = client(player, code, BOB_PHONE, {ALICE: 2})
+        phone.sync()
+        player.pause()
+        player.pause()
+        phone.sync()
+        phone.finish()
+
+    def operator(player: Player) -> None:
+        player.pause()
+        player.step(Step("recovers the table", {"": _goes_back}))
+        player.pause()
+
+    actors = {"alice": alice, "bob": bob, "operator": operator}
+    return Scenario(actors, world(open=[ALICE_PHONE, BOB_PHONE], faults=faults), check, unreliable=["alice"])
+
+
+def _goes_back(world: World) -> Outcome:
+    world.go_back()
+    return Outcome()
+
+
 def _sends_until_acknowledged(code: Code, to: str, id: str) -> Actor:
     """Alice sends, and in the end once more, on another instance, which must work."""
 

@@ -11,6 +11,7 @@ from chat.conversations import Conversations
 from chat.protocol import ReceiptKind
 from tests.fakes.clock import MINUTE_MS, RETENTION_MS
 from tests.schedules import mutations
+from tests.schedules.clients import OneHistory
 from tests.schedules.explorer import Scenario, ScheduleFailed, explore
 from tests.schedules.instance import Code
 from tests.schedules.scenarios import (
@@ -32,6 +33,7 @@ from tests.schedules.scenarios import (
     receipts_meet,
     sends_while_a_device_connects,
     strangers_mark,
+    the_table_goes_back,
 )
 
 HALF_AN_HOUR_MS = 30 * MINUTE_MS
@@ -69,6 +71,7 @@ def _name(build: Build) -> str:
         both_write_into_an_old_log,
         partial(both_write_into_an_old_log, age_ms=RETENTION_MS - HALF_AN_HOUR_MS),
         a_retry_into_an_old_log,
+        the_table_goes_back,
     ],
     ids=_name,
 )
@@ -93,6 +96,7 @@ def test_no_schedule_breaks_a_promise(build: Build) -> None:
         partial(both_write_into_an_old_log, one_by_one=True),
         partial(a_retry_into_an_old_log, one_by_one=True),
         partial(a_retry_into_an_old_log, faults=1),
+        partial(the_table_goes_back, faults=1),
     ],
     ids=_name,
 )
@@ -173,6 +177,18 @@ def _explore(build: Build) -> None:
             Code(conversations=mutations.ReceiptsForStrangers),
             "is told of receipt of .*, a stranger",
             id="a receipt that a stranger is told of",
+        ),
+        pytest.param(
+            partial(the_table_goes_back, client=OneHistory),
+            Code(),
+            "misses .* after its sync",
+            id="a client that takes two histories for one",
+        ),
+        pytest.param(
+            the_table_goes_back,
+            Code(routes=mutations.OneEpoch),
+            "misses .* after its sync",
+            id="a server that names one epoch for two histories",
         ),
         pytest.param(
             partial(a_client_finds_its_message, finding_is_enough=True),

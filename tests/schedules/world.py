@@ -65,6 +65,8 @@ class World:
     """How many more steps may fail."""
     push_failed: bool = False
     """Whether a push failed to a connection that was there."""
+    epoch: str = "1"
+    """Which history the table is."""
     settled: bool = False
     """Whether the actors go on one after another now."""
     _table_state: Hashable = None
@@ -86,7 +88,7 @@ class World:
             self._table_state = self._share(frozenset(self.frozen.items()))
         unread = frozenset((name, repr(frames)) for name, frames in self.pushed.items()) if self.pushed else None
         ghosts = (self.acknowledged, self.numbered, self.push_failed)
-        return self._table_state, unread, self.open, ghosts, self.now, self.faults, self.settled
+        return self._table_state, unread, self.open, ghosts, self.now, self.epoch, self.faults, self.settled
 
     @property
     def table(self) -> MemoryTable:
@@ -142,6 +144,15 @@ class World:
 
     def _share(self, value: Hashable) -> Hashable:
         return self.shared.setdefault(value, value)
+
+    def go_back(self) -> None:
+        """The operator recovers the table as it was at the start. What was promised since is lost."""
+        self.items, self.frozen, self._table_state = dict(self.before), {}, None
+        for key in self.items:
+            self._freeze(key)
+        self.numbered = frozenset(key for key in self.items if key.sk.startswith("MSG#"))
+        self.acknowledged = frozenset()
+        self.epoch = str(int(self.epoch) + 1)
 
     def open_connection(self, connection: Connection) -> None:
         self.open |= {connection}

@@ -16,7 +16,7 @@ from playwright.async_api import Page, async_playwright
 from textual.pilot import Pilot
 
 from clients.terminal import Composer, NewChat, Row, Terminal
-from parley import Chat, Message
+from parley import Chat, Message, Reset
 from tests.asynchronous import until
 from tests.browser.chromium import ARGUMENTS
 from tests.hang import HANG_SECONDS
@@ -43,6 +43,10 @@ class Client(Protocol):
 
     async def shown(self) -> list[str]:
         """The messages, as the user has them before the eyes, from first to last."""
+
+
+async def shows(client: Client, texts: list[str]) -> bool:
+    return await client.shown() == texts
 
 
 class BrowserPage:
@@ -119,8 +123,11 @@ class Program:
 
     async def follow(self) -> None:
         async for event in self._chat:
-            if isinstance(event, Message):
-                self.messages.append(event)
+            match event:
+                case Message():
+                    self.messages.append(event)
+                case Reset():
+                    self.messages.clear()
 
     async def say(self, text: str) -> None:
         self._chat.post(self._peer, text)

@@ -3,82 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import web
-from local.deployment import Endpoint, local_secret, token
-from local.emulator import Emulator, emulator
-from parley import Chat
 from tests.asynchronous import asynchronous, until
-from tests.browser.chromium import chromium
-from tests.deployed import Deployed
 from tests.together.clients import (
     Client,
     CommandLine,
     browser_page,
     command_line,
     program,
+    shows,
     terminal_screen,
 )
-
-PORTS = range(20_000, 30_000)
-"""Below those that the system gives to outgoing connections: while nobody listens on one, nobody else takes it."""
+from tests.together.deployment import Deployment, chat_of, url_of
 
 EACH = 30
 """Messages that a client says while the deployment is stopped and started."""
 
 PAUSE_SECONDS = 0.2
-
-
-class Deployment:
-    """A deployment and its page. Stopped and started again, they are where they were, with all that they held."""
-
-    endpoint: Endpoint
-    page: str
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._ports = random.sample(PORTS, 2)
-        self._running = ExitStack()
-
-    def deploy(self, deployed: Deployed) -> None:
-        running, self.endpoint = self._running.enter_context(deployed.copied(self._folder, port=self._ports[0]))
-        self._serve(running)
-
-    def start(self) -> None:
-        running = self._running.enter_context(emulator(self._folder, port=self._ports[0], keep=True))
-        self.endpoint = self.endpoint.with_keys_of(running)
-        self._serve(running)
-
-    def stop(self) -> None:
-        self._running.close()
-
-    def _serve(self, running: Emulator) -> None:
-        serving = web.serve(self.endpoint, local_secret(self.endpoint), port=self._ports[1])
-        self.page = self._running.enter_context(serving)
-        running.admit(self.page)
-
-
-@pytest.fixture
-def browser() -> Path:
-    return chromium()
-
-
-@pytest.fixture
-def deployment(tmp_path: Path, deployed: Deployed) -> Iterator[Deployment]:
-    one = Deployment(tmp_path / "emulator")
-    try:
-        one.deploy(deployed)
-        yield one
-    finally:
-        one.stop()
 
 
 @asynchronous
@@ -89,30 +35,21 @@ async def test_no_client_shows_a_message_twice_or_out_of_order_or_not_at_all(
     endpoint, address = deployment.endpoint, deployment.page
     async with (
         browser_page(browser, address, "alice", "bob") as page,
-        program(_chat(endpoint, "alice"), "bob") as script,
-        terminal_screen(_chat(endpoint, "bob"), "alice") as screen,
+        program(chat_of(endpoint, "alice"), "bob") as script,
+        terminal_screen(chat_of(endpoint, "bob"), "alice") as screen,
     ):
         clients: list[Client] = [page, script, screen]
-        async with command_line(_url(endpoint, "bob"), "alice") as typist:
+        async with command_line(url_of(endpoint, "bob"), "alice") as typist:
             said = await _one_after_the_other(clients, typist)
             said += await _through_a_restart(deployment, clients)
             await typist.ended()
-        async with command_line(_url(deployment.endpoint, "bob"), "alice") as typist:
+        async with command_line(url_of(deployment.endpoint, "bob"), "alice") as typist:
             await typist.say("back again")
             log = await _stored(typist, [*said, "back again"])
         for client in clients:
-            await until(lambda client=client: _shows(client, log), f"{type(client).__name__} shows {log}")  # type: ignore[misc]
+            await until(lambda client=client: shows(client, log), f"{type(client).__name__} shows {log}")  # type: ignore[misc]
         assert [message.seq for message in script.messages] == list(range(1, len(log) + 1))
         assert (deployment.endpoint, deployment.page) == (endpoint, address)
-
-
-def _url(endpoint: Endpoint, user: str) -> str:
-    return f"{endpoint.url}?token={token(local_secret(endpoint), user)}"
-
-
-def _chat(endpoint: Endpoint, user: str) -> Chat:
-    secret = local_secret(endpoint)
-    return Chat.connect(endpoint.url, lambda: token(secret, user))
 
 
 async def _one_after_the_other(clients: list[Client], typist: CommandLine) -> list[str]:
@@ -122,7 +59,7 @@ async def _one_after_the_other(clients: list[Client], typist: CommandLine) -> li
         said.append(f"hello from {number}")
         await client.say(said[-1])
         for one in clients:
-            await until(lambda one=one: _shows(one, said), f"{type(one).__name__} shows {said}")  # type: ignore[misc]
+            await until(lambda one=one: shows(one, said), f"{type(one).__name__} shows {said}")  # type: ignore[misc]
     assert await typist.shown() == said[:-1]
     return said
 
@@ -143,10 +80,6 @@ async def _talk(client: Client, name: str) -> list[str]:
         await client.say(text)
         await asyncio.sleep(PAUSE_SECONDS)
     return said
-
-
-async def _shows(client: Client, texts: list[str]) -> bool:
-    return await client.shown() == texts
 
 
 async def _stored(typist: CommandLine, texts: list[str]) -> list[str]:

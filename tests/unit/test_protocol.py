@@ -36,6 +36,7 @@ from chat.protocol import (
     fit,
     parse,
 )
+from tests.previews import PREVIEWS
 
 LONGEST_USER = "u" * 128
 
@@ -476,3 +477,9 @@ def test_the_most_users_fit_into_a_frame() -> None:
     users = [UserPresence(LONGEST_USER, False, MAX_INTEGER, MAX_INTEGER)] * 100
 
     assert size(protocol.presence_reply(Presence(WORST_ID, ()), users)) <= MAX_FRAME_BYTES
+
+
+@pytest.mark.parametrize(("text", "preview"), PREVIEWS.values(), ids=PREVIEWS)
+def test_a_preview_ends_where_a_character_does(text: str, preview: str) -> None:
+    assert protocol.preview_of(text) == preview
+    assert protocol.chat_fields(CHAT, MESSAGE._replace(text=text))["last"] == {"from": "alice", "text": preview}

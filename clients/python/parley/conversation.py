@@ -21,9 +21,7 @@ from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
 from .events import Conversation, Expired, Message, Pending, ReceiptKind, Sent
-
-PREVIEW_LENGTH = 200
-"""Characters of a last message that are kept, and that the server gives."""
+from .preview import preview_of
 
 Told: TypeAlias = Message | Expired
 
@@ -292,7 +290,7 @@ class ConversationState:
         self.last = message.seq
         self.hear_of(message.seq)
         if message.seq == self.target:
-            self.latest = Latest(message.ts, message.sender, message.text[:PREVIEW_LENGTH])
+            self.latest = Latest(message.ts, message.sender, preview_of(message.text))
         if message.is_own:
             self._write()
             self.marks.read = max(self.marks.read, message.seq)
