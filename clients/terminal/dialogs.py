@@ -11,9 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from clients.terminal.composer import ExactText, act_at_once
+from clients.terminal.keys import Keys
 from parley import USER_ID, USER_ID_RULE
 
 
@@ -68,4 +69,4 @@ class Whole(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield ExactText(self._text, read_only=True)
-        yield Footer()
+        yield Keys()

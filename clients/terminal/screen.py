@@ -12,11 +12,12 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from clients.terminal.conversation_view import ConversationView
 from clients.terminal.dialogs import NewChat
+from clients.terminal.keys import Keys
 from clients.terminal.presences import Presences
 from clients.terminal.printable import printable
 from clients.terminal.rows import LIST_WIDTH, Line
@@ -91,7 +92,7 @@ class ChatScreen(Screen[None]):
         with Horizontal():
             yield ChatList(markup=False)
             yield self._view
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         self.watch(self.app, "app_focus", self._refresh_soon, init=False)

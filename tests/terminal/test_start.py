@@ -16,13 +16,14 @@ import pytest
 from clients.terminal import Terminal
 from clients.terminal import __main__ as command_line
 from clients.terminal.__main__ import Refusal, converse, local_access, main
+from clients.terminal.keys import Keys
 from local import deployment
 from local.deployment import Endpoint, local_client
 from local.emulator import PROJECT
 from parley import Chat, ParleyError, TokenRefused, WrongUser
 from tests.asynchronous import asynchronous, until
 from tests.hang import HANG_SECONDS
-from tests.terminal.screen import FAST
+from tests.terminal.screen import FAST, running
 from tests.terminal.server import Server, serving
 
 
@@ -153,3 +154,26 @@ def test_what_a_server_says_cannot_touch_the_terminal_on_which_the_client_ends(m
     with pytest.raises(SystemExit) as ended:
         main(["--url", "ws://127.0.0.1:9/dev", "--token", "token"])
     assert str(ended.value) == "error: The token is for al�[2Jice�]0;owned�."
+
+
+@asynchronous
+async def test_the_line_of_keys_is_made_anew_only_if_a_key_has_changed(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Keys] = []
+    recompose = Keys.recompose
+
+    async def count(self: Keys) -> None:
+        made.append(self)
+        await recompose(self)
+
+    monkeypatch.setattr(Keys, "recompose", count)
+    async with running(server) as screen:
+        await screen.shows("New", "Quit")
+        before = len(made)
+        screen.app.screen.refresh_bindings()
+        await screen.settles()
+        assert len(made) == before
+        screen.app.screen.set_focus(None)
+        await screen.settles()
+        assert len(made) == before + 1
