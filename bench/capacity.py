@@ -7,6 +7,7 @@ and `capacity.json`, to be edited. Each feature is a list of loads; money and qu
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ MINUTES_AN_HOUR = 60
 CENTS = 100
 CHATS_A_FRAME = 50  # of a page of `sync`
 LEVERS_SHOWN = 3
+PLOTTED = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+A_MARK = 1.2
 MOST = 10_000_000_000
 
 
@@ -244,7 +247,18 @@ def report(people: Audience) -> Iterator[str]:
     yield "\nThe greatest levers"
     for name, saved in known.levers(people)[:LEVERS_SHOWN]:
         yield f"  {-saved:>6.0%}  {name}"
+    yield "\nDollars a month by users; a mark more is a fifth more"
+    yield from _plot(known, people)
     yield "\nOne account and Region end where a quota cannot be raised any more: docs/scaling.md"
+
+
+def _plot(known: Model, people: Audience) -> Iterator[str]:
+    """A bar for each number of users, as long as the logarithm of what they cost, and how many quotas they meet."""
+    for users in PLOTTED:
+        total = sum(known.month(replace(people, users=users)).values())
+        met = sum(at < users for _, at, _ in known.limits(people))
+        bar = "▇" * max(1, round(math.log(total, A_MARK)))
+        yield f"  {users:>14,}  {bar} ${total:,.0f}" + (f", {met} quotas to be raised" if met else "")
 
 
 def _table(title: str, dollars: Mapping[str, float], total: float) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,13 +65,15 @@ def create_table(dynamodb: Any, *, by_user_index: bool = False) -> str:
         "Projection": {"ProjectionType": "ALL"},
     }
     names = [*keys, "userId"] if by_user_index else list(keys)
-    dynamodb.create_table(
-        TableName=name,
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in names],
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
-        BillingMode="PAY_PER_REQUEST",
-        **({"GlobalSecondaryIndexes": [index]} if by_user_index else {}),
-    )
+    # On a busy machine its answer may come too late, and the second try finds the table that the first has made.
+    with suppress(dynamodb.exceptions.ResourceInUseException):
+        dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in names],
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+            BillingMode="PAY_PER_REQUEST",
+            **({"GlobalSecondaryIndexes": [index]} if by_user_index else {}),
+        )
     return name
 
 

@@ -114,7 +114,7 @@ def _started(folder: Path, *, port: int = 0, keep: bool = False) -> Iterator[Emu
         yield running
 
 
-def main() -> None:
+def arguments_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="deploy to an emulator, hold a conversation, stop")
@@ -130,7 +130,11 @@ def main() -> None:
     for_smoke.add_argument("--stack", help="a stack on AWS, instead of the running local one")
     for_smoke.add_argument("--url", help="where to connect, if not where the stack says: a domain of your own")
     for_smoke.add_argument("--token-in", choices=["query", "header", "subprotocol"], default="query")
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = arguments_parser().parse_args()
     os.umask(UMASK)
     private_folder(STATE)
     for number in STOP_SIGNALS:

@@ -217,13 +217,17 @@ def refuse_what_cannot_work(settings: Settings) -> None:
         )
 
 
-def main() -> None:
+def arguments_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.cdk", description=__doc__)
     parser.add_argument("command", choices=["synth", "diff", "deploy", "watch", "destroy"])
     parser.add_argument("--stage", help="a section of stages.toml")
     parser.add_argument("--confirmed", action="store_true", help="what would be asked is answered with yes")
     parser.add_argument("context", help="settings on top of the stage's: name=value name=value")
-    typed = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    typed = arguments_parser().parse_args()
     cdk = shutil.which("cdk")
     if cdk is None:
         sys.exit("error: the CDK's command line is not installed; start this with make, which installs it")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.capacity import Audience, BadUsage, audience, model, report
+from bench.capacity import PLOTTED, Audience, BadUsage, audience, model, report
 from bench.cost import SEND, Cost
 from local.emulator import PROJECT
 from tests.hang import HANG_SECONDS
@@ -99,3 +99,18 @@ def test_the_command_says_in_a_sentence_what_is_wrong() -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: USERS is not a number from 1 to 10,000,000,000: 'many'\n"
+
+
+def test_the_plot_shows_what_more_users_cost_and_meet() -> None:
+    lines = list(report(MILLION_USERS))
+    bars = [line for line in lines if "▇" in line]
+    dollars = [float(line.partition("$")[2].partition(",  ")[0].split(", ")[0].replace(",", "")) for line in bars]
+
+    assert [int(line.split()[0].replace(",", "")) for line in bars] == list(PLOTTED)
+    assert [line.count("▇") for line in bars] == sorted(line.count("▇") for line in bars)
+    assert dollars == sorted(dollars)
+    (total,) = (
+        float(line.split()[0].strip("$").replace(",", "")) for line in lines if " a month, " in line and "$" in line
+    )
+    assert dollars[PLOTTED.index(MILLION_USERS.users)] == total
+    assert "quotas to be raised" in bars[-1]

@@ -1,0 +1,93 @@
+"""The commands of the pages for operators: each can be typed, names what there is, and gives what is required."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.model import ServiceModel
+from botocore.session import Session
+
+from local import __main__ as local_commands
+from local import cdk
+from local.cdk import REMOVAL
+from tests.docs.pages import blocks, code
+from tests.local.test_make import make, project
+
+__all__ = ["project"]  # a fixture
+
+PAGES = ("docs/deploying.md", "docs/operations.md", "docs/first-deployment.md")
+PARSERS = {"local": local_commands.arguments_parser, "local.cdk": cdk.arguments_parser}
+AWS = re.compile(r"\baws ([a-z0-9]+) ([a-z0-9-]+)((?: (?!\|)[^\n|;)]*)?)")
+GLOBAL_OPTIONS = {"query", "output", "region", "profile"}
+HIGH_LEVEL = {("s3", "rb"): {"force"}}
+"""What the command line adds to the services' own operations."""
+
+
+def written(page: str) -> list[str]:
+    """Everything on the page that can be typed, without the breaks of lines that go on."""
+    texts = [*code(page), *(block.text for block in blocks(page))]
+    return [re.sub(r"\\\n\s*", "", text) for text in texts]
+
+
+def make_commands() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for text in written(page):
+            for line in text.splitlines():
+                if found := re.match(r"make ((?:[a-z-]+)(?: [A-Z_]+=(?:\"[^\"]*\"|\S+))*)\s*(?:#.*)?$", line):
+                    yield page, found[1]
+
+
+def aws_commands() -> list[tuple[str, str, str]]:
+    """Each service, operation and what comes after them."""
+    texts = [text for page in PAGES for text in written(page)] + list(REMOVAL.values())
+    separate = [part for text in texts for part in re.split(r"&&|\$\(|\"\$\(", text)]
+    return sorted({(service, name, rest) for text in separate for service, name, rest in AWS.findall(text)})
+
+
+@pytest.mark.parametrize(("page", "command"), sorted(set(make_commands())))
+def test_a_command_of_make_can_be_typed(project: Any, page: str, command: str) -> None:
+    words = re.findall(r"(?:[A-Z_]+=\"[^\"]*\"|\S+)", command)
+    ended = make(project, *(word.replace('"', "") for word in words))
+
+    assert ended.returncode == 0, (page, ended.stderr)
+    if words[1:] or words[0] in {"deploy", "destroy", "diff", "synth", "watch"}:
+        _, module, *arguments = re.findall(r"<([^>]*)>", ended.stdout)
+        if module in PARSERS:
+            PARSERS[module]().parse_args(arguments)
+
+
+def test_commands_of_make_and_aws_are_found() -> None:
+    assert {"deploy STAGE=prod", "rotate-key STACK=Parley-prod RETIRE=now"} <= {
+        command for _, command in make_commands()
+    }
+    assert len(aws_commands()) > 10
+
+
+@cache
+def model(service: str) -> ServiceModel:
+    return Session().get_service_model(service)
+
+
+@pytest.mark.parametrize(("service", "name", "rest"), aws_commands())
+def test_a_command_of_aws_names_what_there_is_and_gives_what_is_required(service: str, name: str, rest: str) -> None:
+    given = set(re.findall(r"--(?:no-)?([a-z0-9-]+)", rest)) - GLOBAL_OPTIONS
+    if (service, name) in HIGH_LEVEL:
+        assert given <= HIGH_LEVEL[service, name]
+        return
+    if name == "wait":
+        waiters = Session().get_waiter_model(service).waiter_names
+        assert rest.split(maxsplit=1)[0] in {xform_name(waiter, "-") for waiter in waiters}
+        return
+    operations = {xform_name(operation, "-"): operation for operation in model(service).operation_names}
+    assert name in operations
+    shape = model(service).operation_model(operations[name]).input_shape
+    assert shape is not None
+    members = {xform_name(member, "-") for member in shape.members}
+    assert given <= members
+    if given:  # else it is the name of the operation, in a sentence
+        assert {xform_name(member, "-") for member in shape.required_members} <= given
