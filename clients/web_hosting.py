@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
+
+TokenPlace = Literal["query", "subprotocol"]
+"""Where a page can put its token in a handshake: a browser lets it set no header."""
 
 PAGE = Path(__file__).parent / "web"
 """Every file in it is served."""
@@ -31,9 +35,9 @@ def files() -> dict[str, Path]:
     return own | {path.relative_to(CLIENT).as_posix(): path for path in (CLIENT / MODULES).glob("*.js")}
 
 
-def config(url: str, sign_in: SignIn) -> dict[str, str]:
+def config(url: str, sign_in: SignIn, token_in: TokenPlace = "query") -> dict[str, str]:  # noqa: S107
     """What `CONFIG` holds. `url` is the WebSocket's address."""
-    return {"url": url, "sign_in": sign_in.value}
+    return {"url": url, "sign_in": sign_in.value, "token_in": token_in}
 
 
 def headers(url: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from stacks.gradual_shift import GradualShift
 from stacks.log_metrics import FunctionName
 from stacks.monitoring import Monitoring
 from stacks.sdk_description import OPERATIONS
-from stacks.settings import SETTINGS, ChatSettings, IdentityMode
+from stacks.settings import SETTINGS, ChatSettings, IdentityMode, TokenSource
 from stacks.table import ChatTable
 from stacks.target import secret_arn, target
 from stacks.watched import Watched
@@ -222,6 +222,7 @@ class ChatStack(Stack):
             name=f"{self.stack_name}-{self.region}",
             url=self._domain_url or self._target.socket_url(self._api.stage),
             sign_in=SignIn.OPEN if settings.identity is IdentityMode.OPEN else SignIn.TOKEN,
+            token_in="subprotocol" if settings.token_source is TokenSource.SUBPROTOCOL else "query",
             throwaway=settings.throwaway,
             custom_resources=self._target.has_custom_resources,
         )

@@ -158,10 +158,10 @@ class ChatSettings:
                 "the setting web='true' cannot be used with identity='oidc': the page has no sign-in of an "
                 "identity provider; leave web out"
             )
-        if self.web and self.identity is IdentityMode.TOKEN and self.token_source is not TokenSource.QUERY:
+        if self.web and self.identity is IdentityMode.TOKEN and self.token_source is TokenSource.HEADER:
             raise BadContext(
-                f"the setting web='true' cannot be used with tokenSource={str(self.token_source)!r}: "
-                "the page puts the token into the query string; give tokenSource=query, or leave web out"
+                "the setting web='true' cannot be used with tokenSource='header': browsers let no page set a header "
+                "of the handshake; give tokenSource=query or tokenSource=subprotocol, or leave web out"
             )
 
     @property

@@ -13,7 +13,7 @@ from aws_cdk import aws_s3_deployment as deployment
 from constructs import Construct
 
 from clients import web_hosting
-from clients.web_hosting import SignIn
+from clients.web_hosting import SignIn, TokenPlace
 
 HSTS_MAX_AGE = Duration.days(365)
 """How long browsers remember to load the page over HTTPS only."""
@@ -34,6 +34,7 @@ class ChatWeb(Construct):
         name: str,
         url: str,
         sign_in: SignIn,
+        token_in: TokenPlace,
         throwaway: bool,
         custom_resources: bool,
     ) -> None:
@@ -63,7 +64,7 @@ class ChatWeb(Construct):
             ),
         )
         if custom_resources:
-            self._copy(web_hosting.config(url, sign_in))
+            self._copy(web_hosting.config(url, sign_in, token_in))
 
     @property
     def url(self) -> str:

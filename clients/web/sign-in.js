@@ -1,7 +1,8 @@
 /**
  * Where the page's connections go, and for whom.
  *
- * `config.json` beside the page says it: `url`, the WebSocket's address, and `sign_in`, one of
+ * `config.json` beside the page says it: `url`, the WebSocket's address; `token_in`, where a token goes in the handshake,
+ * `query` or `subprotocol`; and `sign_in`, one of
  *
  * - `local`: the page's server mints a token for anyone who asks (a deployment on this machine);
  * - `token`: the user pastes one;
@@ -13,6 +14,7 @@
 
 import { SignInRefused, USER_ID_RULE, isUserId } from "./parley/chat-client.js";
 
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/; // a JWT in its compact form; all of it may stand in a subprotocol
 
 export async function loadConfig() {
   const response = await fetch("config.json", { cache: "no-store" });
@@ -36,7 +38,7 @@ export function signInProblem(config, value) {
 function tokenProblem(value) {
   if (!tab()) return "Your browser does not let this page store anything, so it cannot keep your connection token.";
   if (!value) return "Paste a connection token.";
-  return isUserId(claims(value).sub) ? null : "This is not a connection token.";
+  return TOKEN.test(value) && isUserId(claims(value).sub) ? null : "This is not a connection token.";
 }
 
 /** What is kept for the tab; null where the browser stores nothing for the page. */
@@ -81,6 +83,9 @@ export function addressFor(config, user) {
   if (config.sign_in === "open") return async () => withQuery(config.url, "userId", user);
   if (config.sign_in === "local") return async () => withQuery(config.url, "token", await mintedToken(config, user));
   const token = kept(config, user);
+  if (config.token_in === "subprotocol") {
+    return async () => ({ url: config.url, protocols: ["parley.v1", `bearer.${token}`] });
+  }
   return async () => withQuery(config.url, "token", token);
 }
 

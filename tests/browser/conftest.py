@@ -76,6 +76,7 @@ def new_context(browser: Browser) -> Iterator[NewContext]:
 
     def opened(**options: Any) -> BrowserContext:
         context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB", **options})
+        context.set_default_timeout(TIMEOUT_MS)
         contexts.append(context)
         return context
 
@@ -91,7 +92,6 @@ def open_page(new_context: NewContext, address: str) -> Iterator[OpenPage]:
 
     def opened(user: str, peer: str | None = None, *, context: BrowserContext | None = None) -> Person:
         page = (context or new_context()).new_page()
-        page.set_default_timeout(TIMEOUT_MS)
         watch(page, errors)
         page.goto(address_of(address, user, peer))
         person = Person(page, user)

@@ -14,7 +14,7 @@ from chat.identity import LEEWAY_SECONDS
 from clients import web_hosting
 from clients.web_hosting import SignIn
 from local.deployment import Endpoint, token
-from tests.browser.conftest import TIMEOUT_MS, NewContext, Shoot, address_of, on_line, watch
+from tests.browser.conftest import NewContext, Shoot, address_of, on_line, watch
 from tests.browser.line import Line
 from tests.browser.person import STORED, Person
 from tests.conftest import Connect
@@ -48,7 +48,6 @@ def visit(context: BrowserContext, address: str) -> Iterator[Visit]:
 
     def opened(user: str | None = None, peer: str | None = None) -> Page:
         page = context.new_page()
-        page.set_default_timeout(TIMEOUT_MS)
         watch(page, errors)
         page.goto(address if user is None else address_of(address, user, peer))
         return page
@@ -142,7 +141,8 @@ def test_anything_but_a_token_is_refused_in_words(visit: Visit, text: str) -> No
     page = visit()
     field(page).fill(text)
     page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_text("This is not a connection token.")).to_be_visible()
+    said = "This is not a connection token." if text else "Paste a connection token."
+    expect(page.get_by_text(said)).to_be_visible()
     expect(field(page)).to_be_focused()
 
 

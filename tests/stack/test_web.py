@@ -145,12 +145,12 @@ def test_page_itself_repeats_the_policy_of_its_headers() -> None:
     assert directives(repeated) == policy
 
 
-@pytest.mark.parametrize("identity", ["token", "open"])
-def test_page_is_told_where_to_connect_and_how_to_sign_in(synthesize: Synthesize, identity: str) -> None:
-    stack = synthesize(web=True, identity=identity, throwaway=True)
+@pytest.mark.parametrize(("identity", "place"), [("token", "query"), ("token", "subprotocol"), ("open", "query")])
+def test_page_is_told_where_to_connect_and_how_to_sign_in(synthesize: Synthesize, identity: str, place: str) -> None:
+    stack = synthesize(web=True, identity=identity, throwaway=True, tokenSource=place)
 
     assert socket_url(stack).startswith("wss://")
-    assert deployed_config(stack) == {"url": socket_url(stack), "sign_in": identity}
+    assert deployed_config(stack) == {"url": socket_url(stack), "sign_in": identity, "token_in": place}
 
 
 def test_deploy_writes_the_files_of_the_page_and_takes_away_others(hosted: Synthesized) -> None:

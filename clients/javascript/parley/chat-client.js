@@ -33,6 +33,7 @@ export {
 };
 
 /** @typedef {import("./bounds.js").Bounds} Bounds */
+/** @typedef {import("./connections.js").Address} Address */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./conversation.js").Entry} Entry */
 /** @typedef {import("./conversation.js").Told} Told */
@@ -102,8 +103,9 @@ export {
 const Events = /** @type {new () => ChatEventTarget} */ (/** @type {unknown} */ (EventTarget));
 
 /**
- * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one.
- *   SignInRefused from it ends the attempts, any other error is a failed one
+ * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one. Where
+ *   the deployment reads the token from a subprotocol, it returns that beside the address. SignInRefused from it ends
+ *   the attempts, any other error is a failed one
  * - `store`: keeps what is unsent over a restart
  * - `backlog`: how many of the latest messages of each conversation are fetched at first; with `backlogOf: "unread"`
  *   only of those with unread ones, the others' when they are opened
@@ -112,7 +114,7 @@ const Events = /** @type {new () => ChatEventTarget} */ (/** @type {unknown} */ 
  * - `timing`, `bounds`, `clock`, `random` and `WebSocket` are for tests
  *
  * @typedef {object} Options
- * @property {() => string | Promise<string>} address
+ * @property {() => Address | Promise<Address>} address
  * @property {Store} [store]
  * @property {number} [backlog]
  * @property {"all" | "unread"} [backlogOf]

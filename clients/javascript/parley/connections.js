@@ -187,6 +187,12 @@ function opened(socket) {
  * @property {(frame: Push) => void} push
  */
 
+/**
+ * Where a connection goes: a URL, or one with the subprotocols to offer.
+ *
+ * @typedef {string | {url: string, protocols: string[]}} Address
+ */
+
 /** The connections that there are: one, or two while it moves. Whatever is asked is asked on the current one. */
 export class Connections {
   /** @type {Connection | null} */
@@ -210,7 +216,7 @@ export class Connections {
   #nextAttempt;
 
   /**
-   * @param {() => string | Promise<string>} address
+   * @param {() => Address | Promise<Address>} address
    * @param {typeof WebSocket} socketClass
    * @param {Timers} timers
    * @param {ConnectionsEvents} events
@@ -301,7 +307,8 @@ export class Connections {
 
   async #dial() {
     const address = await this.#timers.within(this.#timers.timing.open, Promise.resolve(this.#address()));
-    return new this.#WebSocket(address);
+    if (typeof address === "string") return new this.#WebSocket(address);
+    return new this.#WebSocket(address.url, address.protocols);
   }
 
   /** @param {Connection} connection */

@@ -1,7 +1,8 @@
 declare const ChatClient_base: new () => ChatEventTarget;
 /**
- * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one.
- *   SignInRefused from it ends the attempts, any other error is a failed one
+ * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one. Where
+ *   the deployment reads the token from a subprotocol, it returns that beside the address. SignInRefused from it ends
+ *   the attempts, any other error is a failed one
  * - `store`: keeps what is unsent over a restart
  * - `backlog`: how many of the latest messages of each conversation are fetched at first; with `backlogOf: "unread"`
  *   only of those with unread ones, the others' when they are opened
@@ -10,7 +11,7 @@ declare const ChatClient_base: new () => ChatEventTarget;
  * - `timing`, `bounds`, `clock`, `random` and `WebSocket` are for tests
  *
  * @typedef {object} Options
- * @property {() => string | Promise<string>} address
+ * @property {() => Address | Promise<Address>} address
  * @property {Store} [store]
  * @property {number} [backlog]
  * @property {"all" | "unread"} [backlogOf]
@@ -95,6 +96,7 @@ export class ChatClient extends ChatClient_base {
     #private;
 }
 export type Bounds = import("./bounds.js").Bounds;
+export type Address = import("./connections.js").Address;
 export type Conversation = import("./conversation.js").Conversation;
 export type Entry = import("./conversation.js").Entry;
 export type Told = import("./conversation.js").Told;
@@ -204,8 +206,9 @@ export type ChatEventTarget = Omit<EventTarget, "addEventListener" | "removeEven
     removeEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void, options?: boolean | EventListenerOptions): void;
 };
 /**
- * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one.
- *   SignInRefused from it ends the attempts, any other error is a failed one
+ * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one. Where
+ *   the deployment reads the token from a subprotocol, it returns that beside the address. SignInRefused from it ends
+ *   the attempts, any other error is a failed one
  * - `store`: keeps what is unsent over a restart
  * - `backlog`: how many of the latest messages of each conversation are fetched at first; with `backlogOf: "unread"`
  *   only of those with unread ones, the others' when they are opened
@@ -214,7 +217,7 @@ export type ChatEventTarget = Omit<EventTarget, "addEventListener" | "removeEven
  * - `timing`, `bounds`, `clock`, `random` and `WebSocket` are for tests
  */
 export type Options = {
-    address: () => string | Promise<string>;
+    address: () => Address | Promise<Address>;
     store?: import("./state.js").Store | undefined;
     backlog?: number | undefined;
     backlogOf?: "all" | "unread" | undefined;

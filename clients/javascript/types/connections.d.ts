@@ -71,16 +71,21 @@ export class Connection {
  * @property {(error: SignInRefused) => void} refused
  * @property {(frame: Push) => void} push
  */
+/**
+ * Where a connection goes: a URL, or one with the subprotocols to offer.
+ *
+ * @typedef {string | {url: string, protocols: string[]}} Address
+ */
 /** The connections that there are: one, or two while it moves. Whatever is asked is asked on the current one. */
 export class Connections {
     /**
-     * @param {() => string | Promise<string>} address
+     * @param {() => Address | Promise<Address>} address
      * @param {typeof WebSocket} socketClass
      * @param {Timers} timers
      * @param {ConnectionsEvents} events
      * @param {(line: string) => void} debug
      */
-    constructor(address: () => string | Promise<string>, socketClass: typeof WebSocket, timers: Timers, events: ConnectionsEvents, debug: (line: string) => void);
+    constructor(address: () => Address | Promise<Address>, socketClass: typeof WebSocket, timers: Timers, events: ConnectionsEvents, debug: (line: string) => void);
     /** @type {Connection | null} */
     current: Connection | null;
     /** Makes a connection, unless one is being made. */
@@ -133,4 +138,11 @@ export type ConnectionsEvents = {
     connecting: () => void;
     refused: (error: SignInRefused) => void;
     push: (frame: Push) => void;
+};
+/**
+ * Where a connection goes: a URL, or one with the subprotocols to offer.
+ */
+export type Address = string | {
+    url: string;
+    protocols: string[];
 };

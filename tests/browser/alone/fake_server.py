@@ -23,6 +23,8 @@ class FakeServer:
         self.user = user
         self.chat = ChatServer(user=user, now=int(time.time() * 1_000), tick=1)
         self.asked: list[Frame] = []
+        self.addresses: set[str] = set()
+        """Where connections have gone."""
         self.refused: str | None = None
         """Why no message is taken; None if they are."""
         self.is_silent = False
@@ -71,6 +73,7 @@ class FakeServer:
         return sum(frame["action"] == action and holds(frame) for frame in self.asked)
 
     def _connect(self, socket: WebSocketRoute) -> None:
+        self.addresses.add(socket.url)
         if self.is_away:
             socket.close(code=3006)
             return

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from clients import web_hosting
+from clients.web_hosting import SignIn
 from local.web import serve
 from tests.browser.alone.conftest import ENDPOINT, SECRET, OpenAlone
 from tests.browser.alone.fake_server import FakeServer
@@ -40,6 +42,51 @@ def test_a_link_signs_no_tab_in_before_it_was_asked(new_context: NewContext, add
     other = context.new_page()
     other.goto(address_of(address, "alice"))
     expect(other.get_by_label("User id", exact=True)).to_have_value("alice")
+
+
+# A token with the claims that the page reads. The emulator passes on no header of the answer to $connect, as AWS does,
+# and without the one that chooses a subprotocol a browser takes no connection that offered some.
+HEADER, CLAIMS = "eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJhbGljZSIsImV4cCI6OTk5OTk5OTk5OX0"
+TOKEN = f"{HEADER}.{CLAIMS}.c2lnbmF0dXJl"
+OFFERED = """
+const offered = window.offered = [];
+window.WebSocket = class extends WebSocket {
+  constructor(url, protocols) {
+    super(url);
+    offered.push([url, protocols ?? null]);
+  }
+};
+"""
+
+
+def test_a_token_goes_where_the_deployment_reads_it(new_context: NewContext, address: str, server: FakeServer) -> None:
+    context = new_context()
+    config = web_hosting.config(ENDPOINT.url, SignIn.TOKEN, "subprotocol")
+    context.route(f"**/{web_hosting.CONFIG}", lambda route: route.fulfill(json=config))
+    server.stand_in(context)
+    context.add_init_script(OFFERED)
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_label("Connection token", exact=True).fill(TOKEN)
+    page.get_by_role("button", name="Continue").click()
+    Person(page, "alice").expect_connected()
+    assert page.evaluate("() => window.offered") == [[ENDPOINT.url, ["parley.v1", f"bearer.{TOKEN}"]]]
+
+
+def test_where_everybody_is_believed_a_user_id_is_enough(
+    new_context: NewContext, address: str, server: FakeServer
+) -> None:
+    context = new_context()
+    config = web_hosting.config(ENDPOINT.url, SignIn.OPEN)
+    context.route(f"**/{web_hosting.CONFIG}", lambda route: route.fulfill(json=config))
+    server.stand_in(context)
+    page = context.new_page()
+    page.goto(address)
+    expect(page.get_by_text("does not check who you are")).to_be_visible()
+    page.get_by_label("User id", exact=True).fill("alice")
+    page.get_by_role("button", name="Continue").click()
+    Person(page, "alice").expect_connected()
+    assert server.addresses == {f"{ENDPOINT.url}?userId=alice"}
 
 
 def test_a_browser_that_stores_nothing_can_be_signed_in(
@@ -91,7 +138,12 @@ def test_the_banner_comes_in_time_however_often_the_state_changes(open_alone: Op
     at_alice.page.clock.pause_at(60_000)  # from here, the page's time is what the test makes of it
     server.is_away = True
     server.drop()
-    at_alice.page.locator('#app:not([data-connection="online"])').wait_for()
+
+    def is_drawn() -> bool:
+        at_alice.page.clock.run_for(20)  # nothing is drawn while time stands still
+        return at_alice.page.locator("#app").get_attribute("data-connection") != "online"
+
+    server.wait_for(at_alice.page, is_drawn)
     at_alice.page.clock.run_for(700)
     expect(at_alice.banner).to_be_hidden()
     at_alice.page.clock.run_for(150)
