@@ -28,8 +28,11 @@ from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import Worker
 
 from local.emulator import ANONYMOUS_READS, PROCESS_PAGE
-from local.gate import Gate
+from local.gate import App, Gate
 from local.private import UMASK
+
+UNSUPPORTED_DATA = 1003
+"""Of a WebSocket that is closed because of a binary frame (RFC 6455, section 7.4.1)."""
 
 
 def keep_logs(path: str) -> None:
@@ -59,12 +62,28 @@ def close_gate(keys: set[str]) -> None:
         await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
 
     app.app = Gate(
-        answer_or_say,
+        end_at_binary_frames(answer_or_say),
         port=int(os.environ["GATEWAY_PORT"]),
         keys=keys,
         pages=Path(os.environ["PAGES"]),
         anonymous_reads=ANONYMOUS_READS in os.environ,
     )
+
+
+def end_at_binary_frames(inner: App) -> App:
+    """Ends a connection at a binary frame, as API Gateway does; MiniStack would read it as text."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        async def receive_text() -> Any:
+            message = await receive()
+            if message["type"] == "websocket.receive" and message.get("bytes") is not None:
+                await send({"type": "websocket.close", "code": UNSUPPORTED_DATA})
+                return {"type": "websocket.disconnect", "code": UNSUPPORTED_DATA}
+            return message
+
+        await inner(scope, receive_text if scope["type"] == "websocket" else receive, send)
+
+    return serve
 
 
 def give_functions_keys_of_their_own(keys: set[str], secret: str) -> None:

@@ -16,7 +16,7 @@ from chat.sessions import MAX_CONNECTIONS
 from local.deployment import Endpoint, local_client, token
 from local.emulator import Emulator
 from tests.conftest import Connect
-from tests.hang import until
+from tests.hang import HANG_SECONDS, until
 from tests.raw_connection import raw_connection
 
 
@@ -288,3 +288,19 @@ def test_an_invocation_logs_one_line(connect: Connect, running: Emulator, alice:
     lines = [line for line in running.function_log.read_text().splitlines() if f'"user": "{alice}"' in line]
     # What is announced of a user comes when it comes.
     assert sum('"message": "frame"' in line for line in lines) == 4
+
+
+def test_a_binary_frame_ends_the_connection_before_any_function_sees_it(
+    endpoint: Endpoint, secret: str, running: Emulator, alice: str
+) -> None:
+    """So every test of a client that talks to a deployment shows that it sends text."""
+    with connect_socket(f"{endpoint.url}?token={token(secret, alice)}", open_timeout=HANG_SECONDS) as socket:
+        start = len(running.function_log.read_text())
+        socket.send(b'{"action": "ping"}')
+        with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:
+            socket.recv(timeout=HANG_SECONDS)
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1003
+    until(lambda: '"DISCONNECT"' in running.function_log.read_text()[start:])
+    assert '"frame"' not in running.function_log.read_text()[start:]
