@@ -35,8 +35,8 @@ CONSEQUENCES = {
     "maxTokenHours": "tokens that live longer are refused",
     "allowedOrigins": "it decides from which pages browsers may connect",
     "retentionDays": "it is how long messages are kept that are sent from now on",
-    "tableName": "the data is that of another table, and clients load all of it anew",
-    "epoch": "clients forget what they have and load everything anew",
+    "tableName": "the data is that of another table, and clients load all of it anew; give gradualShift=false with it",
+    "epoch": "clients forget what they have and load everything anew; give gradualShift=false with it",
     "throwaway": "it decides whether the table and the secret outlive the stack",
 }
 """Settings that decide who gets in and what is kept, and what becomes of it. A change of one is asked about."""
