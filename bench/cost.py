@@ -101,6 +101,8 @@ def _ours() -> dict[str, Cost]:
         "history, a page of 20": measured(ask("history", peer="bob", limit=MESSAGES)),
         "presence of one": measured(ask("presence", users=["bob"])),
         "typing": measured(ask("typing", to="bob", state="composing"), frames=1),
+        "block": measured(ask("block", user="friend-1")),
+        "unblock": measured(ask("unblock", user="friend-1")),
         "ping": measured(ask("ping")),
         # A handshake has two invocations, of the authorizer and of the connection function.
         "connect": measured(lambda: connections.connect(connection("carol")), frames=0, invocations=2),

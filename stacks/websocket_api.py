@@ -13,7 +13,7 @@ from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
-MESSAGE_ROUTES = ("send", "sync", "history", "receipt", "typing", "presence", "ping", "$default")
+MESSAGE_ROUTES = ("send", "sync", "history", "receipt", "typing", "presence", "ping", "$default", "block", "unblock")
 """Named, so that metrics and throttling are per action; `$default` takes what names no action."""
 
 ACCESS_LOG_FIELDS = {

@@ -16,8 +16,20 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 from chat import log
-from chat.acquaintance import ACQUAINTED, PEER_WROTE, WROTE, may
+from chat.acquaintance import ACQUAINTED, PEER_BLOCK_REV, PEER_WROTE, WROTE, have_both_written, may, seen_by
 from chat.clock import Clock
+from chat.hidden import (
+    BLOCK_REV,
+    HIDDEN_TO,
+    Range,
+    hidden_in,
+    hides,
+    hiding,
+    is_blocked,
+    range_with,
+    unchanged,
+    without,
+)
 from chat.parallel import Parallel
 from chat.protocol import (
     MAX_ESCAPED_TEXT_BYTES,
@@ -29,6 +41,7 @@ from chat.protocol import (
     Message,
     Receipt,
     ReceiptKind,
+    UserPresence,
     encoded_size,
     fit,
     is_user_id,
@@ -130,11 +143,26 @@ class Appended(NamedTuple):
     duplicate: bool
 
 
+class Moved(NamedTuple):
+    """What a message has made of a chat item: whether the two users may see each other, and whether that is new.
+
+    Nothing, if the message is `hidden` from the user of the item, who has blocked its sender.
+    """
+
+    acquainted: bool = False
+    newly: bool = False
+    hidden: bool = False
+
+
 class Advanced(NamedTuple):
-    """What a message has made of its two users: whether they may see each other, and whether that is new."""
+    """What a message has made of its two users: whether they may see each other, and whether that is new.
+
+    `hidden` is whether the recipient is not to know of it.
+    """
 
     acquainted: bool
     newly: bool
+    hidden: bool
 
 
 class Marked(NamedTuple):
@@ -196,7 +224,7 @@ class Conversations:
             # Whatever was appended since this tail was read has to be seen before the next try: it may be this message.
             tail = self._tail(sender, to, _back_to_number(message.seq))
         self._tails.pop(pk, None)
-        raise ChatError(ErrorCode.INTERNAL, "too many are writing to this conversation; send the same frame again")
+        raise _too_many()
 
     def _remembered(self, pk: str) -> Tail | None:
         tail = self._tails.get(pk)
@@ -220,7 +248,7 @@ class Conversations:
         # The chat items remember numbers whose messages have expired. They are read before the log is read again:
         # the other way round, a message that is appended and moved between the two reads would be stored twice.
         chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
-        moved = max(map(_last_seq, chats.values()), default=0)
+        moved = max((max(_last_seq(chat), attribute(chat, "read", 0)) for chat in chats.values()), default=0)
         tail = self._newest(user, peer, enough)
         return Tail(max(tail.seq, moved), tail.entries, tail.read_at)
 
@@ -251,21 +279,67 @@ class Conversations:
                 partial(self._move, message.to, message.sender, received, PEER_WROTE),
                 partial(self._move, message.sender, message.to, sent, WROTE),
             ]
-        advanced = self._parallel(moves)
-        return Advanced(any(now for _, now in advanced), any(now and not before for before, now in advanced))
+        moved = self._parallel(moves)
+        return Advanced(*(any(column) for column in zip(*moved, strict=True)))
 
-    def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> tuple[bool, bool]:
-        """Moves one chat item. Whether its two users may see each other: before, and now."""
-        key = chat_key(user, peer)
-        made, before = self._table.update(key, Update(put=put, only_if=[Below("seq", put["seq"])]))
-        if not made and not attribute(before, writer, 0):
-            # A later message of the other side has moved the item further before this first one could.
-            put = {writer: put["seq"], "changed": put["changed"]}
-            before = self._table.update(key, Update(put=put, only_if=[Below(writer, 1)])).before
-        return may(user, peer, before), may(user, peer, {**put, **before, writer: put[writer]})
+    def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> Moved:
+        """Moves one chat item."""
+        key, seq = chat_key(user, peer), put["seq"]
+        made, before = self._table.update(key, Update(put=put, only_if=[Below("seq", seq), Below(HIDDEN_TO, seq)]))
+        if not made:
+            is_hidden = hides(before, seq)
+            if writer == PEER_WROTE and (is_hidden or is_blocked(before)):
+                return Moved(hidden=True)
+            if is_hidden:
+                before = self._move_into_view(key, put, before)
+            elif not attribute(before, writer, 0):
+                # A later message of the other side has moved the item further before this first one could.
+                put = {writer: seq, "changed": put["changed"]}
+                before = self._table.update(key, Update(put=put, only_if=[Below(writer, 1)])).before
+        acquainted = may(user, peer, {**put, **before, writer: seq})
+        return Moved(acquainted, acquainted and not may(user, peer, before))
+
+    def _move_into_view(self, key: Key, put: Mapping[str, int], before: Item) -> Item:
+        """Moves a chat item to its user's own message while the peer is blocked: what was hidden is not any more."""
+        seq = put["seq"]
+        for _ in range(APPEND_ATTEMPTS):
+            hidden = hidden_in(before)
+            if not range_with(hidden, seq):
+                return before
+            further = {name: number for name, number in put.items() if attribute(before, name, 0) < number}
+            rev = {BLOCK_REV: attribute(before, BLOCK_REV, 0) + 1}
+            shown = Update(put={**further, **hiding(without(hidden, seq)), **rev}, only_if=unchanged(before))
+            made, before = self._table.update(key, shown)
+            if made:
+                return before
+        raise _too_many()
+
+    def advance_behind(self, user: str, peer: str, seq: int) -> None:
+        """Advances to all that is stored behind the number."""
+        first, last = message_sort_key(seq + 1), message_sort_key(MAX_SEQ)
+        for item in self._table.query(Query(log_partition(user, peer), first, last)):
+            if message := _message(item, user, peer):
+                self.advance(message)
+
+    def last_seq(self, user: str, peer: str) -> int:
+        """The number of the newest message in the log; 0 if there is none."""
+        return self._newest(user, peer, lambda _: True).seq
 
     def history(self, user: str, request: History) -> Page:
-        """A page of the log that fits into one frame. What has expired is left out, deleted or not."""
+        """A page of the log that fits into one frame. What has expired, deleted or not, and what is hidden is left out.
+
+        What is hidden is read behind the log: nothing shows that was stored after a blocking was acknowledged.
+        """
+        skipped: Sequence[Range] = ()
+        while True:
+            page = self._page(user, request, skipped)
+            theirs = [message.seq for message in page.messages if message.sender != user]
+            hidden = self._hidden(user, request.peer) if theirs else ()
+            if not any(range_with(hidden, seq) for seq in theirs):
+                return page
+            skipped = hidden
+
+    def _page(self, user: str, request: History, hidden: Sequence[Range]) -> Page:
         newest_first = request.after is None
         first = message_sort_key((request.after or 0) + 1)
         last = message_sort_key(MAX_SEQ if request.before is None else request.before - 1)
@@ -277,7 +351,11 @@ class Conversations:
             items = self._table.query(Query(pk, first, last, newest_first=newest_first, limit=limit))
             read += len(items)
             kept = [item for item in items if not _has_expired(item, now)]
-            found = [message for item in kept if (message := _message(item, user, request.peer))]
+            found = [
+                message
+                for item in kept
+                if (message := _message(item, user, request.peer)) and not range_with(hidden, message.seq)
+            ]
             messages += found
             sizes += map(message_size, found)
             # Nothing expires before what was written earlier, so newest first, the first expired one ends the page;
@@ -285,12 +363,16 @@ class Conversations:
             if len(items) < limit or (newest_first and len(kept) < len(items)):
                 break
             if newest_first:
-                last = _beyond(items, -1)
+                last = _beyond(items, -1, hidden)
             else:
-                first = _beyond(items, 1)
+                first = _beyond(items, 1, hidden)
         count = min(fit(sizes, PAGE_ROOM), request.limit)
         page, more = messages[:count], len(messages) > count
         return Page(page[::-1] if newest_first else page, more)
+
+    def _hidden(self, user: str, peer: str) -> Sequence[Range]:
+        key = chat_key(user, peer)
+        return hidden_in(self._table.get([key]).get(key, {}))
 
     def overview(self, user: str) -> Overview:
         """Everything that is kept of a user, its chat items and its sessions item, in one consistent query."""
@@ -302,7 +384,7 @@ class Conversations:
         Read without consistency, at half the price: a preview that is missing is a blank line in a list, no message.
         """
         now = self._clock()
-        keys = {message_key(user, chat.peer, chat.seq): chat.peer for chat in chats}
+        keys = {message_key(user, chat.peer, chat.seq): chat.peer for chat in chats if chat.seq}
         items = self._table.get(keys, consistent=False)
         return {
             peer: message
@@ -310,11 +392,17 @@ class Conversations:
             if key in items and not _has_expired(items[key], now) and (message := _message(items[key], user, peer))
         }
 
-    def acquaintances(self, user: str, peers: Collection[str]) -> list[str]:
-        """Those of the peers (at most 100) whom the user may see, in order: one consistent read of one batch."""
+    def acquaintances(self, user: str, peers: Collection[str]) -> dict[str, UserPresence | None]:
+        """Those of the peers (at most 100) that the user has met: one consistent read of one batch.
+
+        With what the user is told of one's presence instead of how it is; None if it may see that.
+        """
         keys = {peer: chat_key(user, peer) for peer in peers}
         chats = self._table.get(keys.values())
-        return [peer for peer, key in keys.items() if may(user, peer, chats.get(key, {}))]
+        met = {peer: chats.get(key, {}) for peer, key in keys.items()}
+        return {
+            peer: seen_by(user, peer, chat) for peer, chat in met.items() if peer == user or have_both_written(chat)
+        }
 
     def mark(self, user: str, request: Receipt) -> Marked:
         """Moves the receipt forward in both users' chat items; one that is there already, or further, stays.
@@ -330,9 +418,10 @@ class Conversations:
         item = self._table.get([key]).get(key)
         message = item and _message(item, user, request.peer)
         if not message:
-            raise ChatError(ErrorCode.BAD_REQUEST, f"there is no message {request.seq} with {request.peer}")
+            raise _no_message(request)
         # The message is stored, but whoever stored it died before it moved the chat items.
-        self.advance(message)
+        if self.advance(message).hidden and message.to == user:
+            raise _no_message(request)
         marked = self._marked(user, request)
         return Marked(moved=True, acquainted=marked is not None and marked.acquainted)
 
@@ -342,13 +431,20 @@ class Conversations:
         if request.kind is ReceiptKind.READ:
             calls.append(partial(self._mark_one, chat_key(user, request.peer), "read", request.seq, ()))
         updates = self._parallel(calls)
-        if any(attribute(updated.before, "seq", 0) < request.seq for updated in updates):
+        theirs, *own = (updated.before for updated in updates)
+        is_hidden = hides(theirs, request.seq)
+        if any(attribute(chat, "seq", 0) < request.seq for chat in (own if is_hidden else [theirs, *own])):
             return None
-        return Marked(any(updated.made for updated in updates), may(user, request.peer, updates[0].before))
+        acquainted = may(user, request.peer, theirs) and not is_hidden
+        return Marked(any(updated.made for updated in updates), acquainted)
 
     def _mark_one(self, key: Key, name: str, seq: int, only_if: Sequence[Condition]) -> Updated:
         behind = [AtLeast("seq", seq), Below(name, seq), *only_if]
         return self._table.update(key, Update(put={name: seq, "changed": self._clock()}, only_if=behind))
+
+
+def _no_message(request: Receipt) -> ChatError:
+    return ChatError(ErrorCode.BAD_REQUEST, f"there is no message {request.seq} with {request.peer}")
 
 
 def overview_of(items: Iterable[Item]) -> Overview:
@@ -367,7 +463,10 @@ def overview_of(items: Iterable[Item]) -> Overview:
 def chat_of(item: Item) -> Chat | None:
     """The chat in an item of a user's partition; None, and a line in the log, if there is none in it."""
     peer, seq = str(item["sk"]).removeprefix("CHAT#"), _last_seq(item)
-    if not seq or peer == item["sk"] or not is_user_id(peer):
+    is_listed = seq or attribute(item, BLOCK_REV, 0)
+    if not is_listed and attribute(item, PEER_BLOCK_REV, 0):
+        return None  # neither has written, and the user is not to see that the peer has blocked it
+    if not is_listed or peer == item["sk"] or not is_user_id(peer):
         _log_skipped(item)
         return None
     return Chat(
@@ -380,6 +479,8 @@ def chat_of(item: Item) -> Chat | None:
         peer_delivered=attribute(item, "peer_delivered", 0),
         wrote=attribute(item, WROTE, 0),
         peer_wrote=attribute(item, PEER_WROTE, 0),
+        blocked=is_blocked(item),
+        acquainted=may(str(item["pk"]), peer, item),
     )
 
 
@@ -409,6 +510,10 @@ def _back_to_time(ts: int) -> Enough:
 
 def _back_to_number(seq: int) -> Enough:
     return lambda entries: entries[-1].seq <= seq
+
+
+def _too_many() -> ChatError:
+    return ChatError(ErrorCode.INTERNAL, "too many are writing to this conversation; send the same frame again")
 
 
 def _longest_pause(attempt: int) -> float:
@@ -448,11 +553,16 @@ def _seq(item: Item) -> int | None:
     return int(digits) if len(digits) == SEQ_DIGITS and digits.isascii() and digits.isdigit() else None
 
 
-def _beyond(items: Sequence[Item], step: Literal[1, -1]) -> str:
-    """The sort key at which the page behind these items of a log starts."""
+def _beyond(items: Sequence[Item], step: Literal[1, -1], hidden: Sequence[Range] = ()) -> str:
+    """The sort key at which the page behind these items of a log starts: not within what is hidden."""
     numbers = [seq for item in items if (seq := _seq(item)) is not None]
-    # From items that have no number, go on at the last of them: it is read twice, and that does no harm.
-    return message_sort_key(numbers[-1] + step) if numbers else str(items[-1]["sk"])
+    if not numbers:
+        # From items that have no number, go on at the last of them: it is read twice, and that does no harm.
+        return str(items[-1]["sk"])
+    seq = numbers[-1] + step
+    if skipped := range_with(hidden, seq):
+        seq = skipped.last + 1 if step == 1 else skipped.first - 1
+    return message_sort_key(seq)
 
 
 def _has_expired(item: Item, now: int) -> bool:

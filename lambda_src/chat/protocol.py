@@ -140,7 +140,17 @@ class Ping(NamedTuple):
     id: str | None
 
 
-Request = Send | Sync | History | Receipt | Typing | Presence | Ping
+class Block(NamedTuple):
+    id: str | None
+    user: str
+
+
+class Unblock(NamedTuple):
+    id: str | None
+    user: str
+
+
+Request = Send | Sync | History | Receipt | Typing | Presence | Ping | Block | Unblock
 
 
 class Cursor(NamedTuple):
@@ -224,12 +234,12 @@ def _request(fields: dict[str, object], id: str | None) -> Request:
             return Presence(id, _users(fields))
         case "ping":
             return Ping(id)
-        case None:
-            raise _bad(f"the field 'action' is missing; it is one of {', '.join(ACTIONS)}")
-        case str():
-            raise ChatError(ErrorCode.UNKNOWN_ACTION, f"no such action; the actions are {', '.join(ACTIONS)}")
-        case _:
-            raise _bad(f"the field 'action' must be a string; it is one of {', '.join(ACTIONS)}")
+        case "block":
+            return Block(id, _user(fields, "user"))
+        case "unblock":
+            return Unblock(id, _user(fields, "user"))
+        case action:
+            raise _no_action(action)
 
 
 ACTION_OF: Mapping[type[Request], str] = {
@@ -240,9 +250,20 @@ ACTION_OF: Mapping[type[Request], str] = {
     Typing: "typing",
     Presence: "presence",
     Ping: "ping",
+    Block: "block",
+    Unblock: "unblock",
 }
 ACTIONS = tuple(ACTION_OF.values())
 """The actions of the protocol; each is a route of the WebSocket API."""
+
+
+def _no_action(action: object) -> ChatError:
+    known = ", ".join(ACTIONS)
+    if action is None:
+        return _bad(f"the field 'action' is missing; it is one of {known}")
+    if not isinstance(action, str):
+        return _bad(f"the field 'action' must be a string; it is one of {known}")
+    return ChatError(ErrorCode.UNKNOWN_ACTION, f"no such action; the actions are {known}")
 
 
 def _history(fields: dict[str, object], id: str | None) -> History:
@@ -353,7 +374,10 @@ class Message(NamedTuple):
 
 
 class Chat(NamedTuple):
-    """One user's view of a conversation: how far it goes, and what each side has read and written of it."""
+    """One user's view of a conversation: how far it goes, and what each side has read and written of it.
+
+    `blocked` is whether the user has blocked the peer, `acquainted` whether the two may see each other.
+    """
 
     peer: str
     seq: int
@@ -364,6 +388,8 @@ class Chat(NamedTuple):
     peer_delivered: int
     wrote: int
     peer_wrote: int
+    blocked: bool
+    acquainted: bool
 
 
 class UserPresence(NamedTuple):
@@ -420,6 +446,8 @@ def chat_fields(chat: Chat, last: Message | None) -> Frame:
         "wrote": chat.wrote,
         "peer_wrote": chat.peer_wrote,
     }
+    if chat.blocked:
+        fields["blocked"] = True
     if last is not None:
         fields["last"] = {"from": last.sender, "text": preview_of(last.text)}
     return fields
@@ -495,6 +523,18 @@ def _presence_fields(presence: UserPresence) -> Frame:
         "last_seen": presence.last_seen,
         "rev": presence.rev,
     }
+
+
+def block_reply(request: Block | Unblock) -> Frame:
+    return {**_reply("block", request.id), **_block_fields(request)}
+
+
+def block_frame(request: Block | Unblock) -> Frame:
+    return {"type": "block", **_block_fields(request)}
+
+
+def _block_fields(request: Block | Unblock) -> Frame:
+    return {"user": request.user, "blocked": isinstance(request, Block)}
 
 
 def pong(request: Ping, ts: int) -> Frame:

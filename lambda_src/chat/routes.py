@@ -7,16 +7,19 @@ from itertools import chain
 from typing import NamedTuple
 
 from chat import log
-from chat.acquaintance import have_both_written
 from chat.announcements import Announcer
+from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import REPEATED_MS, Conversations, Overview
 from chat.delivery import Delivered, Delivery, Gateway
 from chat.protocol import (
     PAGE_ROOM,
     STAY_AWAY_MS,
+    Block,
+    ChatError,
     CloseCode,
     Cursor,
+    ErrorCode,
     Frame,
     History,
     Ping,
@@ -26,7 +29,10 @@ from chat.protocol import (
     Send,
     Sync,
     Typing,
+    Unblock,
     UserPresence,
+    block_frame,
+    block_reply,
     chat_fields,
     close_frame,
     encode,
@@ -75,9 +81,17 @@ class MessageRoutes:
     """Every route that a client's frame can take."""
 
     def __init__(
-        self, conversations: Conversations, sessions: Sessions, delivery: Delivery, clock: Clock, epoch: str
+        self,
+        conversations: Conversations,
+        blocking: Blocking,
+        sessions: Sessions,
+        delivery: Delivery,
+        *,
+        clock: Clock,
+        epoch: str,
     ) -> None:
         self._conversations = conversations
+        self._blocking = blocking
         self._sessions = sessions
         self._delivery = delivery
         self._clock = clock
@@ -104,6 +118,8 @@ class MessageRoutes:
                 return Served(self.presence(caller, request))
             case Ping():
                 return Served(pong(request, self._clock()))
+            case Block() | Unblock():
+                return self.block(caller, request)
 
     def send(self, caller: Connection, request: Send, received_at: int) -> Served:
         # A first try may be overtaken by its retry, if the function was slow to start.
@@ -112,7 +128,8 @@ class MessageRoutes:
         # A duplicate takes the same way: its first try may have died behind any of these steps.
         advanced = self._conversations.advance(appended.message)
         # Only now: a device that registers after this read finds the message when it syncs.
-        delivered = self._tell(caller, {request.to, caller.user}, message_frame(appended.message))
+        told = {caller.user} if advanced.hidden else {request.to, caller.user}
+        delivered = self._tell(caller, told, message_frame(appended.message))
         if advanced.newly:
             self._introduce(caller.user, request.to)
         count = delivered.taken_by(request.to) if advanced.acquainted else 0
@@ -156,9 +173,21 @@ class MessageRoutes:
         return Served(None, self._push(caller, listeners, typing_frame(request, caller.user, self._clock())))
 
     def presence(self, caller: Connection, request: Presence) -> Frame:
-        visible = self._conversations.acquaintances(caller.user, request.users)
-        present = {presence.user: presence for presence in self._sessions.presence(visible)}
-        return presence_reply(request, [present.get(user, UserPresence(user)) for user in request.users])
+        acquainted = self._conversations.acquaintances(caller.user, request.users)
+        # Also of those whose presence is not shown: who is blocked waits for an answer as long as anybody.
+        present = {presence.user: presence for presence in self._sessions.presence(acquainted)}
+        shown = present | {user: instead for user, instead in acquainted.items() if instead}
+        return presence_reply(request, [shown.get(user, UserPresence(user)) for user in request.users])
+
+    def block(self, caller: Connection, request: Block | Unblock) -> Served:
+        if request.user == caller.user:
+            raise ChatError(ErrorCode.BAD_REQUEST, "the field 'user' is the user itself, who cannot be blocked")
+        if isinstance(request, Block):
+            if away := self._blocking.block(caller.user, request.user):
+                self._go_away(away, request.user)
+        elif self._blocking.unblock(caller.user, request.user):
+            self._introduce(caller.user, request.user)
+        return Served(block_reply(request), self._tell(caller, {caller.user}, block_frame(request)))
 
     def _tell(self, caller: Connection, users: Collection[str], frame: Frame) -> Delivered:
         """Pushes to all connections of the users but the caller's own."""
@@ -188,10 +217,18 @@ class MessageRoutes:
             # A hint: the message is sent.
             log.failure("introduction failed", error)
 
+    def _go_away(self, away: UserPresence, peer: str) -> None:
+        """Tells one peer that a user went offline."""
+        try:
+            self._delivery.push(self._sessions.of([peer])[peer], presence_frame([away]))
+        except FAILED_CALLS as error:
+            # A hint: the peer is blocked.
+            log.failure("going away failed", error)
+
     def announce(self, presence: UserPresence) -> Delivered:
         """Tells those who may see a user that it came online or went offline."""
         chats = self._conversations.overview(presence.user).chats
-        acquainted = [chat.peer for chat in chats if have_both_written(chat.wrote, chat.peer_wrote)]
+        acquainted = [chat.peer for chat in chats if chat.acquainted]
         partners = [peer for peer in acquainted if peer != presence.user][:MAX_ANNOUNCED_CHATS]
         listeners = self._sessions.of(partners)
         # Who turns out to be gone here is not announced in turn: one coming must not set off a chain.

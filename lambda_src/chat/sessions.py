@@ -77,6 +77,12 @@ class Sessions:
         """Puts back the entry of a connection that has just sent a frame, and so is alive."""
         self._put(connection, self._clock())
 
+    def raise_rev(self, user: str) -> UserPresence:
+        """Makes the user's presence, as it is, newer than all that was told of it."""
+        before = self._table.update(sessions_key(user), Update(add={"rev": 1})).before
+        known = presence(user, before, self._clock())
+        return known._replace(rev=known.rev + 1)
+
     def _put(self, connection: Connection, now: int) -> Item:
         entry = {_PREFIX + connection.id: _entry(connection), "last_seen": now}
         return self._table.update(sessions_key(connection.user), Update(put=entry, add={"rev": 1})).before

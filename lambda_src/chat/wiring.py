@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chat.announcements import Announcer
+from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Delivery, Gateway
@@ -17,8 +18,9 @@ def message_routes(
 ) -> MessageRoutes:
     sessions = Sessions(table, clock)
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
+    blocking = Blocking(table, conversations, sessions, clock)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
-    return MessageRoutes(conversations, sessions, delivery, clock, epoch)
+    return MessageRoutes(conversations, blocking, sessions, delivery, clock=clock, epoch=epoch)
 
 
 def connection_routes(table: Table, gateway: Gateway, announcer: Announcer, *, clock: Clock) -> ConnectionRoutes:

@@ -301,9 +301,9 @@ def test_a_receipt_to_oneself_is_taken(conversations: Conversations) -> None:
 def test_advance_moves_both_chats(conversations: Conversations, clock: ManualClock) -> None:
     send(conversations, "alice", "bob", "hi")
 
-    common = {"seq": 1, "ts": clock.now, "changed": clock.now, "peer_read": 0, "peer_delivered": 0}
-    assert chats(conversations, "alice") == {"bob": Chat("bob", read=1, wrote=1, peer_wrote=0, **common)}
-    assert chats(conversations, "bob") == {"alice": Chat("alice", read=0, wrote=0, peer_wrote=1, **common)}
+    now = clock.now
+    assert chats(conversations, "alice") == {"bob": Chat("bob", 1, now, now, 1, 0, 0, 1, 0, False, False)}
+    assert chats(conversations, "bob") == {"alice": Chat("alice", 1, now, now, 0, 0, 0, 0, 1, False, False)}
 
 
 def test_advance_leaves_a_chat_that_is_ahead(conversations: Conversations, clock: ManualClock) -> None:

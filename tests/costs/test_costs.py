@@ -202,8 +202,10 @@ BOUNDS = pytest.mark.parametrize("bound", [{}, {"after": 20}, {"before": 90}], i
 def test_a_history(chat: Chat, bound: dict[str, int], limit: int, queries: int, read: int) -> None:
     chat.fill(100)
     cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=limit, **bound)
-    assert len(cost.calls) <= queries
-    holds(cost, calls=["Query"] * len(cost.calls), written=0, read=read)
+    # The chat item says what is hidden. It can only be read behind the log.
+    made = len(cost.calls) - 1
+    assert made <= queries
+    holds(cost, calls=[*["Query"] * made, "BatchGetItem"], written=0, read=read + 1)
 
 
 @BOUNDS
@@ -211,7 +213,7 @@ def test_a_history_of_the_longest_messages_ends_where_the_frame_is_full(chat: Ch
     chat.fill(100, "x" * MAX_TEXT_BYTES)
     cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=100, **bound)
     # Three fit into the frame. How long they are is known once the first page is paid for.
-    holds(cost, calls=["Query"], written=0, read=44)
+    holds(cost, calls=["Query", "BatchGetItem"], written=0, read=45)
 
 
 def test_a_history_reads_no_more_than_three_times_what_it_shows(chat: Chat) -> None:
@@ -220,7 +222,7 @@ def test_a_history_reads_no_more_than_three_times_what_it_shows(chat: Chat) -> N
     chat.fill(100, "x" * MAX_TEXT_BYTES, behind=FIRST_READ)
     cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=100, after=0)
     longest = read_units(2 * FIRST_READ * item_size(chat.message(BOB, 1, "x" * MAX_TEXT_BYTES)), consistent=True)
-    holds(cost, calls=["Query", "Query"], written=0, read=2 + longest)
+    holds(cost, calls=["Query", "Query", "BatchGetItem"], written=0, read=3 + longest)
 
 
 def test_a_read_receipt(chat: Chat) -> None:
@@ -281,6 +283,34 @@ def test_the_first_answer_costs_two_reads_more(chat: Chat) -> None:
     cost = chat.cost(chat.warm, chat.bob, **send(to=ALICE))
     holds(cost, calls=[*REMEMBERED, "BatchGetItem", "BatchGetItem"], written=3, read=6)
     assert chat.cost(chat.warm, chat.alice, **send()).calls == REMEMBERED
+
+
+def test_a_send_to_a_user_who_has_blocked_the_sender_costs_no_more(chat: Chat) -> None:
+    chat.fill(20, longest_text_for_a_unit(chat))
+    chat.warm.serve(chat.bob, action="block", user=ALICE)
+    chat.warm.serve(chat.alice, **send())
+    chat.gateway.pushed.clear()
+    cost = chat.cost(chat.warm, chat.alice, **send(longest_text_for_a_unit(chat)))
+    holds(cost, calls=REMEMBERED, written=3, read=2)
+    assert len(chat.gateway.pushed) == 1  # alice's other device
+
+
+def test_a_block_and_an_unblock(chat: Chat) -> None:
+    chat.fill(20)
+    cost = chat.cost(chat.warm, chat.alice, action="block", user=BOB)
+    holds(cost, calls=["UpdateItem"] * 5 + ["BatchGetItem"] * 2, written=5, read=2)
+    cost = chat.cost(chat.warm, chat.alice, action="unblock", user=BOB)
+    update, get = "UpdateItem", "BatchGetItem"
+    holds(cost, calls=[get, "Query", update, "Query", update, update, get, get, get], written=3, read=10)
+
+
+def test_history_skips_what_is_hidden(chat: Chat) -> None:
+    chat.fill(20)
+    chat.warm.serve(chat.alice, action="block", user=BOB)
+    chat.store(chat.message(BOB, seq, TEXT) for seq in range(21, 1_021))
+    for bound in ({}, {"after": 5}):
+        cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=50, **bound)
+        assert cost.read <= 20
 
 
 def test_ping(chat: Chat) -> None:

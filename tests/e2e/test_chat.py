@@ -72,6 +72,26 @@ def test_both_sides_see_one_order(connect: Connect, alice: str, bob: str) -> Non
     assert histories[0] == histories[1] == [(number + 1, str(number)) for number in range(10)]
 
 
+@pytest.mark.usefixtures("acquainted")
+def test_nothing_of_a_blocked_user_reaches_who_has_blocked_it(connect: Connect, alice: str, bob: str) -> None:
+    phone, laptop, bobs = connect(alice), connect(alice), connect(bob)
+    assert phone.ask("block", user=bob)["blocked"] is True
+    assert laptop.receive(type="block")["user"] == bob
+    assert bobs.receive(type="presence")["users"][0]["online"] is False
+    ack = bobs.ask("send", to=alice, text="hidden")
+    assert ack["delivered"] == 0
+    bobs.say(f'{{"action": "typing", "to": "{alice}", "state": "composing"}}')
+    assert bobs.ask("presence", users=[alice])["users"][0]["online"] is False
+
+    assert phone.ask("unblock", user=bob)["blocked"] is False
+    assert laptop.receive(type="block")["blocked"] is False
+    assert bobs.receive(type="presence")["users"][0]["online"] is True
+    bobs.ask("send", to=alice, text="shown")
+    assert laptop.receive(type="message")["text"] == "shown"
+    assert [message["text"] for message in laptop.ask("history", peer=bob)["messages"]] == ["shown"]
+    assert not [frame for frame in laptop.arrived() if frame["type"] == "typing"]
+
+
 def test_a_user_can_write_to_itself(connect: Connect, alice: str) -> None:
     laptop, phone = connect(alice), connect(alice)
     assert laptop.ask("send", to=alice, text="milk")["delivered"] == 1

@@ -43,7 +43,7 @@ ACTIONS = {
     ),
     "send again": Action(SEND, ("Query", *MOVES, "BatchGetItem"), undone=2),
     "sync": Action({"action": "sync", "id": "1"}, ("Query", "BatchGetItem")),
-    "history": Action({"action": "history", "id": "1", "peer": "bob"}, ("Query",)),
+    "history": Action({"action": "history", "id": "1", "peer": "bob"}, ("Query", "BatchGetItem")),
     "receipt": Action(
         {"action": "receipt", "id": "1", "peer": "bob", "kind": "read", "seq": 3}, (*MOVES, "BatchGetItem")
     ),
@@ -55,6 +55,7 @@ ACTIONS = {
     "typing": Action({"action": "typing", "id": "1", "to": "bob", "state": "composing"}, ("BatchGetItem",)),
     "presence": Action({"action": "presence", "id": "1", "users": ["bob", "carol"]}, ("BatchGetItem", "BatchGetItem")),
     "presence of strangers": Action({"action": "presence", "id": "1", "users": ["carol"]}, ("BatchGetItem",)),
+    "block": Action({"action": "block", "id": "1", "user": "carol"}, (*MOVES, "BatchGetItem")),
 }
 
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any, TypeVar
 
-from chat.protocol import ChatError, History, Receipt, ReceiptKind, Request, Send, Sync
+from chat.protocol import (
+    Block,
+    ChatError,
+    History,
+    Presence,
+    Receipt,
+    ReceiptKind,
+    Request,
+    Send,
+    Sync,
+    Typing,
+    TypingState,
+    Unblock,
+)
 from chat.routes import MessageRoutes
 from chat.sessions import Connection
 from tests.schedules.explorer import Outcome, Player, Step
 from tests.schedules.instance import Code, Died, LostReply, connection_function
-from tests.schedules.world import Marked, Sent, Violation, World
+from tests.schedules.world import Begun, Hearing, Marked, Sent, Violation, World
 
 T = TypeVar("T")
 
 PAGE = 50
+
+BLOCKER = "alice"
+"""Who blocks the others, in scenarios where somebody does."""
 
 Reply = Mapping[str, Any]
 
@@ -40,6 +56,20 @@ class SteppedConnection:
         self.acknowledge(to, id, seq, pushed=True)
         return seq
 
+    def block(self, peer: str) -> bool:
+        """Whether the blocking is acknowledged."""
+        return self._change_hearing(Block(None, peer), Hearing.BLOCKED)
+
+    def unblock(self, peer: str) -> bool:
+        return self._change_hearing(Unblock(None, peer), Hearing.FREE)
+
+    def _change_hearing(self, request: Request, hearing: Hearing) -> bool:
+        self._do("begins to " + type(request).__name__.lower(), lambda world: world.hear(Hearing.CHANGING))
+        if self._try(request) is None:
+            return False
+        self._do(f"takes {request} as done", lambda world: world.hear(hearing))
+        return True
+
     def acknowledge(self, to: str, id: str, seq: int, *, pushed: bool) -> None:
         """From here on, the user believes that the message is sent."""
         sent = Sent(self._connection.user, to, seq, id, pushed)
@@ -56,6 +86,7 @@ class SteppedConnection:
     def look(self, peer: str) -> dict[str, int]:
         """The numbers of the conversation's latest messages, by id."""
         page = self._ask(History(None, peer, None, None, PAGE))
+        self._must_not_have([("message", message["id"]) for message in page["messages"]])
         return {message["id"]: message["seq"] for message in page["messages"]}
 
     def _ask(self, request: Request) -> Reply:
@@ -72,9 +103,60 @@ class SteppedConnection:
             return None
         return served.reply
 
-    def _do(self, name: str, action: Callable[[World], T]) -> T:
-        result: T = self._player.step(Step(name, {"": lambda world: Outcome(action(world))}))
+    def _do(self, name: str, action: Callable[[World], T], *, private: bool = False) -> T:
+        step = Step(name, {"": lambda world: Outcome(action(world))}, private=private)
+        result: T = self._player.step(step)
         return result
+
+    def _must_not_have(self, got: Collection[Hashable]) -> None:
+        """Nothing that the peer did while this user had blocked it."""
+
+        def check(world: World) -> None:
+            if self._connection.user == BLOCKER and (found := world.unheard.intersection(got)):
+                raise Violation(f"{self._connection.id} has {sorted(map(str, found))}, of while it was blocked")
+
+        self._do("has nothing of while the peer was blocked", check, private=True)
+
+
+class BlockableConnection(SteppedConnection):
+    """A connection of a user that another one may block meanwhile. It says what it begins, and when."""
+
+    def send(self, to: str, id: str, instance: MessageRoutes | None = None, *, retry: bool = False) -> int | None:
+        thing = ("message", id)
+        begun = self._begin(thing)
+        reply = self._try(Send(id, to, text_of(id), retry), instance)
+        if reply is None:
+            return None
+        is_heard = self._do(f"takes {id} as acknowledged", lambda world: world.end(thing, begun))
+        if reply["delivered"]:
+            self._do("counts devices", lambda world: world.must_be_heard(thing), private=True)
+        seq = int(reply["seq"])
+        sent = Sent(self._connection.user, to, seq, id, pushed=True, heard=is_heard)
+        self._do(f"believes that {id} is sent, number {seq}", lambda world: world.acknowledge(sent), private=True)
+        return seq
+
+    def mark(self, peer: str, kind: ReceiptKind, seq: int) -> bool:
+        thing = ("receipt", seq)
+        begun = self._begin(thing)
+        if self._try(Receipt(None, peer, kind, seq)) is None:
+            return False
+        self._do(f"takes {kind} {seq} as acknowledged", lambda world: world.end(thing, begun))
+        return True
+
+    def type(self, peer: str) -> None:
+        thing = "typing"
+        begun = self._begin(thing)
+        self._try(Typing(None, peer, TypingState.COMPOSING))
+        self._do("has typed", lambda world: world.end(thing, begun))
+
+    def _begin(self, thing: Hashable) -> Begun:
+        return self._do(f"begins {thing}", lambda world: world.begin(thing))
+
+    def ask_presence(self, peer: str) -> None:
+        begun = self._begin("presence")
+        reply = self._try(Presence(None, (peer,)))
+        if reply and begun.hearing is Hearing.BLOCKED and reply["users"][0]["online"]:
+            raise Violation(f"{peer} is online for one whom it has blocked")
 
 
 class SteppedClient(SteppedConnection):
@@ -107,6 +189,10 @@ class SteppedClient(SteppedConnection):
             self._fetch(chat["peer"], chat["seq"])
         self._since = reply["server_time"]
         self._must_have(owed, "after its sync")
+        receipts = [chat[mark] for chat in self._chats.values() for mark in ("peer_read", "peer_delivered")]
+        self._must_not_have(
+            [*(("message", id) for id in self._messages.values()), *(("receipt", seq) for seq in receipts)]
+        )
 
     def _is_of_another_history(self, epoch: str) -> bool:
         return epoch != self._epoch
@@ -178,7 +264,7 @@ class SteppedClient(SteppedConnection):
     def _has(self, promise: Sent | Marked) -> bool:
         user = self._connection.user
         if isinstance(promise, Sent):
-            mine = user in (promise.sender, promise.to)
+            mine = user == promise.sender or (user == promise.to and promise.heard)
             peer = promise.to if promise.sender == user else promise.sender
             return not mine or self._messages.get((peer, promise.seq)) == promise.id
         if user == promise.peer and self._chats[promise.user][f"peer_{promise.kind}"] < promise.seq:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from unittest.mock import patch
 
 from chat import wiring
+from chat.blocking import Blocking
 from chat.conversations import Conversations
 from chat.delivery import Pushed
 from chat.protocol import ChatError, ErrorCode
@@ -45,11 +46,14 @@ class Code:
 
     conversations: type[Conversations] = Conversations
     routes: type[MessageRoutes] = MessageRoutes
+    blocking: type[Blocking] = Blocking
 
     def message_function(self, player: Player) -> MessageRoutes:
         """A new instance, which remembers no tail yet."""
         deployed = Step("starts", {"": lambda world: Outcome(world.epoch)}, private=True)
-        with patch.multiple(wiring, Conversations=self.conversations, MessageRoutes=self.routes):
+        with patch.multiple(
+            wiring, Conversations=self.conversations, MessageRoutes=self.routes, Blocking=self.blocking
+        ):
             return wiring.message_routes(
                 StepTable(player),
                 StepGateway(player),

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from unittest.mock import patch
 
-from chat.acquaintance import may
-from chat.conversations import Appended, Conversations, Enough, Marked, Overview, Tail, chat_of, overview_of
-from chat.protocol import MAX_INTEGER, Chat, Frame, Message, Receipt, Send, Sync, message_frame, send_ack
+from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV, may
+from chat.blocking import Blocking
+from chat.conversations import (
+    Appended,
+    Conversations,
+    Enough,
+    Marked,
+    Moved,
+    Overview,
+    Page,
+    Tail,
+    chat_of,
+    overview_of,
+)
+from chat.protocol import MAX_INTEGER, Chat, Frame, History, Message, Receipt, Send, Sync, message_frame, send_ack
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection
 from chat.table import (
@@ -85,10 +98,11 @@ class OldLogAsAnyOther(Conversations):
 class FirstMessageOvertaken(Conversations):
     """Takes an item that is further already for one that knows who has written."""
 
-    def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> tuple[bool, bool]:
+    def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> Moved:
         behind = Update(put=put, only_if=[Below("seq", put["seq"])])
         before = self._table.update(chat_key(user, peer), behind).before
-        return may(user, peer, before), may(user, peer, {**put, **before})
+        acquainted = may(user, peer, {**put, **before})
+        return Moved(acquainted, acquainted and not may(user, peer, before))
 
 
 class ReceiptsForStrangers(Conversations):
@@ -134,6 +148,53 @@ class OneEpoch(MessageRoutes):
 
     def sync(self, caller: Connection, request: Sync) -> Frame:
         return {**super().sync(caller, request), "epoch": "1"}
+
+
+class HiddenOnlyFromHistory(Conversations):
+    """Moves the chat item of somebody who has blocked the sender."""
+
+    def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> Moved:
+        before = self._table.update(chat_key(user, peer), Update(put=put, only_if=[Below("seq", put["seq"])])).before
+        acquainted = may(user, peer, {**put, **before, writer: put["seq"]})
+        return Moved(acquainted, acquainted and not may(user, peer, before))
+
+
+class OwnMessagesHidden(Conversations):
+    """Hides all that was stored while the peer was blocked."""
+
+    def _move_into_view(self, key: Key, put: Mapping[str, int], before: Item) -> Item:
+        return before
+
+
+class HiddenReadBeforeTheLog(Conversations):
+    """Reads what is hidden, and only then the log."""
+
+    def history(self, user: str, request: History) -> Page:
+        hidden = super()._hidden(user, request.peer)
+        with patch.object(self, "_hidden", lambda *_: hidden):
+            return super().history(user, request)
+
+
+class UnblockedAtTheEnd(Conversations):
+    """Does not look once more what was stored while the peer was unblocked."""
+
+    def advance_behind(self, user: str, peer: str, seq: int) -> None:
+        pass
+
+
+class OnlyHidden(Blocking):
+    """Does not have the peer's chat item say that it is blocked."""
+
+    def _say_blocked(self, user: str, peer: str, rev: int) -> None:
+        pass
+
+
+class LastToSaySo(Blocking):
+    """Lets an earlier change of who is blocked overwrite a later one."""
+
+    def _say_blocked(self, user: str, peer: str, rev: int) -> None:
+        put = {PEER_BLOCKED: self._clock(), PEER_REV: 0, PEER_BLOCK_REV: rev}
+        self._table.update(chat_key(peer, user), Update(put=put))
 
 
 def changed_when_sent(item: Item) -> Chat | None:

@@ -7,17 +7,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from chat import conversations
-from chat.acquaintance import PEER_WROTE, WROTE
+from chat.acquaintance import PEER_BLOCKED, PEER_WROTE, WROTE
+from chat.blocking import Blocking
 from chat.conversations import Conversations
+from chat.hidden import hides, is_blocked
 from chat.protocol import ReceiptKind
 from chat.sessions import Connection, Sessions
 from chat.table import Update, chat_key, message_key
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.memory import MemoryTable, serially
-from tests.schedules.clients import SteppedClient, SteppedConnection, text_of
+from tests.schedules.clients import BlockableConnection, SteppedClient, SteppedConnection, text_of
 from tests.schedules.explorer import Actor, Outcome, Player, Scenario, Step, Way
 from tests.schedules.instance import Code
-from tests.schedules.world import START, Sent, Violation, World, seq_of
+from tests.schedules.world import START, Begun, Hearing, Sent, Violation, World, seq_of
 
 SECONDS_MS = 5_000  # less than a function remembers a tail
 
@@ -39,11 +41,13 @@ def world(
     half_sent: str = "",
     faults: int = 0,
     acquainted: bool = True,
+    blocked: bool = False,
+    half_sender: str = ALICE,
 ) -> World:
     """Old messages of Alice, and connections: open ones, and ones that ended without anybody being told.
 
-    `half_sent` is the id of one more message, whose first try died behind the append. With `acquainted`, the other side
-    has written, too, some time.
+    `half_sent` is the id of one more message, by `half_sender`, whose first try died behind the append. With
+    `acquainted`, the other side has written, too, some time; with `blocked`, Alice has blocked it.
     """
     table, then = MemoryTable(), START - age_ms
     log = Conversations(table, retention_ms=RETENTION_MS, clock=lambda: then, parallel=serially)
@@ -53,11 +57,15 @@ def world(
         for key in (chat_key(ALICE, to), chat_key(to, ALICE)):
             table.update(key, Update(put={WROTE: 1, PEER_WROTE: 1}))
     if half_sent:
-        log.append(ALICE, to, half_sent, text_of(half_sent))
+        log.append(half_sender, to if half_sender == ALICE else ALICE, half_sent, text_of(half_sent))
+    if blocked:
+        Blocking(table, log, Sessions(table, lambda: then), lambda: then).block(ALICE, to)
     for connection in (*open, *gone):
         Sessions(table, lambda: START - HOUR_MS).connect(connection)
     numbered = frozenset(key for key in table.items if key.sk.startswith("MSG#"))
-    return World(table.items, open=frozenset(open), before=dict(table.items), numbered=numbered, faults=faults)
+    hearing = Hearing.BLOCKED if blocked else Hearing.FREE
+    before = dict(table.items)
+    return World(table.items, open=frozenset(open), before=before, numbered=numbered, faults=faults, hearing=hearing)
 
 
 def check(world: World) -> None:
@@ -67,7 +75,8 @@ def check(world: World) -> None:
             item = world.items.get(message_key(promise.sender, promise.to, promise.seq), {})
             if (item.get("from"), item.get("id")) != (promise.sender, promise.id):
                 raise Violation(f"{promise} is not stored")
-            _check_who_wrote(world, promise)
+            if promise.heard:
+                _check_who_wrote(world, promise)
     copies = Counter((key.pk, item["from"], item["id"]) for key, item in world.messages().items())
     for (partition, _, id), count in copies.items():
         if count > 1:
@@ -371,6 +380,138 @@ def the_table_goes_back(code: Code, *, client: type[SteppedClient] = SteppedClie
 def _goes_back(world: World) -> Outcome:
     world.go_back()
     return Outcome()
+
+
+def a_block_meets_sends(code: Code, *, faults: int = 1, sends: int = 2, unblocks: bool = False) -> Scenario:
+    """Alice blocks Bob, and perhaps unblocks him again, while he writes; a tablet of hers connects."""
+
+    def blocker(player: Player) -> None:
+        laptop = SteppedConnection(player, code, ALICE_LAPTOP)
+        laptop.block(BOB)
+        if unblocks:
+            laptop.unblock(BOB)
+        player.pause(last=True)
+        _must(laptop.unblock(BOB) if unblocks else laptop.block(BOB))
+
+    def bob(player: Player) -> None:
+        phone = BlockableConnection(player, code, BOB_PHONE)
+        for number in range(sends):
+            phone.send(ALICE, f"b{number}")
+
+    actors = {"alice blocks": blocker, "bob": bob, "alice": _listens(code, ALICE_PHONE, {BOB: 2})}
+    start = world(acquainted=False, open=[ALICE_PHONE], faults=faults)
+    return Scenario(actors, start, check_blocked, unreliable=["alice blocks", "bob"])
+
+
+def a_block_meets_a_look(code: Code) -> Scenario:
+    """Alice's phone reads the history while her laptop blocks Bob, who then writes."""
+
+    def blocker(player: Player) -> None:
+        _must(SteppedConnection(player, code, ALICE_LAPTOP).block(BOB))
+
+    def bob(player: Player) -> None:
+        BlockableConnection(player, code, BOB_PHONE).send(ALICE, "b")
+
+    def reader(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_PHONE).look(BOB)
+
+    return Scenario({"blocker": blocker, "bob": bob, "reader": reader}, world(acquainted=False), check_blocked)
+
+
+def a_retry_meets_blocks(code: Code, *, faults: int = 0) -> Scenario:
+    """Bob's message is stored and in no chat list; he repeats it while Alice blocks and unblocks him."""
+
+    def blocker(player: Player) -> None:
+        laptop = SteppedConnection(player, code, ALICE_LAPTOP)
+        laptop.block(BOB)
+        player.pause(last=True)
+        _must(laptop.unblock(BOB))
+
+    def bob(player: Player) -> None:
+        phone = BlockableConnection(player, code, BOB_PHONE)
+        phone.send(ALICE, "b", retry=True)
+        player.pause(last=True)
+        _must(phone.send(ALICE, "b", retry=True))
+
+    actors = {"blocker": blocker, "bob": bob, "alice": _listens(code, ALICE_PHONE, {BOB: 2})}
+    start = world(acquainted=False, open=[ALICE_PHONE], half_sent="b", half_sender=BOB, faults=faults)
+    start.begun = frozenset({(("message", "b"), Begun(Hearing.FREE, -1))})
+    return Scenario(actors, start, check_blocked, unreliable=["blocker", "bob"])
+
+
+def a_blocker_writes(code: Code, *, faults: int = 0, unblocks: bool = True) -> Scenario:
+    """Alice has blocked Bob, and writes to him, while he writes to her or another device of hers unblocks him."""
+
+    def writer(player: Player) -> None:
+        phone = SteppedConnection(player, code, ALICE_PHONE)
+        phone.send(BOB, "a")
+        player.pause(last=True)
+        _must(phone.send(BOB, "a", retry=True))
+
+    def unblocker(player: Player) -> None:
+        _must(SteppedConnection(player, code, ALICE_LAPTOP).unblock(BOB))
+
+    def bob(player: Player) -> None:
+        BlockableConnection(player, code, BOB_PHONE).send(ALICE, "b")
+
+    def reader(player: Player) -> None:
+        tablet = SteppedClient(player, code, ALICE_PHONE._replace(id="alice-tablet"), {BOB: 2})
+        player.pause(last=True)
+        tablet.sync()
+
+    other = {"alice unblocks": unblocker} if unblocks else {"bob": bob}
+    actors = {"alice": writer, **other, "alice's tablet": reader}
+    start = world(acquainted=False, blocked=True, faults=faults)
+    return Scenario(actors, start, check_blocked, unreliable=["alice"])
+
+
+def blocks_meet(code: Code, *, faults: int = 1) -> Scenario:
+    """One device blocks, another unblocks: both chat items say the same in the end."""
+
+    def blocker(player: Player) -> None:
+        laptop = SteppedConnection(player, code, ALICE_LAPTOP)
+        laptop.block(BOB)
+        if faults:
+            player.pause(last=True)
+            _must(laptop.block(BOB))
+
+    def unblocker(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_PHONE).unblock(BOB)
+
+    def another(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_PHONE._replace(id="alice-tablet")).block(BOB)
+
+    actors = {"blocks": blocker, "unblocks": unblocker, "blocks, too": another}
+    return Scenario(actors, world(acquainted=False, blocked=True, faults=faults), check_blocked, unreliable=actors)
+
+
+def a_block_meets_signs_of_life(code: Code, *, faults: int = 0) -> Scenario:
+    """Bob reads, types and asks while Alice blocks him; each sees the other until then."""
+
+    def blocker(player: Player) -> None:
+        _must(SteppedConnection(player, code, ALICE_LAPTOP).block(BOB))
+
+    def bob(player: Player) -> None:
+        phone = BlockableConnection(player, code, BOB_PHONE)
+        phone.mark(ALICE, ReceiptKind.READ, 2)
+        phone.type(ALICE)
+        phone.ask_presence(ALICE)
+
+    actors = {"blocker": blocker, "bob": bob, "alice": _listens(code, ALICE_PHONE, {BOB: 2})}
+    return Scenario(actors, world(open=[ALICE_PHONE, BOB_PHONE], faults=faults), check_blocked, unreliable=["bob"])
+
+
+def check_blocked(world: World) -> None:
+    """What also holds of Alice and Bob at the end of every schedule."""
+    check(world)
+    chat, peers = (world.items.get(key, {}) for key in (chat_key(ALICE, BOB), chat_key(BOB, ALICE)))
+    if world.hearing is not Hearing.CHANGING and is_blocked(chat) != bool(peers.get(PEER_BLOCKED)):
+        raise Violation(f"Alice's chat item says {chat}, and Bob's {peers}")
+    for promise in world.acknowledged:
+        if isinstance(promise, Sent) and int(chat.get("seq", 0)) < promise.seq and not hides(chat, promise.seq):
+            raise Violation(f"{promise} is neither hidden nor in the chat list")
+        if isinstance(promise, Sent) and promise.sender == ALICE and hides(chat, promise.seq):
+            raise Violation(f"{promise} is hidden from her who wrote it")
 
 
 def _sends_until_acknowledged(code: Code, to: str, id: str) -> Actor:

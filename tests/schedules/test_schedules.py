@@ -7,14 +7,20 @@ from functools import partial
 
 import pytest
 
+from chat.acquaintance import PEER_WROTE, WROTE
 from chat.conversations import Conversations
 from chat.protocol import ReceiptKind
+from chat.table import AtLeast
 from tests.fakes.clock import MINUTE_MS, RETENTION_MS
 from tests.schedules import mutations
 from tests.schedules.clients import OneHistory
 from tests.schedules.explorer import Scenario, ScheduleFailed, explore
 from tests.schedules.instance import Code
 from tests.schedules.scenarios import (
+    a_block_meets_a_look,
+    a_block_meets_sends,
+    a_block_meets_signs_of_life,
+    a_blocker_writes,
     a_client_finds_its_message,
     a_push_meets_a_handshake,
     a_receipt_is_repeated,
@@ -25,9 +31,11 @@ from tests.schedules.scenarios import (
     a_retry_far_behind,
     a_retry_heals_late,
     a_retry_into_an_old_log,
+    a_retry_meets_blocks,
     a_retry_on_another_instance,
     a_retry_overtakes_its_first_try,
     a_user_writes_to_itself,
+    blocks_meet,
     both_write_first,
     both_write_into_an_old_log,
     receipts_meet,
@@ -72,6 +80,14 @@ def _name(build: Build) -> str:
         partial(both_write_into_an_old_log, age_ms=RETENTION_MS - HALF_AN_HOUR_MS),
         a_retry_into_an_old_log,
         the_table_goes_back,
+        partial(a_block_meets_sends, sends=1, faults=0),
+        partial(a_block_meets_sends, sends=1, faults=0, unblocks=True),
+        a_block_meets_a_look,
+        a_retry_meets_blocks,
+        a_blocker_writes,
+        partial(a_blocker_writes, unblocks=False),
+        a_block_meets_signs_of_life,
+        partial(blocks_meet, faults=0),
     ],
     ids=_name,
 )
@@ -97,6 +113,14 @@ def test_no_schedule_breaks_a_promise(build: Build) -> None:
         partial(a_retry_into_an_old_log, one_by_one=True),
         partial(a_retry_into_an_old_log, faults=1),
         partial(the_table_goes_back, faults=1),
+        partial(a_block_meets_sends, sends=1),
+        partial(a_block_meets_sends, sends=1, unblocks=True),
+        partial(a_block_meets_sends, faults=0),
+        partial(a_retry_meets_blocks, faults=1),
+        partial(a_blocker_writes, faults=1),
+        partial(a_blocker_writes, faults=1, unblocks=False),
+        partial(a_block_meets_signs_of_life, faults=1),
+        blocks_meet,
     ],
     ids=_name,
 )
@@ -191,6 +215,42 @@ def _explore(build: Build) -> None:
             id="a server that names one epoch for two histories",
         ),
         pytest.param(
+            partial(a_block_meets_sends, sends=1, faults=0),
+            Code(conversations=mutations.HiddenOnlyFromHistory),
+            "alice is told of .*'message'.* while it was blocked",
+            id="a chat that a blocked user moves",
+        ),
+        pytest.param(
+            a_block_meets_a_look,
+            Code(conversations=mutations.HiddenReadBeforeTheLog),
+            "alice-phone has .*'message'.*, of while it was blocked",
+            id="what is hidden read before the log",
+        ),
+        pytest.param(
+            partial(a_block_meets_sends, sends=1, faults=0, unblocks=True),
+            Code(conversations=mutations.UnblockedAtTheEnd),
+            "is neither hidden nor in the chat list",
+            id="an unblocking that does not look again",
+        ),
+        pytest.param(
+            a_blocker_writes,
+            Code(conversations=mutations.OwnMessagesHidden),
+            "is hidden from her who wrote it|alice-tablet misses|is neither hidden nor in the chat list",
+            id="a message hidden from its own writer",
+        ),
+        pytest.param(
+            a_block_meets_signs_of_life,
+            Code(blocking=mutations.OnlyHidden),
+            "alice is told of typing, which bob did while it was blocked",
+            id="a peer's item that does not say that it is blocked",
+        ),
+        pytest.param(
+            partial(blocks_meet, faults=0),
+            Code(blocking=mutations.LastToSaySo),
+            "Alice's chat item says .*, and Bob's",
+            id="changes of who is blocked that are not numbered",
+        ),
+        pytest.param(
             partial(a_client_finds_its_message, finding_is_enough=True),
             Code(),
             "bob-phone misses .* after its sync",
@@ -205,6 +265,11 @@ def test_a_mutation_is_found(build: Build, code: Code, consequence: str) -> None
 def test_a_410_that_prunes_a_fresh_connection_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat.delivery.OPENING_MS", -1)
     _assert_found(a_push_meets_a_handshake, Code(), "bob-phone is connected, and not among the sessions")
+
+
+def test_a_receipt_of_a_blocked_user_that_moves_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.conversations.ACQUAINTED", [AtLeast(WROTE, 1), AtLeast(PEER_WROTE, 1)])
+    _assert_found(a_block_meets_signs_of_life, Code(), "alice-phone has .*'receipt'.*, of while it was blocked")
 
 
 def test_a_heartbeat_that_goes_by_the_time_of_the_message_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

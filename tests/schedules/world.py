@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
 
 from chat.acquaintance import PEER_WROTE, WROTE
@@ -23,13 +24,17 @@ class Violation(Exception):
 
 
 class Sent(NamedTuple):
-    """A message that its sender takes as sent. `pushed` is whether a `send` said so, which pushes before it answers."""
+    """A message that its sender takes as sent. `pushed` is whether a `send` said so, which pushes before it answers.
+
+    `heard` is whether the recipient has to get it: it was sent while the sender was not blocked from begin to end.
+    """
 
     sender: str
     to: str
     seq: int
     id: str
     pushed: bool
+    heard: bool = True
 
 
 class Marked(NamedTuple):
@@ -39,6 +44,21 @@ class Marked(NamedTuple):
     peer: str
     kind: ReceiptKind
     seq: int
+
+
+class Hearing(Enum):
+    """Whether what the peer does is to reach the one who may block it; while that changes, it may or may not."""
+
+    FREE = "free"
+    CHANGING = "changing"
+    BLOCKED = "blocked"
+
+
+class Begun(NamedTuple):
+    """When something was begun: how it was heard then, and how often that had changed."""
+
+    hearing: Hearing
+    changes: int
 
 
 @dataclass
@@ -69,6 +89,14 @@ class World:
     """Which history the table is."""
     settled: bool = False
     """Whether the actors go on one after another now."""
+    hearing: Hearing = Hearing.FREE
+    hearing_changes: int = 0
+    begun: frozenset[tuple[Hashable, Begun]] = frozenset()
+    """What the one who may be blocked has begun, and when."""
+    unheard: frozenset[Hashable] = frozenset()
+    """Of that, what was begun while it was blocked, and also ended so, if that is over."""
+    ended: frozenset[Hashable] = frozenset()
+    """What was ended while it was blocked."""
     _table_state: Hashable = None
     """The table for comparison as a whole; None if it has changed since."""
 
@@ -87,7 +115,8 @@ class World:
         if self._table_state is None:
             self._table_state = self._share(frozenset(self.frozen.items()))
         unread = frozenset((name, repr(frames)) for name, frames in self.pushed.items()) if self.pushed else None
-        ghosts = (self.acknowledged, self.numbered, self.push_failed)
+        heard = (self.hearing, self.hearing_changes, self.begun, self.unheard, self.ended)
+        ghosts = (self.acknowledged, self.numbered, self.push_failed, heard)
         return self._table_state, unread, self.open, ghosts, self.now, self.epoch, self.faults, self.settled
 
     @property
@@ -169,6 +198,7 @@ class World:
         if to is None:
             return False
         self._check_acquainted(to, frame)
+        self._check_heard(to, frame)
         self.pushed = {**self.pushed, connection_id: (*self.pushed.get(connection_id, ()), frame)}
         return True
 
@@ -181,6 +211,46 @@ class World:
                 writers = {item["from"] for key, item in self.messages().items() if key.pk == log}
                 if user != to and not knew and len(writers) < 2:
                     raise Violation(f"{to} is told of {frame['type']} of {user}, a stranger")
+
+    def hear(self, hearing: Hearing) -> None:
+        """Somebody begins to block or to unblock, or has done so."""
+        self.hearing, self.hearing_changes = hearing, self.hearing_changes + 1
+        self.unheard &= self.ended
+
+    def begin(self, thing: Hashable) -> Begun:
+        """The one who may be blocked does something. Returns when it did so first: a repetition is not new."""
+        first = next((begun for known, begun in self.begun if known == thing), None)
+        if first is None:
+            first = Begun(self.hearing, self.hearing_changes)
+            self.begun |= {(thing, first)}
+            if self.hearing is Hearing.BLOCKED:
+                self.unheard |= {thing}
+        return first
+
+    def end(self, thing: Hashable, begun: Begun) -> bool:
+        """Whether there was nobody who blocked, from then until now."""
+        if begun == Begun(Hearing.BLOCKED, self.hearing_changes):
+            self.ended |= {thing}
+        return begun == Begun(Hearing.FREE, self.hearing_changes)
+
+    def must_be_heard(self, thing: Hashable) -> None:
+        if thing in self.unheard:
+            raise Violation(f"{thing} is said to be delivered to somebody who has blocked its sender")
+
+    def _check_heard(self, to: str, frame: Frame) -> None:
+        match frame:
+            case {"type": "message", "from": user, "id": id}:
+                thing: Hashable = ("message", id)
+            case {"type": "receipt", "from": user, "seq": seq}:
+                thing = ("receipt", seq)
+            case {"type": "typing", "from": user}:
+                thing = "typing"
+            case {"type": "presence", "users": [{"user": user, "rev": rev}]}:
+                thing = ("presence", user, rev)
+            case _:
+                return
+        if user != to and thing in self.unheard:
+            raise Violation(f"{to} is told of {thing}, which {user} did while it was blocked")
 
     def take_pushed(self, connection_id: str) -> tuple[Frame, ...]:
         frames = self.pushed.get(connection_id, ())

@@ -29,6 +29,7 @@ from chat.protocol import (
     MAX_TEXT_BYTES,
     PREVIEW_LENGTH,
     TEMPORARY,
+    Block,
     Chat,
     ChatError,
     CloseCode,
@@ -45,6 +46,7 @@ from chat.protocol import (
     Sync,
     Typing,
     TypingState,
+    Unblock,
     UserPresence,
 )
 from tests import asyncapi
@@ -62,6 +64,8 @@ REQUESTS: dict[str, Any] = {
     "typingRequest": Typing,
     "presenceRequest": Presence,
     "pingRequest": Ping,
+    "blockRequest": Block,
+    "unblockRequest": Unblock,
 }
 
 
@@ -197,7 +201,7 @@ def test_whether_an_error_is_temporary_follows_from_its_code(code: ErrorCode) ->
 
 UUID = "6f1c0a52-9a4e-4c43-8d3f-0b6a3c1d2e4f"
 MESSAGE = Message("alice", "bob", 42, UUID, "hello", 1_767_225_600_123)
-CHAT = Chat("bob", 42, 1_767_225_600_123, 1_767_225_600_124, 42, 40, 41, 42, 39)
+CHAT = Chat("bob", 42, 1_767_225_600_123, 1_767_225_600_124, 42, 40, 41, 42, 39, False, True)
 BOB, CAROL = UserPresence("bob", True, 1_767_225_500_000, 17), UserPresence("carol", False, None, 0)
 TEMPORARY_ERROR = ChatError(ErrorCode.TOO_MANY_REQUESTS, "later", id="1", retry_after_ms=1_000)
 
@@ -226,7 +230,9 @@ BUILT: dict[str, tuple[str, list[Frame]]] = {
         "syncReply",
         [
             sync_frame(
-                SYNC, protocol.chat_fields(CHAT, MESSAGE._replace(text="é" * 300)), protocol.chat_fields(CHAT, None)
+                SYNC,
+                protocol.chat_fields(CHAT, MESSAGE._replace(text="é" * 300)),
+                protocol.chat_fields(CHAT._replace(seq=0, blocked=True), None),
             )
         ],
     ),
@@ -247,6 +253,11 @@ BUILT: dict[str, tuple[str, list[Frame]]] = {
     ),
     "presence_frame": ("presence", [protocol.presence_frame([BOB])]),
     "pong": ("pong", [protocol.pong(PING, 1), protocol.pong(Ping(None), 1)]),
+    "block_reply": (
+        "block",
+        [protocol.block_reply(Block("1", "bob")), protocol.block_reply(Unblock(None, "bob"))],
+    ),
+    "block_frame": ("block", [protocol.block_frame(Unblock("1", "bob"))]),
     "error_frame": (
         "error",
         [

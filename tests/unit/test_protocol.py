@@ -16,6 +16,7 @@ from chat.protocol import (
     MAX_INTEGER,
     MAX_PAGE,
     MAX_TEXT_BYTES,
+    Block,
     Chat,
     ChatError,
     Cursor,
@@ -31,6 +32,7 @@ from chat.protocol import (
     Sync,
     Typing,
     TypingState,
+    Unblock,
     UserPresence,
     encode,
     fit,
@@ -337,8 +339,19 @@ def test_whatever_arrives_is_a_request_or_a_refusal(body: str) -> None:
 # what is sent
 
 MESSAGE = Message("alice", "bob", 7, "m1", "hi", 1_800_000_000_000)
-CHAT = Chat("bob", seq=7, ts=2, changed=3, read=6, peer_read=5, peer_delivered=4, wrote=3, peer_wrote=7)
-CHAT_FIELDS = {name: value for name, value in CHAT._asdict().items() if name != "changed"}
+CHAT = Chat(
+    *("bob", 7, 2, 3),
+    read=6,
+    peer_read=5,
+    peer_delivered=4,
+    wrote=3,
+    peer_wrote=7,
+    blocked=False,
+    acquainted=True,
+)
+CHAT_FIELDS = {
+    name: value for name, value in CHAT._asdict().items() if name not in ("changed", "blocked", "acquainted")
+}
 SYNC = Sync("1", None, 50, None)
 
 
@@ -399,6 +412,8 @@ SYNC = Sync("1", None, 50, None)
             protocol.presence_reply(Presence("1", ("bob",)), [UserPresence("bob", False, None, 0)]),
             '{"type":"presence","id":"1","users":[{"user":"bob","online":false,"last_seen":null,"rev":0}]}',
         ),
+        (protocol.block_reply(Block("1", "bob")), '{"type":"block","id":"1","user":"bob","blocked":true}'),
+        (protocol.block_frame(Unblock("1", "bob")), '{"type":"block","user":"bob","blocked":false}'),
         (protocol.pong(Ping("1"), 9), '{"type":"pong","id":"1","ts":9}'),
         (protocol.pong(Ping(None), 9), '{"type":"pong","ts":9}'),
         (

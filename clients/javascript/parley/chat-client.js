@@ -6,6 +6,7 @@
  * Differs from session.py: events go to listeners at once; there is no mailbox for the application to empty.
  */
 
+import { Blocks } from "./blocks.js";
 import { BOUNDS } from "./bounds.js";
 import { Connections, SignInRefused } from "./connections.js";
 import { Conversations } from "./conversations.js";
@@ -56,9 +57,10 @@ export {
  * - `hasWritten`: whether this user has; until both have, neither learns more of the other than messages
  * - `messages`: those that are here, in order and without a gap up to number `last`; `hasOlder`: there are older ones
  * - `isBehind`: messages behind `last` are on their way
+ * - `isBlocked`: this user has blocked the peer
  *
  * @typedef {Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" |
- *   "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "latest">> & { readonly messages: readonly Message[] }} Chat
+ *   "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "isBlocked" | "latest">> & { readonly messages: readonly Message[] }} Chat
  */
 
 /**
@@ -86,7 +88,10 @@ export {
  * @property {CustomEvent<Receipt>} receipt
  * @property {CustomEvent<{ peer: string, isComposing: boolean }>} typing
  * @property {CustomEvent<{ user: string } & Presence>} presence
- * @property {CustomEvent<{ peer: string, first: number, last: number }>} expired these messages are not stored any more
+ * @property {CustomEvent<{ peer: string, isBlocked: boolean }>} blocked this user has blocked the peer, or not any more,
+ *   here or on another device
+ * @property {CustomEvent<{ peer: string, first: number, last: number }>} expired these messages are not stored any more,
+ *   or came while the peer was blocked
  * @property {CustomEvent<{ epoch: string }>} reset the server's data has gone back to an earlier state: what was told of
  *   any conversation may be gone, and what the server has is told anew
  */
@@ -142,6 +147,7 @@ export class ChatClient extends Events {
   #sender;
   #receipts;
   #hints;
+  #blocks;
   #sync;
   /** @type {Status} */
   #status = { state: "connecting" };
@@ -192,6 +198,12 @@ export class ChatClient extends Events {
       typing: (detail) => this.#emitChange("typing", detail),
       presence: (detail) => this.#emitChange("presence", detail),
     });
+    this.#blocks = new Blocks(this.#connections, this.#conversations, (conversation) => {
+      const { peer, isBlocked } = conversation;
+      this.#hints.show(peer, false);
+      this.#emitChange("blocked", { peer, isBlocked });
+      void this.#receipts.settle(conversation);
+    });
     this.#sync = new Sync(this.#connections, this.#conversations, this.#gaps, this.#timers, {
       learn: (page) => this.#learn(page),
       listed: () => this.#onListed(),
@@ -240,6 +252,11 @@ export class ChatClient extends Events {
   /** The chat list, newest first. @returns {Chat[]} */
   get chats() {
     return this.#conversations.listed;
+  }
+
+  /** Whom this user has blocked. @returns {string[]} */
+  get blocked() {
+    return this.#blocks.all;
   }
 
   /** What is known of the conversation with a peer. @param {string} peer @returns {Chat} */
@@ -350,6 +367,22 @@ export class ChatClient extends Events {
    */
   typing(peer, isComposing) {
     this.#hints.compose(peer, isComposing);
+  }
+
+  /**
+   * Blocks a user: when this resolves, nothing that it does from then on reaches this user. It is not told.
+   *
+   * Throws RangeError for the user itself, Refused, and Lost if there is no connection: then it may be done or not.
+   *
+   * @param {string} user
+   */
+  async block(user) {
+    await this.#blocks.ask("block", user);
+  }
+
+  /** Unblocks a user; what it wrote meanwhile stays hidden. Throws as `block` does. @param {string} user */
+  async unblock(user) {
+    await this.#blocks.ask("unblock", user);
   }
 
   /** Asks who of the users is online; `presence` knows then. @param {string[]} users */
@@ -472,6 +505,9 @@ export class ChatClient extends Events {
       case "presence":
         this.#hints.learn(frame.users);
         break;
+      case "block":
+        this.#blocks.learn(frame.user, frame.blocked);
+        break;
     }
   }
 
@@ -534,6 +570,7 @@ export class ChatClient extends Events {
     const conversation = this.#conversations.of(listed.peer);
     const isNews = conversation.seq > 0;
     conversation.learn(listed);
+    this.#blocks.learn(listed.peer, listed.blocked === true);
     this.#receipts.learn(conversation, listed, isNews);
     const isSkipped = this.#backlog === 0 || (this.#backlogOf === "unread" && conversation.unread === 0);
     if (conversation.last === null && isSkipped) conversation.beginAfter(conversation.seq);

@@ -89,6 +89,8 @@ export class Conversation {
   last;
   /** Whether this user has. Until then the peer is a stranger, who is not to know what has arrived here. */
   hasWritten = false;
+  /** Whether this user has blocked the peer. */
+  isBlocked = false;
   /** The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`. */
   received = 0;
   /** @type {Map<number, Message>} */
@@ -125,7 +127,7 @@ export class Conversation {
 
   /** Whether forgetting it loses nothing that the server does not have. */
   get isIdle() {
-    const isBusy = this.outbox.length || this.filling || this.isShown;
+    const isBusy = this.outbox.length || this.filling || this.isShown || this.isBlocked;
     return !isBusy && !this.receipts.read.isDue && !this.receipts.delivered.isDue;
   }
 
@@ -249,7 +251,26 @@ export class Conversation {
   #write() {
     if (this.hasWritten) return;
     this.hasWritten = true;
+    this.#repeatReceipts();
+  }
+
+  #repeatReceipts() {
     for (const mark of Object.values(this.receipts)) mark.confirmed = 0;
+  }
+
+  /**
+   * The peer is blocked, or not any more. False if that is nothing new.
+   *
+   * All of it counts as read then. The peer is told of no receipt while it is blocked: they go out again after that.
+   *
+   * @param {boolean} isBlocked
+   */
+  block(isBlocked) {
+    if (isBlocked === this.isBlocked) return false;
+    this.isBlocked = isBlocked;
+    this.read = Math.max(this.read, this.seq);
+    if (!isBlocked) this.#repeatReceipts();
+    return true;
   }
 
   /** Takes what has waited for the message that was just taken, and drops what has come another way. */

@@ -26,6 +26,7 @@
  * @property {number} peer_read
  * @property {number} peer_delivered
  * @property {number | null} [wrote] the user's last message
+ * @property {boolean | null} [blocked] whether the user has blocked the peer
  * @property {Preview | null} [last]
  */
 
@@ -34,7 +35,8 @@
 /** @typedef {{ type: "receipt", id?: string, from: string, peer: string, kind: ReceiptKind, seq: number, ts: number }} ReceiptFrame */
 /** @typedef {{ type: "typing", id?: string, from: string, state: string }} TypingFrame */
 /** @typedef {{ type: "presence", id?: string, users: Presence[] }} PresenceFrame */
-/** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame} Push */
+/** @typedef {{ type: "block", id?: string, user: string, blocked: boolean }} BlockFrame */
+/** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame | BlockFrame} Push */
 
 /** @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number }} AckFrame */
 /** @typedef {{ type: "pong", id: string }} PongFrame */
@@ -64,6 +66,8 @@
  * @property {SyncFrame} sync
  * @property {HistoryFrame} history
  * @property {PresenceFrame} presence
+ * @property {BlockFrame} block
+ * @property {BlockFrame} unblock
  * @property {PongFrame} ping
  */
 
@@ -125,6 +129,8 @@ export const moment = (value) => whole(value) && Math.abs(value) <= MAX_MOMENT;
 /** @type {Check} */
 export const string = (value) => typeof value === "string";
 /** @type {Check} */
+const boolean = (value) => typeof value === "boolean";
+/** @type {Check} */
 const receiptKind = (value) => value === "read" || value === "delivered";
 /** @type {(check: Check) => Check} */
 export const optional = (check) => (value) => value === undefined || value === null || check(value);
@@ -144,6 +150,7 @@ const CHAT = {
   peer_read: whole,
   peer_delivered: whole,
   wrote: optional(whole),
+  blocked: optional(boolean),
   last: optional(shaped({ from: string, text: string })),
 };
 /** @type {Record<string, Shape>} */
@@ -163,12 +170,16 @@ const SHAPES = {
   history: { messages: listOf(MESSAGE) },
   ack: { seq: whole, ts: optional(moment) },
   pong: {},
+  block: { user: string, blocked: boolean },
   error: { code: string },
   close: { code: string, message: optional(string) },
 };
-const PUSHED = ["message", "receipt", "typing", "presence"];
+const PUSHED = ["message", "receipt", "typing", "presence", "block"];
 /** @type {Record<string, string>} */
-const REPLIES = { send: "ack", sync: "sync", history: "history", receipt: "ack", presence: "presence", ping: "pong" };
+const REPLIES = {
+  ...{ send: "ack", sync: "sync", history: "history", receipt: "ack", presence: "presence", ping: "pong" },
+  ...{ block: "block", unblock: "block" },
+};
 
 /** @param {any} value @param {Shape} shape */
 function matches(value, shape) {

@@ -41,6 +41,8 @@ export class ChatClient extends ChatClient_base {
     get isListed(): boolean;
     /** The chat list, newest first. @returns {Chat[]} */
     get chats(): Chat[];
+    /** Whom this user has blocked. @returns {string[]} */
+    get blocked(): string[];
     /** What is known of the conversation with a peer. @param {string} peer @returns {Chat} */
     chat(peer: string): Chat;
     /** What is known of a user's presence; undefined if that is nothing, now. @param {string} user */
@@ -89,6 +91,16 @@ export class ChatClient extends ChatClient_base {
      * @param {boolean} isComposing
      */
     typing(peer: string, isComposing: boolean): void;
+    /**
+     * Blocks a user: when this resolves, nothing that it does from then on reaches this user. It is not told.
+     *
+     * Throws RangeError for the user itself, Refused, and Lost if there is no connection: then it may be done or not.
+     *
+     * @param {string} user
+     */
+    block(user: string): Promise<void>;
+    /** Unblocks a user; what it wrote meanwhile stays hidden. Throws as `block` does. @param {string} user */
+    unblock(user: string): Promise<void>;
     /** Asks who of the users is online; `presence` knows then. @param {string[]} users */
     askPresence(users: string[]): Promise<void>;
     /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
@@ -118,8 +130,9 @@ export type Timing = import("./timers.js").Timing;
  * - `hasWritten`: whether this user has; until both have, neither learns more of the other than messages
  * - `messages`: those that are here, in order and without a gap up to number `last`; `hasOlder`: there are older ones
  * - `isBehind`: messages behind `last` are on their way
+ * - `isBlocked`: this user has blocked the peer
  */
-export type Chat = Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" | "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "latest">> & {
+export type Chat = Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" | "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "isBlocked" | "latest">> & {
     readonly messages: readonly Message[];
 };
 /**
@@ -186,7 +199,16 @@ export type ChatEvents = {
         user: string;
     } & Presence>;
     /**
-     * these messages are not stored any more
+     * this user has blocked the peer, or not any more,
+     * here or on another device
+     */
+    blocked: CustomEvent<{
+        peer: string;
+        isBlocked: boolean;
+    }>;
+    /**
+     * these messages are not stored any more,
+     * or came while the peer was blocked
      */
     expired: CustomEvent<{
         peer: string;

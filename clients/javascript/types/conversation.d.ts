@@ -106,6 +106,8 @@ export class Conversation {
     last: number | null;
     /** Whether this user has. Until then the peer is a stranger, who is not to know what has arrived here. */
     hasWritten: boolean;
+    /** Whether this user has blocked the peer. */
+    isBlocked: boolean;
     /** The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`. */
     received: number;
     /** @type {Map<number, Message>} */
@@ -155,6 +157,14 @@ export class Conversation {
     takeOlder(messages: Message[], before: number, more: boolean): void;
     /** From now on as many messages are kept as are shown; or, with false, fewer: the others are fetched again. */
     show(isShown?: boolean): void;
+    /**
+     * The peer is blocked, or not any more. False if that is nothing new.
+     *
+     * All of it counts as read then. The peer is told of no receipt while it is blocked: they go out again after that.
+     *
+     * @param {boolean} isBlocked
+     */
+    block(isBlocked: boolean): boolean;
     /**
      * Moves a mark forward. False if that is nothing new; what this user has received never is.
      *

@@ -47,6 +47,7 @@ export function isPush(frame: Frame): frame is Push;
  * @property {number} peer_read
  * @property {number} peer_delivered
  * @property {number | null} [wrote] the user's last message
+ * @property {boolean | null} [blocked] whether the user has blocked the peer
  * @property {Preview | null} [last]
  */
 /** @typedef {{ user: string, online?: boolean, rev: number, last_seen?: number | null }} Presence */
@@ -54,7 +55,8 @@ export function isPush(frame: Frame): frame is Push;
 /** @typedef {{ type: "receipt", id?: string, from: string, peer: string, kind: ReceiptKind, seq: number, ts: number }} ReceiptFrame */
 /** @typedef {{ type: "typing", id?: string, from: string, state: string }} TypingFrame */
 /** @typedef {{ type: "presence", id?: string, users: Presence[] }} PresenceFrame */
-/** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame} Push */
+/** @typedef {{ type: "block", id?: string, user: string, blocked: boolean }} BlockFrame */
+/** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame | BlockFrame} Push */
 /** @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number }} AckFrame */
 /** @typedef {{ type: "pong", id: string }} PongFrame */
 /** @typedef {{ type: "history", id: string, messages: Message[], more?: boolean }} HistoryFrame */
@@ -81,6 +83,8 @@ export function isPush(frame: Frame): frame is Push;
  * @property {SyncFrame} sync
  * @property {HistoryFrame} history
  * @property {PresenceFrame} presence
+ * @property {BlockFrame} block
+ * @property {BlockFrame} unblock
  * @property {PongFrame} ping
  */
 /** API Gateway's own frame has no type. @typedef {{ type?: undefined, id?: string }} GatewayFrame */
@@ -141,6 +145,10 @@ export type ListedChat = {
      * the user's last message
      */
     wrote?: number | null | undefined;
+    /**
+     * whether the user has blocked the peer
+     */
+    blocked?: boolean | null | undefined;
     last?: Preview | null | undefined;
 };
 export type Presence = {
@@ -173,7 +181,13 @@ export type PresenceFrame = {
     id?: string;
     users: Presence[];
 };
-export type Push = MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame;
+export type BlockFrame = {
+    type: "block";
+    id?: string;
+    user: string;
+    blocked: boolean;
+};
+export type Push = MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame | BlockFrame;
 export type AckFrame = {
     type: "ack";
     id: string;
@@ -230,6 +244,8 @@ export type Replies = {
     sync: SyncFrame;
     history: HistoryFrame;
     presence: PresenceFrame;
+    block: BlockFrame;
+    unblock: BlockFrame;
     ping: PongFrame;
 };
 /**

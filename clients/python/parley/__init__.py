@@ -30,6 +30,7 @@ from .dialer import Token, TokenPlace
 from .effects import Answer, Close, Effect, Open, Write
 from .errors import BadUrl, Closed, Ended, ParleyError, Refused, TokenRefused, Unreachable, WrongUser
 from .events import (
+    Blocked,
     Connected,
     Conversation,
     Disconnected,
@@ -60,6 +61,7 @@ __all__ = [
     "USER_ID_RULE",
     "Answer",
     "BadUrl",
+    "Blocked",
     "Bounds",
     "Chat",
     "Close",

@@ -99,6 +99,11 @@ class Chat:
         return self._session.conversation(peer)
 
     @property
+    def blocked(self) -> list[str]:
+        """Whom this user has blocked."""
+        return self._session.blocked
+
+    @property
     def state(self) -> State:
         """What the next `connect` needs to go on behind the last event that was read. It holds unsent texts."""
         return self._session.state
@@ -147,6 +152,19 @@ class Chat:
         self._check_open()
         presences: tuple[PresenceChange, ...] = await self._ask(self._session.ask_presence(users))
         return presences
+
+    async def block(self, user: str) -> None:
+        """Blocks a user, and waits until that is done: nothing that it does from then on reaches this user.
+
+        What it writes stays hidden when it is unblocked. It is not told. Raises ValueError for the user itself.
+        """
+        self._check_open()
+        await self._ask(self._session.ask_block(user, True))
+
+    async def unblock(self, user: str) -> None:
+        """Unblocks a user."""
+        self._check_open()
+        await self._ask(self._session.ask_block(user, False))
 
     def __aiter__(self) -> Chat:
         return self

@@ -155,6 +155,8 @@ class ConversationState:
     """The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`."""
     latest: Latest = field(default_factory=Latest)
     marks: Marks = field(default_factory=Marks)
+    is_blocked: bool = False
+    """Whether this user has blocked the peer."""
     outbox: Outbox = field(default_factory=Outbox)
     is_fetching: bool = False
     is_stuck: bool = False
@@ -182,7 +184,7 @@ class ConversationState:
     @property
     def is_idle(self) -> bool:
         """Whether forgetting it loses nothing that the server does not have."""
-        return not (self.outbox.waiting or self.queued or self.is_fetching or self.marks.is_due)
+        return not (self.outbox.waiting or self.queued or self.is_fetching or self.marks.is_due or self.is_blocked)
 
     def view(self) -> Conversation:
         """Its line of the chat list."""
@@ -198,6 +200,7 @@ class ConversationState:
             last_from=self.latest.sender,
             last_text=self.latest.text,
             pending=tuple(Pending(outgoing.id, outgoing.text) for outgoing in self._pending()),
+            blocked=self.is_blocked,
         )
 
     def _pending(self) -> Iterator[Outgoing]:
@@ -224,6 +227,19 @@ class ConversationState:
         self.is_stuck = False
         if seq > self.seq or (seq == self.seq and self.latest.text is None):
             self.target, self.latest = seq, latest
+
+    def block(self, blocked: bool) -> bool:
+        """The peer is blocked, or not any more. False if that is nothing new.
+
+        All of it counts as read then. The peer is told of no receipt while it is blocked: they go out again after that.
+        """
+        if blocked == self.is_blocked:
+            return False
+        self.is_blocked = blocked
+        self.marks.read = max(self.marks.read, self.seq)
+        if not blocked:
+            self._repeat_receipts()
+        return True
 
     def was_read(self, seq: int) -> None:
         """The application has got the next message from the mailbox."""
@@ -302,8 +318,11 @@ class ConversationState:
         """This user has written. At the first time, receipts go out again: the peer was told of none so far."""
         if not self.has_written:
             self.has_written = True
-            for mark in self.marks.receipts.values():
-                mark.confirmed = 0
+            self._repeat_receipts()
+
+    def _repeat_receipts(self) -> None:
+        for mark in self.marks.receipts.values():
+            mark.confirmed = 0
 
     def _take_ahead(self) -> list[Told]:
         """Takes what has waited for the message that was just taken, and drops what has come another way."""

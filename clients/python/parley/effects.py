@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .errors import Refused
-from .events import HistoryPage, PresenceChange, Sent
+from .events import Blocked, HistoryPage, PresenceChange, Sent
+
+Found: TypeAlias = HistoryPage | tuple[PresenceChange, ...] | Blocked
+"""What a question is answered with, if it is not refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Answer:
     """The answer to the question asked under `id`, or the outcome of the message sent under it."""
 
     id: str
-    value: Sent | HistoryPage | tuple[PresenceChange, ...] | Refused
+    value: Sent | Found | Refused
 
 
 Effect: TypeAlias = Open | Write | Close | Answer

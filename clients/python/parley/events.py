@@ -84,8 +84,16 @@ class PresenceChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocked:
+    """The user has blocked `peer`, or has not any more, on this device or another."""
+
+    peer: str
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
-    """The messages `first` to `last` with `peer` are no longer stored."""
+    """The messages `first` to `last` with `peer` are no longer stored, or came while it was blocked."""
 
     peer: str
     first: int
@@ -119,7 +127,7 @@ class Disconnected:
 
 
 Event: TypeAlias = (
-    Message | Sent | Failed | Receipt | Typing | PresenceChange | Expired | Reset | Connected | Disconnected
+    Message | Sent | Failed | Receipt | Typing | PresenceChange | Blocked | Expired | Reset | Connected | Disconnected
 )
 
 
@@ -149,6 +157,8 @@ class Conversation:
     last_from: str | None
     last_text: str | None
     pending: tuple[Pending, ...]
+    blocked: bool = False
+    """Whether the user has blocked the peer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ _CHAT: Shape = {
     "peer_read": whole,
     "peer_delivered": whole,
     "wrote": optional(whole),
+    "blocked": optional(boolean),
     "last": optional(shaped({"from": string, "text": string})),
 }
 _PRESENCE: Shape = {"user": string, "rev": whole, "last_seen": optional(moment)}
@@ -103,6 +104,7 @@ _SHAPES: dict[str, Check] = {
     "sync": shaped(_SYNC),
     "history": shaped({"messages": list_of(shaped(_MESSAGE))}),
     "ack": shaped({"seq": whole, "ts": optional(moment), "delivered": optional(whole)}),
+    "block": shaped({"user": string, "blocked": boolean}),
     "error": shaped({"code": string}),
     "close": shaped({"code": string, "message": optional(string)}),
 }
@@ -144,6 +146,8 @@ def is_reply(question: Frame, frame: Frame) -> bool:
         case "history", "history":
             peer = question["peer"]
             return all(peer in (message["from"], message["to"]) for message in frame["messages"])
+        case ("block" | "unblock", "block"):
+            return bool(frame["user"] == question["user"])
         case ("receipt", "ack") | ("sync", "sync") | ("presence", "presence"):
             return True
         case _:
@@ -204,6 +208,10 @@ def typing(to: str, composing: bool) -> Frame:
 
 def presence(users: Iterable[str]) -> Frame:
     return {"action": "presence", "users": list(users)}
+
+
+def block(user: str, blocked: bool) -> Frame:
+    return {"action": "block" if blocked else "unblock", "user": user}
 
 
 def _given(**fields: object) -> Frame:

@@ -2,7 +2,7 @@
 
 It puts the rules together. Calls go one way only:
 
-    chat → session → sync, gaps, outbox, receipts, hints → requests → connections
+    chat → session → sync, gaps, outbox, receipts, blocks, hints → requests → connections
                │               │
                └→ mailbox      └→ conversation → events, frames, timers
 """
@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import frames, state
+from .blocks import Blocks
 from .bounds import Bounds
 from .connections import MAX_AWAY_MS, Connections
 from .conversation import ConversationState, Told
 from .conversations import Conversations
-from .effects import Answer, Effect
+from .effects import Answer, Effect, Found
 from .errors import Ended, ParleyError, Refused, TokenRefused
-from .events import Conversation, Event, HistoryPage, Message, PresenceChange, Reset
+from .events import Conversation, Event, HistoryPage, Message, Reset
 from .frames import DEFAULT_BACKLOG, MAX_PRESENCE_USERS, PAGE, Frame
 from .gaps import Gaps
 from .hints import Hints
@@ -101,12 +102,14 @@ class Session:
             arrive=self._arrive,
         )
         self._receipts = Receipts(requests, connections, conversations, mailbox, send_delivered=send_delivered)
+        self._blocks = Blocks(conversations, self._hints, mailbox)
         self._sync = Sync(
             requests,
             connections,
             conversations,
             gaps=self._gaps,
             receipts=self._receipts,
+            blocks=self._blocks,
             timers=self._timers,
             rng=rng,
             backlog=backlog,
@@ -229,6 +232,11 @@ class Session:
         return found.view() if found and found.is_listed else None
 
     @property
+    def blocked(self) -> list[str]:
+        """Whom this user has blocked."""
+        return self._blocks.all
+
+    @property
     def state(self) -> State:
         """What another session has to know to go on behind the last event that was given out. JSON can carry it."""
         return state.save(self._conversations, self._sync.since, self._mailbox.to_be_told)
@@ -288,6 +296,17 @@ class Session:
         frames.check_user(to)
         self._hints.typing(to, composing)
 
+    def ask_block(self, user: str, blocked: bool) -> str:
+        """Blocks the user, or unblocks it; the `Answer` under the returned id is a Blocked or Refused.
+
+        Raises ValueError for the user itself.
+        """
+        frames.check_user(user)
+        if user == self.user:
+            raise ValueError("nobody can block themselves")
+
+        return self._question(frames.block(user, blocked), self._blocks.received)
+
     def ask_history(self, peer: str, before: int | None, limit: int) -> str:
         """Asks for older messages; the `Answer` under the returned id is a HistoryPage or Refused."""
         frames.check_user(peer)
@@ -310,12 +329,12 @@ class Session:
         """The answer is not needed any more."""
         self._requests.cancel(id)
 
-    def _question(self, frame: Frame, read: Callable[[Frame], HistoryPage | tuple[PresenceChange, ...]]) -> str:
+    def _question(self, frame: Frame, read: Callable[[Frame], Found]) -> str:
         id = self._requests.new_id("ask")
         self._requests.run(self._ask(id, frame, read))
         return id
 
-    def _ask(self, id: str, frame: Frame, read: Callable[[Frame], HistoryPage | tuple[PresenceChange, ...]]) -> Script:
+    def _ask(self, id: str, frame: Frame, read: Callable[[Frame], Found]) -> Script:
         """Asks until there is an answer, over as many connections as it takes."""
         while True:
             try:
@@ -344,6 +363,8 @@ class Session:
                 self._hints.show_composing(frame["from"], frame["state"] == "composing")
             case {"type": "presence"} if "id" not in frame:
                 self._hints.learn(frame)
+            case {"type": "block"} if "id" not in frame:
+                self._blocks.received(frame)
             case _:
                 self._requests.received(connection, frame)
 

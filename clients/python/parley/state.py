@@ -34,6 +34,7 @@ _CHAT: Shape = {
     "peer_read": whole,
     "peer_delivered": whole,
     "has_written": optional(boolean),
+    "blocked": optional(boolean),
     "outbox": list_of(shaped(_OUTGOING)),
     "receipts": shaped({"delivered": _pair_of, "read": _pair_of}),
 }
@@ -110,6 +111,7 @@ def _saved(conversation: ConversationState) -> State:
         "peer_read": marks.peer_read,
         "peer_delivered": marks.peer_delivered,
         "has_written": conversation.has_written,
+        "blocked": conversation.is_blocked,
         "outbox": [_saved_outgoing(outgoing) for outgoing in conversation.outbox.waiting],
         "receipts": {kind: [mark.wanted, mark.confirmed] for kind, mark in marks.receipts.items()},
     }
@@ -128,6 +130,7 @@ def _restored(chat: State) -> ConversationState:
         reached=chat.get("reached"),
         target=chat["target"],
         has_written=chat.get("has_written") is not False,  # an older state does not say so
+        is_blocked=chat.get("blocked") is True,
         latest=Latest(chat["ts"], chat.get("last_from"), chat.get("last_text")),
         marks=Marks(
             chat["read"],

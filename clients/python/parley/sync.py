@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import frames
+from .blocks import Blocks
 from .connections import Connections
 from .conversation import Latest
 from .conversations import Conversations
@@ -53,6 +54,7 @@ class Sync:
         *,
         gaps: Gaps,
         receipts: Receipts,
+        blocks: Blocks,
         timers: Timers,
         rng: random.Random,
         backlog: int,
@@ -68,6 +70,7 @@ class Sync:
         self._conversations = conversations
         self._gaps = gaps
         self._receipts = receipts
+        self._blocks = blocks
         self._timers = timers
         self._random = rng
         self._backlog = backlog
@@ -194,6 +197,7 @@ class Sync:
             conversation.last = chat["seq"]
         # An older server does not say so, and has told the peer of every receipt.
         conversation.has_written |= chat.get("wrote") != 0
+        self._blocks.learn(conversation.peer, chat.get("blocked") is True)
         self._receipts.learn(conversation, chat, is_news=is_known)
         if self._gaps.is_behind(conversation):
             round.behind.add(conversation.peer)

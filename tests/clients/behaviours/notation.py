@@ -30,6 +30,8 @@ ACTIONS = {
     "typing": ("to", "state"),
     "presence": ("users",),
     "ping": (),
+    "block": ("user",),
+    "unblock": ("user",),
 }
 """The fields of each frame of a client, beside `id`."""
 
@@ -209,18 +211,18 @@ class Script:
             case "receipt":
                 fields = {key: asked.take(key, str, int) for key in ACTIONS["receipt"]}
                 return {"type": "ack", "id": id} | fields
+            case "block" | "unblock" as action:
+                return {"type": "block", "id": id, "user": asked.take("user", str), "blocked": action == "block"}
             case other:
                 raise BadCase(f"{given.what}: a reply to {other} is to be written as a frame")
 
     def _told(self, given: Given) -> None:
-        kinds = ("message", "sent", "failed", "receipt", "typing", "presence", "expired")
+        kinds = ("message", "sent", "failed", "receipt", "typing", "presence", "blocked", "expired")
         kind = given.one_of("connected", "disconnected", "reset", *kinds)
         match kind:
-            case "connected" | "reset":
-                fields = {"user" if kind == "connected" else "epoch": given.take(kind, str)}
-            case "disconnected":
-                given.take("disconnected", type(None))
-                fields = {}
+            case "connected" | "reset" | "disconnected":
+                said = given.take(kind, type(None) if kind == "disconnected" else str)
+                fields = {"epoch" if kind == "reset" else "user": said} if said else {}
             case "message":
                 fields = _told_message(_message(given))
             case "sent":
@@ -233,19 +235,25 @@ class Script:
                 fields = {"composing": _is_composing(given), "peer": given.take("from", str)}
             case "presence":
                 fields = {"user": given.take("presence", str)} | given.some("online", "last_seen")
+            case "blocked":
+                fields = {"blocked": given.take("blocked", bool), "peer": given.take("peer", str)}
             case "expired":
                 first, last = given.take("expired", list)
                 fields = {"first": first, "last": last, "peer": given.take("peer", str)}
         self._do("event", event={"type": kind} | fields)
 
     def _app(self, given: Given) -> None:
-        match given.one_of("send", "read", "typing", "older", "restart"):
+        match given.one_of("send", "read", "typing", "block", "unblock", "older", "restart"):
             case "send":
                 self._do("send", text=given.take("send", str), to=given.take("to", str))
             case "read":
                 self._do("read", peer=given.take("read", str), **given.some("seq", "fails"))
             case "typing":
                 self._do("type", composing=_is_composing(given), to=given.take("to", str))
+            case "block":
+                self._do("block", user=given.take("block", str), blocked=True)
+            case "unblock":
+                self._do("block", user=given.take("unblock", str), blocked=False)
             case "older":
                 self._do("older", peer=given.take("older", str))
             case "restart":
@@ -253,13 +261,15 @@ class Script:
                 self._do("restart")
 
     def _shown(self, given: Given) -> None:
-        match given.one_of("pending", "pending_since", "entries", "chats"):
+        match given.one_of("pending", "pending_since", "entries", "chats", "blocked"):
             case "pending":
                 self._do("pending", texts=given.take("pending", list), peer=given.take("peer", str))
             case "pending_since":
                 self._do("pending_since", times=given.take("pending_since", list), peer=given.take("peer", str))
             case "entries":
                 self._do("entries", entries=given.take("entries", list), peer=given.take("peer", str))
+            case "blocked":
+                self._do("all_blocked", peers=given.take("blocked", list))
             case "chats":
                 self._do("chats", peers=given.take("chats", list))
 
@@ -287,7 +297,7 @@ def _chat(what: str, peer: str, written: object) -> Fields:
     given = Given(what, {"seq": written} if isinstance(written, int) else written)
     seq = given.take("seq", int)
     defaults = {"ts": 10 * seq, "read": seq, "peer_read": 0, "peer_delivered": 0, "wrote": seq, "peer_wrote": seq}
-    fields = defaults | given.some(*defaults, "last")
+    fields = defaults | given.some(*defaults, "last", "blocked")
     given.end()
     return {"peer": peer, "seq": seq} | fields
 

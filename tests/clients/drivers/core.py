@@ -250,6 +250,13 @@ class CaseDriver(Driver):
             self.session.read(peer, seq)
         self.collect()
 
+    def on_block(self, user: str, *, blocked: bool) -> None:
+        self.session.ask_block(user, blocked)
+        self.collect()
+
+    def on_all_blocked(self, peers: list[str]) -> None:
+        assert self.session.blocked == peers
+
     def on_type(self, to: str, composing: bool) -> None:
         self.session.typing(to, composing)
         self.collect()

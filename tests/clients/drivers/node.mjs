@@ -88,6 +88,7 @@ const EVENTS = {
   presence: ({ lastSeen, ...fields }) => ({ ...fields, last_seen: lastSeen }),
   expired: (detail) => detail,
   reset: (detail) => detail,
+  blocked: ({ peer, isBlocked }) => ({ peer, blocked: isBlocked }),
 };
 
 class Driver {
@@ -313,6 +314,14 @@ class Driver {
       error = thrown;
     }
     check(fails ? error instanceof RangeError : error === null, `read: ${error}`);
+  }
+
+  async block({ user, blocked }) {
+    (blocked ? this.#client.block(user) : this.#client.unblock(user)).catch(() => {});
+  }
+
+  async all_blocked({ peers }) {
+    check(isDeepStrictEqual(this.#client.blocked, peers), `blocked: ${JSON.stringify(this.#client.blocked)}`);
   }
 
   async type({ to, composing }) {

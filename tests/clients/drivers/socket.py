@@ -39,6 +39,7 @@ class CaseDriver:
         self._server = server
         self._names = Names()
         self._tokens = 0
+        self._blocking: list[asyncio.Future[None]] = []
         self._chat = self._connect(case.saved)
 
     def _connect(self, state: Fields | None) -> Chat:
@@ -61,6 +62,7 @@ class CaseDriver:
                     raise AssertionError(f"step {number}, {step}: {error!r}; frames left: {frames}") from error
         finally:
             await self._chat.close()
+            await asyncio.gather(*self._blocking, return_exceptions=True)
         paths = [request.path for request in self._server.requests]
         assert paths == [f"/dev?token=token-{number}" for number in range(1, len(paths) + 1)]
 
@@ -133,6 +135,15 @@ class CaseDriver:
     async def on_read(self, peer: str, seq: int | None = None, *, fails: bool = False) -> None:
         with pytest.raises(ValueError, match="has no message") if fails else nullcontext():
             self._chat.read(peer, seq)
+
+    async def on_block(self, user: str, *, blocked: bool) -> None:
+        task = asyncio.ensure_future(self._chat.block(user) if blocked else self._chat.unblock(user))
+        self._blocking.append(task)
+        await asyncio.sleep(0)  # the frame is written before the next step
+
+    async def on_all_blocked(self, peers: list[str]) -> None:
+        await self._in_step()
+        assert self._chat.blocked == peers
 
     async def on_type(self, to: str, composing: bool) -> None:
         self._chat.typing(to, composing)
