@@ -14,9 +14,15 @@ from cdk_nag import AwsSolutionsChecks
 from stacks.chat_stack import ChatStack
 from stacks.settings import ChatSettings
 from tests.stack.conftest import CONTEXT, NO_BUNDLING
+from tests.stack.test_domain import DOMAIN
 
-CONTEXTS: list[dict[str, object]] = [{}, {"web": True, "alarmEmail": "oncall@example.com", "monthlyBudget": 100}]
+CONTEXTS: list[dict[str, object]] = [
+    {},
+    {"web": True, "alarmEmail": "oncall@example.com", "monthlyBudget": 100},
+    {"accessLog": True, "tracing": True, "gradualShift": True, **DOMAIN},
+]
 
+SHIFTS = "with gradualShift; AWS keeps the policy of what CodeDeploy does to functions, and it reaches no data"
 REASONS = {
     "APIG1 Chat/Stage": "off by default, since it requires a role of the account; each function logs a line an event",
     "APIG4 Chat/Api": "API Gateway authorizes $connect alone, and every other route is of an authorized connection",
@@ -24,6 +30,11 @@ REASONS = {
     "IAM5 Announcement/Role": "the connections of this one stage, whose ids are not known before",
     "IAM5 Connection/Role": "the connections of this one stage, whose ids are not known before",
     "IAM5 Web/DeploymentRole": "the CDK's copier reads this stack's assets and writes this page's bucket",
+    "IAM5 Authorizer/Role": "with tracing; the actions of X-Ray take no resource",
+    "IAM4 Shift/Announcement": SHIFTS,
+    "IAM4 Shift/Authorizer": SHIFTS,
+    "IAM4 Shift/Connection": SHIFTS,
+    "IAM4 Shift/Message": SHIFTS,
     "L1 Announcement/Function": "Python 3.13 is the newest version that the project is tested with everywhere",
     "L1 Authorizer/Function": "Python 3.13 is the newest version that the project is tested with everywhere",
     "L1 Connection/Function": "Python 3.13 is the newest version that the project is tested with everywhere",
