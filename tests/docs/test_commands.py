@@ -15,7 +15,7 @@ from botocore.session import Session
 from local import __main__ as local_commands
 from local import cdk
 from local.cdk import REMOVAL
-from tests.docs.pages import blocks, code
+from tests.docs.pages import blocks, code, pages
 from tests.local.test_make import make, project
 
 __all__ = ["project"]  # a fixture
@@ -44,7 +44,7 @@ def make_commands() -> Iterator[tuple[str, str]]:
 
 def aws_commands() -> list[tuple[str, str, str]]:
     """Each service, operation and what comes after them."""
-    texts = [text for page in PAGES for text in written(page)] + list(REMOVAL.values())
+    texts = [text for page in pages() for text in written(page)] + list(REMOVAL.values())
     separate = [part for text in texts for part in re.split(r"&&|\$\(|\"\$\(", text)]
     return sorted({(service, name, rest) for text in separate for service, name, rest in AWS.findall(text)})
 
@@ -75,7 +75,8 @@ def model(service: str) -> ServiceModel:
 
 @pytest.mark.parametrize(("service", "name", "rest"), aws_commands())
 def test_a_command_of_aws_names_what_there_is_and_gives_what_is_required(service: str, name: str, rest: str) -> None:
-    given = set(re.findall(r"--(?:no-)?([a-z0-9-]+)", rest)) - GLOBAL_OPTIONS
+    options = re.findall(r"--(no-)?([a-z0-9-]+)", rest)
+    given = {option for _, option in options} - GLOBAL_OPTIONS
     if (service, name) in HIGH_LEVEL:
         assert given <= HIGH_LEVEL[service, name]
         return
@@ -89,5 +90,7 @@ def test_a_command_of_aws_names_what_there_is_and_gives_what_is_required(service
     assert shape is not None
     members = {xform_name(member, "-") for member in shape.members}
     assert given <= members
+    booleans = {xform_name(member, "-") for member, of in shape.members.items() if of.type_name == "boolean"}
+    assert {option for no, option in options if no} <= booleans
     if given:  # else it is the name of the operation, in a sentence
         assert {xform_name(member, "-") for member in shape.required_members} <= given
