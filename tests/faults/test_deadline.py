@@ -26,6 +26,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.engines import REGION, Engine
 from tests.fakes.instances import instance
 from tests.fakes.memory import MemoryGateway
+from tests.faults.system import System
 from tests.unit.events import websocket_event
 
 FUNCTION_SECONDS = 10
@@ -168,6 +169,34 @@ def test_a_frame_that_meets_the_slowest_failures_is_answered_within_the_function
 
     assert json.loads(response["body"])["code"] == "internal"
     assert asked
+    assert clock.now < FUNCTION_SECONDS - SPARE_SECONDS
+    capsys.readouterr()
+
+
+def test_a_frame_whose_every_call_takes_all_its_tries_is_answered_within_the_functions_time(
+    dynamodb: Engine, clock: Time, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No call fails, so nothing but the budget ends it."""
+    longest_try = CONFIG.connect_timeout + CONFIG.read_timeout  # type: ignore[attr-defined]
+    made = System(dynamodb)
+    alice = made.connect("alice", "phone")
+    client = made.table._client
+    keep(client)
+    sent: list[float] = []
+
+    def slowly(**_: object) -> None:
+        sent.append(clock.now)
+        if len(sent) % TRIES:
+            clock.now += longest_try
+            raise ReadTimeoutError(endpoint_url="")
+
+    client.meta.events.register("before-send", slowly)
+    budget.begin()
+    reply = made.ask(alice, {"action": "send", "to": "bob", "text": "hi"})
+
+    assert (reply["type"], reply["code"]) == ("error", "internal")
+    assert len(sent) > TRIES
+    assert max(sent) < SECONDS
     assert clock.now < FUNCTION_SECONDS - SPARE_SECONDS
     capsys.readouterr()
 
