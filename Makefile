@@ -31,7 +31,7 @@ ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 NPM_FAILED := { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 
-.PHONY: help demo chat url token rotate-key terminal smoke test soak bench capacity synth diff deploy watch destroy docs pictures lock clean
+.PHONY: help demo chat url token rotate-key kick export terminal smoke test soak bench capacity synth diff deploy watch destroy docs pictures lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
@@ -39,6 +39,8 @@ help:
 	@echo "make url                  the address of what \`make chat\` keeps running, for a WebSocket client"
 	@echo "make token USER=alice     a connection token for it; with STACK=... for a stack on AWS"
 	@echo "make rotate-key STACK=... a new key to sign tokens with; RETIRE=now ends the one before at once"
+	@echo "make kick USER=alice      end all connections of a user, and let it in again in an hour (MINUTES=60); STACK=... on AWS"
+	@echo "make export USER=alice    all that is kept of a user, as alice.jsonl; STACK=... on AWS"
 	@echo "make smoke [STACK=...]    the demo's conversation on what \`make chat\` keeps running, or on a stack on AWS: PASS or FAIL"
 	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
@@ -65,9 +67,10 @@ url: $(VENV)
 export TYPED_USER := $(if $(filter command,$(origin USER)),$(value USER))
 export TYPED_STACK := $(value STACK)
 export TYPED_URL := $(if $(filter command,$(origin URL)),$(value URL))
+export TYPED_MINUTES := $(value MINUTES)
 export TYPED_CONTEXT := $(value CONTEXT)
 export TYPED_STAGE := $(if $(filter command,$(origin STAGE)),$(value STAGE))
-unexport STACK STAGE CONTEXT CONFIRM RETIRE TOKEN_IN $(if $(filter command,$(origin USER)),USER)
+unexport STACK STAGE MINUTES CONTEXT CONFIRM RETIRE TOKEN_IN $(if $(filter command,$(origin USER)),USER)
 
 # make takes stage=prod for a variable of its own, and would deploy the stage dev.
 MISTYPED := $(foreach name,$(filter $(addsuffix %,a b c d e f g h i j k l m n o p q r s t u v w x y z),$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name)))
@@ -86,6 +89,15 @@ token: $(VENV)
 rotate-key: $(VENV)
 	@test -n "$$TYPED_STACK" || { echo "error: say whose key: make rotate-key STACK=Parley-prod" >&2; exit 2; }
 	@python -m local rotate-key $(if $(filter now,$(value RETIRE)),--retire) -- "$$TYPED_STACK"
+
+# MINUTES=0 lets the user in again.
+kick: $(VENV)
+	@test -n "$$TYPED_USER" || { echo "error: say whom: make kick USER=alice" >&2; exit 2; }
+	@PYTHONPATH=lambda_src python -m local.users $${TYPED_STACK:+--stack="$$TYPED_STACK"} $${TYPED_MINUTES:+--minutes="$$TYPED_MINUTES"} kick -- "$$TYPED_USER"
+
+export: $(VENV)
+	@test -n "$$TYPED_USER" || { echo "error: say whose: make export USER=alice" >&2; exit 2; }
+	@PYTHONPATH=lambda_src python -m local.users $${TYPED_STACK:+--stack="$$TYPED_STACK"} export -- "$$TYPED_USER"
 
 # URL=wss://... is for a domain of your own, TOKEN_IN=header or subprotocol for a stack that reads the token there.
 smoke: $(VENV)

@@ -88,32 +88,32 @@ def _ours() -> dict[str, Cost]:
     now: int = warm.ask("alice", "sync")["server_time"]
     online = UserPresence("alice", online=True, last_seen=now, rev=1)
     messages, connections = warm.messages, warm.connections
-    measured = partial(_measured, warm)
+    cost_of = partial(measured, warm)
 
     def ask(action: str, **fields: object) -> Callable[[], object]:
         return lambda: warm.ask("alice", action, **fields)
 
     return {
-        "receipt": measured(ask("receipt", peer="bob", kind="read", seq=last["seq"])),
+        "receipt": cost_of(ask("receipt", peer="bob", kind="read", seq=last["seq"])),
         **_sends(warm),
-        f"sync, {CHATS} chats": measured(ask("sync")),
-        "sync, a heartbeat with one change": measured(ask("sync", since=now + 60_000)),
-        "history, a page of 20": measured(ask("history", peer="bob", limit=MESSAGES)),
-        "presence of one": measured(ask("presence", users=["bob"])),
-        "typing": measured(ask("typing", to="bob", state="composing"), frames=1),
-        "block": measured(ask("block", user="friend-1")),
-        "unblock": measured(ask("unblock", user="friend-1")),
-        "ping": measured(ask("ping")),
+        f"sync, {CHATS} chats": cost_of(ask("sync")),
+        "sync, a heartbeat with one change": cost_of(ask("sync", since=now + 60_000)),
+        "history, a page of 20": cost_of(ask("history", peer="bob", limit=MESSAGES)),
+        "presence of one": cost_of(ask("presence", users=["bob"])),
+        "typing": cost_of(ask("typing", to="bob", state="composing"), frames=1),
+        "block": cost_of(ask("block", user="friend-1")),
+        "unblock": cost_of(ask("unblock", user="friend-1")),
+        "ping": cost_of(ask("ping")),
         # A handshake has two invocations, of the authorizer and of the connection function.
-        "connect": measured(lambda: connections.connect(connection("carol")), frames=0, invocations=2),
-        "disconnect": measured(lambda: connections.disconnect(connection("carol")), frames=0),
-        f"announcement to {CHATS} partners, one online": measured(lambda: messages.announce(online), frames=0),
+        "connect": cost_of(lambda: connections.connect(connection("carol")), frames=0, invocations=2),
+        "disconnect": cost_of(lambda: connections.disconnect(connection("carol")), frames=0),
+        f"announcement to {CHATS} partners, one online": cost_of(lambda: messages.announce(online), frames=0),
     }
 
 
 def _sends(warm: Instance) -> dict[str, Cost]:
     def send(sender: str, to: str, text: str = TEXT) -> Cost:
-        return _measured(warm, lambda: warm.ask(sender, "send", to=to, text=text))
+        return measured(warm, lambda: warm.ask(sender, "send", to=to, text=text))
 
     found = {SEND: send("alice", "bob")}
     forget_tail(warm, "alice", "bob")
@@ -129,11 +129,11 @@ def _sends(warm: Instance) -> dict[str, Cost]:
     warm.ask("alice", "send", **retried)
     for _ in range(RETRIED_AMONG):
         warm.ask("bob", "send", to="alice", text=TEXT)
-    found[SEND_RETRY] = _measured(warm, lambda: warm.ask("alice", "send", **retried, retry=True))
+    found[SEND_RETRY] = measured(warm, lambda: warm.ask("alice", "send", **retried, retry=True))
     return found
 
 
-def _measured(warm: Instance, action: Callable[[], object], *, frames: int = 2, invocations: int = 1) -> Cost:
+def measured(warm: Instance, action: Callable[[], object], *, frames: int = 2, invocations: int = 1) -> Cost:
     """`frames` are the caller's: the one that it sends, and the reply."""
     warm.meter.reset()
     action()

@@ -14,14 +14,17 @@ from chat.clock import now_ms
 from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
 from chat.events import Response
+from chat.limits import Limits
 from chat.parallel import Threads
 from chat.routes import MessageRoutes
 from chat.sdk import client
 from chat.settings import required
-from chat.wiring import message_routes
+from chat.wiring import limits, message_routes
 
+_table = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME"))
+_limits = limits(_table, _table.take_consumed, clock=now_ms, rate=int(required(os.environ, "USER_RATE")))
 _routes = message_routes(
-    DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")),
+    _table,
     ApiGateway(client("apigatewaymanagementapi")),
     clock=now_ms,
     parallel=Threads(),
@@ -32,16 +35,20 @@ _routes = message_routes(
 
 def handler(event: Announcement, _: object) -> Response:
     budget.begin()
-    return serve(event, _routes)
+    return serve(event, _routes, _limits)
 
 
-def serve(event: Announcement, routes: MessageRoutes) -> Response:
-    """Tells a user's chat partners of its presence. A failure is logged and not raised."""
+def serve(event: Announcement, routes: MessageRoutes, limits: Limits) -> Response:
+    """Tells a user's chat partners of its presence, if the user can afford it. A failure is logged and not raised."""
     presence = announced(event)
+    if limits.has_spent(presence.user):
+        log.line("WARN", "announcement left out", user=presence.user, limited=True)
+        return {"statusCode": 200}
     try:
         delivered = routes.announce(presence)
     except Exception as error:
         log.failure("announcement failed", error, user=presence.user)
         return {"statusCode": 500}
+    limits.charge(presence.user, messages=delivered.pushes)
     log.line("INFO", "announcement", user=presence.user, online=presence.online, **delivered.counts())
     return {"statusCode": 200}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from http import HTTPStatus
 
 from chat import log
 from chat.announcements import LambdaAnnouncer
@@ -12,15 +13,19 @@ from chat.clock import now_ms
 from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
 from chat.events import Response, WebSocketEvent, caller
+from chat.limits import CONNECTING, Limits, OverLimit
 from chat.protocol import ChatError, encode, error_frame, parse
 from chat.routes import ConnectionRoutes
 from chat.sdk import client
+from chat.sessions import Barred
 from chat.settings import required
 from chat.subprotocols import SUBPROTOCOL, offered_subprotocols
-from chat.wiring import connection_routes
+from chat.wiring import connection_routes, limits
 
+_table = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME"))
+_limits = limits(_table, _table.take_consumed, clock=now_ms, rate=int(required(os.environ, "USER_RATE")))
 _routes = connection_routes(
-    DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")),
+    _table,
     ApiGateway(client("apigatewaymanagementapi")),
     LambdaAnnouncer(lambda: client("lambda"), required(os.environ, "ANNOUNCEMENT_FUNCTION")),
     clock=now_ms,
@@ -29,30 +34,38 @@ _routes = connection_routes(
 
 def handler(event: WebSocketEvent, _: object) -> Response:
     budget.begin()
-    return serve(event, _routes)
+    return serve(event, _routes, _limits)
 
 
-def serve(event: WebSocketEvent, routes: ConnectionRoutes) -> Response:
+def serve(event: WebSocketEvent, routes: ConnectionRoutes, limits: Limits) -> Response:
     """Registers the connection, or removes it."""
     started = time.perf_counter()
     context = event["requestContext"]
     fields = {"event": context["eventType"], "request_id": context["requestId"], "connection": context["connectionId"]}
+    user = context["authorizer"]["userId"]
     try:
-        response = _respond(event, routes)
+        response = _respond(event, routes, limits)
+    except (OverLimit, Barred) as reached:
+        if isinstance(reached, Barred):
+            limits.believe(user, reached.bar)
+        log.line("WARN", "handshake limited", **fields, user=user, limited=True)
+        return {"statusCode": HTTPStatus.TOO_MANY_REQUESTS}
     except Exception as error:
         log.failure("connection failed", error, **fields)
         return {"statusCode": 500}  # refuses a handshake; after a $disconnect no client is left to read it
     duration_ms = round((time.perf_counter() - started) * 1_000, 1)
-    user = context["authorizer"]["userId"]
     log.line("INFO", "connection", **fields, user=user, duration_ms=duration_ms)
     return response
 
 
-def _respond(event: WebSocketEvent, routes: ConnectionRoutes) -> Response:
+def _respond(event: WebSocketEvent, routes: ConnectionRoutes, limits: Limits) -> Response:
     context = event["requestContext"]
     match context["eventType"]:
         case "CONNECT":
-            routes.connect(caller(event))
+            connection = caller(event)
+            limits.admit(connection.user)
+            routes.connect(connection)
+            limits.charge(connection.user, messages=CONNECTING)
             # A browser closes a connection that does not choose one of the subprotocols it offered.
             if SUBPROTOCOL in offered_subprotocols(event.get("headers") or {}):
                 return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}

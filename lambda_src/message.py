@@ -11,18 +11,22 @@ from chat.clock import now_ms
 from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
 from chat.events import Response, WebSocketEvent, caller
+from chat.limits import Limits, OverLimit
 from chat.parallel import Threads
-from chat.protocol import ACTION_OF, ChatError, ErrorCode, Request, encode, error_frame, parse
+from chat.protocol import ACTION_OF, ChatError, ErrorCode, Request, Typing, encode, error_frame, parse
 from chat.routes import MessageRoutes, Served
 from chat.sdk import client
+from chat.sessions import Barred, Connection
 from chat.settings import epoch_of, required
-from chat.wiring import message_routes
+from chat.wiring import limits, message_routes
 
 DAY_MS = 86_400_000
 
 
+_table = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME"))
+_limits = limits(_table, _table.take_consumed, clock=now_ms, rate=int(required(os.environ, "USER_RATE")))
 _routes = message_routes(
-    DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")),
+    _table,
     ApiGateway(client("apigatewaymanagementapi")),
     clock=now_ms,
     parallel=Threads(),
@@ -33,43 +37,74 @@ _routes = message_routes(
 
 def handler(event: WebSocketEvent, _: object) -> Response:
     budget.begin()
-    return serve(event, _routes)
+    return serve(event, _routes, _limits)
 
 
-def serve(event: WebSocketEvent, routes: MessageRoutes) -> Response:
-    """Answers a frame with a frame. A failure is an error frame too, never a stack trace and never a closed socket."""
+def serve(event: WebSocketEvent, routes: MessageRoutes, limits: Limits) -> Response:
+    """Answers a frame with a frame. A failure is an error frame too, never a stack trace.
+
+    A connection is closed for two reasons only: its token has expired, or its user goes on sending more than it may.
+    """
     started = time.perf_counter()
-    context = event["requestContext"]
-    request: Request | None = None
+    context, connection = event["requestContext"], caller(event)
+    asked = _parsed(event)
+    refusal: ChatError | None = None
     try:
-        request = parse(event.get("body"))
-        _refuse_expired(event)
-        served = routes.serve(caller(event), request, context["requestTimeEpoch"])
+        limits.admit(connection.user)
+        served = _serve(event, connection, asked, routes)
+    except Barred as barred:
+        routes.bar(barred.bar, connection)
+        return {"statusCode": 200}
     except Exception as error:
         refusal = error if isinstance(error, ChatError) else _internal(error, context["requestId"])
-        refusal.id = refusal.id or (request.id if request else None)
+        refusal.id = refusal.id or asked.id
         served = Served(error_frame(refusal, context["requestId"]))
+    limited = isinstance(refusal, OverLimit)
+    if limited and isinstance(asked, Typing):
+        served = Served(None)  # nobody waits for an answer, and nobody repeats it
     reply = served.reply or {}
+    if not limited:  # or who is refused would have to wait for longer
+        limits.charge(connection.user, messages=1 + bool(reply) + (served.delivered.pushes if served.delivered else 0))
     log.line(
         "INFO",
         "frame",
-        action=ACTION_OF[type(request)] if request else None,
+        action=None if isinstance(asked, ChatError) else ACTION_OF[type(asked)],
         code=reply.get("code"),
+        limited=limited or None,
         duplicate=reply.get("duplicate") or None,
-        user=context["authorizer"]["userId"],
-        connection=context["connectionId"],
+        user=connection.user,
+        connection=connection.id,
         request_id=context["requestId"],
         duration_ms=round((time.perf_counter() - started) * 1_000, 1),
         **(served.delivered.counts() if served.delivered else {}),
     )
-    return {"statusCode": 200} if served.reply is None else {"statusCode": 200, "body": encode(served.reply)}
+    return _answer(connection, served, refusal, routes)
 
 
-def _refuse_expired(event: WebSocketEvent) -> None:
-    expires_at = event["requestContext"]["authorizer"].get("expiresAt")
-    if expires_at is not None and int(expires_at) <= now_ms():
+def _parsed(event: WebSocketEvent) -> Request | ChatError:
+    try:
+        return parse(event.get("body"))
+    except ChatError as error:
+        return error
+
+
+def _serve(event: WebSocketEvent, connection: Connection, asked: Request | ChatError, routes: MessageRoutes) -> Served:
+    if isinstance(asked, ChatError):
+        raise asked
+    if connection.expires_at is not None and connection.expires_at <= now_ms():
         message = "the token of this connection has expired; connect again with a new one"
         raise ChatError(ErrorCode.TOKEN_EXPIRED, message)
+    return routes.serve(connection, asked, event["requestContext"]["requestTimeEpoch"])
+
+
+def _answer(connection: Connection, served: Served, refusal: ChatError | None, routes: MessageRoutes) -> Response:
+    if served.reply is None:
+        return {"statusCode": 200}
+    if refusal and refusal.code is ErrorCode.TOKEN_EXPIRED:
+        # The reply would come behind the close, which is too late.
+        routes.expire(connection, served.reply)
+        return {"statusCode": 200}
+    return {"statusCode": 200, "body": encode(served.reply)}
 
 
 def _internal(error: Exception, request_id: str) -> ChatError:

@@ -103,15 +103,21 @@ class ChatStack(Stack):
             "TABLE_NAME": self._table.table_name,
             "EPOCH": self._settings.epoch,
             "RETENTION_DAYS": str(self._settings.retention_days),
+            "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
         }
         message = self._function("Message", "message.handler", "Answers every frame that a client sends", environment)
         self._grant(message, [f"dynamodb:{action}" for action in OPERATIONS["dynamodb"]], self._table.table_arn)
-        self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn("POST"))
+        for method in ("POST", "DELETE"):  # one whose token has expired, or whose user does not stop, is closed
+            self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         return message
 
     def _announcement_function(self) -> ChatFunction:
-        environment = {"TABLE_NAME": self._table.table_name, **self._gateway_endpoint()}
+        environment = {
+            "TABLE_NAME": self._table.table_name,
+            "USER_RATE": str(self._settings.user_rate),
+            **self._gateway_endpoint(),
+        }
         announcement = self._function(
             "Announcement", "announcement.handler", "Tells chat partners of comings and goings", environment
         )
@@ -126,6 +132,7 @@ class ChatStack(Stack):
         environment = {
             "TABLE_NAME": self._table.table_name,
             "ANNOUNCEMENT_FUNCTION": self._announcement.invoked.function_name,
+            "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
         }
         connection = self._function(

@@ -45,6 +45,7 @@ LOG_METRICS = (
         dimension=Dimension("Reason", "$.reason"),
     ),
     LogMetric("ConnectionLimits", ("Connection",), '{ $.message = "connection limit" }'),
+    LogMetric("HandshakesLimited", ("Connection",), "{ $.limited IS TRUE }"),
     LogMetric("ConnectionFailures", ("Connection",), '{ $.level = "ERROR" }'),
     LogMetric(
         "Messages",
@@ -59,6 +60,8 @@ LOG_METRICS = (
     LogMetric(
         "Errors", ("Message",), '{ ($.message = "frame") && ($.code = "*") }', dimension=Dimension("Code", "$.code")
     ),
+    LogMetric("FramesLimited", ("Message",), '{ ($.message = "frame") && ($.limited IS TRUE) }'),
+    LogMetric("UsersBarred", ("Message",), '{ $.message = "user barred" }'),
     LogMetric("Announcements", ("Announcement",), '{ $.message = "announcement" }'),
     LogMetric("WentOffline", ("Announcement",), '{ ($.message = "announcement") && ($.online IS FALSE) }'),
     LogMetric("AnnouncementFailures", PUSHING, '{ $.message = "announcement failed" }'),

@@ -100,6 +100,9 @@ OLD_LOG_MS = 3_600_000
 APPEND_ATTEMPTS = 20
 """Puts of one append. Sixteen writers without a pause need four on average; all pauses together are below 1.2 s."""
 
+CONTENDED_MS = 1_000
+"""How long to wait where that was not enough: as long as all pauses, or nearly."""
+
 FIRST_PAUSE_SECONDS = 0.01  # at first, mostly, nobody else is writing: the remembered tail was stale
 PAUSE_SECONDS = 0.2
 
@@ -201,7 +204,7 @@ class Conversations:
 
         `since` is when it may have been stored at the earliest, in milliseconds since the epoch; now, if not given.
 
-        Raises ChatError: `bad_request` if the id stands for another text, `internal` if too many write at once.
+        Raises ChatError: `bad_request` if the id stands for another text, `too_many_requests` if too many are writing.
         """
         id = id or uuid.uuid4().hex  # so that an append whose reply was lost finds itself
         pk = log_partition(sender, to)
@@ -513,7 +516,9 @@ def _back_to_number(seq: int) -> Enough:
 
 
 def _too_many() -> ChatError:
-    return ChatError(ErrorCode.INTERNAL, "too many are writing to this conversation; send the same frame again")
+    # Not our failure: a client that writes in many threads does this to itself.
+    reason = "too many are writing to this conversation; send the same frame again"
+    return ChatError(ErrorCode.TOO_MANY_REQUESTS, reason, retry_after_ms=CONTENDED_MS)
 
 
 def _longest_pause(attempt: int) -> float:

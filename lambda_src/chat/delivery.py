@@ -62,6 +62,13 @@ class ApiGateway:
             self._client.delete_connection(ConnectionId=connection_id)
 
 
+def end(gateway: Gateway, connection_id: str, *frames: Frame) -> None:
+    """Closes a connection behind its last frames: API Gateway chooses the code of the close, so a frame says why."""
+    for frame in frames:
+        gateway.push(connection_id, encode(frame).encode())
+    gateway.close(connection_id)
+
+
 def _is_gone(error: ClientError) -> bool:
     return bool(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.GONE)
 
@@ -73,6 +80,11 @@ class Delivered(NamedTuple):
     gone: int
     failed: int
     went_offline: tuple[UserPresence, ...]
+
+    @property
+    def pushes(self) -> int:
+        """How many were tried, and so are billed."""
+        return len(self.taken) + self.gone + self.failed
 
     def taken_by(self, user: str) -> int:
         """The user's connections that took the frame."""
@@ -100,6 +112,10 @@ class Delivery:
         taken = tuple(to for to, pushed in zip(connections, outcomes, strict=True) if pushed is Pushed.TAKEN)
         offline = tuple(presence for _, presence in results if presence is not None)
         return Delivered(taken, outcomes.count(Pushed.GONE), outcomes.count(Pushed.FAILED), offline)
+
+    def end(self, connections: Collection[Connection], *frames: Frame) -> None:
+        """Closes the connections, side by side, each behind its last frames."""
+        self._parallel([partial(end, self._gateway, connection.id, *frames) for connection in connections])
 
     def _push(self, connection: Connection, data: bytes) -> tuple[Pushed, UserPresence | None]:
         age_ms = self._clock() - connection.connected_at

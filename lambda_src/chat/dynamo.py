@@ -6,6 +6,7 @@ import random
 import re
 import time
 from collections.abc import Collection, Mapping
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -13,11 +14,12 @@ from botocore.exceptions import ClientError
 from chat import log
 from chat.budget import THROTTLED
 from chat.protocol import ChatError, ErrorCode
-from chat.table import AtLeast, Below, Condition, Item, Key, Present, Query, Update, Updated
+from chat.table import AtLeast, Below, Condition, Consumed, Item, Key, Present, Query, Update, Updated
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
+READS = frozenset({"query", "batch_get_item"})
 RETRY_AFTER_MS = 1_000  # an on-demand partition that throttles has split or cooled down within about a second
 BATCH_ATTEMPTS = 5
 BATCH_BACKOFF_SECONDS = 0.05
@@ -31,6 +33,8 @@ class DynamoTable:
     def __init__(self, client: BaseClient, name: str) -> None:
         self._client: Any = client
         self._name = name
+        self._consumed = Consumed()
+        self._lock = Lock()
 
     def query(self, query: Query) -> list[Item]:
         arguments = {"TableName": self._name, **_query_arguments(query)}
@@ -90,13 +94,34 @@ class DynamoTable:
             raise
         return Updated(True, *_plain([response.get("Attributes", {})]))
 
+    def take_consumed(self) -> Consumed:
+        """The units that calls have consumed since this was last asked, as DynamoDB bills them."""
+        with self._lock:
+            consumed, self._consumed = self._consumed, Consumed()
+        return consumed
+
     def _call(self, operation: str, arguments: dict[str, Any]) -> Any:
         try:
-            return getattr(self._client, operation)(**arguments)
+            response = getattr(self._client, operation)(**arguments, ReturnConsumedCapacity="TOTAL")
         except ClientError as error:
             if _code(error) in THROTTLED:
                 raise _throttled() from error
+            if _code(error) == "ConditionalCheckFailedException":
+                self._count(operation, 1)  # billed like one that is made, and it does not say how much
             raise
+        self._count(operation, _units(response))
+        return response
+
+    def _count(self, operation: str, units: float) -> None:
+        with self._lock:  # calls are made side by side
+            read, written = self._consumed
+            self._consumed = Consumed(read + units, written) if operation in READS else Consumed(read, written + units)
+
+
+def _units(response: Mapping[str, Any]) -> float:
+    consumed = response.get("ConsumedCapacity", [])  # of a batch, one for each table
+    tables = [consumed] if isinstance(consumed, Mapping) else consumed
+    return float(sum(table.get("CapacityUnits", 0) for table in tables))
 
 
 def _throttled() -> ChatError:

@@ -63,6 +63,9 @@ class CloseCode(StrEnum):
     """Why the server ends a connection on purpose."""
 
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    KICKED = "kicked"
 
 
 STAY_AWAY_MS = 300_000

@@ -11,7 +11,7 @@ from chat.announcements import Announcer
 from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import REPEATED_MS, Conversations, Overview
-from chat.delivery import Delivered, Delivery, Gateway
+from chat.delivery import Delivered, Delivery, Gateway, end
 from chat.protocol import (
     PAGE_ROOM,
     STAY_AWAY_MS,
@@ -35,7 +35,6 @@ from chat.protocol import (
     block_reply,
     chat_fields,
     close_frame,
-    encode,
     encoded_size,
     fit,
     history_reply,
@@ -49,7 +48,7 @@ from chat.protocol import (
     sync_reply,
     typing_frame,
 )
-from chat.sessions import MAX_CONNECTIONS, Connection, Sessions
+from chat.sessions import MAX_CONNECTIONS, Bar, Connection, Sessions
 from chat.table import FAILED_CALLS
 
 SYNC_OVERLAP_MS = 60_000
@@ -60,14 +59,14 @@ MAX_ANNOUNCED_CHATS = 100
 users with thousands; one BatchGetItem reads them all."""
 
 
-EVICTED = encode(
-    close_frame(
-        CloseCode.TOO_MANY_CONNECTIONS,
-        f"another device has connected, and {MAX_CONNECTIONS} is the most at one time",
-        retry_after_ms=STAY_AWAY_MS,
-    )
-).encode()
-"""API Gateway chooses the code that a connection is closed with, so a frame says before why it is."""
+EVICTED = close_frame(
+    CloseCode.TOO_MANY_CONNECTIONS,
+    f"another device has connected, and {MAX_CONNECTIONS} is the most at one time",
+    retry_after_ms=STAY_AWAY_MS,
+)
+EXPIRED = close_frame(
+    CloseCode.TOKEN_EXPIRED, "the token of this connection has expired; connect again with a new one", retry_after_ms=0
+)
 
 
 class Served(NamedTuple):
@@ -189,6 +188,17 @@ class MessageRoutes:
             self._introduce(caller.user, request.user)
         return Served(block_reply(request), self._tell(caller, {caller.user}, block_frame(request)))
 
+    def expire(self, caller: Connection, error: Frame) -> None:
+        """Closes a connection whose token has expired, behind the answer to what was asked on it."""
+        self._delivery.end([caller], error, EXPIRED)
+
+    def bar(self, bar: Bar, *callers: Connection) -> None:
+        """Closes the connections of a user that is barred, those that have just called too, and says for how long."""
+        away_ms = max(0, bar.until - self._clock())
+        reason = "this user goes on sending more than it may"
+        frame = close_frame(CloseCode.TOO_MANY_REQUESTS, reason, retry_after_ms=away_ms)
+        self._delivery.end({one.id: one for one in (*bar.connections, *callers)}.values(), frame)
+
     def _tell(self, caller: Connection, users: Collection[str], frame: Frame) -> Delivered:
         """Pushes to all connections of the users but the caller's own."""
         return self._push(caller, chain.from_iterable(self._sessions.of(users).values()), frame)
@@ -248,8 +258,7 @@ class ConnectionRoutes:
         if change.evicted:
             log.line("INFO", "connection limit", user=connection.user, closed=len(change.evicted))
         for evicted in change.evicted:
-            self._gateway.push(evicted.id, EVICTED)
-            self._gateway.close(evicted.id)
+            end(self._gateway, evicted.id, EVICTED)
         if change.went_online_or_offline:
             self._announcer.announce(change.presence)
 

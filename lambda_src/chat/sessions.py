@@ -15,7 +15,7 @@ from chat import log
 from chat.acquaintance import may
 from chat.clock import Clock
 from chat.protocol import UserPresence
-from chat.table import FAILED_CALLS, Item, Present, Table, Update, attribute, chat_key, sessions_key
+from chat.table import FAILED_CALLS, Below, Item, Present, Table, Update, attribute, chat_key, sessions_key
 
 MAX_CONNECTION_MS = (2 * 60 + 5) * 60_000
 """How long an entry counts: API Gateway ends a connection after two hours and `$disconnect` is best effort,
@@ -30,6 +30,17 @@ MAX_CONNECTIONS = 20
 SWEPT_AT_ONCE = 100
 """Entries that one handshake takes out at most: far more than it adds, and far less than an update takes (an
 expression of 4 KB, 300 operators)."""
+
+BARRED_UNTIL = "barred_until"
+BARRED_MS = "barred_ms"
+SPENT_UNTIL = "spent_until"
+"""Attributes of the sessions item: until when no connection of the user is accepted, for how long that was, and until
+when the user has spent its allowance (`limits`)."""
+
+FIRST_BAR_MS = 60_000
+LONGEST_BAR_MS = 3_600_000
+BAR_REMEMBERED_MS = 86_400_000
+"""A bar lasts twice as long as the one before, if that was less than a day ago."""
 
 _PREFIX = "@"
 _UNTIL = "-"
@@ -56,6 +67,21 @@ class Change(NamedTuple):
     evicted: tuple[Connection, ...] = ()
 
 
+class Bar(NamedTuple):
+    """Until when a user is barred, in milliseconds since the epoch, and the connections that are to be closed."""
+
+    until: int
+    connections: tuple[Connection, ...] = ()
+
+
+class Barred(Exception):
+    """The user is barred: no connection of it is accepted, and those that there are count for nothing."""
+
+    def __init__(self, bar: Bar) -> None:
+        super().__init__()
+        self.bar = bar
+
+
 class Sessions:
     """The sessions items of the table."""
 
@@ -64,7 +90,10 @@ class Sessions:
         self._clock = clock
 
     def connect(self, connection: Connection) -> Change:
-        """Registers the connection: one update, and a second one only to sweep out dead or surplus entries."""
+        """Registers the connection: one update, and a second one only to sweep out dead or surplus entries.
+
+        Raises Barred if its user is barred.
+        """
         now = self._clock()
         before = self._put(connection, now)
         others = [other for other in connections(connection.user, before, now) if other.id != connection.id]
@@ -74,7 +103,7 @@ class Sessions:
         return Change(presence, went_online_or_offline=not others, evicted=tuple(surplus))
 
     def restore(self, connection: Connection) -> None:
-        """Puts back the entry of a connection that has just sent a frame, and so is alive."""
+        """Puts back the entry of a connection that has just sent a frame, and so is alive. Raises Barred."""
         self._put(connection, self._clock())
 
     def raise_rev(self, user: str) -> UserPresence:
@@ -85,7 +114,37 @@ class Sessions:
 
     def _put(self, connection: Connection, now: int) -> Item:
         entry = {_PREFIX + connection.id: _entry(connection), "last_seen": now}
-        return self._table.update(sessions_key(connection.user), Update(put=entry, add={"rev": 1})).before
+        update = Update(put=entry, add={"rev": 1}, only_if=[Below(BARRED_UNTIL, now + 1)])
+        made, before = self._table.update(sessions_key(connection.user), update)
+        if not made:
+            raise Barred(Bar(attribute(before, BARRED_UNTIL, 0)))
+        return before
+
+    def spend(self, user: str, ms: int) -> int:
+        """Takes from the user's account what it was seen to spend, and returns until when the account is spent."""
+        key, now = sessions_key(user), self._clock()
+        if self._table.update(key, Update(put={SPENT_UNTIL: now + ms}, only_if=[Below(SPENT_UNTIL, now)])).made:
+            return now + ms
+        return attribute(self._table.update(key, Update(add={SPENT_UNTIL: ms})).before, SPENT_UNTIL, 0) + ms
+
+    def bar(self, user: str, ms: int) -> Bar:
+        """Bars the user for so long from now on. Whoever calls this closes the connections."""
+        now = self._clock()
+        before = self._table.update(sessions_key(user), Update(put={BARRED_UNTIL: now + ms, BARRED_MS: ms})).before
+        return Bar(now + ms, tuple(_live(user, before, now)))
+
+    def bar_for_longer(self, user: str) -> Bar:
+        """Bars the user, for twice as long as the last time. One that is barred already is left so."""
+        key, now = sessions_key(user), self._clock()
+        put = {BARRED_UNTIL: now + FIRST_BAR_MS, BARRED_MS: FIRST_BAR_MS}
+        made, before = self._table.update(key, Update(put=put, only_if=[Below(BARRED_UNTIL, now + 1)]))
+        last, lasted = attribute(before, BARRED_UNTIL, 0), attribute(before, BARRED_MS, 0)
+        there = tuple(_live(user, before, now))
+        if not made:
+            return Bar(last, there)
+        if not lasted or now - last >= BAR_REMEMBERED_MS:
+            return Bar(now + FIRST_BAR_MS, there)
+        return self.bar(user, min(2 * lasted, LONGEST_BAR_MS))._replace(connections=there)
 
     def disconnect(self, user: str, connection_id: str) -> Change | None:
         """Takes the entry out; None if it was not there, so that a late or repeated `$disconnect` does nothing.
@@ -105,14 +164,14 @@ class Sessions:
         if not made and not _is_as_we_left_it(before, put):
             return None
         now = self._clock()
-        others = [other for other in connections(user, before, now) if other.id != connection_id]
+        others = [other for other in _live(user, before, now) if other.id != connection_id]
         last_seen = attribute({**before, **put}, "last_seen", 0) or None
         rev = attribute(before, "rev", 0) + made
         presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=rev)
         return Change(presence, went_online_or_offline=not others)
 
     def _sweep(self, user: str, item: Item, now: int, surplus: Iterable[Connection]) -> None:
-        live = {_PREFIX + connection.id for connection in connections(user, item, now)}
+        live = {_PREFIX + connection.id for connection in _live(user, item, now)}
         dead = sorted(name for name in item if name.startswith(_PREFIX) and name not in live)
         swept = [*(_PREFIX + connection.id for connection in surplus), *dead][:SWEPT_AT_ONCE]
         if not swept:
@@ -156,7 +215,11 @@ def _is_as_we_left_it(item: Item, put: Mapping[str, int]) -> bool:
 
 
 def connections(user: str, item: Item, now: int) -> list[Connection]:
-    """The live connections that a sessions item holds, the oldest first."""
+    """The live connections that a sessions item holds, the oldest first; none of a user that is barred."""
+    return [] if attribute(item, BARRED_UNTIL, 0) > now else _live(user, item, now)
+
+
+def _live(user: str, item: Item, now: int) -> list[Connection]:
     known = (Connection(user, *entry) for entry in _entries(item))
     live = [connection for connection in known if _is_live(connection, now)]
     return sorted(live, key=lambda connection: connection.connected_at)

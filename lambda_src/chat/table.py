@@ -128,6 +128,13 @@ class Update(NamedTuple):
     only_if: Sequence[Condition] = ()
 
 
+class Consumed(NamedTuple):
+    """Units that calls have consumed."""
+
+    read: float = 0
+    written: float = 0
+
+
 class Updated(NamedTuple):
     """Whether an update was made, and the item as it was before (empty if there was none)."""
 

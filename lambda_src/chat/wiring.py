@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chat.announcements import Announcer
 from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Delivery, Gateway
+from chat.limits import Limits
 from chat.parallel import Parallel
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sessions import Sessions
-from chat.table import Table
+from chat.table import Consumed, Table
 
 
 def message_routes(
@@ -21,6 +24,10 @@ def message_routes(
     blocking = Blocking(table, conversations, sessions, clock)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
     return MessageRoutes(conversations, blocking, sessions, delivery, clock=clock, epoch=epoch)
+
+
+def limits(table: Table, consumed: Callable[[], Consumed], *, clock: Clock, rate: int) -> Limits:
+    return Limits(Sessions(table, clock), consumed, clock, rate=rate)
 
 
 def connection_routes(table: Table, gateway: Gateway, announcer: Announcer, *, clock: Clock) -> ConnectionRoutes:

@@ -70,7 +70,7 @@ class Writer:
             try:
                 message = self.conversations.append(self.user, self.peer, id, f"text of {id}", since=since).message
             except ChatError as error:
-                if error.code is not ErrorCode.INTERNAL:
+                if error.code is not ErrorCode.TOO_MANY_REQUESTS:
                     raise
                 self.gave_up += 1
                 is_retry = True

@@ -209,6 +209,7 @@ def _refused(url: str, status: int) -> None:
     assert refusal.value.response.status_code == status
 
 
+@pytest.mark.usefixtures("acquainted")
 def test_a_connection_does_not_outlive_its_token(
     connect: Connect, endpoint: Endpoint, secret: str, alice: str, bob: str
 ) -> None:
@@ -216,12 +217,13 @@ def test_a_connection_does_not_outlive_its_token(
     sender.ask("ping")  # all functions have started by now, so that the token outlives the handshake
     nearly_over = token(secret, alice, seconds=3 - LEEWAY_SECONDS)
     with raw_connection(f"{endpoint.url}?token={nearly_over}") as short_lived:
-        until(lambda: short_lived.ask("ping").get("code") == "token_expired")
+        until(lambda: not sender.ask("presence", users=[alice])["users"][0]["online"])
 
         assert sender.ask("send", to=alice, text="for alice's eyes only")["delivered"] == 0
-        assert not sender.ask("presence", users=[alice])["users"][0]["online"]
         assert short_lived.ask("ping")["code"] == "token_expired"
-        assert not [frame for frame in short_lived.arrived() if frame["type"] == "message"]
+        assert short_lived.receive(type="close")["code"] == "token_expired"
+        with pytest.raises(websockets.exceptions.ConnectionClosed):
+            short_lived.receive(type="message")
 
 
 class Table:

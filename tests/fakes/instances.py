@@ -9,14 +9,18 @@ from typing import Any
 from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Gateway
+from chat.limits import Limits
 from chat.parallel import Parallel
 from chat.protocol import encode, parse
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sessions import Connection, Sessions
-from chat.table import Table
-from chat.wiring import connection_routes, message_routes
+from chat.table import Consumed, Table
+from chat.wiring import connection_routes, limits, message_routes
 from tests.fakes.clock import RETENTION_MS
 from tests.fakes.memory import MemoryAnnouncer, serially
+
+RATE = 10
+"""Messages a second that a user may go on sending: the stack's default."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Instance:
     connections: ConnectionRoutes
     conversations: Conversations
     sessions: Sessions
+    limits: Limits
 
     def serve(self, caller: Connection, **frame: object) -> Any:
         """The reply to a frame as it arrives on the wire; None if there is none. Raises what the route raises."""
@@ -45,4 +50,5 @@ def instance(
 ) -> Instance:
     messages = message_routes(table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch=epoch)
     connections = connection_routes(table, gateway, MemoryAnnouncer(), clock=clock)
-    return Instance(messages, connections, messages._conversations, messages._sessions)
+    own = limits(table, Consumed, clock=clock, rate=RATE)
+    return Instance(messages, connections, messages._conversations, messages._sessions, own)

@@ -49,7 +49,8 @@ class System:
 
     def handshake(self, one: Connection, event_type: str = "CONNECT") -> Response:
         event = websocket_event(event_type, user=one.user, connection=one.id, connected_at=one.connected_at)
-        return connection.serve(event, self.instance().connections)
+        made = self.instance()
+        return connection.serve(event, made.connections, made.limits)
 
     def acquaint(self, user: str, peer: str) -> None:
         """Both have written, some time ago."""
@@ -65,7 +66,8 @@ class System:
             connected_at=caller.connected_at,
             body=json.dumps(frame),
         )
-        response = message.serve(event, self.instance().messages)
+        made = self.instance()
+        response = message.serve(event, made.messages, made.limits)
         assert response["statusCode"] == 200
         return json.loads(response["body"]) if "body" in response else None
 

@@ -162,10 +162,10 @@ def test_a_frame_that_meets_the_slowest_failures_is_answered_within_the_function
     with answering(503) as (url, asked):
         client = dynamodb_client(url)
         client.meta.events.register("before-send", slowly)
-        routes = instance(DynamoTable(client, "chat"), MemoryGateway(), clock=ManualClock()).messages
+        made = instance(DynamoTable(client, "chat"), MemoryGateway(), clock=ManualClock())
         budget.begin()
         event = websocket_event("MESSAGE", body=json.dumps({"action": "send", "to": "bob", "text": "hi"}))
-        response = message.serve(event, routes)
+        response = message.serve(event, made.messages, made.limits)
 
     assert json.loads(response["body"])["code"] == "internal"
     assert asked

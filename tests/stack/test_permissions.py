@@ -105,6 +105,7 @@ def test_message_function_may_read_and_write_items_and_push(synthesize: Synthesi
         ("dynamodb:Query", table_arn(stack)),
         ("dynamodb:UpdateItem", table_arn(stack)),
         ("execute-api:ManageConnections", connections(stack, "POST")),
+        ("execute-api:ManageConnections", connections(stack, "DELETE")),
     }
 
 

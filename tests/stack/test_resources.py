@@ -99,6 +99,14 @@ def test_a_table_that_exists_is_used_by_everything_that_used_the_stacks_own(
     assert after.count("table/restored") == before.count(f'["{logical_id}", "Arn"]')
 
 
+def test_the_rate_of_a_user_reaches_the_functions_that_limit_it(synthesize: Synthesize) -> None:
+    stack = synthesize(userRate=25)
+
+    for name in ("message", "connection"):
+        _, function = stack.function(name)
+        assert function["Environment"]["Variables"]["USER_RATE"] == "25"
+
+
 def test_table_is_on_demand_with_two_keys_and_no_index(default: Synthesized) -> None:
     _, table = default.one("AWS::DynamoDB::GlobalTable")
 

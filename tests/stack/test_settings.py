@@ -40,6 +40,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         max_token_hours=24,
         allowed_origins=None,
         retention_days=365,
+        user_rate=10,
         throttling_rate=500,
         throttling_burst=1_000,
         throwaway=False,
@@ -76,6 +77,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         (OIDC | {"userClaim": "https://example.com/user"}, "user_claim", "https://example.com/user"),
         ({"tokenSource": "subprotocol"}, "token_source", TokenSource.SUBPROTOCOL),
         ({"retentionDays": "1"}, "retention_days", 1),
+        ({"userRate": "25"}, "user_rate", 25),
         ({"retentionDays": 36_500}, "retention_days", 36_500),
         ({"throttlingRate": "10000"}, "throttling_rate", 10_000),
         ({"throttlingBurst": 5_000}, "throttling_burst", 5_000),
@@ -190,8 +192,8 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
-    "throttlingRate, throttlingBurst, throwaway, alarmTopicArn, alarmEmail, monthlyBudget, web, tableName, epoch, "
-    "accessLog, tracing, gradualShift, domainName, hostedZoneId, emulator"
+    "userRate, throttlingRate, throttlingBurst, throwaway, alarmTopicArn, alarmEmail, monthlyBudget, web, tableName, "
+    "epoch, accessLog, tracing, gradualShift, domainName, hostedZoneId, emulator"
 )
 
 

@@ -17,6 +17,7 @@ ENVIRONMENT = {
     "TABLE_NAME": "chat",
     "EPOCH": "1",
     "RETENTION_DAYS": "30",
+    "USER_RATE": "10",
     "ANNOUNCEMENT_FUNCTION": "announcement",
     "IDENTITY": "token",
     "TOKEN_SOURCE": "query",

@@ -9,9 +9,10 @@ from chat.acquaintance import PEER_WROTE, WROTE
 from chat.delivery import Pushed
 from chat.protocol import Frame, Request, encode
 from chat.sessions import Connection
-from chat.table import Update, chat_key
-from chat.wiring import connection_routes, message_routes
+from chat.table import Consumed, Update, chat_key
+from chat.wiring import connection_routes, limits, message_routes
 from tests.fakes.clock import RETENTION_MS, ManualClock
+from tests.fakes.instances import RATE
 from tests.fakes.memory import Hook, MemoryAnnouncer, MemoryGateway, MemoryTable, serially
 
 
@@ -46,6 +47,8 @@ class System:
         self.gateway = RecordingGateway(self.steps.append)
         self.announcer = MemoryAnnouncer()
         self.connection_routes = connection_routes(self.table, self.gateway, self.announcer, clock=self.clock)
+        self.consumed = Consumed()
+        """What each frame has consumed of the table: units of memory cost nothing."""
         self.restart()
 
     def _before(self, operation: str) -> None:
@@ -60,6 +63,7 @@ class System:
         self.routes = message_routes(
             self.table, self.gateway, clock=self.clock, parallel=serially, retention_ms=RETENTION_MS, epoch="1"
         )
+        self.limits = limits(self.table, lambda: self.consumed, clock=self.clock, rate=RATE)
         self.conversations = self.routes._conversations
         self.sessions = self.routes._sessions
         self.delivery = self.routes._delivery

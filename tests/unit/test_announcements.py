@@ -100,7 +100,7 @@ def test_an_announcement_is_told_and_logged(system: System, capsys: pytest.Captu
     capsys.readouterr()
     system.gateway.pushed.clear()
 
-    assert handler.serve(COMING, system.routes) == {"statusCode": 200}
+    assert handler.serve(COMING, system.routes, system.limits) == {"statusCode": 200}
 
     (frame,) = system.pushed(bob)
     assert json.loads(frame)["type"] == "presence"
@@ -114,7 +114,7 @@ def test_a_failed_announcement_raises_nothing_and_leaks_nothing(
     """The failure is in the log; AWS is told not to retry, so there is nobody to raise it to."""
     system.before = always(RuntimeError(SECRET), on="query")
 
-    assert handler.serve(COMING, system.routes) == {"statusCode": 500}
+    assert handler.serve(COMING, system.routes, system.limits) == {"statusCode": 500}
 
     logged = capsys.readouterr().out
     assert SECRET not in logged

@@ -18,7 +18,7 @@ EXCEPTION = "could not update the item of the token eyJhbGciOiJIUzI1NiJ9"
 
 def serve(system: System, event_type: str, headers: dict[str, str] | None = None, body: str | None = None) -> Any:
     event = websocket_event(event_type, connected_at=system.clock.now, headers=headers, body=body)
-    return connection.serve(event, system.connection_routes)
+    return connection.serve(event, system.connection_routes, system.limits)
 
 
 def online(system: System) -> bool:

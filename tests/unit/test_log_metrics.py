@@ -17,6 +17,7 @@ from chat.announcements import announcement
 from chat.delivery import Pushed
 from chat.events import AuthorizerEvent
 from chat.identity import Identity, Refused
+from chat.limits import MAX_REFUSALS
 from chat.protocol import UserPresence
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
 from stacks.log_metrics import LOG_METRICS
@@ -44,7 +45,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def serve(system: System, frame: object) -> None:
-    message.serve(websocket_event("MESSAGE", body=json.dumps(frame)), system.routes)
+    message.serve(websocket_event("MESSAGE", body=json.dumps(frame)), system.routes, system.limits)
 
 
 def test_messages_and_duplicates(system: System, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,11 +103,11 @@ def test_a_connection_that_cannot_be_pruned(
 
 def test_announcements(system: System, capsys: pytest.CaptureFixture[str]) -> None:
     for online in (True, False):
-        handler.serve(announcement(UserPresence("alice", online, system.clock.now, 1)), system.routes)
+        handler.serve(announcement(UserPresence("alice", online, system.clock.now, 1)), system.routes, system.limits)
     assert counted("Announcement", logged(capsys)) == {"Announcements": 2, "WentOffline": 1}
 
     system.before = always(FAILURE, on="query")
-    handler.serve(announcement(UserPresence("alice", True, system.clock.now, 1)), system.routes)
+    handler.serve(announcement(UserPresence("alice", True, system.clock.now, 1)), system.routes, system.limits)
     assert counted("Announcement", logged(capsys)) == {"AnnouncementFailures": 1}
 
 
@@ -125,12 +126,23 @@ def test_handshakes_and_refusals_by_reason(capsys: pytest.CaptureFixture[str]) -
     }
 
 
+def test_limits_that_are_reached(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    system.limits.charge("alice", messages=1_000_000)
+    for _ in range(MAX_REFUSALS + 1):
+        serve(system, {"action": "ping"})
+    limited = {"FramesLimited": MAX_REFUSALS, "Errors:too_many_requests": MAX_REFUSALS, "UsersBarred": 1}
+    assert counted("Message", logged(capsys)) == limited
+
+    connection.serve(websocket_event("CONNECT"), system.connection_routes, system.limits)
+    assert counted("Connection", logged(capsys)) == {"HandshakesLimited": 1}
+
+
 def test_connections_and_their_failures(system: System, capsys: pytest.CaptureFixture[str]) -> None:
-    connection.serve(websocket_event("CONNECT"), system.connection_routes)
+    connection.serve(websocket_event("CONNECT"), system.connection_routes, system.limits)
     assert counted("Connection", logged(capsys)) == {}
 
     system.before = always(FAILURE, on="update")
-    connection.serve(websocket_event("CONNECT"), system.connection_routes)
+    connection.serve(websocket_event("CONNECT"), system.connection_routes, system.limits)
     assert counted("Connection", logged(capsys)) == {"ConnectionFailures": 1}
 
 
@@ -138,7 +150,7 @@ def test_connections_that_the_limit_ends(system: System, capsys: pytest.CaptureF
     for number in range(MAX_CONNECTIONS + 2):
         system.clock.advance(1)
         event = websocket_event("CONNECT", connection=f"device-{number}=", connected_at=system.clock.now)
-        connection.serve(event, system.connection_routes)
+        connection.serve(event, system.connection_routes, system.limits)
 
     assert counted("Connection", logged(capsys)) == {"ConnectionLimits": 2}
 

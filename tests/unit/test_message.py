@@ -24,7 +24,7 @@ EXCEPTION = f"could not store {TEXT!r} of the token eyJhbGciOiJIUzI1NiJ9"
 
 def serve(system: System, frame: object, *, expires_at: int | None = None) -> Response:
     body = frame if isinstance(frame, str) or frame is None else json.dumps(frame)
-    return message.serve(websocket_event("MESSAGE", body=body, expires_at=expires_at), system.routes)
+    return message.serve(websocket_event("MESSAGE", body=body, expires_at=expires_at), system.routes, system.limits)
 
 
 def reply(response: Response) -> Any:
@@ -65,7 +65,7 @@ def test_a_frame_that_waited_for_its_function_is_not_stored_again(system: System
     system.clock.advance(1_000)
 
     event = websocket_event("MESSAGE", body=json.dumps(SEND), received_at=received_at)
-    assert reply(message.serve(event, system.routes))["duplicate"]
+    assert reply(message.serve(event, system.routes, system.limits))["duplicate"]
 
 
 def test_the_sender_is_the_authorizers_word(system: System) -> None:
@@ -151,10 +151,14 @@ def now_ms() -> int:
     return int(time.time() * 1_000)
 
 
-def test_a_connection_that_has_outlived_its_token_is_told_so(system: System) -> None:
-    error = reply(serve(system, SEND, expires_at=now_ms() - 1))
+def test_a_connection_that_has_outlived_its_token_is_told_so_and_closed(system: System) -> None:
+    assert serve(system, SEND, expires_at=now_ms() - 1) == {"statusCode": 200}
 
+    error, close = (json.loads(data) for _, data in system.gateway.pushed)
     assert (error["code"], error["id"], error["temporary"]) == ("token_expired", "m1", False)
+    assert (close["type"], close["code"], close["retry_after_ms"]) == ("close", "token_expired", 0)
+    assert system.steps == ["push", "push", "close"]
+    assert system.gateway.closed == ["alice-phone="]
     assert system.table.items == {}
 
 

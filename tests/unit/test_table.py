@@ -121,7 +121,8 @@ def batch(*items: Key, unprocessed: tuple[Key, ...] = ()) -> dict[str, Any]:
 
 
 def request(*keys: Key) -> dict[str, Any]:
-    return {"RequestItems": {"chat": {"Keys": [wire(key) for key in keys], "ConsistentRead": True}}}
+    wanted = {"chat": {"Keys": [wire(key) for key in keys], "ConsistentRead": True}}
+    return {"RequestItems": wanted, "ReturnConsumedCapacity": "TOTAL"}
 
 
 def test_keys_that_were_not_processed_are_asked_for_again(

@@ -1,0 +1,90 @@
+"""What an operator does for one user, on the deployed stack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import websockets.exceptions
+
+from chat.delivery import Pushed
+from chat.sessions import Connection, Sessions
+from chat.table import SESSIONS
+from local.deployment import Endpoint
+from local.kick import kick
+from local.users import on_this_machine, run_export, run_kick
+from tests.conftest import Connect
+from tests.fakes.memory import MemoryGateway, MemoryTable
+
+HOUR = 60
+
+
+def test_a_user_that_is_kicked_is_out_and_stays_out_for_as_long_as_it_is_barred(
+    connect: Connect, endpoint: Endpoint, alice: str, bob: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phone, laptop, other = connect(alice), connect(alice), connect(bob)
+    deployed = on_this_machine(endpoint)
+
+    run_kick(deployed, alice, HOUR)
+
+    assert f"2 connections of {alice} are closed" in capsys.readouterr().out
+    for device in (phone, laptop):
+        close = device.receive(type="close")
+        assert (close["code"], close["temporary"]) == ("kicked", False)
+        with pytest.raises(websockets.exceptions.ConnectionClosed):
+            device.ask("ping")
+    with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
+        connect(alice)
+    assert refused.value.response.status_code in {403, 429}
+    assert other.ask("send", to=alice, text="hi")["delivered"] == 0
+    connect(bob)
+
+
+def test_a_bar_can_be_lifted(connect: Connect, endpoint: Endpoint, alice: str) -> None:
+    deployed = on_this_machine(endpoint)
+    run_kick(deployed, alice, HOUR)
+
+    run_kick(deployed, alice, 0)
+
+    assert connect(alice).ask("ping")["type"] == "pong"
+
+
+def test_an_export_has_all_that_is_kept_of_a_user_and_nothing_else(
+    connect: Connect, endpoint: Endpoint, alice: str, bob: str, tmp_path: Path
+) -> None:
+    device, other = connect(alice), connect(bob)
+    device.ask("send", to=bob, text="hello bob")
+    other.ask("send", to=alice, text="hello alice")
+    other.ask("send", to=bob, text="a note of bob's")
+    file = tmp_path / "alice.jsonl"
+
+    run_export(on_this_machine(endpoint), alice, file)
+
+    items = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [item["text"] for item in items if "text" in item] == ["hello bob", "hello alice"]
+    assert sorted(item["sk"] for item in items if "text" not in item) == [f"CHAT#{bob}", SESSIONS]
+    assert file.stat().st_mode & 0o077 == 0
+
+
+class Opening(MemoryGateway):
+    """API Gateway, for a connection whose handshake is under way: it knows it only at the third push."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries = 0
+
+    def push(self, connection_id: str, data: bytes) -> Pushed:
+        self.tries += 1
+        return Pushed.GONE if self.tries < 3 else super().push(connection_id, data)
+
+
+def test_a_connection_that_is_still_opening_is_closed_once_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.kick.AGAIN_SECONDS", 0)
+    monkeypatch.setattr("local.kick._may_be_opening", lambda _: True)
+    sessions, gateway = Sessions(MemoryTable(), lambda: 1_000_000), Opening()
+    sessions.connect(Connection("alice", "phone", 1_000_000))
+
+    assert kick(sessions, gateway, "alice", HOUR).closed == 1
+
+    assert (gateway.tries, len(gateway.pushed), gateway.closed) == (3, 1, ["phone"])
