@@ -24,6 +24,7 @@ ONLY_PYTHON = {
     "events": "their types stand in chat-client.js",
     "mailbox": "events are told at once",
     "chat": "chat-client.js is both",
+    "preview": "a page shows as much of a text as there is room for",
     "session": "chat-client.js is both",
     "__init__": "chat-client.js exports the public names",
 }
