@@ -38,6 +38,9 @@ SLOWEST = (
     "docs/test_snippets",
     "stack",
     "e2e/test_chat",
+    "upgrade/test_versions",
+    "local/test_reload",
+    "local/test_cdk",
     "browser/test_talking",
     "model/test_conversations",
     "e2e/test_prod",
@@ -60,6 +63,9 @@ SLOWEST = (
     "model/test_expiry",
     "browser/alone/test_list",
     "browser/alone/test_rows",
+    "e2e/test_users",
+    "e2e/test_hostile_frames",
+    "e2e/test_capacity",
     "concurrency/test_writers",
     "local/test_emulator",
     "terminal/test_start",
@@ -76,10 +82,14 @@ SLOWEST = (
 """What takes seconds, first what takes most: so no process is left with one of them in the end."""
 
 
+STACK = "stack"
+"""Its files, but the asset's, which need the same templates."""
+
+
 def _unit(nodeid: str) -> str:
-    """What is handed out to a process as a whole: a file, or all the files that need the same templates."""
+    """What is handed out to a process as a whole: a file, or all those of the stack."""
     file = nodeid.partition(".py::")[0].removeprefix("tests/")
-    return "stack" if file.startswith("stack/") and file != "stack/test_asset" else file
+    return STACK if file.startswith("stack/") and file != "stack/test_asset" else file
 
 
 class ByUnit(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types

@@ -11,6 +11,7 @@ import pytest
 
 from local.emulator import PROJECT
 from stacks.settings import ChatSettings
+from tests.conftest import SLOWEST, STACK
 from tests.docs.pages import anchors, blocks, code, files, folders, links, pages, prose, table, text
 
 PATH = re.compile(r"(?:[\w.-]+/)+(?:[\w.-]+)?|[\w-]+\.(?:py|js|mjs|md|yaml|toml|sh)")
@@ -135,3 +136,7 @@ def test_a_long_page_begins_with_its_contents(page: str) -> None:
 
 def test_pages_do_not_say_where_they_were_written() -> None:
     assert not [page for page in pages() if re.search(r"/(?:work|root|home)/|issue #?[0-9]", text(page))]
+
+
+def test_what_is_said_to_be_slow_is_there() -> None:
+    assert [name for name in SLOWEST if not (PROJECT / "tests" / f"{name}.py").exists() and name != STACK] == []
