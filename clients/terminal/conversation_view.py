@@ -15,7 +15,7 @@ from clients.terminal.dialogs import Whole
 from clients.terminal.message_list import MessageList, Row
 from clients.terminal.presences import Presences
 from clients.terminal.printable import printable
-from clients.terminal.rows import MUTED, Entry, entries, presence_text
+from clients.terminal.rows import BLOCKED, MUTED, Entry, entries, presence_text
 from clients.terminal.thread import PAGE, Thread
 from parley import USER_ID, Chat, ParleyError
 
@@ -85,6 +85,8 @@ class ConversationView(Vertical):
 
     def _send(self, peer: str, text: str) -> str | None:
         """Sends a message, or says why not."""
+        if peer in self._chat.blocked:
+            return "You have blocked this user. Ctrl+B unblocks."
         try:
             self.texts[self._chat.post(peer, text)] = text
         except (ParleyError, ValueError) as error:
@@ -228,6 +230,8 @@ class ConversationView(Vertical):
         if self.peer:
             is_composing = self._thread_with(self.peer).is_composing
             state = "typing…" if is_composing else presence_text(self._presences.of(self.peer))
+            if self.peer in self._chat.blocked:
+                state = f"{BLOCKED} (Ctrl+B unblocks)"
             name = self._shortened(self.peer, beside=HEADING_MARGIN + len(state))
             heading = Content.assemble(name, "  ", (state, MUTED))
         else:

@@ -20,6 +20,8 @@ MAX_LINES = 30  # of a text in its row; thousands would keep the screen busy for
 PENDING, STORED, DELIVERED = "…", "✓", "✓✓"
 MUTED = "$foreground 80%"
 """What is said beside a text. Textual's own `$text-muted` is brighter than the text where it is the style of a part."""
+BLOCKED = "blocked"
+"""What is said of somebody whom the user has blocked."""
 DRAWN = "○●✓…▌▐▊▔▁▕"
 """The characters that this client draws and that a terminal has to be able to show."""
 

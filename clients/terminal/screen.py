@@ -20,7 +20,7 @@ from clients.terminal.dialogs import NewChat
 from clients.terminal.keys import Keys
 from clients.terminal.presences import Presences
 from clients.terminal.printable import printable
-from clients.terminal.rows import LIST_WIDTH, Line
+from clients.terminal.rows import BLOCKED, LIST_WIDTH, Line
 from clients.terminal.thread import MAX_LOADED, Thread
 from parley import (
     Chat,
@@ -63,6 +63,7 @@ class ChatScreen(Screen[None]):
         Binding("ctrl+r", "reconnect", "Reconnect", priority=True, show=False),
         Binding("ctrl+end", "end", "End", priority=True, show=False),
         Binding("ctrl+o", "whole", "Whole text", priority=True, show=False),
+        Binding("ctrl+b", "block", "Block", priority=True, show=False),
     ]
 
     def __init__(self, chat: Chat, *, max_loaded: int = MAX_LOADED) -> None:
@@ -174,6 +175,22 @@ class ChatScreen(Screen[None]):
         if self._view.peer:
             self._switch(None)
 
+    async def action_block(self) -> None:
+        """Blocks the user of the open conversation, or unblocks it."""
+        await self._view.composer.taken()
+        if self._view.peer:
+            self.run_worker(self._block(self._view.peer))
+
+    async def _block(self, peer: str) -> None:
+        is_blocked = peer in self._chat.blocked
+        try:
+            await (self._chat.unblock(peer) if is_blocked else self._chat.block(peer))
+        except (ParleyError, ValueError) as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
+            return
+        how = "not blocked any more" if is_blocked else "blocked. Ctrl+B unblocks"
+        self.notify(f"{printable(peer)} is {how}.", markup=False)
+
     def action_scroll(self, by: int) -> None:
         self._view.scroll_pages(by)
 
@@ -255,6 +272,8 @@ class ChatScreen(Screen[None]):
         self._new = [peer for peer in dict.fromkeys(self._new) if peer not in listed]
         lines = [Line(peer, self._presences.is_online(peer), 0, "") for peer in self._new]
         lines += [self._line(conversation) for conversation in conversations]
+        unlisted = [peer for peer in self._chat.blocked if peer not in listed and peer not in self._new]
+        lines += [Line(peer, is_online=False, unread=0, preview=BLOCKED) for peer in unlisted]
         options = self.query_one(ChatList)
         width = self.size.width if self.has_class("-narrow") else LIST_WIDTH
         if (lines, width) != (self._lines, self._list_width):
@@ -269,4 +288,6 @@ class ChatScreen(Screen[None]):
         preview = f"{'you: ' if is_own else ''}{printable(text or '')}"
         if self._threads[conversation.peer].is_composing:
             preview = "typing…"
+        if conversation.blocked:
+            return Line(conversation.peer, is_online=False, unread=0, preview=BLOCKED)
         return Line(conversation.peer, self._presences.is_online(conversation.peer), conversation.unread, preview)

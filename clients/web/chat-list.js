@@ -113,9 +113,11 @@ export class ChatList {
 
   // What is in the list
 
-  /** The chats that fit what was typed; the open one is among them before its first message. */
+  /** The chats that fit what was typed; the open one is among them before its first message, and who is blocked last. */
   #found() {
-    const chats = this.#client.chats;
+    const listed = this.#client.chats;
+    const blocked = this.#client.blocked.map((peer) => this.#client.chat(peer));
+    const chats = [...listed, ...blocked.filter((chat) => !listed.includes(chat))];
     const isListed = this.#current === null || chats.some(({ peer }) => peer === this.#current);
     const all = isListed ? chats : [this.#client.chat(this.#current), ...chats];
     const typed = this.#typed.toLowerCase();
@@ -154,7 +156,8 @@ export class ChatList {
       text: latest ? beginning(latest.text, PREVIEW) : "",
       state: latest?.state ?? null,
       isComposing: this.#client.isComposing(peer),
-      isOnline: this.#client.presence(peer)?.online ?? false,
+      isOnline: (!chat.isBlocked && this.#client.presence(peer)?.online) ?? false,
+      isBlocked: chat.isBlocked,
     };
   }
 
@@ -228,9 +231,11 @@ function chat(line) {
   return button;
 }
 
-function preview({ isComposing, draft, state, text }) {
+function preview({ isBlocked, isComposing, draft, state, text }) {
   const preview = element("span", { class: "preview" });
-  if (isComposing) {
+  if (isBlocked) {
+    preview.append("Blocked");
+  } else if (isComposing) {
     preview.classList.add("composing");
     preview.append("typing…");
   } else if (draft) {

@@ -41,6 +41,11 @@ export class Composer {
     this.#text.focus();
   }
 
+  /** Nobody writes to somebody that they have blocked: the draft stays. */
+  set isBlocked(isBlocked) {
+    this.#form.hidden = isBlocked;
+  }
+
   #onKey(event) {
     if (isComposing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
     const page = { PageUp: -1, PageDown: 1 }[event.key];

@@ -1,5 +1,6 @@
 /** The conversation that is open: what is known of the other side, and the messages. */
 
+import { announce } from "./announcer.js";
 import { copyAsConversation } from "./clipboard.js";
 import { Composer } from "./composer.js";
 import { avatar, itemOf, reconcile, setText } from "./dom.js";
@@ -19,10 +20,12 @@ export class ConversationView {
   #canReach = true; // whether the first unread message can be fetched
   #isFetching = false;
   #dayTimer;
+  #blockProblem = ""; // why somebody could not be blocked, or unblocked
 
   #section = document.getElementById("conversation");
   #placeholder = document.getElementById("placeholder");
   #heading = document.getElementById("peer");
+  #block = document.getElementById("block");
   #picture = document.getElementById("peer-avatar");
   #status = document.getElementById("peer-status");
   #scroller = document.getElementById("messages");
@@ -39,6 +42,7 @@ export class ConversationView {
     this.#client = client;
     this.#composer = new Composer(client, drafts, () => this.#onSent());
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    this.#block.addEventListener("click", () => void this.#toggleBlock());
     this.#latest.addEventListener("click", () => this.#goToEnd());
     this.#entries.addEventListener("click", (event) => this.#onClick(event));
     copyAsConversation(this.#entries);
@@ -58,6 +62,8 @@ export class ConversationView {
     if (peer === null) return;
     this.#picture.replaceChildren(avatar(peer));
     setText(this.#heading, peer);
+    this.#blockProblem = "";
+    this.#block.hidden = peer === this.#client.user;
     this.#scroller.setAttribute("aria-label", `Messages with ${peer}`);
     this.#composer.writeTo(peer);
     this.#client.open(peer);
@@ -74,7 +80,7 @@ export class ConversationView {
   update() {
     if (this.#peer === null) return;
     const chat = this.#client.chat(this.#peer);
-    this.#renderStatus();
+    this.#renderStatus(chat);
     if (this.#unreadFrom === Infinity && chat.unread && !this.#isReading) this.#unreadFrom = chat.read + 1;
     if (!this.#place.isPlaced && this.#isBeforeUnread(chat)) {
       this.#fetchOlder();
@@ -117,10 +123,30 @@ export class ConversationView {
 
   // Drawing
 
-  #renderStatus() {
+  #renderStatus({ isBlocked }) {
     const isComposing = this.#client.isComposing(this.#peer);
-    setText(this.#status, isComposing ? "typing…" : presenceWords(this.#client.presence(this.#peer)));
+    const known = isBlocked ? "blocked" : presenceWords(this.#client.presence(this.#peer));
+    setText(this.#status, this.#blockProblem || (isComposing ? "typing…" : known));
     this.#status.classList.toggle("composing", isComposing);
+    setText(this.#block, isBlocked ? "Unblock" : "Block");
+    this.#composer.isBlocked = isBlocked;
+  }
+
+  async #toggleBlock() {
+    const peer = this.#peer;
+    const { isBlocked } = this.#client.chat(peer);
+    this.#block.disabled = true;
+    this.#blockProblem = "";
+    try {
+      await (isBlocked ? this.#client.unblock(peer) : this.#client.block(peer));
+      announce(isBlocked ? `${peer} is not blocked any more` : `${peer} is blocked`);
+      if (isBlocked) void this.#client.askPresence([peer]);
+    } catch {
+      if (peer === this.#peer) this.#blockProblem = "That did not work. Try again when you are connected.";
+    } finally {
+      this.#block.disabled = false;
+      this.update();
+    }
   }
 
   /** Draws for the first time, once there is something to draw. */

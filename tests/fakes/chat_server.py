@@ -30,6 +30,7 @@ class ChatServer:
         self.logs: dict[str, list[Fields]] = defaultdict(list)
         self.marks: dict[str, dict[str, int]] = defaultdict(lambda: {"read": 0, "peer_read": 0, "peer_delivered": 0})
         self.online: set[str] = set()
+        self.blocked: set[str] = set()
         self.epoch = EPOCH
         self.now = now
         self._tick = tick
@@ -98,6 +99,14 @@ class ChatServer:
     def answer_presence(self, frame: Fields) -> Fields:
         users = [{"user": user, "online": user in self.online, "last_seen": None, "rev": 1} for user in frame["users"]]
         return {"type": "presence", "users": users}
+
+    def answer_block(self, frame: Fields) -> Fields:
+        self.blocked.add(frame["user"])
+        return {"type": "block", "user": frame["user"], "blocked": True}
+
+    def answer_unblock(self, frame: Fields) -> Fields:
+        self.blocked.discard(frame["user"])
+        return {"type": "block", "user": frame["user"], "blocked": False}
 
     def answer_typing(self, frame: Fields) -> None:
         return None

@@ -17,6 +17,8 @@ MORNING = 1_772_442_000_000  # 2 March 2026, 9:00 UTC
 
 Fields = dict[str, Any]
 
+UNREAD: Fields = {"read": 0, "peer_read": 0, "peer_delivered": 0}
+
 
 class Server:
     """As much of the server as a client of one user sees."""
@@ -25,8 +27,9 @@ class Server:
         self.url = ""
         self.user = USER
         self.logs: dict[str, list[Fields]] = defaultdict(list)
-        self.marks: dict[str, Fields] = defaultdict(lambda: {"read": 0, "peer_read": 0, "peer_delivered": 0})
+        self.marks: dict[str, Fields] = defaultdict(lambda: dict(UNREAD))
         self.online: set[str] = set()
+        self.blocked: set[str] = set()
         self.frames: list[Fields] = []
         self.refuses_connections: int | None = None
         self.refuses_sends = False
@@ -89,6 +92,10 @@ class Server:
             for peer, log in self.logs.items()
             if log
         ]
+        for peer in self.blocked:
+            listed = [chat for chat in chats if chat["peer"] == peer] or [{"peer": peer, "seq": 0, "ts": 0, **UNREAD}]
+            listed[0]["blocked"] = True
+            chats += [chat for chat in listed if chat not in chats]
         times = {"server_time": MORNING, "heartbeat_ms": 270_000, "max_text_bytes": 8192}
         return {"type": "sync", "user": self.user, "chats": chats, **times}
 
@@ -120,6 +127,14 @@ class Server:
     def _on_presence(self, frame: Fields) -> Fields:
         users = [{"user": user, "online": user in self.online, "last_seen": None, "rev": 1} for user in frame["users"]]
         return {"type": "presence", "users": users}
+
+    def _on_block(self, frame: Fields) -> Fields:
+        self.blocked.add(frame["user"])
+        return {"type": "block", "user": frame["user"], "blocked": True}
+
+    def _on_unblock(self, frame: Fields) -> Fields:
+        self.blocked.discard(frame["user"])
+        return {"type": "block", "user": frame["user"], "blocked": False}
 
     def _on_typing(self, _: Fields) -> None:
         return None
