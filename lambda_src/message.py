@@ -31,6 +31,7 @@ _routes = message_routes(
     clock=now_ms,
     parallel=Threads(),
     retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,
+    new_chats=int(required(os.environ, "NEW_CHATS")),
     epoch=epoch_of(required(os.environ, "TABLE_NAME"), required(os.environ, "EPOCH")),
 )
 

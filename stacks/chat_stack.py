@@ -103,6 +103,7 @@ class ChatStack(Stack):
             "TABLE_NAME": self._table.table_name,
             "EPOCH": self._settings.epoch,
             "RETENTION_DAYS": str(self._settings.retention_days),
+            "NEW_CHATS": str(self._settings.new_chats),
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
         }

@@ -87,14 +87,15 @@ class ChatSettings:
 
     `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery.
     `emulator` is the endpoint of a local emulator, None on AWS. The rate, in events a second, and the burst are those
-    of each route; `user_rate` is how many messages a second one user may go on sending. A token may live for at most
-    `max_token_hours`. Handshakes of browsers are taken from the pages of `allowed_origins`, if there are any; from any
-    page if there are none. Alarms notify the SNS topic, or the e-mail address, if there is one; the address is also
-    told when the month's costs near `monthly_budget` dollars. With `web`, the stack hosts the web page too. With
-    `table_name` the stack makes no table and uses that one. Another `epoch` than before tells clients that the data
-    has gone back; another table does, too. With `access_log`, API Gateway logs each handshake and frame; with
-    `tracing`, X-Ray samples invocations; with `gradual_shift`, a new version of a function gets a tenth of the traffic
-    first. Clients connect to `domain_name`, a name in the zone `hosted_zone_id` of Route 53, if there is one.
+    of each route; `user_rate` is how many messages a second one user may go on sending, `new_chats` how many
+    conversations it may begin in an hour. A token may live for at most `max_token_hours`. Handshakes of browsers are
+    taken from the pages of `allowed_origins`, if there are any; from any page if there are none. Alarms notify the SNS
+    topic, or the e-mail address, if there is one; the address is also told when the month's costs near
+    `monthly_budget` dollars. With `web`, the stack hosts the web page too. With `table_name` the stack makes no table
+    and uses that one. Another `epoch` than before tells clients that the data has gone back; another table does, too.
+    With `access_log`, API Gateway logs each handshake and frame; with `tracing`, X-Ray samples invocations; with
+    `gradual_shift`, a new version of a function gets a tenth of the traffic first. Clients connect to `domain_name`, a
+    name in the zone `hosted_zone_id` of Route 53, if there is one.
 
     In the context a setting has the name of its field here, in camel case.
     """
@@ -109,6 +110,7 @@ class ChatSettings:
     allowed_origins: str | None
     retention_days: int
     user_rate: int
+    new_chats: int
     throttling_rate: int
     throttling_burst: int
     throwaway: bool
@@ -205,6 +207,7 @@ class ChatSettings:
             # A message outlives an hour by far: the log's numbering rests on it (lambda_src/chat/conversations.py).
             retention_days=_number(context, "retentionDays", 365, 1, 36_500),
             user_rate=_number(context, "userRate", 10, 1, 10_000),
+            new_chats=_number(context, "newChats", 50, 1, 1_000_000),
             throttling_rate=_number(context, "throttlingRate", 500, 1, 10_000),
             throttling_burst=_number(context, "throttlingBurst", 1_000, 1, 5_000),
             throwaway=_boolean(context, "throwaway"),

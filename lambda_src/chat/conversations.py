@@ -66,6 +66,7 @@ from chat.table import (
     log_partition,
     message_key,
     message_sort_key,
+    sessions_key,
     user_partition,
 )
 
@@ -96,6 +97,12 @@ MAX_REMEMBERED_TAILS = 1_000  # about a kilobyte each
 
 OLD_LOG_MS = 3_600_000
 """TTL deletes late and in no order: from an hour before the newest message found expires, newer ones may be gone."""
+
+BEGUN = "begun"
+BEGUN_SINCE = "begun_since"
+BEGUN_MS = 3_600_000
+"""Attributes of a sessions item: how many conversations its user has begun, since when, and for how long that counts.
+A chat list is read whole, its owner's and those of all to whom it writes, so it must not grow at will."""
 
 APPEND_ATTEMPTS = 20
 """Puts of one append. Sixteen writers without a pause need four on average; all pauses together are below 1.2 s."""
@@ -190,11 +197,17 @@ class Overview(NamedTuple):
 
 
 class Conversations:
-    """The messages and the chat items of the table. `retention_ms` is how long a message is kept."""
+    """The messages and the chat items of the table.
 
-    def __init__(self, table: Table, *, retention_ms: int, clock: Clock, parallel: Parallel) -> None:
+    `retention_ms` is how long a message is kept, `new_chats` how many conversations a user may begin in an hour.
+    """
+
+    def __init__(
+        self, table: Table, *, retention_ms: int, clock: Clock, parallel: Parallel, new_chats: int | None = None
+    ) -> None:
         self._table = table
         self._retention_ms = retention_ms
+        self._new_chats = new_chats
         self._clock = clock
         self._parallel = parallel
         self._tails: dict[str, Tail] = {}
@@ -204,7 +217,8 @@ class Conversations:
 
         `since` is when it may have been stored at the earliest, in milliseconds since the epoch; now, if not given.
 
-        Raises ChatError: `bad_request` if the id stands for another text, `too_many_requests` if too many are writing.
+        Raises ChatError: `bad_request` if the id stands for another text, `too_many_requests` if too many are writing,
+        or if the sender has begun too many conversations.
         """
         id = id or uuid.uuid4().hex  # so that an append whose reply was lost finds itself
         pk = log_partition(sender, to)
@@ -216,6 +230,8 @@ class Conversations:
             if entry := tail.find(sender, id):
                 self._remember(pk, tail)
                 return Appended(_stored(entry, to, text), duplicate=True)
+            if tail.seq == 0 and attempt == 0 and self._new_chats is not None:
+                self._begin(sender, self._new_chats)
             now = self._clock()
             message = Message(sender, to, tail.seq + 1, id, text, now)
             expires = max((now + self._retention_ms) // 1_000, tail.expires)
@@ -228,6 +244,18 @@ class Conversations:
             tail = self._tail(sender, to, _back_to_number(message.seq))
         self._tails.pop(pk, None)
         raise _too_many()
+
+    def _begin(self, user: str, most: int) -> None:
+        """Counts a conversation that the user begins. One whose message is not stored then counts all the same."""
+        key, now = sessions_key(user), self._clock()
+        first = {BEGUN: 1, BEGUN_SINCE: now}
+        if self._table.update(key, Update(put=first, only_if=[Below(BEGUN_SINCE, now - BEGUN_MS + 1)])).made:
+            return
+        made, before = self._table.update(key, Update(add={BEGUN: 1}, only_if=[Below(BEGUN, most)]))
+        if not made:
+            again_ms = attribute(before, BEGUN_SINCE, now) + BEGUN_MS - now
+            reason = f"this user has begun {most} conversations in an hour; wait for retry_after_ms to begin another"
+            raise ChatError(ErrorCode.TOO_MANY_REQUESTS, reason, retry_after_ms=max(1, again_ms))
 
     def _remembered(self, pk: str) -> Tail | None:
         tail = self._tails.get(pk)

@@ -17,10 +17,17 @@ from chat.table import Consumed, Table
 
 
 def message_routes(
-    table: Table, gateway: Gateway, *, clock: Clock, parallel: Parallel, retention_ms: int, epoch: str
+    table: Table,
+    gateway: Gateway,
+    *,
+    clock: Clock,
+    parallel: Parallel,
+    retention_ms: int,
+    epoch: str,
+    new_chats: int | None = None,
 ) -> MessageRoutes:
     sessions = Sessions(table, clock)
-    conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
+    conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel, new_chats=new_chats)
     blocking = Blocking(table, conversations, sessions, clock)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
     return MessageRoutes(conversations, blocking, sessions, delivery, clock=clock, epoch=epoch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 
 from chat.conversations import FIRST_READ, MOST_SEARCHED, REPEATED_MS, SEARCHED_PAGE, TAIL_LENGTH, TAIL_MEMORY_MS
 from chat.delivery import Pushed
+from chat.parallel import Threads
 from chat.protocol import MAX_TEXT_BYTES
-from chat.routes import SYNC_OVERLAP_MS
+from chat.routes import SYNC_OVERLAP_MS, MessageRoutes
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
+from chat.wiring import message_routes
 from tests.costs.chat import ALICE, BOB, TEXT, Chat, in_memory, on_engine
 from tests.costs.meter import WRITE_UNIT, Cost, item_size, read_units, write_units
+from tests.fakes.clock import RETENTION_MS
 from tests.fakes.engines import Engine
 from tests.fakes.sdk import Recorder
 from tests.hang import HANG_SECONDS
@@ -26,6 +30,19 @@ REMEMBERED = ["PutItem", "UpdateItem", "UpdateItem", "BatchGetItem"]
 @pytest.fixture
 def chat(dynamodb: Engine, table_name: str) -> Chat:
     return on_engine(dynamodb, table_name)
+
+
+def counted(chat: Chat, *, new_chats: int) -> MessageRoutes:
+    """An instance's routes, as they are deployed: they count conversations."""
+    return message_routes(
+        chat.table,
+        chat.gateway,
+        clock=chat.clock,
+        parallel=Threads(),
+        retention_ms=RETENTION_MS,
+        epoch="1",
+        new_chats=new_chats,
+    )
 
 
 def holds(cost: Cost, *, calls: list[str], written: int, read: float) -> None:
@@ -98,6 +115,16 @@ def test_a_send_with_a_stale_tail_costs_a_refused_put_more(chat: Chat) -> None:
 def test_a_first_message_looks_for_what_has_expired(chat: Chat) -> None:
     cost = chat.cost(chat.warm, chat.alice, **send())
     holds(cost, calls=["Query", "BatchGetItem", "Query", *REMEMBERED], written=3, read=6)
+
+
+def test_counting_a_new_conversation_costs_an_update(chat: Chat) -> None:
+    counting = replace(chat.warm, messages=counted(chat, new_chats=2))
+    first = ["Query", "BatchGetItem", "Query", "UpdateItem", *REMEMBERED]
+    holds(chat.cost(counting, chat.alice, **send()), calls=first, written=4, read=6)
+    # The second one in the hour finds that the hour has begun.
+    again = [*first[:4], "UpdateItem", *REMEMBERED]
+    holds(chat.cost(counting, chat.alice, **send(to="carol")), calls=again, written=5, read=6)
+    assert chat.cost(counting, chat.alice, **send()).calls == REMEMBERED
 
 
 def test_a_duplicate_send_with_a_remembered_tail(chat: Chat) -> None:

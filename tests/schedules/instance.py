@@ -22,6 +22,9 @@ from tests.schedules.world import World
 
 T = TypeVar("T")
 
+NEW_CHATS = 50
+"""More than any scenario begins: what is explored is that counting them gets in no message's way."""
+
 TIMES = ("ts", "changed", "last_seen")
 
 
@@ -60,6 +63,7 @@ class Code:
                 clock=player.now,
                 parallel=EitherOrder(player),
                 retention_ms=RETENTION_MS,
+                new_chats=NEW_CHATS,
                 epoch=player.step(deployed),
             )
 

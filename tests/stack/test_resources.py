@@ -99,6 +99,12 @@ def test_a_table_that_exists_is_used_by_everything_that_used_the_stacks_own(
     assert after.count("table/restored") == before.count(f'["{logical_id}", "Arn"]')
 
 
+def test_the_conversations_that_a_user_may_begin_reach_the_function_that_counts_them(synthesize: Synthesize) -> None:
+    _, message = synthesize(newChats=7).function("message")
+
+    assert message["Environment"]["Variables"]["NEW_CHATS"] == "7"
+
+
 def test_the_rate_of_a_user_reaches_the_functions_that_limit_it(synthesize: Synthesize) -> None:
     stack = synthesize(userRate=25)
 

@@ -41,6 +41,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         allowed_origins=None,
         retention_days=365,
         user_rate=10,
+        new_chats=50,
         throttling_rate=500,
         throttling_burst=1_000,
         throwaway=False,
@@ -78,6 +79,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"tokenSource": "subprotocol"}, "token_source", TokenSource.SUBPROTOCOL),
         ({"retentionDays": "1"}, "retention_days", 1),
         ({"userRate": "25"}, "user_rate", 25),
+        ({"newChats": "1000"}, "new_chats", 1_000),
         ({"retentionDays": 36_500}, "retention_days", 36_500),
         ({"throttlingRate": "10000"}, "throttling_rate", 10_000),
         ({"throttlingBurst": 5_000}, "throttling_burst", 5_000),
@@ -192,8 +194,8 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
-    "userRate, throttlingRate, throttlingBurst, throwaway, alarmTopicArn, alarmEmail, monthlyBudget, web, tableName, "
-    "epoch, accessLog, tracing, gradualShift, domainName, hostedZoneId, emulator"
+    "userRate, newChats, throttlingRate, throttlingBurst, throwaway, alarmTopicArn, alarmEmail, monthlyBudget, web, "
+    "tableName, epoch, accessLog, tracing, gradualShift, domainName, hostedZoneId, emulator"
 )
 
 

@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "EPOCH": "1",
     "RETENTION_DAYS": "30",
     "USER_RATE": "10",
+    "NEW_CHATS": "50",
     "ANNOUNCEMENT_FUNCTION": "announcement",
     "IDENTITY": "token",
     "TOKEN_SOURCE": "query",
