@@ -172,8 +172,9 @@ def test_a_sweep_that_fails_refuses_nobody_and_the_oldest_connection_is_closed_a
 
     assert gateway.closed == [devices[0].id]
     assert new.id in live_connections(made, "alice")
-    failure, handshake = (json.loads(line) for line in capsys.readouterr().out.splitlines()[-2:])
+    failure, limit, handshake = (json.loads(line) for line in capsys.readouterr().out.splitlines()[-3:])
     assert (failure["level"], failure["message"], failure["user"]) == ("ERROR", "sweep failed", "alice")
+    assert (limit["message"], limit["closed"]) == ("connection limit", 1)
     assert (handshake["level"], handshake["message"]) == ("INFO", "connection")
 
     assert made.handshake(devices[0], "DISCONNECT") == {"statusCode": 200}
