@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.meter import Bill
-from bench.prices import MILLION, duration_ms, prices, running
+from bench.prices import MILLION, duration_ms, logs, prices, running
 
 DAYS_A_MONTH = 30.4
 SECONDS_A_DAY = 86_400
@@ -132,14 +132,13 @@ class Model:
     def dollars(self, load: Load) -> dict[str, float]:
         """Dollars by service for a load, whatever its time."""
         price = prices()["list_prices_in_dollars"]
-        gigabytes = load.invocations * self.of("usage", "log_bytes_an_invocation") / 1e9
         return {
             "WebSocket messages": load.frames * price["websocket_message_32_kb"],
             "connection minutes": load.minutes * price["connection_minute"],
             "DynamoDB writes": load.writes * price["write_unit"],
             "DynamoDB reads": load.reads * price["read_unit"],
             "Lambda": load.invocations * price["lambda_request"] + running(load.milliseconds) / MILLION,
-            "logs": gigabytes * price["log_gb"],
+            "logs": load.invocations * logs() / MILLION,
         }
 
     def storage(self, audience: Audience) -> float:

@@ -13,7 +13,7 @@ from bench.functions import NOWHERE, TEXT, environment, event, running_in
 from bench.instance import Instance, connection, create_table, forget_tail, instance
 from bench.measure import Limit, Section, table
 from bench.meter import Bill, Meter
-from bench.prices import Dollars, dollars, duration_ms, prices, running
+from bench.prices import Dollars, dollars, duration_ms, logs, prices, running
 from chat.conversations import TAIL_LENGTH
 from chat.protocol import UserPresence
 from chat.sdk import client
@@ -41,6 +41,11 @@ class Cost:
     def dollars(self) -> Dollars:
         return dollars(self.bill, frames=self.frames, invocations=self.invocations)
 
+    @property
+    def logs(self) -> float:
+        """Dollars for the log lines of a million."""
+        return logs(self.invocations)
+
 
 def run() -> Section:
     with dynamodb_local() as url:
@@ -54,6 +59,7 @@ def run() -> Section:
         "Lambda": [found[name].dollars.functions for name in shown],
     }
     title = "A million direct messages, list price"
+    with_logs = f"with its line in the log {send.dollars.total + send.logs:.2f}"
     long_tail = f"with eight messages of nearly 1 KiB in the tail it is {found[SEND_LONG_TAIL].dollars.total:.2f}"
     return Section(
         "Cost of an action",
@@ -64,7 +70,7 @@ def run() -> Section:
             Limit("`send`: round trips to DynamoDB, tail remembered", send.bill.table_round_trips, 3),
             Limit("`send`: round trips to DynamoDB, tail not remembered", unremembered.bill.table_round_trips, 4),
             Limit("`send`: write units", send.bill.write_units, 3),
-            Limit("a million direct messages, acknowledged and stored, $", send.dollars.total, 5.75),
+            Limit("a million direct messages, acknowledged and stored, $", send.dollars.total, 5.75, with_logs),
             Limit("the same, no tail remembered, $", unremembered.dollars.total, 5.75, long_tail),
         ],
         {"cost": partial(plots.stacked, title=title, parts=parts, names=shown)},
@@ -177,7 +183,7 @@ def _without_transaction(bill: Bill) -> Bill:
 
 
 def _text(found: Mapping[str, Cost]) -> str:
-    header = ["", "calls", "round trips", "read units", "write units", "pushes", "assumed ms", "$ a million"]
+    header = ["", "calls", "round trips", "read units", "write units", "pushes", "assumed ms", "$ a million", "logs, $"]
     rows = [(name, *_figures(cost)) for name, cost in found.items()]
     assumed = prices()["assumed_milliseconds"]
     send, baseline, puts, first, long_tail = (
@@ -189,7 +195,8 @@ Units are the engine's own count, from the sizes of the items; a read of an item
 Dollars are list prices of {prices()["region"]}, {prices()["date"]} (`bench/prices.json`): WebSocket messages (the
 caller's frame, the reply, the pushes), units, and Lambda at 512 MB. Lambda's time is assumed, not measured:
 {assumed["table_round_trip"]} ms a round trip to the table, {assumed["push_round_trip"]} ms a round of pushes,
-{assumed["code"]} ms of code. Connection minutes, logs, storage and data transfer are not included.
+{assumed["code"]} ms of code. Logs are beside that: a line of at most {prices()["log_bytes_an_invocation"]} bytes for
+each invocation. Connection minutes, storage and data transfer are not included.
 
 {table(header, rows)}
 
@@ -217,4 +224,5 @@ def _figures(cost: Cost) -> tuple[object, ...]:
         bill.pushes,
         f"{duration_ms(bill):g}",
         f"{cost.dollars.total:.2f}",
+        f"{cost.logs:.2f}",
     )

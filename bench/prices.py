@@ -51,6 +51,13 @@ def running(milliseconds: float) -> float:
     return MILLION * gb_second * MEMORY_GB * milliseconds / 1_000
 
 
+def logs(invocations: float = 1) -> float:
+    """Dollars for the lines of a million times so many invocations: each writes one."""
+    price: float = prices()["list_prices_in_dollars"]["log_gb"]
+    size: int = prices()["log_bytes_an_invocation"]
+    return MILLION * invocations * size * price / 1e9
+
+
 def duration_ms(bill: Bill) -> float:
     """What Lambda would bill, from the assumed times of a call: this machine cannot measure AWS's."""
     assumed: Mapping[str, float] = prices()["assumed_milliseconds"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.capacity import model
+from bench.prices import prices
 from local.emulator import Emulator
 from tests.conftest import Connect
 from tests.hang import until
@@ -72,4 +73,4 @@ def test_a_line_of_the_log_is_no_longer_than_the_model_says(
     sizes = [len(line) + CLOUDWATCH_BYTES for line in text.splitlines() if '"frame"' in line and alice in line]
 
     assert sizes
-    assert max(sizes) <= model().of("usage", "log_bytes_an_invocation")
+    assert max(sizes) <= prices()["log_bytes_an_invocation"]

@@ -97,6 +97,7 @@ class Driver {
   #opening = []; // sockets that are asked for
   #sockets = [null]; // those that were accepted, by number
   #closed = new Set();
+  #refusals = 0;
   #frames = []; // sent, and not expected yet
   #events = []; // told, and not expected yet
   #saved;
@@ -191,7 +192,10 @@ class Driver {
   }
 
   async refuse() {
-    (await this.#nextOpening()).onclose();
+    const socket = await this.#nextOpening();
+    this.#refusals += 1;
+    if (this.#refusals % 2) socket.onerror(); // all that Node.js 22 tells
+    else socket.onclose();
   }
 
   async away({ times }) {
