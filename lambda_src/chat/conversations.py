@@ -378,7 +378,7 @@ class Conversations:
         now, pk = self._clock(), log_partition(user, request.peer)
         # One beyond the page tells whether there is more.
         while first <= last and len(messages) <= request.limit and fit(sizes, PAGE_ROOM) == len(sizes):
-            limit = min(max(FIRST_READ, 2 * read), request.limit + 1 - len(messages))
+            limit = max(2, min(max(FIRST_READ, 2 * read), request.limit + 1 - len(messages)))
             items = self._table.query(Query(pk, first, last, newest_first=newest_first, limit=limit))
             read += len(items)
             kept = [item for item in items if not _has_expired(item, now)]
@@ -590,7 +590,7 @@ def _beyond(items: Sequence[Item], step: Literal[1, -1], hidden: Sequence[Range]
     """The sort key at which the page behind these items of a log starts: not within what is hidden."""
     numbers = [seq for item in items if (seq := _seq(item)) is not None]
     if not numbers:
-        # From items that have no number, go on at the last of them: it is read twice, and that does no harm.
+        # From items that have no number, go on at the last of them: it is read twice, so two are read at the least.
         return str(items[-1]["sk"])
     seq = numbers[-1] + step
     if skipped := range_with(hidden, seq):
