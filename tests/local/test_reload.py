@@ -15,7 +15,7 @@ from stacks.bundle import SOURCE
 from tests.deployed import Deployed
 from tests.raw_connection import RawConnection, raw_connection
 
-CHANGED = """response = serve(event, _routes)
+CHANGED = """response = serve(event, _routes, _limits)
     import json
     frame = json.loads(response["body"])
     return {**response, "body": json.dumps({**frame, "ts": 7} if frame["type"] == "pong" else frame)}"""
@@ -55,12 +55,12 @@ def test_what_is_saved_is_live_and_the_connection_stays(
     assert list(reload.changes()) == []
     assert alice.ask("ping")["ts"] != 7
 
-    edit(source / "message.py", "return serve(event, _routes)", CHANGED)
+    edit(source / "message.py", "return serve(event, _routes, _limits)", CHANGED)
     assert list(reload.changes()) == ["saved: message.py; the functions run it now"]
     assert alice.ask("ping")["ts"] == 7
     assert list(reload.changes()) == []
 
-    edit(source / "message.py", CHANGED, "return serve(event, _routes)")
+    edit(source / "message.py", CHANGED, "return serve(event, _routes, _limits)")
     (source / "another.py").write_text("")
     assert list(reload.changes()) == ["saved: another.py, message.py; the functions run it now"]
     assert alice.ask("ping")["ts"] != 7
