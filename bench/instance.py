@@ -44,7 +44,7 @@ class Instance:
     messages: MessageRoutes
     connections: ConnectionRoutes
 
-    def ask(self, user: str, action: str, **fields: object) -> Any:
+    def ask(self, user: str, action: str, /, **fields: object) -> Any:
         """The reply to a frame of the user's first connection; each frame has an id of its own."""
         frame = {"action": action, "id": f"{next(_numbers):032d}", **fields}
         reply = self.messages.serve(connection(user), parse(json.dumps(frame))).reply

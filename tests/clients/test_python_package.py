@@ -26,6 +26,7 @@ LAYERS = (
     ("effects", "frames", "mailbox", "conversation"),
     ("conversations", "connections", "requests", "dialer"),
     ("gaps", "outbox", "receipts", "hints", "state"),
+    ("blocks",),
     ("sync",),
     ("session",),
     ("chat",),

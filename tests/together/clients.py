@@ -45,8 +45,16 @@ class Client(Protocol):
         """The messages, as the user has them before the eyes, from first to last."""
 
 
-async def shows(client: Client, texts: list[str]) -> bool:
-    return await client.shown() == texts
+async def expect_shown(client: Client, texts: list[str]) -> None:
+    """Waits until the client shows the messages. Raises AssertionError, with what it shows instead, if that hangs."""
+
+    async def are_shown() -> bool:
+        return await client.shown() == texts
+
+    try:
+        await until(are_shown)
+    except TimeoutError:
+        raise AssertionError(f"{type(client).__name__} shows {await client.shown()}, not {texts}") from None
 
 
 class BrowserPage:
@@ -107,7 +115,8 @@ class TerminalScreen:
 async def terminal_screen(chat: Chat, peer: str) -> AsyncIterator[TerminalScreen]:
     async with chat:
         app = Terminal(chat)
-        async with app.run_test(size=(100, 30)) as pilot:
+        # As high as all that is said: a lower one may let go of what is above, and shows it again to whoever scrolls.
+        async with app.run_test(size=(100, 200)) as pilot:
             screen = TerminalScreen(app, pilot)
             await screen.open(peer)
             yield screen

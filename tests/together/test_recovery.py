@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.asynchronous import asynchronous, until
-from tests.together.clients import Client, browser_page, program, shows, terminal_screen
+from tests.asynchronous import asynchronous
+from tests.together.clients import Client, browser_page, expect_shown, program, terminal_screen
 from tests.together.deployment import Deployment, chat_of
 
 BEFORE = ["one", "two", "three"]
@@ -53,4 +53,4 @@ async def _talk(texts: list[str], said: list[str], speaker: Client, clients: lis
         await speaker.say(text)
     expected = [*said, *texts]
     for client in clients:
-        await until(lambda client=client: shows(client, expected), f"{type(client).__name__} shows {expected}")  # type: ignore[misc]
+        await expect_shown(client, expected)

@@ -15,8 +15,8 @@ from tests.together.clients import (
     CommandLine,
     browser_page,
     command_line,
+    expect_shown,
     program,
-    shows,
     terminal_screen,
 )
 from tests.together.deployment import Deployment, chat_of, url_of
@@ -47,7 +47,7 @@ async def test_no_client_shows_a_message_twice_or_out_of_order_or_not_at_all(
             await typist.say("back again")
             log = await _stored(typist, [*said, "back again"])
         for client in clients:
-            await until(lambda client=client: shows(client, log), f"{type(client).__name__} shows {log}")  # type: ignore[misc]
+            await expect_shown(client, log)
         assert [message.seq for message in script.messages] == list(range(1, len(log) + 1))
         assert (deployment.endpoint, deployment.page) == (endpoint, address)
 
@@ -59,7 +59,7 @@ async def _one_after_the_other(clients: list[Client], typist: CommandLine) -> li
         said.append(f"hello from {number}")
         await client.say(said[-1])
         for one in clients:
-            await until(lambda one=one: shows(one, said), f"{type(one).__name__} shows {said}")  # type: ignore[misc]
+            await expect_shown(one, said)
     assert await typist.shown() == said[:-1]
     return said
 
