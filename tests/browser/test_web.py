@@ -105,7 +105,11 @@ def test_there_is_nothing_else(server: str, path: str) -> None:
 
 
 def test_the_page_is_told_where_to_connect(server: str) -> None:
-    assert json.load(_ask(server, "GET", "/config.json")) == {"url": ENDPOINT.url, "sign_in": "local", "token_in": "query"}
+    assert json.load(_ask(server, "GET", "/config.json")) == {
+        "url": ENDPOINT.url,
+        "sign_in": "local",
+        "token_in": "query",
+    }
 
 
 def test_a_page_of_another_deployment_gets_no_token_and_is_told_what_to_do(server: str) -> None:
