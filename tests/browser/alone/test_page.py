@@ -44,8 +44,8 @@ def test_a_link_signs_no_tab_in_before_it_was_asked(new_context: NewContext, add
     expect(other.get_by_label("User id", exact=True)).to_have_value("alice")
 
 
-# A token with the claims that the page reads. The emulator passes on no header of the answer to $connect, as AWS does,
-# and without the one that chooses a subprotocol a browser takes no connection that offered some.
+# A token with the claims that the page reads. AWS passes on the headers of the answer to $connect; the emulator drops
+# them, and without the one that chooses a subprotocol a browser ends a connection that offered some.
 HEADER, CLAIMS = "eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJhbGljZSIsImV4cCI6OTk5OTk5OTk5OX0"
 TOKEN = f"{HEADER}.{CLAIMS}.c2lnbmF0dXJl"
 OFFERED = """
