@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -14,6 +17,7 @@ from stacks.functions import ChatFunction, asset
 from stacks.gradual_shift import GradualShift
 from stacks.log_metrics import FunctionName
 from stacks.monitoring import Monitoring
+from stacks.routes import throttles
 from stacks.sdk_description import OPERATIONS
 from stacks.settings import SETTINGS, ChatSettings, IdentityMode, TokenSource
 from stacks.table import ChatTable
@@ -24,6 +28,11 @@ from stacks.websocket_api import ChatApi
 
 USERS = "USER#*"
 """The partitions of users: who is connected, and their chat lists, but no messages."""
+
+TABLE_KEY = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
+"""What DynamoDB asks of a customer's key in the name of who reads and writes a table."""
+
+Conditions = Mapping[str, Mapping[str, str | list[str]]]
 
 SECRET_LENGTH = 64  # characters; HS256 requires a key of at least 32 bytes (RFC 7518, section 3.2)
 
@@ -45,14 +54,15 @@ class ChatStack(Stack):
         # What the next deploy is compared with; it is nowhere else.
         self.template_options.metadata = {SETTINGS: settings.shown()}
         self._settings = settings
-        self._table = ChatTable(self, "Table", name=settings.table_name, throwaway=settings.throwaway, tags=tags).table
+        arn = settings.kms_key_arn
+        self._key = kms.Key.from_key_arn(self, "Key", arn) if arn else None
+        self._table = ChatTable(self, "Table", settings=settings, key=self._key, tags=tags).table
         self._api = ChatApi(
             self,
             "Chat",
             name=self.stack_name,
             stage_name=settings.stage,
-            rate=settings.throttling_rate,
-            burst=settings.throttling_burst,
+            throttle=settings.throttle,
             access_log=settings.access_log and self._target.is_watched,
         )
         self._domain_url = self._make_domain()
@@ -67,6 +77,7 @@ class ChatStack(Stack):
             connection=self._connection.invoked,
             message=self._message.invoked,
             route_responses=self._target.has_route_responses,
+            throttles=throttles(settings.throttle, settings.rates),
         )
         functions: dict[FunctionName, ChatFunction] = {
             "Announcement": self._announcement,
@@ -107,8 +118,14 @@ class ChatStack(Stack):
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
         }
-        message = self._function("Message", "message.handler", "Answers every frame that a client sends", environment)
-        self._grant(message, [f"dynamodb:{action}" for action in OPERATIONS["dynamodb"]], self._table.table_arn)
+        message = self._function(
+            "Message",
+            "message.handler",
+            "Answers every frame that a client sends",
+            environment,
+            reserved_concurrency=self._settings.reserved_concurrency,
+        )
+        self._grant_table(message, list(OPERATIONS["dynamodb"]))
         for method in ("POST", "DELETE"):  # one whose token has expired, or whose user does not stop, is closed
             self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         return message
@@ -124,8 +141,7 @@ class ChatStack(Stack):
         )
         # What is told again is no news: presence has a newer state by then. Lambda may still deliver an event twice.
         announcement.invoked.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
-        reads_and_prunes = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-        self._grant(announcement, reads_and_prunes, self._table.table_arn, partitions=USERS)
+        self._grant_table(announcement, ["BatchGetItem", "Query", "UpdateItem"], partitions=USERS)
         self._grant(announcement, ["execute-api:ManageConnections"], self._api.connections_arn("POST"))
         return announcement
 
@@ -139,7 +155,7 @@ class ChatStack(Stack):
         connection = self._function(
             "Connection", "connection.handler", "Registers connections and takes them out", environment
         )
-        self._grant(connection, ["dynamodb:UpdateItem"], self._table.table_arn, partitions=USERS)
+        self._grant_table(connection, ["UpdateItem"], partitions=USERS)
         for method in ("POST", "DELETE"):  # a connection is told why it is closed
             self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         self._grant(connection, ["lambda:InvokeFunction"], self._announcement.invoked.function_arn)
@@ -173,6 +189,7 @@ class ChatStack(Stack):
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=SECRET_LENGTH, exclude_punctuation=True
             ),
+            encryption_key=self._key,
             # A first deploy that fails takes it with it: no token was signed with it.
             removal_policy=RemovalPolicy.DESTROY
             if self._settings.throwaway
@@ -191,6 +208,7 @@ class ChatStack(Stack):
             }
         )
         self._grant(authorizer, ["secretsmanager:GetSecretValue"], arn)
+        self._grant_key(authorizer, ["Decrypt"], "secretsmanager")
         return authorizer
 
     def _gatekeeper(self, environment: dict[str, str]) -> ChatFunction:
@@ -199,7 +217,15 @@ class ChatStack(Stack):
             environment["ALLOWED_ORIGINS"] = self._settings.allowed_origins
         return self._function("Authorizer", "authorizer.handler", "Says who a handshake speaks for", environment)
 
-    def _function(self, id: str, handler: str, description: str, environment: dict[str, str]) -> ChatFunction:
+    def _function(
+        self,
+        id: str,
+        handler: str,
+        description: str,
+        environment: dict[str, str],
+        *,
+        reserved_concurrency: int | None = None,
+    ) -> ChatFunction:
         return ChatFunction(
             self,
             id,
@@ -209,6 +235,7 @@ class ChatStack(Stack):
             environment=environment,
             tracing=self._settings.tracing and self._target.is_watched,
             has_alias=self._shifts,
+            reserved_concurrency=reserved_concurrency,
         )
 
     @property
@@ -240,13 +267,21 @@ class ChatStack(Stack):
         """The address of `@connections`, where the SDK itself looks for it."""
         return {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": self._target.connections_url(self._api.stage)}
 
-    def _grant(
-        self, grantee: ChatFunction, actions: list[str], resource: str, *, partitions: str | None = None
-    ) -> None:
-        """Named actions on one resource: the CDK's own grants add actions and resources that nothing here uses.
-
-        `partitions` narrows them to the table's partitions of that pattern.
-        """
+    def _grant_table(self, grantee: ChatFunction, operations: list[str], *, partitions: str | None = None) -> None:
+        """The operations on the table; `partitions` narrows them to its partitions of that pattern."""
         narrowed = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [partitions]}} if partitions else None
-        statement = iam.PolicyStatement(actions=actions, resources=[resource], conditions=narrowed)
+        self._grant(grantee, [f"dynamodb:{one}" for one in operations], self._table.table_arn, narrowed)
+        self._grant_key(grantee, TABLE_KEY, "dynamodb")
+
+    def _grant_key(self, grantee: ChatFunction, operations: Iterable[str], service: str) -> None:
+        """The operations on the customer's key, if there is one, through the service alone: it asks as its caller."""
+        if self._key:
+            through = {"StringEquals": {"kms:ViaService": f"{service}.{self.region}.amazonaws.com"}}
+            self._grant(grantee, [f"kms:{one}" for one in operations], self._key.key_arn, through)
+
+    def _grant(
+        self, grantee: ChatFunction, actions: list[str], resource: str, conditions: Conditions | None = None
+    ) -> None:
+        """Named actions on one resource: the CDK's own grants add actions and resources that nothing here uses."""
+        statement = iam.PolicyStatement(actions=actions, resources=[resource], conditions=conditions)
         grantee.role.add_to_policy(statement)

@@ -50,6 +50,7 @@ class ChatFunction(Construct):
         environment: Mapping[str, str],
         tracing: bool,
         has_alias: bool,
+        reserved_concurrency: int | None,
     ) -> None:
         super().__init__(scope, id)
         self.log_group = logs.LogGroup(
@@ -71,6 +72,7 @@ class ChatFunction(Construct):
             role=self.role,
             environment=environment,
             timeout=TIMEOUT,
+            reserved_concurrent_executions=reserved_concurrency,
             memory_size=MEMORY_MB,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,

@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
+from stacks.routes import MOST_BURST, ROUTES, Throttle
+
 E = TypeVar("E", bound=StrEnum)
 
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -23,13 +25,19 @@ _AUDIENCES = re.compile(r"[^\s,]+(,[^\s,]+)*")
 _CLAIM = re.compile(r"[!-~]{1,64}")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _HOSTED_ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
+_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
+_ROUTE_RATES = re.compile(r"[$a-z]+:[0-9]{1,9}(,[$a-z]+:[0-9]{1,9})*")
 _ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(,https?://[a-z0-9.-]+(:[0-9]{1,5})?)*")
+_RATES_HINT = "routes and their events a second, like send:1000,ping:10"
 _BOOLEANS = {"true": True, "false": False}
 _SEPARATORS = frozenset(":@/")
 """One of them is in the name of every feature flag, and of whatever else the CDK keeps in the context."""
 _CLI_KEYS = frozenset({"acknowledged-issue-numbers", "cli-telemetry"})
 """What `cdk acknowledge` and `cdk cli-telemetry` keep there, without one."""
 
+
+MOST_RATE = 10_000
+"""Events a second that API Gateway lets through in an account, by its quota."""
 
 SETTINGS = "Settings"
 """Where the template says what it was made with, in its metadata."""
@@ -85,17 +93,20 @@ _EXAMPLES = {
 class ChatSettings:
     """What a deployment can choose.
 
-    `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery.
-    `emulator` is the endpoint of a local emulator, None on AWS. The rate, in events a second, and the burst are those
-    of each route; `user_rate` is how many messages a second one user may go on sending, `new_chats` how many
-    conversations it may begin in an hour. A token may live for at most `max_token_hours`. Handshakes of browsers are
-    taken from the pages of `allowed_origins`, if there are any; from any page if there are none. Alarms notify the SNS
-    topic, or the e-mail address, if there is one; the address is also told when the month's costs near
-    `monthly_budget` dollars. With `web`, the stack hosts the web page too. With `table_name` the stack makes no table
-    and uses that one. Another `epoch` than before tells clients that the data has gone back; another table does, too.
-    With `access_log`, API Gateway logs each handshake and frame; with `tracing`, X-Ray samples invocations; with
-    `gradual_shift`, a new version of a function gets a tenth of the traffic first. Clients connect to `domain_name`, a
-    name in the zone `hosted_zone_id` of Route 53, if there is one.
+    `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery. On others a
+    table can be recovered as it was in the last `recovery_days`; what was erased since is in there. Data and the secret
+    are encrypted with the key `kms_key_arn`, if there is one. `emulator` is the endpoint of a local emulator, None on
+    AWS. The rate, in events a second, and the burst are those of each route that is used all the time; `route_rates`
+    has rates of single ones. `reserved_concurrency` is how many instances the message function has, at most and for
+    sure; the table gives at most so many request units a second, if there is a number. `user_rate` is how many messages
+    a second one user may go on sending, `new_chats` how many conversations it may begin in an hour. A token may live
+    for at most `max_token_hours`. Handshakes of browsers are taken from the pages of `allowed_origins`, if there are
+    any; from any page if there are none. Alarms notify the SNS topic, or the e-mail address, if there is one; the
+    address is also told when the month's costs near `monthly_budget` dollars. With `web`, the stack hosts the web page
+    too. With `table_name` the stack makes no table and uses that one. Another `epoch` than before tells clients that
+    the data has gone back; another table does, too. With `access_log`, API Gateway logs each handshake and frame; with
+    `tracing`, X-Ray samples invocations; with `gradual_shift`, a new version of a function gets a tenth of the traffic
+    first. Clients connect to `domain_name`, a name in the zone `hosted_zone_id` of Route 53, if there is one.
 
     In the context a setting has the name of its field here, in camel case.
     """
@@ -113,7 +124,13 @@ class ChatSettings:
     new_chats: int
     throttling_rate: int
     throttling_burst: int
+    route_rates: str | None
+    reserved_concurrency: int | None
+    max_read_request_units: int | None
+    max_write_request_units: int | None
     throwaway: bool
+    recovery_days: int
+    kms_key_arn: str | None
     alarm_topic_arn: str | None
     alarm_email: str | None
     monthly_budget: int | None
@@ -128,6 +145,7 @@ class ChatSettings:
     emulator: str | None
 
     def __post_init__(self) -> None:
+        self._check_bounds()
         if self.identity is IdentityMode.OPEN and not self.throwaway:
             raise BadContext(
                 "the setting identity='open' lets anybody connect as anybody, so it can be used on throw-away "
@@ -167,9 +185,39 @@ class ChatSettings:
                 "of the handshake; give tokenSource=query or tokenSource=subprotocol, or leave web out"
             )
 
+    def _check_bounds(self) -> None:
+        if len(self.rates) < len((self.route_rates or "").split(",")) and self.route_rates:
+            raise BadContext(f"the setting routeRates={self.route_rates!r} names a route twice; give each one rate")
+        for route, rate in self.rates.items():
+            if route not in ROUTES:
+                raise BadContext(
+                    f"the setting routeRates={self.route_rates!r} names the route {route!r}, which there is not; the "
+                    f"routes are {', '.join(ROUTES)}"
+                )
+            if not 1 <= rate <= MOST_RATE:
+                raise BadContext(
+                    f"the setting routeRates={self.route_rates!r} cannot be used; give {route} a whole number, 1 to "
+                    f"{MOST_RATE}"
+                )
+        if self.table_name and (self.max_read_request_units or self.max_write_request_units):
+            raise BadContext(
+                "the settings maxReadRequestUnits and maxWriteRequestUnits are for a table that the stack makes: leave "
+                f"them out, or set those of {self.table_name} with aws dynamodb update-table --on-demand-throughput"
+            )
+
     @property
     def stack_name(self) -> str:
         return f"Parley-{self.stage}"
+
+    @property
+    def throttle(self) -> Throttle:
+        return Throttle(self.throttling_rate, self.throttling_burst)
+
+    @property
+    def rates(self) -> dict[str, int]:
+        """The events a second of the routes that have a rate of their own."""
+        pairs = (pair.split(":") for pair in (self.route_rates or "").split(",") if pair)
+        return {route: int(rate) for route, rate in pairs}
 
     @property
     def handshake(self) -> Handshake:
@@ -208,9 +256,15 @@ class ChatSettings:
             retention_days=_number(context, "retentionDays", 365, 1, 36_500),
             user_rate=_number(context, "userRate", 10, 1, 10_000),
             new_chats=_number(context, "newChats", 50, 1, 1_000_000),
-            throttling_rate=_number(context, "throttlingRate", 500, 1, 10_000),
-            throttling_burst=_number(context, "throttlingBurst", 1_000, 1, 5_000),
+            throttling_rate=_number(context, "throttlingRate", 500, 1, MOST_RATE),
+            throttling_burst=_number(context, "throttlingBurst", 1_000, 1, MOST_BURST),
+            route_rates=_optional(context, "routeRates", _ROUTE_RATES, _RATES_HINT),
+            reserved_concurrency=_optional_number(context, "reservedConcurrency", 1, 100_000),
+            max_read_request_units=_optional_number(context, "maxReadRequestUnits", 1, 1_000_000),
+            max_write_request_units=_optional_number(context, "maxWriteRequestUnits", 1, 1_000_000),
             throwaway=_boolean(context, "throwaway"),
+            recovery_days=_number(context, "recoveryDays", 35, 1, 35),
+            kms_key_arn=_optional(context, "kmsKeyArn", _KEY, "the ARN of a key of KMS, not of an alias"),
             alarm_topic_arn=_optional(context, "alarmTopicArn", _TOPIC, "the ARN of an SNS topic"),
             alarm_email=_optional(context, "alarmEmail", _EMAIL, "an e-mail address"),
             monthly_budget=_optional_number(context, "monthlyBudget", 1, 1_000_000),

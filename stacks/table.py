@@ -3,41 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from aws_cdk import CfnTag, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from constructs import Construct
+
+from stacks.settings import ChatSettings
 
 
 class ChatTable(Construct):
     """On demand, `pk` and `sk`, no secondary index; messages expire by `ttl`.
 
-    With `name` it is a table that exists already, one that was restored for instance, and nothing of it is changed.
+    With `table_name` in the settings it is a table that exists already, one that was restored for instance, and nothing
+    of it is changed.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, name: str | None, throwaway: bool, tags: Mapping[str, str]
+        self, scope: Construct, id: str, *, settings: ChatSettings, key: kms.IKey | None, tags: Mapping[str, str]
     ) -> None:
         super().__init__(scope, id)
         self.table: dynamodb.ITableV2 = (
-            self._made(throwaway=throwaway, tags=tags)
-            if name is None
-            else dynamodb.TableV2.from_table_name(self, "Table", name)
+            self._made(settings, key, tags)
+            if settings.table_name is None
+            else dynamodb.TableV2.from_table_name(self, "Table", settings.table_name)
         )
 
-    def _made(self, *, throwaway: bool, tags: Mapping[str, str]) -> dynamodb.TableV2:
-        return dynamodb.TableV2(
+    def _made(self, settings: ChatSettings, key: kms.IKey | None, tags: Mapping[str, str]) -> dynamodb.TableV2:
+        table = dynamodb.TableV2(
             self,
             "Table",
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            billing=dynamodb.Billing.on_demand(),
+            billing=dynamodb.Billing.on_demand(
+                max_read_request_units=settings.max_read_request_units,
+                max_write_request_units=settings.max_write_request_units,
+            ),
             time_to_live_attribute="ttl",
-            deletion_protection=not throwaway,
+            deletion_protection=not settings.throwaway,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=not throwaway
+                point_in_time_recovery_enabled=not settings.throwaway,
+                recovery_period_in_days=None if settings.throwaway else settings.recovery_days,
             ),
             # A stack's tags do not reach a replica, and the table's costs would belong to nobody.
             tags=[CfnTag(key=key, value=value) for key, value in tags.items()],
-            removal_policy=RemovalPolicy.DESTROY if throwaway else RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.DESTROY if settings.throwaway else RemovalPolicy.RETAIN,
         )
+        if key:
+            # The CDK names a replica's key only in a stack whose Region it knows, and this one goes to any.
+            resource = cast("dynamodb.CfnGlobalTable", table.node.default_child)
+            resource.add_property_override("SSESpecification", {"SSEEnabled": True, "SSEType": "KMS"})
+            resource.add_property_override("Replicas.0.SSESpecification", {"KMSMasterKeyId": key.key_arn})
+        return table

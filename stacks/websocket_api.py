@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import cast
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
@@ -13,8 +14,7 @@ from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
-MESSAGE_ROUTES = ("send", "sync", "history", "receipt", "typing", "presence", "ping", "$default", "block", "unblock")
-"""Named, so that metrics and throttling are per action; `$default` takes what names no action."""
+from stacks.routes import MESSAGE_ROUTES, Throttle
 
 ACCESS_LOG_FIELDS = {
     "time": "$context.requestTime",
@@ -42,8 +42,7 @@ class ChatApi(Construct):
         *,
         name: str,
         stage_name: str,
-        rate: int,
-        burst: int,
+        throttle: Throttle,
         access_log: bool,
     ) -> None:
         super().__init__(scope, id)
@@ -58,7 +57,7 @@ class ChatApi(Construct):
             auto_deploy=True,
             # Billed as some fifty custom metrics; the log has each route's durations and errors.
             detailed_metrics_enabled=False,
-            throttle=apigateway.ThrottleSettings(rate_limit=rate, burst_limit=burst),
+            throttle=apigateway.ThrottleSettings(rate_limit=throttle.rate, burst_limit=throttle.burst),
         )
         if access_log:
             self._log_access()
@@ -90,8 +89,12 @@ class ChatApi(Construct):
         connection: lambda_.IFunction,
         message: lambda_.IFunction,
         route_responses: bool,
+        throttles: Mapping[str, Throttle],
     ) -> None:
-        """Routes events to the functions. With `route_responses` a handler's body is sent to the client."""
+        """Routes events to the functions. With `route_responses` a handler's body is sent to the client.
+
+        `throttles` names the routes that are throttled otherwise than the stage.
+        """
         connections = WebSocketLambdaIntegration("ConnectionIntegration", connection)
         messages = WebSocketLambdaIntegration("MessageIntegration", message)
         gatekeeper = WebSocketLambdaAuthorizer("Authorizer", authorizer, identity_source=[identity_source])
@@ -104,9 +107,22 @@ class ChatApi(Construct):
             ),
         ]
         self._name_integrations()
+        self._throttle(throttles)
         # API Gateway takes one change of an API at a time, and a stage that deploys by itself adds one to each route's.
         # Made last, it does not get in their way, and goes live whole.
         self.stage.node.add_dependency(*routes)
+
+    def _throttle(self, throttles: Mapping[str, Throttle]) -> None:
+        stage = cast("apigateway.CfnStage", self.stage.node.default_child)
+        # A route that has settings takes none of the stage's.
+        stage.route_settings = {
+            route: {
+                "DetailedMetricsEnabled": False,
+                "ThrottlingRateLimit": throttle.rate,
+                "ThrottlingBurstLimit": throttle.burst,
+            }
+            for route, throttle in sorted(throttles.items())
+        }
 
     def _name_integrations(self) -> None:
         """The CDK makes an integration below the first route that uses it, so another order would replace it."""

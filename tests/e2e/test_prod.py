@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from local.deployment import Endpoint, deploy, local_secret, token
-from local.emulator import PROJECT, Emulator, emulator
+from local.deployment import Endpoint, deploy, local_client, local_secret, token
+from local.emulator import PROJECT, REGION, Emulator, emulator
 from tests.raw_connection import raw_connection
 
 
@@ -26,14 +26,18 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, E
 
 def test_a_conversation_holds(prod: tuple[Emulator, Endpoint]) -> None:
     _, endpoint = prod
+    _talk(endpoint)
+
+
+def _talk(endpoint: Endpoint) -> None:
     secret = local_secret(endpoint)
     with (
         raw_connection(f"{endpoint.url}?token={token(secret, 'alice')}") as alice,
         raw_connection(f"{endpoint.url}?token={token(secret, 'bob')}") as bob,
     ):
-        assert alice.ask("send", to="bob", text="hi", id="m1")["seq"] == 1
+        assert alice.ask("send", to="bob", text="hi")["seq"] == 1
         assert bob.receive(type="message")["text"] == "hi"
-        assert bob.ask("send", to="alice", text="hello", id="m2")["delivered"] == 1
+        assert bob.ask("send", to="alice", text="hello")["delivered"] == 1
         assert alice.receive(type="message")["seq"] == 2
         assert bob.ask("receipt", peer="alice", kind="read", seq=1)["type"] == "ack"
         assert [chat["seq"] for chat in alice.ask("sync")["chats"]] == [2]
@@ -57,3 +61,21 @@ def test_a_deploy_that_would_shut_clients_out_is_refused(prod: tuple[Emulator, E
     )
     assert "  retentionDays    365" in ended.stdout
     assert (ended.returncode, "give CONFIRM=yes" in ended.stderr) == (1, True)
+
+
+def test_bounds_and_a_customers_key_are_deployed_too(tmp_path: Path) -> None:
+    # Deployed anew: the emulator replaces a table at each change of it. It ignores the concurrency, and what is said of
+    # a replica: the table's key, its read units, for how long it can be recovered. The template's snapshots hold these.
+    with emulator(tmp_path) as running:
+        nothing_yet = Endpoint("", "", "prod", "", running.endpoint, REGION).with_keys_of(running)
+        key = local_client("kms", nothing_yet).create_key()["KeyMetadata"]["Arn"]
+        bounds = ["reservedConcurrency=7", "maxReadRequestUnits=40000", "maxWriteRequestUnits=9000", "recoveryDays=7"]
+        endpoint = deploy(running, *bounds, "routeRates=send:1000", f"kmsKeyArn={key}", stage="prod")
+
+        apis = local_client("apigatewayv2", endpoint)
+        (api,) = apis.get_apis()["Items"]
+        throttles = apis.get_stage(ApiId=api["ApiId"], StageName="prod")["RouteSettings"]
+        (secret,) = local_client("secretsmanager", endpoint).list_secrets()["SecretList"]
+        assert {"send", "ping"} <= throttles.keys()
+        assert secret["KmsKeyId"] == key
+        _talk(endpoint)

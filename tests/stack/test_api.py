@@ -10,8 +10,8 @@ import pytest
 from chat import identity
 from chat.protocol import ACTIONS
 from stacks import websocket_api
+from stacks.routes import FREQUENT, MESSAGE_ROUTES, ROUTES
 from stacks.settings import TokenSource
-from stacks.websocket_api import MESSAGE_ROUTES
 from tests.stack.conftest import Resource, Synthesize, Synthesized, rendered
 
 
@@ -108,23 +108,41 @@ def test_the_authorizer_knows_every_place_of_a_token_that_can_be_chosen() -> Non
     assert {source.value for source in TokenSource} == {source.value for source in identity.TokenSource}
 
 
-def test_stage_throttles_each_route_and_pays_for_no_metric_of_its_own(synthesize: Synthesize) -> None:
-    _, stage = synthesize(throttlingRate="50", throttlingBurst="70").one("AWS::ApiGatewayV2::Stage")
+def throttled(stack: Synthesized) -> dict[str, tuple[int, int]]:
+    """The rate and the burst of each route, as API Gateway takes them: a route's own, or else the stage's."""
+    _, stage = stack.one("AWS::ApiGatewayV2::Stage")
+    settings = {route: stage["RouteSettings"].get(route, stage["DefaultRouteSettings"]) for route in routes(stack)}
+    return {route: (one["ThrottlingRateLimit"], one["ThrottlingBurstLimit"]) for route, one in settings.items()}
+
+
+def test_stage_pays_for_no_metric_of_a_route(default: Synthesized) -> None:
+    _, stage = default.one("AWS::ApiGatewayV2::Stage")
 
     # With LoggingLevel or DataTraceEnabled among them, tokens and texts would be in the log.
-    assert stage["DefaultRouteSettings"] == {
-        "DetailedMetricsEnabled": False,
-        "ThrottlingRateLimit": 50,
-        "ThrottlingBurstLimit": 70,
-    }
-    assert "RouteSettings" not in stage
+    for settings in (stage["DefaultRouteSettings"], *stage["RouteSettings"].values()):
+        assert settings.keys() == {"DetailedMetricsEnabled", "ThrottlingRateLimit", "ThrottlingBurstLimit"}
+        assert settings["DetailedMetricsEnabled"] is False
     assert "AccessLogSettings" not in stage
 
 
-def test_stage_is_throttled_by_default(default: Synthesized) -> None:
-    _, stage = default.one("AWS::ApiGatewayV2::Stage")
+def test_what_clients_do_all_the_time_has_the_stages_throttle_and_the_rest_a_tenth(
+    synthesize: Synthesize, default: Synthesized
+) -> None:
+    assert throttled(default) == {route: (500, 1_000) if route in FREQUENT else (50, 100) for route in routes(default)}
+    slow = throttled(synthesize(throttlingRate="5", throttlingBurst="7"))
+    assert slow == {route: (5, 7) if route in FREQUENT else (1, 1) for route in routes(default)}
 
-    assert 0 < stage["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 10_000
+
+def test_a_route_has_the_rate_that_it_is_given(synthesize: Synthesize, default: Synthesized) -> None:
+    found = throttled(synthesize(routeRates="send:2000,ping:500,$connect:50"))
+
+    assert found == throttled(default) | {"send": (2_000, 4_000), "ping": (500, 1_000), "$connect": (50, 100)}
+    assert throttled(synthesize(routeRates="send:10000"))["send"] == (10_000, 5_000)
+
+
+def test_a_rate_can_be_given_to_the_routes_that_there_are(default: Synthesized) -> None:
+    assert set(ROUTES) == routes(default).keys()
+    assert set(ROUTES) > FREQUENT
 
 
 def test_stage_goes_live_after_all_its_routes(default: Synthesized) -> None:

@@ -15,11 +15,13 @@ from stacks.chat_stack import ChatStack
 from stacks.settings import ChatSettings
 from tests.stack.conftest import CONTEXT, NO_BUNDLING
 from tests.stack.test_domain import DOMAIN
+from tests.stack.test_settings import KEY
 
 CONTEXTS: list[dict[str, object]] = [
     {},
     {"web": True, "alarmEmail": "oncall@example.com", "monthlyBudget": 100},
     {"accessLog": True, "tracing": True, "gradualShift": True, **DOMAIN},
+    {"kmsKeyArn": KEY, "reservedConcurrency": 200, "maxReadRequestUnits": 40_000, "maxWriteRequestUnits": 9_000},
 ]
 
 SHIFTS = "with gradualShift; AWS keeps the policy of what CodeDeploy does to functions, and it reaches no data"

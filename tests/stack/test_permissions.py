@@ -13,6 +13,7 @@ from chat.sessions import MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Key, Query, user_partition
 from stacks.sdk_description import OPERATIONS
 from tests.stack.conftest import Synthesize, Synthesized, rendered
+from tests.stack.test_settings import KEY, OIDC
 from tests.unit.system import System
 
 Permission = tuple[str, str]
@@ -24,6 +25,8 @@ VARIANTS: list[dict[str, object]] = [
     {"throwaway": True},
     {"emulator": "http://127.0.0.1:4566"},
 ]
+
+WITH_TABLE_KEY = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
 
 
 def listed(value: Any) -> list[Any]:
@@ -252,3 +255,39 @@ def test_tracing_lets_functions_send_traces_and_no_more(synthesize: Synthesize, 
         assert more == {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
         assert stack.function(name)[1]["TracingConfig"] == {"Mode": "Active"}
         assert "TracingConfig" not in default.function(name)[1]
+
+
+def test_a_customers_key_is_used_through_the_service_that_it_is_for_alone(
+    synthesize: Synthesize, default: Synthesized
+) -> None:
+    stack = synthesize(kmsKeyArn=KEY)
+    on_the_table = {(f"kms:{operation}", KEY) for operation in WITH_TABLE_KEY}
+    on_the_secret = {("kms:Decrypt", KEY)}
+
+    more = {
+        name: {one for one in allowed(stack, name) if one[0].startswith("kms:")}
+        for name in ("announcement", "authorizer", "connection", "message")
+    }
+    by_service = {
+        rendered(statement["Condition"]["StringEquals"]["kms:ViaService"]): set(listed(statement["Action"]))
+        for statement in statements(stack)
+        if listed(statement["Action"])[0].startswith("kms:")
+    }
+
+    assert more == {
+        "announcement": on_the_table,
+        "authorizer": on_the_secret,
+        "connection": on_the_table,
+        "message": on_the_table,
+    }
+    assert by_service == {
+        "dynamodb.${AWS::Region}.amazonaws.com": {action for action, _ in on_the_table},
+        "secretsmanager.${AWS::Region}.amazonaws.com": {"kms:Decrypt"},
+    }
+    assert not [action for name in more for action, _ in allowed(default, name) if action.startswith("kms:")]
+
+
+def test_an_authorizer_without_a_secret_uses_no_key(synthesize: Synthesize) -> None:
+    stack = synthesize(**OIDC, kmsKeyArn=KEY)
+
+    assert allowed(stack, "authorizer") == own_log(stack, "authorizer")

@@ -11,6 +11,7 @@ import pytest
 from chat.budget import SECONDS
 from chat.sdk import CONFIG
 from tests.stack.conftest import ROOT, Synthesize, Synthesized
+from tests.stack.test_settings import KEY
 
 FUNCTIONS = ("announcement", "authorizer", "connection", "message")
 API_GATEWAY_TIMEOUT_SECONDS = 29
@@ -150,6 +151,56 @@ def test_data_is_kept_unless_the_stage_is_thrown_away(synthesize: Synthesize, th
         resource = stack.template["Resources"][id]
         assert resource["DeletionPolicy"] == (when_deleted if kept else "Delete")
         assert resource["UpdateReplacePolicy"] == ("Retain" if kept else "Delete")
+
+
+def test_table_gives_no_more_than_it_is_told_to(synthesize: Synthesize, default: Synthesized) -> None:
+    _, free = default.one("AWS::DynamoDB::GlobalTable")
+    _, bounded = synthesize(maxReadRequestUnits=40_000, maxWriteRequestUnits=9_000).one("AWS::DynamoDB::GlobalTable")
+
+    assert "WriteOnDemandThroughputSettings" not in free
+    assert bounded["WriteOnDemandThroughputSettings"] == {"MaxWriteRequestUnits": 9_000}
+    assert bounded["Replicas"][0]["ReadOnDemandThroughputSettings"] == {"MaxReadRequestUnits": 40_000}
+
+
+@pytest.mark.parametrize(("days", "kept"), [(None, 35), (7, 7)])
+def test_what_was_erased_can_be_recovered_for_as_long_as_was_chosen(
+    synthesize: Synthesize, days: int | None, kept: int
+) -> None:
+    _, table = synthesize(**{"recoveryDays": days} if days else {}).one("AWS::DynamoDB::GlobalTable")
+
+    assert table["Replicas"][0]["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": True,
+        "RecoveryPeriodInDays": kept,
+    }
+
+
+def test_a_stage_that_is_thrown_away_can_be_recovered_for_no_day(synthesize: Synthesize) -> None:
+    _, table = synthesize(throwaway=True, recoveryDays=7).one("AWS::DynamoDB::GlobalTable")
+
+    assert table["Replicas"][0]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": False}
+
+
+def test_a_customers_key_encrypts_the_table_and_the_secret(synthesize: Synthesize, default: Synthesized) -> None:
+    stack = synthesize(kmsKeyArn=KEY)
+    _, table = stack.one("AWS::DynamoDB::GlobalTable")
+    _, secret = stack.one("AWS::SecretsManager::Secret")
+
+    assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    assert table["Replicas"][0]["SSESpecification"] == {"KMSMasterKeyId": KEY}
+    assert secret["KmsKeyId"] == KEY
+    assert "SSESpecification" not in default.one("AWS::DynamoDB::GlobalTable")[1]
+    assert not stack.all("AWS::KMS::Key")
+
+
+def test_only_the_message_function_takes_of_the_accounts_concurrency(
+    synthesize: Synthesize, default: Synthesized
+) -> None:
+    stack = synthesize(reservedConcurrency=200)
+
+    assert {name: stack.function(name)[1].get("ReservedConcurrentExecutions") for name in FUNCTIONS} == {
+        "announcement": None, "authorizer": None, "connection": None, "message": 200
+    }  # fmt: skip
+    assert "ReservedConcurrentExecutions" not in default.function("message")[1]
 
 
 def test_default_stage_is_not_thrown_away(synthesize: Synthesize, default: Synthesized) -> None:

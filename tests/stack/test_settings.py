@@ -22,6 +22,7 @@ OIDC: dict[str, object] = {
     "audience": "client-7",
 }
 DOMAIN: dict[str, object] = {"domainName": "chat.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"}
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f3f2a10-7c51-4d55-9d6b-3a1d2c4e5f60"
 TOPIC = "arn:aws-cn:sns:cn-north-1:123456789012:a_b-c"
 
 
@@ -44,7 +45,13 @@ def test_no_context_gives_the_safe_settings() -> None:
         new_chats=50,
         throttling_rate=500,
         throttling_burst=1_000,
+        route_rates=None,
+        reserved_concurrency=None,
+        max_read_request_units=None,
+        max_write_request_units=None,
         throwaway=False,
+        recovery_days=35,
+        kms_key_arn=None,
         alarm_topic_arn=None,
         alarm_email=None,
         monthly_budget=None,
@@ -83,6 +90,12 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"retentionDays": 36_500}, "retention_days", 36_500),
         ({"throttlingRate": "10000"}, "throttling_rate", 10_000),
         ({"throttlingBurst": 5_000}, "throttling_burst", 5_000),
+        ({"routeRates": "send:1000,$connect:10"}, "rates", {"send": 1_000, "$connect": 10}),
+        ({"reservedConcurrency": "200"}, "reserved_concurrency", 200),
+        ({"maxReadRequestUnits": "40000"}, "max_read_request_units", 40_000),
+        ({"maxWriteRequestUnits": 9_000}, "max_write_request_units", 9_000),
+        ({"recoveryDays": "7"}, "recovery_days", 7),
+        ({"kmsKeyArn": KEY}, "kms_key_arn", KEY),
         ({"throwaway": "true"}, "throwaway", True),
         ({"throwaway": True}, "throwaway", True),
         ({"throwaway": False}, "throwaway", False),
@@ -134,6 +147,18 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
         *(("retentionDays", bad, "1 to 36500") for bad in ("\u0661", "\u00b2", "9" * 5_000, [30])),
         *(("throttlingRate", bad, "1 to 10000") for bad in ("0", "10001")),
         *(("throttlingBurst", bad, "1 to 5000") for bad in ("0", "5001")),
+        *(
+            ("routeRates", bad, "like send:1000,ping:10")
+            for bad in ("", "send", "send=5", "send:5,", "send:-1", "send:x")
+        ),
+        *(("reservedConcurrency", bad, "1 to 100000") for bad in ("", "0", "-1", "100001")),
+        *(("maxReadRequestUnits", bad, "1 to 1000000") for bad in ("", "0", "1000001")),
+        *(("maxWriteRequestUnits", bad, "1 to 1000000") for bad in ("", "0", "1000001")),
+        *(("recoveryDays", bad, "1 to 35") for bad in ("", "0", "36")),
+        *(
+            ("kmsKeyArn", bad, "the ARN of a key of KMS")
+            for bad in ("", "alias/parley", KEY.replace(":key/", ":alias/"), KEY.rpartition("/")[2])
+        ),
         *(("throwaway", bad, "true or false") for bad in ("", "yes", "1", 1)),
         *(("web", bad, "true or false") for bad in ("", "on", 1)),
         *(("accessLog", bad, "true or false") for bad in ("", "on")),
@@ -179,6 +204,12 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
         ({"audience": "client-7"}, "is for identity=oidc alone"),
         ({"alarmEmail": "a@example.com", "alarmTopicArn": TOPIC}, "exclude each other"),
         ({"monthlyBudget": "5"}, "requires alarmEmail"),
+        ({"routeRates": "sends:10"}, "names the route 'sends', which there is not; the routes are $connect, "),
+        ({"routeRates": "send:0"}, "give send a whole number, 1 to 10000"),
+        ({"routeRates": "send:10001"}, "give send a whole number, 1 to 10000"),
+        ({"routeRates": "send:10,ping:5,send:20"}, "names a route twice"),
+        ({"tableName": "restored", "maxReadRequestUnits": "10"}, "--on-demand-throughput"),
+        ({"tableName": "restored", "maxWriteRequestUnits": "10"}, "for a table that the stack makes"),
         ({"domainName": "chat.example.com"}, "belong together"),
         ({"hostedZoneId": "Z0123456789ABCDEFGHIJ"}, "belong together"),
         (OIDC | {"web": True}, "web='true' cannot be used with identity='oidc'"),
@@ -194,7 +225,8 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
-    "userRate, newChats, throttlingRate, throttlingBurst, throwaway, alarmTopicArn, alarmEmail, monthlyBudget, web, "
+    "userRate, newChats, throttlingRate, throttlingBurst, routeRates, reservedConcurrency, maxReadRequestUnits, "
+    "maxWriteRequestUnits, throwaway, recoveryDays, kmsKeyArn, alarmTopicArn, alarmEmail, monthlyBudget, web, "
     "tableName, epoch, accessLog, tracing, gradualShift, domainName, hostedZoneId, emulator"
 )
 

@@ -14,7 +14,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from stacks.settings import BadContext, ChatSettings
 from stacks.stages import read_stages, with_stage
 from tests.stack.conftest import Synthesize, Synthesized
-from tests.stack.test_template import IGNORED, without_hashes
+from tests.stack.test_template import IGNORED, VARIANTS, without_hashes
 
 ABSENT = "(absent)"
 
@@ -37,6 +37,15 @@ def test_a_stage_differs_in_what_was_reviewed(
     preset = synthesize(**with_stage({"stage": stage}) | {"stage": "dev"})
 
     found = differences(without_hashes(default.template), without_hashes(preset.template))
+
+    assert found == snapshot.use_extension(JSONSnapshotExtension)
+
+
+@pytest.mark.parametrize("variant", ["bounded", "customer's key"])
+def test_a_setting_differs_in_what_was_reviewed(
+    synthesize: Synthesize, default: Synthesized, snapshot: SnapshotAssertion, variant: str
+) -> None:
+    found = differences(without_hashes(default.template), without_hashes(synthesize(**VARIANTS[variant]).template))
 
     assert found == snapshot.use_extension(JSONSnapshotExtension)
 

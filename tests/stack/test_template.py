@@ -12,6 +12,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from stacks.settings import SETTINGS
 from tests.stack.conftest import Synthesize, Synthesized
+from tests.stack.test_settings import KEY
 
 IGNORED = [
     "W3005",  # the CDK makes a function depend on its role, which it also refers to
@@ -26,6 +27,14 @@ VARIANTS: dict[str, dict[str, object]] = {
     "traced": {"tracing": True},
     "gradual shift": {"gradualShift": True},
     "domain": {"domainName": "chat.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"},
+    "bounded": {
+        "reservedConcurrency": 200,
+        "routeRates": "send:1000,ping:10",
+        "maxReadRequestUnits": 40_000,
+        "maxWriteRequestUnits": 9_000,
+        "recoveryDays": 7,
+    },
+    "customer's key": {"kmsKeyArn": KEY},
     "web": {"web": True},
     "web, throwaway": {"web": True, "throwaway": True},
 }
