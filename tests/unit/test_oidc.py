@@ -229,13 +229,30 @@ def test_a_key_for_encryption_verifies_nothing(provider: Provider) -> None:
         ("chat", {"aud": ["account", "chat"]}),
         ("client-7", {"aud": None, "client_id": "client-7", "token_use": "access"}),
         ("https://app.example", {"aud": None, "azp": "https://app.example"}),
+        ("https://chat.example", {"aud": ["https://chat.example", "https://tenant.auth0.com/userinfo"], "azp": "app"}),
+        ("project-1", {"aud": "project-1", "user_id": "alice", "firebase": {"sign_in_provider": "password"}}),
+        ("web", {"aud": ["web", "account"], "azp": "web", "typ": "Bearer"}),
     ],
-    ids=["plain", "one of two", "a list", "Cognito's access token", "Clerk's session token"],
+    ids=[
+        "plain",
+        "one of two",
+        "a list",
+        "Cognito's access token",
+        "Clerk's session token",
+        "Auth0's access token",
+        "Firebase's ID token",
+        "Keycloak's access token, mapped",
+    ],
 )
 def test_a_token_is_believed_if_it_is_meant_for_the_chat(audience: str, claims: dict[str, Any]) -> None:
     provider = Provider(audience=audience)
 
     assert provider.verify(provider.issuer.token("key-1", **claims)).user == "alice"
+
+
+def test_keycloaks_access_token_is_refused_until_its_audience_is_mapped(provider: Provider) -> None:
+    with pytest.raises(Refused, match="another audience"):
+        provider.verify(provider.issuer.token("key-1", aud="account", azp="chat"))
 
 
 def test_the_user_may_be_in_another_claim() -> None:
