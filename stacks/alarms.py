@@ -68,7 +68,7 @@ class Alarms(Construct):
         self._alarm(
             "InternalErrors",
             self._watched.logged("Errors", Code="internal"),
-            "Frames were answered with the error internal. Clients send them again.",
+            "Frames, or operations of a backend, were answered with the error internal. Clients send them again.",
         )
         self._alarm(
             "ConnectionFailures",

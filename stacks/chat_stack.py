@@ -13,7 +13,7 @@ from constructs import Construct
 from clients.web_hosting import SignIn
 from stacks.bundle import LOCK, OIDC_LOCK
 from stacks.domain import ChatDomain
-from stacks.functions import ChatFunction, asset
+from stacks.functions import TIMEOUT, ChatFunction, asset
 from stacks.gradual_shift import GradualShift
 from stacks.log_metrics import FunctionName
 from stacks.monitoring import Monitoring
@@ -33,6 +33,9 @@ TABLE_KEY = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptF
 """What DynamoDB asks of a customer's key in the name of who reads and writes a table."""
 
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
+
+BACKEND_TIMEOUT = Duration.seconds(30)
+"""Above the time that an operation gives itself (chat/budget.py)."""
 
 SECRET_LENGTH = 64  # characters; HS256 requires a key of at least 32 bytes (RFC 7518, section 3.2)
 
@@ -71,6 +74,7 @@ class ChatStack(Stack):
         self._announcement = self._announcement_function()
         self._connection = self._connection_function()
         self._authorizer = self._authorizer_function()
+        self._backend = self._backend_function()
         self._api.add_routes(
             authorizer=self._authorizer.invoked,
             identity_source=settings.handshake.identity_source,
@@ -82,6 +86,7 @@ class ChatStack(Stack):
         functions: dict[FunctionName, ChatFunction] = {
             "Announcement": self._announcement,
             "Authorizer": self._authorizer,
+            "Backend": self._backend,
             "Connection": self._connection,
             "Message": self._message,
         }
@@ -106,6 +111,7 @@ class ChatStack(Stack):
             description=f"Connect here, {settings.handshake.hint}",
         )
         CfnOutput(self, "TableName", value=self._table.table_name, description="Holds chats, messages and sessions")
+        self._make_backend_policy()
         if settings.web:
             self._host_page()
 
@@ -160,6 +166,26 @@ class ChatStack(Stack):
             self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         self._grant(connection, ["lambda:InvokeFunction"], self._announcement.invoked.function_arn)
         return connection
+
+    def _backend_function(self) -> ChatFunction:
+        environment = {
+            "TABLE_NAME": self._table.table_name,
+            "RETENTION_DAYS": str(self._settings.retention_days),
+            **self._gateway_endpoint(),
+        }
+        backend = self._function(
+            "Backend",
+            "backend.handler",
+            "Does what a product's backend asks for: whoever may invoke it may speak as anybody",
+            environment,
+            timeout=BACKEND_TIMEOUT,
+        )
+        self._grant_table(backend, list(OPERATIONS["dynamodb"]))
+        for method in ("POST", "DELETE"):  # a user that is kicked is told why
+            self._grant(backend, ["execute-api:ManageConnections"], self._api.connections_arn(method))
+        # An id stands for one message for ten minutes, so what Lambda tries again must not be older.
+        backend.invoked.configure_async_invoke(retry_attempts=2, max_event_age=Duration.minutes(5))
+        return backend
 
     def _authorizer_function(self) -> ChatFunction:
         settings = self._settings
@@ -225,6 +251,7 @@ class ChatStack(Stack):
         environment: dict[str, str],
         *,
         reserved_concurrency: int | None = None,
+        timeout: Duration = TIMEOUT,
     ) -> ChatFunction:
         return ChatFunction(
             self,
@@ -236,7 +263,25 @@ class ChatStack(Stack):
             tracing=self._settings.tracing and self._target.is_watched,
             has_alias=self._shifts,
             reserved_concurrency=reserved_concurrency,
+            timeout=timeout,
         )
+
+    def grant_backend(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets a backend invoke the backend function, and so speak as anybody and read everything."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["lambda:InvokeFunction"], resource_arns=[self._backend.invoked.function_arn]
+        )
+
+    def _make_backend_policy(self) -> None:
+        """The same right as a policy, for what is not deployed with the CDK."""
+        policy = iam.ManagedPolicy(
+            self, "BackendPolicy", description="Invoke the backend function of the chat: speak as anybody"
+        )
+        self.grant_backend(policy)
+        about = "Attach it to the role of your backend"
+        CfnOutput(self, "BackendPolicyArn", value=policy.managed_policy_arn, description=about)
+        arn = self._backend.invoked.function_arn
+        CfnOutput(self, "BackendFunction", value=arn, description="Your backend invokes it: docs/backend.md")
 
     @property
     def _shifts(self) -> bool:

@@ -1,4 +1,4 @@
-"""The four functions over one asset, each with a role of its own that may at first only write its log."""
+"""The five functions over one asset, each with a role of its own that may at first only write its log."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class ChatFunction(Construct):
         environment: Mapping[str, str],
         tracing: bool,
         has_alias: bool,
-        reserved_concurrency: int | None,
+        reserved_concurrency: int | None = None,
+        timeout: Duration = TIMEOUT,
     ) -> None:
         super().__init__(scope, id)
         self.log_group = logs.LogGroup(
@@ -71,7 +72,7 @@ class ChatFunction(Construct):
             code=code,
             role=self.role,
             environment=environment,
-            timeout=TIMEOUT,
+            timeout=timeout,
             reserved_concurrent_executions=reserved_concurrency,
             memory_size=MEMORY_MB,
             log_group=self.log_group,

@@ -14,6 +14,7 @@ from stacks.log_metrics import FunctionName
 ROLLBACK_ALARMS: Mapping[FunctionName, tuple[str, ...]] = {
     "Announcement": ("AnnouncementErrors", "AnnouncementFailures"),
     "Authorizer": ("AuthorizerErrors",),
+    "Backend": ("BackendErrors", "InternalErrors"),
     "Connection": ("ConnectionErrors", "ConnectionFailures"),
     "Message": ("MessageErrors", "InternalErrors"),
 }

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-FunctionName = Literal["Announcement", "Authorizer", "Connection", "Message"]
+FunctionName = Literal["Announcement", "Authorizer", "Backend", "Connection", "Message"]
 
-PUSHING: tuple[FunctionName, ...] = ("Message", "Announcement")
+PUSHING: tuple[FunctionName, ...] = ("Message", "Announcement", "Backend")
 """The functions that push to other users' connections."""
 
 
@@ -52,13 +52,24 @@ LOG_METRICS = (
         ("Message",),
         '{ ($.message = "frame") && ($.action = "send") && ($.code NOT EXISTS) && ($.duplicate NOT EXISTS) }',
     ),
-    LogMetric("Duplicates", ("Message",), "{ $.duplicate IS TRUE }"),
-    LogMetric("AppendConflicts", ("Message",), '{ $.message = "append conflict" }'),
+    LogMetric(
+        "Messages",
+        ("Backend",),
+        '{ ($.message = "operation") && ($.action = "send") && ($.code NOT EXISTS) && ($.duplicate NOT EXISTS) }',
+    ),
+    LogMetric("Duplicates", ("Message", "Backend"), "{ $.duplicate IS TRUE }"),
+    LogMetric("AppendConflicts", ("Message", "Backend"), '{ $.message = "append conflict" }'),
     LogMetric("Deliveries", PUSHING, "{ $.taken > 0 }", value="$.taken"),
     LogMetric("GoneConnections", PUSHING, "{ $.gone > 0 }", value="$.gone"),
     LogMetric("FailedPushes", PUSHING, "{ $.failed > 0 }", value="$.failed"),
     LogMetric(
         "Errors", ("Message",), '{ ($.message = "frame") && ($.code = "*") }', dimension=Dimension("Code", "$.code")
+    ),
+    LogMetric(
+        "Errors",
+        ("Backend",),
+        '{ ($.message = "operation") && ($.code = "*") }',
+        dimension=Dimension("Code", "$.code"),
     ),
     LogMetric("FramesLimited", ("Message",), '{ ($.message = "frame") && ($.limited IS TRUE) }'),
     LogMetric("UsersBarred", ("Message",), '{ $.message = "user barred" }'),

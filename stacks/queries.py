@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from stacks.log_metrics import FunctionName
 
-ALL: tuple[FunctionName, ...] = ("Announcement", "Authorizer", "Connection", "Message")
+ALL: tuple[FunctionName, ...] = ("Announcement", "Authorizer", "Backend", "Connection", "Message")
 
 _PERCENTILES = ", ".join(f"pct(duration_ms, {it}) as p{it}" for it in (50, 95, 99))
 

@@ -21,6 +21,10 @@ SECONDS = 6.0
 """From then on no call begins. One that began just before ends within 2 s, and a pause of ours is shorter than that:
 so the client has an error frame before the function's 10 s are over, and need not wait for API Gateway's 29."""
 
+OPERATION_SECONDS = 24.0
+"""The same for an operation of a backend, whose batch of a hundred messages takes several seconds. The function that
+does it has 30 s."""
+
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.05
 """The longest pause before the second try; before the third it is twice that. What is still throttled by then, the
@@ -43,9 +47,9 @@ class Budget:
     def __init__(self) -> None:
         self._ends = math.inf
 
-    def begin(self) -> None:
+    def begin(self, seconds: float = SECONDS) -> None:
         """To be called first of all when an event comes."""
-        self._ends = time.monotonic() + SECONDS
+        self._ends = time.monotonic() + seconds
 
     def check(self, **_: object) -> None:
         """Raises OutOfTime if there is none left."""

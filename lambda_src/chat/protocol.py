@@ -195,7 +195,11 @@ def parse(body: str | None) -> Request:
 
     Raises ChatError (`bad_request`, `unknown_action`, `payload_too_large`), with the frame's id where it has one.
     """
-    fields = _object(body)
+    return request_in(_object(body))
+
+
+def request_in(fields: Mapping[str, object]) -> Request:
+    """The request in the fields of a frame. Raises ChatError, as `parse` does."""
     id = _id(fields)
     try:
         return _request(fields, id)
@@ -219,7 +223,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _request(fields: dict[str, object], id: str | None) -> Request:
+def _request(fields: Mapping[str, object], id: str | None) -> Request:
     match fields.get("action"):
         case "send":
             return Send(id, _user(fields, "to"), _text(fields), _flag(fields, "retry"))
@@ -269,7 +273,7 @@ def _no_action(action: object) -> ChatError:
     return ChatError(ErrorCode.UNKNOWN_ACTION, f"no such action; the actions are {known}")
 
 
-def _history(fields: dict[str, object], id: str | None) -> History:
+def _history(fields: Mapping[str, object], id: str | None) -> History:
     after, before = _integer(fields, "after"), _integer(fields, "before")
     if after is not None and before is not None:
         raise _bad("give 'after' or 'before' or neither, not both")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chat.announcements import Announcer
+from chat.backend_routes import BackendRoutes
 from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import Conversations
@@ -39,3 +40,15 @@ def limits(table: Table, consumed: Callable[[], Consumed], *, clock: Clock, rate
 
 def connection_routes(table: Table, gateway: Gateway, announcer: Announcer, *, clock: Clock) -> ConnectionRoutes:
     return ConnectionRoutes(Sessions(table, clock), gateway, announcer)
+
+
+def backend_routes(
+    table: Table, gateway: Gateway, *, clock: Clock, parallel: Parallel, retention_ms: int
+) -> BackendRoutes:
+    """A backend's routes. How many conversations it begins is its own affair, unlike a user's."""
+    messages = message_routes(
+        table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch=""
+    )  # which names no history: a sync does
+    conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
+    sessions = Sessions(table, clock)
+    return BackendRoutes(messages, conversations, sessions, table, gateway, clock=clock, parallel=parallel)

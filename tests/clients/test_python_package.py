@@ -29,7 +29,7 @@ LAYERS = (
     ("blocks",),
     ("sync",),
     ("session",),
-    ("chat",),
+    ("chat", "backend"),
     ("__init__",),
 )
 """Calls go one way only: a module imports from the layers before its own."""
@@ -76,7 +76,10 @@ def test_the_wheel_holds_every_module_and_says_that_it_has_types(wheel: Path) ->
         (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         described = archive.read(metadata).decode()
     assert sorted(names) == sorted(["parley/py.typed", *(f"parley/{name}.py" for name in MODULES)])
-    assert re.findall(r"^Requires-Dist: (\w+)", described, re.MULTILINE) == ["websockets"]
+    assert re.findall(r"^Requires-Dist: (\w+)[^;\n]*(;.*)?$", described, re.MULTILINE) == [
+        ("websockets", ""),
+        ("boto3", '; extra == "aws"'),
+    ]
     assert "Name: parley-client\n" in described
 
 

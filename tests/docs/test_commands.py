@@ -23,7 +23,7 @@ __all__ = ["project"]  # a fixture
 PAGES = ("docs/deploying.md", "docs/operations.md", "docs/first-deployment.md")
 PARSERS = {"local": local_commands.arguments_parser, "local.cdk": cdk.arguments_parser}
 AWS = re.compile(r"\baws ([a-z0-9]+) ([a-z0-9-]+)((?: (?!\|)[^\n|;)]*)?)")
-GLOBAL_OPTIONS = {"query", "output", "region", "profile"}
+GLOBAL_OPTIONS = {"cli-binary-format", "query", "output", "region", "profile"}
 HIGH_LEVEL = {("s3", "rb"): {"force"}}
 """What the command line adds to the services' own operations."""
 

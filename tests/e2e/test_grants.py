@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import websockets.exceptions
 
-from local.deployment import Endpoint, local_client
+from local.deployment import STACK, Endpoint, local_client, outputs_of
 from local.emulator import Emulator
+from parley.backend import Backend, BackendError
 from tests.conftest import Connect
 from tests.hang import until
 
@@ -97,6 +98,47 @@ def test_without_a_grant_for_announcements_no_coming_is_told(
     with _without(endpoint, *grant):
         connect(bob)
         until(has_failed)
+
+
+@pytest.fixture
+def backend(endpoint: Endpoint) -> Backend:
+    function = outputs_of(local_client("cloudformation", endpoint), STACK)["BackendFunction"]
+    return Backend(function, client=local_client("lambda", endpoint))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails is not tried again."""
+    monkeypatch.setattr("parley.backend.TRIES", 1)
+
+
+@pytest.mark.parametrize(
+    ("action", "ask"),
+    [
+        ("dynamodb:Query", lambda backend, alice: backend.history(alice, "bob")),
+        ("dynamodb:PutItem", lambda backend, alice: backend.send(alice, "bob", "hi")),
+        ("dynamodb:UpdateItem", lambda backend, alice: backend.bar(alice, 0)),
+        ("dynamodb:BatchGetItem", lambda backend, alice: backend.presence([alice])),
+    ],
+)
+@pytest.mark.usefixtures("impatient")
+def test_without_an_action_on_the_table_an_operation_fails_and_says_so(
+    endpoint: Endpoint, backend: Backend, alice: str, action: str, ask: Callable[[Backend, str], object]
+) -> None:
+    with _without(endpoint, "Backend", action), pytest.raises(BackendError) as failed:
+        ask(backend, alice)
+    assert (failed.value.code, failed.value.temporary) == ("internal", True)
+    ask(backend, alice)
+
+
+@pytest.mark.usefixtures("acquainted")
+def test_without_manage_connections_a_backend_delivers_nothing(
+    endpoint: Endpoint, connect: Connect, backend: Backend, alice: str, bob: str
+) -> None:
+    connect(bob).ask("ping")
+    with _without(endpoint, "Backend", "execute-api:ManageConnections"):
+        assert backend.send(alice, bob, "hi").delivered == 0
+    assert backend.send(alice, bob, "hi").delivered == 1
 
 
 def test_without_the_table_no_handshake_succeeds(endpoint: Endpoint, connect: Connect, alice: str) -> None:

@@ -61,13 +61,13 @@ def test_emulator_gets_no_route_response_and_its_own_callback_address(synthesize
     api, _ = stack.one("AWS::ApiGatewayV2::Api")
 
     assert not stack.all("AWS::ApiGatewayV2::RouteResponse")
-    for name in ("announcement", "connection", "message"):
+    for name in ("announcement", "backend", "connection", "message"):
         _, function = stack.function(name)
         url = function["Environment"]["Variables"]["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
         assert rendered(url) == f"http://127.0.0.1:4566/_aws/execute-api/${{{api}}}/dev"
 
 
-@pytest.mark.parametrize("name", ["announcement", "connection", "message"])
+@pytest.mark.parametrize("name", ["announcement", "backend", "connection", "message"])
 def test_functions_call_back_to_the_stage(default: Synthesized, name: str) -> None:
     api, _ = default.one("AWS::ApiGatewayV2::Api")
     _, function = default.function(name)

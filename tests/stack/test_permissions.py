@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_iam as iam
 
 from chat.delivery import Pushed
 from chat.protocol import Send, UserPresence
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Key, Query, user_partition
+from stacks.chat_stack import ChatStack
 from stacks.sdk_description import OPERATIONS
-from tests.stack.conftest import Synthesize, Synthesized, rendered
+from stacks.settings import ChatSettings
+from tests.stack.conftest import CONTEXT, NO_BUNDLING, Synthesize, Synthesized, rendered
 from tests.stack.test_settings import KEY, OIDC
 from tests.unit.system import System
 
@@ -124,6 +130,56 @@ def test_announcement_function_may_read_push_and_take_out_what_is_gone(
         ("dynamodb:UpdateItem", table_arn(stack)),
         ("execute-api:ManageConnections", connections(stack, "POST")),
     }
+
+
+@pytest.mark.parametrize("context", VARIANTS, ids=str)
+def test_backend_function_may_do_to_items_and_connections_what_the_message_function_may(
+    synthesize: Synthesize, context: dict[str, object]
+) -> None:
+    stack = synthesize(**context)
+
+    of_message = allowed(stack, "message") - own_log(stack, "message")
+    assert allowed(stack, "backend") == own_log(stack, "backend") | of_message
+
+
+@pytest.mark.parametrize("context", [*VARIANTS, {"gradualShift": True}], ids=str)
+def test_the_backend_function_is_invoked_by_whom_the_policy_is_attached_to_and_by_nobody_else(
+    synthesize: Synthesize, context: dict[str, object]
+) -> None:
+    stack = synthesize(**context)
+    id, _ = stack.function("backend")
+    policy, managed = stack.one("AWS::IAM::ManagedPolicy")
+    (statement,) = managed["PolicyDocument"]["Statement"]
+    outputs = stack.template["Outputs"]
+
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "lambda:InvokeFunction")
+    assert statement["Resource"] == outputs["BackendFunction"]["Value"]
+    assert outputs["BackendPolicyArn"]["Value"] == {"Ref": policy}
+    assert not {"Roles", "Users", "Groups"} & managed.keys()
+    assert id not in {
+        resource
+        for one in statements(stack)
+        for resource in re.findall(r"\w+", json.dumps(one["Resource"]))
+        if "lambda:InvokeFunction" in listed(one["Action"])
+    }
+    assert not [one for one in stack.all("AWS::Lambda::Permission").values() if id in json.dumps(one["FunctionName"])]
+
+
+def test_a_backend_that_is_granted_it_may_invoke_the_backend_function_alone() -> None:
+    app = cdk.App(context={**CONTEXT, **NO_BUNDLING, "throwaway": True})
+    chat = ChatStack(app, "Chat", settings=ChatSettings.from_context(app.node.get_all_context()))
+    role = iam.Role(chat, "Shop", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+
+    chat.grant_backend(role)
+
+    resources = app.synth().get_stack_by_name("Chat").template["Resources"]
+    (policy,) = (
+        it["Properties"]["PolicyDocument"]["Statement"] for id, it in resources.items() if id.startswith("ShopDefault")
+    )
+    (backend,) = (id for id, it in resources.items() if it.get("Properties", {}).get("Handler") == "backend.handler")
+    assert policy == [
+        {"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": {"Fn::GetAtt": [backend, "Arn"]}}
+    ]
 
 
 @pytest.mark.parametrize("context", VARIANTS, ids=str)
@@ -266,7 +322,7 @@ def test_a_customers_key_is_used_through_the_service_that_it_is_for_alone(
 
     more = {
         name: {one for one in allowed(stack, name) if one[0].startswith("kms:")}
-        for name in ("announcement", "authorizer", "connection", "message")
+        for name in ("announcement", "authorizer", "backend", "connection", "message")
     }
     by_service = {
         rendered(statement["Condition"]["StringEquals"]["kms:ViaService"]): set(listed(statement["Action"]))
@@ -277,6 +333,7 @@ def test_a_customers_key_is_used_through_the_service_that_it_is_for_alone(
     assert more == {
         "announcement": on_the_table,
         "authorizer": on_the_secret,
+        "backend": on_the_table,
         "connection": on_the_table,
         "message": on_the_table,
     }

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from chat.budget import SECONDS
+from chat.budget import OPERATION_SECONDS, SECONDS
+from chat.conversations import REPEATED_MS
 from chat.sdk import CONFIG
 from tests.stack.conftest import ROOT, Synthesize, Synthesized
 from tests.stack.test_settings import KEY
 
-FUNCTIONS = ("announcement", "authorizer", "connection", "message")
+FUNCTIONS = ("announcement", "authorizer", "backend", "connection", "message")
+BY_API = ("announcement", "authorizer", "connection", "message")
 API_GATEWAY_TIMEOUT_SECONDS = 29
 
 
@@ -25,13 +27,20 @@ def test_functions_run_on_python_313_on_arm64(default: Synthesized, name: str) -
     assert function["Architectures"] == ["arm64"]
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", BY_API)
 def test_functions_end_before_api_gateway_gives_up_and_after_the_sdk_does(default: Synthesized, name: str) -> None:
     _, function = default.function(name)
     sdk: Any = CONFIG  # its stubs leave the options out
 
     assert function["Timeout"] == 10
     assert SECONDS + sdk.connect_timeout + sdk.read_timeout < function["Timeout"] < API_GATEWAY_TIMEOUT_SECONDS
+
+
+def test_the_backend_function_ends_after_its_operation_does(default: Synthesized) -> None:
+    _, function = default.function("backend")
+    sdk: Any = CONFIG
+
+    assert OPERATION_SECONDS + sdk.connect_timeout + sdk.read_timeout < function["Timeout"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -64,16 +73,29 @@ def test_functions_share_one_asset(default: Synthesized) -> None:
 
 def test_announcements_are_not_tried_again(default: Synthesized) -> None:
     announcement, _ = default.function("announcement")
-    _, config = default.one("AWS::Lambda::EventInvokeConfig")
+    (config,) = (
+        it
+        for it in default.all("AWS::Lambda::EventInvokeConfig").values()
+        if it["FunctionName"] == {"Ref": announcement}
+    )
 
-    assert config["FunctionName"] == {"Ref": announcement}
     assert config["MaximumRetryAttempts"] == 0
 
 
-def test_retention_reaches_the_function_that_stores_messages(synthesize: Synthesize) -> None:
-    _, message = synthesize(retentionDays=30).function("message")
+def test_an_operation_is_not_tried_again_once_its_id_may_be_forgotten(default: Synthesized) -> None:
+    function, _ = default.function("backend")
+    (config,) = (
+        it for it in default.all("AWS::Lambda::EventInvokeConfig").values() if it["FunctionName"] == {"Ref": function}
+    )
 
-    assert message["Environment"]["Variables"]["RETENTION_DAYS"] == "30"
+    assert config["MaximumEventAgeInSeconds"] * 1_000 < REPEATED_MS
+
+
+def test_retention_reaches_the_functions_that_store_messages(synthesize: Synthesize) -> None:
+    stack = synthesize(retentionDays=30)
+
+    for name in ("message", "backend"):
+        assert stack.function(name)[1]["Environment"]["Variables"]["RETENTION_DAYS"] == "30"
 
 
 def test_another_epoch_is_one_of_the_function_that_answers_syncs(default: Synthesized, synthesize: Synthesize) -> None:
@@ -92,7 +114,7 @@ def test_a_table_that_exists_is_used_by_everything_that_used_the_stacks_own(
 
     assert not restored.all("AWS::DynamoDB::GlobalTable")
     assert "restored" in json.dumps(restored.template["Outputs"]["TableName"])
-    for handler in ("message", "announcement", "connection"):
+    for handler in ("message", "announcement", "connection", "backend"):
         assert restored.function(handler)[1]["Environment"]["Variables"]["TABLE_NAME"] == "restored"
     before, after = json.dumps(default.template), json.dumps(restored.template)
     assert before.count(logical_id) > 1
@@ -198,7 +220,7 @@ def test_only_the_message_function_takes_of_the_accounts_concurrency(
     stack = synthesize(reservedConcurrency=200)
 
     assert {name: stack.function(name)[1].get("ReservedConcurrentExecutions") for name in FUNCTIONS} == {
-        "announcement": None, "authorizer": None, "connection": None, "message": 200
+        "announcement": None, "authorizer": None, "backend": None, "connection": None, "message": 200
     }  # fmt: skip
     assert "ReservedConcurrentExecutions" not in default.function("message")[1]
 

@@ -187,7 +187,7 @@ def test_emulator_gets_the_bucket_and_the_distribution_and_copies_nothing(synthe
     stack = synthesize(web=True, throwaway=True, emulator="http://127.0.0.1:4566")
     api, _ = stack.one("AWS::ApiGatewayV2::Api")
 
-    assert len(stack.all("AWS::Lambda::Function")) == 4
+    assert len(stack.all("AWS::Lambda::Function")) == 5
     assert not stack.all("Custom::CDKBucketDeployment") | stack.all("Custom::S3AutoDeleteObjects")
     policy = directives(headers(stack)["Content-Security-Policy"])
     assert policy["connect-src"] == f"'self' ws://127.0.0.1:4566/_aws/execute-api/${{{api}}}/dev"

@@ -30,7 +30,7 @@ ENVIRONMENT = {
 with pytest.MonkeyPatch.context() as environment:
     for name, value in ENVIRONMENT.items():
         environment.setenv(name, value)
-    for handler in ("announcement", "authorizer", "connection", "message"):
+    for handler in ("announcement", "authorizer", "backend", "connection", "message"):
         import_module(handler)
 
 

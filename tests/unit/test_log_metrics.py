@@ -8,6 +8,7 @@ from typing import Any
 
 import announcement as handler
 import authorizer
+import backend
 import connection
 import message
 import pytest
@@ -20,7 +21,10 @@ from chat.identity import Identity, Refused
 from chat.limits import MAX_REFUSALS
 from chat.protocol import UserPresence
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
+from chat.wiring import backend_routes
 from stacks.log_metrics import LOG_METRICS
+from tests.fakes.clock import RETENTION_MS
+from tests.fakes.memory import serially
 from tests.filter_pattern import matcher
 from tests.unit.events import handshake, websocket_event
 from tests.unit.system import System, always
@@ -57,6 +61,24 @@ def test_messages_and_duplicates(system: System, capsys: pytest.CaptureFixture[s
     lines = logged(capsys)
     delivered = sum(id == bob.id for id, _ in system.gateway.pushed)
     assert counted("Message", lines) == {"Messages": 2, "Duplicates": 1, "Deliveries": delivered}
+
+
+def test_operations_of_a_backend(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    routes = backend_routes(
+        system.table, system.gateway, clock=system.clock, parallel=serially, retention_ms=RETENTION_MS
+    )
+    bob = system.connect("bob")
+    batch = {"action": "send_batch", "user": "shop", "messages": [{**SEND, "id": "m2"}, {**SEND, "to": "?"}]}
+    for event in ({**SEND, "user": "shop"}, {**SEND, "user": "shop"}, batch, {"action": "unread", "user": "bob"}):
+        backend.serve(event, "request", routes)
+
+    delivered = sum(id == bob.id for id, _ in system.gateway.pushed)
+    assert counted("Backend", logged(capsys)) == {
+        "Messages": 2,
+        "Duplicates": 1,
+        "Deliveries": delivered,
+        "Errors:bad_request": 1,
+    }
 
 
 def test_errors_by_code(system: System, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,249 @@
+"""The chat, for a product's backend: it speaks as any user, reads, and administers. AWS's own credentials are its key.
+
+    from parley.backend import Backend
+
+    chat = Backend("arn:aws:lambda:eu-central-1:123456789012:function:...")
+    chat.send("shop", "alice", "your parcel has left", id="order-17-sent")
+
+It invokes the backend function of a deployment through Lambda's API, and requires boto3: `parley-client[aws]`. The
+stack's outputs name the function, and the policy that lets a role invoke it. Every call waits for its result.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
+
+import boto3
+from botocore.config import Config
+
+from .errors import ParleyError
+from .events import HistoryPage, Message, PresenceChange
+
+CONFIG = Config(connect_timeout=5, read_timeout=40, retries={"mode": "standard", "total_max_attempts": 3})
+"""The function may take 30 s. The SDK's further tries are safe: a message has its id, the rest is the same twice."""
+
+TRIES = 4
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
+"""Between two tries to end a connection that is still opening, for a minute at most."""
+
+MAX_BATCH = 100
+
+
+class BackendError(ParleyError):
+    """An operation was refused, or failed; `code` is stable. If it is `temporary`, the same one may succeed later."""
+
+    def __init__(self, code: str, message: str, *, temporary: bool, retry_after_ms: int | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.temporary = temporary
+        self.retry_after_ms = retry_after_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that is to be sent. Sent again with the same id within ten minutes, it is stored once."""
+
+    to: str
+    text: str
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message is stored, or was already: `duplicate`. `ts` is in milliseconds since the epoch.
+
+    `delivered` counts the devices of the recipient that took it at once; it is 0 too if the sender may not know.
+    """
+
+    to: str
+    id: str
+    seq: int
+    ts: int
+    duplicate: bool
+    delivered: int
+
+
+BatchResult: TypeAlias = Stored | BackendError
+
+
+@dataclass(frozen=True, slots=True)
+class UserChat:
+    """A line of a user's chat list. `ts` and what is `last_` are of its last message, whose text may be cut."""
+
+    peer: str
+    seq: int
+    ts: int
+    unread: int
+    read: int
+    peer_read: int
+    peer_delivered: int
+    blocked: bool
+    last_from: str | None
+    last_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """How many messages a user has not read, in total and by peer; chats without are left out."""
+
+    total: int
+    by_peer: dict[str, int]
+
+
+class Backend:
+    """The backend function of a deployment, by its name or ARN: the output `BackendFunction` of the stack.
+
+    `client` is a client of boto3 for Lambda; without one, it is made from the environment. Each method raises
+    BackendError, after some tries if it is temporary, and what boto3 raises if the function cannot be invoked.
+    """
+
+    def __init__(self, function: str, *, client: Any = None) -> None:
+        self._function = function
+        self._client = client or boto3.client("lambda", config=CONFIG)
+
+    def send(self, user: str, to: str, text: str, *, id: str | None = None) -> Stored:
+        """Sends a message as the user. Give it an `id` of your own if your code itself may send it again."""
+        outgoing = Outgoing(to, text) if id is None else Outgoing(to, text, id)
+        return _stored(self._ask("send", user=user, **asdict(outgoing)))
+
+    def send_batch(self, user: str, messages: Sequence[Outgoing]) -> list[BatchResult]:
+        """Sends up to 100 messages as the user; what became of each, in their order. A failed one fails no other."""
+        if not 1 <= len(messages) <= MAX_BATCH:
+            raise ValueError(f"a batch has 1 to {MAX_BATCH} messages, not {len(messages)}")
+        results: dict[int, BatchResult] = {}
+        left = dict(enumerate(messages))
+        for attempt in range(TRIES):
+            found = self._ask("send_batch", user=user, messages=[asdict(message) for message in left.values()])
+            results |= {at: _batch_result(one) for at, one in zip(left, found["results"], strict=True)}
+            left = {at: messages[at] for at in left if _is_temporary(results[at])}
+            if not left or attempt == TRIES - 1:
+                break
+            waits = [error.retry_after_ms for at in left if isinstance(error := results[at], BackendError)]
+            _pause(attempt, max((wait for wait in waits if wait is not None), default=None))
+        return [results[at] for at in range(len(messages))]
+
+    def history(
+        self, user: str, peer: str, *, after: int | None = None, before: int | None = None, limit: int | None = None
+    ) -> HistoryPage:
+        """A page of a conversation as the user sees it: behind or before a number, or the newest of it."""
+        page = self._ask("history", user=user, peer=peer, after=after, before=before, limit=limit)
+        return HistoryPage(tuple(_message(peer, one) for one in page["messages"]), page["more"])
+
+    def chats(self, user: str) -> Iterator[UserChat]:
+        """The user's chats, the latest first. Further pages are asked for as they are needed."""
+        for page in self._pages("chats", user=user, limit=100):
+            yield from map(_chat, page["chats"])
+
+    def unread(self, user: str) -> Unread:
+        unread = self._ask("unread", user=user)
+        return Unread(unread["total"], {chat["peer"]: chat["unread"] for chat in unread["chats"]})
+
+    def presence(self, users: Collection[str]) -> dict[str, PresenceChange]:
+        """Who of up to 100 users is online, whoever may see it, by user."""
+        told = self._ask("presence", users=list(users))["users"]
+        return {one["user"]: PresenceChange(one["user"], one["online"], one["last_seen"], one["rev"]) for one in told}
+
+    def kick(self, user: str) -> int:
+        """Ends all connections of the user, which may connect again; how many there were."""
+        return self._end("kick", user=user)
+
+    def bar(self, user: str, minutes: int) -> int:
+        """Ends all connections of the user and lets it in again after so long; 0 lets it in at once."""
+        return self._end("bar", user=user, minutes=minutes)
+
+    def export(self, user: str) -> Iterator[dict[str, str | int]]:
+        """All that is kept of the user, item by item, as it is in the table."""
+        for page in self._pages("export", user=user):
+            yield from page["items"]
+
+    def _end(self, action: str, **fields: object) -> int:
+        """Ends connections, those too that are still opening: until they are open, nothing can end them."""
+        closed = 0
+        for _ in range(60):
+            ended = self._ask(action, **fields)
+            closed = max(closed, ended["closed"])
+            if not ended["opening"]:
+                break
+            time.sleep(AGAIN_SECONDS)
+        return closed
+
+    def _pages(self, action: str, **fields: object) -> Iterator[dict[str, Any]]:
+        page = self._ask(action, **fields)
+        yield page
+        while "next" in page:
+            page = self._ask(action, **fields, next=page["next"])
+            yield page
+
+    def _ask(self, action: str, **fields: object) -> dict[str, Any]:
+        for attempt in range(TRIES):
+            try:
+                return self._invoke({"action": action, **fields})
+            except BackendError as error:
+                if not error.temporary or attempt == TRIES - 1:
+                    raise
+                _pause(attempt, error.retry_after_ms)
+        raise AssertionError("unreachable")
+
+    def _invoke(self, event: dict[str, object]) -> dict[str, Any]:
+        response = self._client.invoke(FunctionName=self._function, Payload=json.dumps(event).encode())
+        result = json.loads(response["Payload"].read())
+        if "FunctionError" in response:
+            # It had no time to answer, or could not be loaded. What that says may quote the event.
+            raise BackendError("internal", "the backend function did not answer; see its log", temporary=True)
+        if result.get("type") == "error":
+            raise _error(result)
+        return dict(result)
+
+
+def _pause(attempt: int, retry_after_ms: int | None) -> None:
+    asked = 0.0 if retry_after_ms is None else retry_after_ms / 1_000
+    time.sleep(min(LONGEST_PAUSE_SECONDS, max(asked, FIRST_PAUSE_SECONDS * 2**attempt)))
+
+
+def _is_temporary(result: BatchResult) -> bool:
+    return isinstance(result, BackendError) and result.temporary
+
+
+def _batch_result(result: dict[str, Any]) -> BatchResult:
+    return _error(result) if result["type"] == "error" else _stored(result)
+
+
+def _error(result: dict[str, Any]) -> BackendError:
+    return BackendError(
+        result["code"],
+        result["message"],
+        temporary=result["temporary"],
+        retry_after_ms=result.get("retry_after_ms"),
+    )
+
+
+def _stored(ack: dict[str, Any]) -> Stored:
+    return Stored(ack["to"], ack["id"], ack["seq"], ack["ts"], ack["duplicate"], ack["delivered"])
+
+
+def _message(peer: str, one: dict[str, Any]) -> Message:
+    return Message(peer, one["from"], one["to"], one["seq"], one["id"], one["text"], one["ts"])
+
+
+def _chat(one: dict[str, Any]) -> UserChat:
+    last = one.get("last", {})
+    return UserChat(
+        peer=one["peer"],
+        seq=one["seq"],
+        ts=one["ts"],
+        unread=one["unread"],
+        read=one["read"],
+        peer_read=one["peer_read"],
+        peer_delivered=one["peer_delivered"],
+        blocked=one.get("blocked", False),
+        last_from=last.get("from"),
+        last_text=last.get("text"),
+    )

@@ -1,0 +1,153 @@
+"""One function an operation: what the chat does for a product's backend, which may speak as anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import NamedTuple
+
+from chat.backend_protocol import (
+    Bar,
+    ChatsOf,
+    Export,
+    ExportCursor,
+    HistoryOf,
+    Kick,
+    SendAs,
+    Single,
+    UnreadOf,
+    bar_result,
+    chats_result,
+    export_result,
+    kick_result,
+    unread_result,
+)
+from chat.clock import Clock
+from chat.conversations import Conversations
+from chat.delivery import Gateway, Pushed
+from chat.parallel import Parallel
+from chat.protocol import (
+    CloseCode,
+    Cursor,
+    Frame,
+    Presence,
+    close_frame,
+    encode,
+    history_reply,
+    presence_reply,
+)
+from chat.routes import MessageRoutes, Served
+from chat.sessions import OPENING_MS, Connection, Sessions
+from chat.table import Query, Table, log_partition, user_partition
+
+EXPORTED_PAGE = 100
+"""Items of a page of an export. The longest messages make 3 MB of JSON then; Lambda returns 6 MB at most."""
+
+_FIRST, _LAST = " ", "\x7f"
+"""Before and behind every sort key."""
+
+_CHAT = "CHAT#"
+MINUTE_MS = 60_000
+
+KICKED = encode(
+    close_frame(CloseCode.KICKED, "the operator has ended all connections of this user", retry_after_ms=None)
+).encode()
+
+
+class Closed(NamedTuple):
+    """How many connections were closed, and how many cannot be yet, since their handshakes are under way."""
+
+    closed: int
+    opening: int
+
+
+class BackendRoutes:
+    """Every route that an operation can take. The handler sends the messages of a batch one by one."""
+
+    def __init__(
+        self,
+        messages: MessageRoutes,
+        conversations: Conversations,
+        sessions: Sessions,
+        table: Table,
+        gateway: Gateway,
+        *,
+        clock: Clock,
+        parallel: Parallel,
+    ) -> None:
+        self._messages = messages
+        self._conversations = conversations
+        self._sessions = sessions
+        self._table = table
+        self._gateway = gateway
+        self._clock = clock
+        self._parallel = parallel
+
+    def serve(self, operation: Single) -> Served:
+        """Does the operation. Raises ChatError if it cannot."""
+        match operation:
+            case SendAs():
+                return self.send(operation)
+            case HistoryOf(user, request):
+                page = self._conversations.history(user, request)
+                return Served(history_reply(request, page.messages, more=page.more))
+            case ChatsOf():
+                return Served(self.chats(operation))
+            case UnreadOf(user):
+                return Served(unread_result(user, self._conversations.overview(user).chats))
+            case Presence(_, users):
+                return Served(presence_reply(operation, self._sessions.presence(users)))
+            case Kick(user):
+                closed, opening = self._close(self._sessions.of([user])[user])
+                return Served(kick_result(user, closed=closed, opening=opening))
+            case Bar(user, minutes):
+                bar = self._sessions.bar(user, minutes * MINUTE_MS)
+                closed, opening = self._close(bar.connections)
+                return Served(bar_result(user, until=bar.until, closed=closed, opening=opening))
+            case Export():
+                return Served(self.export(operation))
+
+    def send(self, operation: SendAs) -> Served:
+        """The way of a user's own message. Its sender is on no connection, so all of its devices are told."""
+        now = self._clock()
+        return self._messages.send(Connection(operation.user, "", now), operation.request, now)
+
+    def chats(self, operation: ChatsOf) -> Frame:
+        chats = self._conversations.overview(operation.user).chats
+        if operation.next is not None:
+            chats = [chat for chat in chats if (chat.ts, chat.peer) < operation.next]
+        page = chats[: operation.limit]
+        previews = self._conversations.previews(operation.user, page)
+        cursor_after = Cursor(page[-1].ts, page[-1].peer) if len(chats) > len(page) else None
+        return chats_result(operation.user, page, previews, cursor_after)
+
+    def export(self, operation: Export) -> Frame:
+        """A page of all that is kept of the user, as it is in the table: its own items, then log after log."""
+        user, (peer, first) = operation.user, operation.next or ExportCursor("", _FIRST)
+        pk = log_partition(user, peer) if peer else user_partition(user)
+        items = self._table.query(Query(pk, first, _LAST, limit=EXPORTED_PAGE + 1))
+        if len(items) > EXPORTED_PAGE:
+            next: ExportCursor | None = ExportCursor(peer, str(items[EXPORTED_PAGE]["sk"]))
+        else:
+            next = self._log_after(user, peer)
+        return export_result(user, items[:EXPORTED_PAGE], next)
+
+    def _log_after(self, user: str, peer: str) -> ExportCursor | None:
+        """Where the log begins of the chat behind the one with the peer, or of the first one."""
+        # A space is before all that a user id can go on with.
+        behind = Query(user_partition(user), f"{_CHAT}{peer}{_FIRST}", f"{_CHAT}{_LAST}", limit=1)
+        for chat in self._table.query(behind):
+            return ExportCursor(str(chat["sk"]).removeprefix(_CHAT), _FIRST)
+        return None
+
+    def _close(self, connections: Collection[Connection]) -> Closed:
+        closed = self._parallel([partial(self._close_one, connection) for connection in connections])
+        return Closed(closed.count(True), closed.count(False))
+
+    def _close_one(self, connection: Connection) -> bool:
+        """Whether the connection is closed. API Gateway does not know it until its handshake has ended."""
+        is_unknown = self._gateway.push(connection.id, KICKED) is Pushed.GONE
+        if is_unknown and self._clock() - connection.connected_at < OPENING_MS:
+            return False
+        self._gateway.close(connection.id)
+        return True
