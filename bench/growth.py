@@ -190,8 +190,8 @@ Median milliseconds and units, by the number of messages that the conversation a
 
 {_growth(by_messages)}
 
-And by the number of chats that the user has. `sync` reads the chat list whole, to sort it by time without an index that
-every message would have to write; so it grows by one read unit for each 4 KB of the list, about 27 chats:
+And by the number of chats that the user has. `sync` reads up to 2,000 of them, to sort them by time without an index
+that every message would have to write; so it grows by one read unit for each 4 KB of the list, about 27 chats:
 
 {_growth(by_chats)}
 """

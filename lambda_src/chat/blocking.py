@@ -64,7 +64,10 @@ class Blocking:
         raise _too_many()
 
     def _blocked_chat(self, user: str, peer: str) -> Item:
-        chat: Item = {}
+        key = chat_key(user, peer)
+        chat = self._table.get([key]).get(key, {})
+        if not chat:
+            self._conversations.begin(user)  # or made-up ids would make the list as long as one likes
         for _ in range(ATTEMPTS):
             if is_blocked(chat):
                 return chat

@@ -49,6 +49,7 @@ from chat.protocol import (
 )
 from chat.sessions import connection_ids
 from chat.table import (
+    FIRST_CHAT,
     MAX_SEQ,
     SEQ_DIGITS,
     SESSIONS,
@@ -89,6 +90,10 @@ FIRST_READ = 21
 read, until the page or its frame is full: how long messages are shows only once they are paid for. Of the longest,
 three fill a frame, and a hundred would be 205 read units."""
 
+MOST_CHATS_READ = 2_000
+"""Chats that one frame reads at most: some 72 read units, and a third of a second of the function. Many users together
+can make a list as long as they like, so a longer one is read in parts."""
+
 TAIL_MEMORY_MS = 60_000
 """How long a warm function may remember a tail. A stale one does no harm (the append's condition fails), as long as
 nothing that was appended since can have expired again; retention is a day at least."""
@@ -102,7 +107,7 @@ BEGUN = "begun"
 BEGUN_SINCE = "begun_since"
 BEGUN_MS = 3_600_000
 """Attributes of a sessions item: how many conversations its user has begun, since when, and for how long that counts.
-A chat list is read whole, its owner's and those of all to whom it writes, so it must not grow at will."""
+A chat list is read again and again, its owner's and those of all to whom it writes, so it must not grow at will."""
 
 APPEND_ATTEMPTS = 20
 """Puts of one append. Sixteen writers without a pause need four on average; all pauses together are below 1.2 s."""
@@ -190,10 +195,15 @@ class Page(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """What is kept of a user: its chats, newest first, and the ids of its connections, dead ones included."""
+    """What is kept of a user: its chats, newest first, and the ids of its connections, dead ones included.
+
+    A `part` of a longer list has its chats by their keys, backwards; `more` is whether there are any behind them.
+    """
 
     chats: Sequence[Chat]
     connections: Collection[str]
+    part: bool = False
+    more: bool = False
 
 
 class Conversations:
@@ -230,8 +240,8 @@ class Conversations:
             if entry := tail.find(sender, id):
                 self._remember(pk, tail)
                 return Appended(_stored(entry, to, text), duplicate=True)
-            if tail.seq == 0 and attempt == 0 and self._new_chats is not None:
-                self._begin(sender, self._new_chats)
+            if tail.seq == 0 and attempt == 0:
+                self.begin(sender)
             now = self._clock()
             message = Message(sender, to, tail.seq + 1, id, text, now)
             expires = max((now + self._retention_ms) // 1_000, tail.expires)
@@ -245,8 +255,14 @@ class Conversations:
         self._tails.pop(pk, None)
         raise _too_many()
 
-    def _begin(self, user: str, most: int) -> None:
-        """Counts a conversation that the user begins. One whose message is not stored then counts all the same."""
+    def begin(self, user: str) -> None:
+        """Counts a conversation that the user begins. One whose message is not stored then counts all the same.
+
+        Raises ChatError (`too_many_requests`) if it has begun too many.
+        """
+        most = self._new_chats
+        if most is None:
+            return
         key, now = sessions_key(user), self._clock()
         first = {BEGUN: 1, BEGUN_SINCE: now}
         if self._table.update(key, Update(put=first, only_if=[Below(BEGUN_SINCE, now - BEGUN_MS + 1)])).made:
@@ -406,8 +422,30 @@ class Conversations:
         return hidden_in(self._table.get([key]).get(key, {}))
 
     def overview(self, user: str) -> Overview:
-        """Everything that is kept of a user, its chat items and its sessions item, in one consistent query."""
-        return overview_of(self._table.query(Query(user_partition(user))))
+        """What is kept of a user, its sessions item and its chat items, in one consistent query.
+
+        Of more than MOST_CHATS_READ chats it is a part. Read backwards, since the key of the sessions item is the last.
+        """
+        items = self._table.query(Query(user_partition(user), newest_first=True, limit=MOST_CHATS_READ + 1))
+        found = overview_of(items)
+        return found if len(items) <= MOST_CHATS_READ else self._part(user, items, found.connections)
+
+    def overview_behind(self, user: str, peer: str) -> Overview:
+        """The part of a long chat list that comes behind the chat with the peer, without connections."""
+        return self._part(user, self._items_behind(user, chat_key(user, peer).sk))
+
+    def _part(self, user: str, items: Sequence[Item], connections: Collection[str] = ()) -> Overview:
+        while True:
+            chats, more = _chats_in(items), len(items) > MOST_CHATS_READ
+            if chats or not more:
+                return Overview(chats, connections, part=True, more=more)
+            # The user is to see none of them, so there is none to go on from at the next request.
+            items = self._items_behind(user, str(items[-1]["sk"]))
+
+    def _items_behind(self, user: str, sk: str) -> Sequence[Item]:
+        pk, limit = user_partition(user), MOST_CHATS_READ + 2
+        items = self._table.query(Query(pk, FIRST_CHAT, sk, newest_first=True, limit=limit))
+        return [item for item in items if item["sk"] != sk]
 
     def previews(self, user: str, chats: Iterable[Chat]) -> dict[str, Message]:
         """The last message of each chat (at most 100) by peer, where it is still stored.
@@ -480,15 +518,13 @@ def _no_message(request: Receipt) -> ChatError:
 
 def overview_of(items: Iterable[Item]) -> Overview:
     """The overview in all items of a user's partition."""
-    chats: list[Chat] = []
-    connections: frozenset[str] = frozenset()
-    for item in items:
-        if item["sk"] == SESSIONS:
-            connections = connection_ids(item)
-        elif chat := chat_of(item):
-            chats.append(chat)
-    chats.sort(key=lambda chat: (chat.ts, chat.peer), reverse=True)
-    return Overview(chats, connections)
+    items = list(items)
+    connections = next((connection_ids(item) for item in items if item["sk"] == SESSIONS), frozenset[str]())
+    return Overview(sorted(_chats_in(items), key=lambda chat: (chat.ts, chat.peer), reverse=True), connections)
+
+
+def _chats_in(items: Iterable[Item]) -> list[Chat]:
+    return [chat for item in items if item["sk"] != SESSIONS and (chat := chat_of(item))]
 
 
 def chat_of(item: Item) -> Chat | None:

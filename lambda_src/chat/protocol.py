@@ -157,17 +157,22 @@ Request = Send | Sync | History | Receipt | Typing | Presence | Ping | Block | U
 
 
 class Cursor(NamedTuple):
-    """Where the next page of a chat list starts: behind this chat, newest first."""
+    """Where the next page of a chat list starts: behind this chat, newest first.
 
-    ts: int
+    Without `ts` the list is read in parts, and the next page starts behind this peer.
+    """
+
+    ts: int | None
     peer: str
 
     def encode(self) -> str:
-        return f"{self.ts} {self.peer}"
+        return f"{'-' if self.ts is None else self.ts} {self.peer}"
 
     @classmethod
     def decode(cls, value: str) -> Cursor:
         ts, _, peer = value.partition(" ")
+        if ts == "-" and is_user_id(peer):
+            return cls(None, peer)
         if not (
             ts.isascii() and ts.isdigit() and len(ts) < MAX_ID_LENGTH and int(ts) <= MAX_INTEGER and is_user_id(peer)
         ):

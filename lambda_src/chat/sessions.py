@@ -106,6 +106,10 @@ class Sessions:
         """Puts back the entry of a connection that has just sent a frame, and so is alive. Raises Barred."""
         self._put(connection, self._clock())
 
+    def has(self, connection: Connection) -> bool:
+        """Whether there is an entry of the connection."""
+        return connection.id in connection_ids(self._items([connection.user])[connection.user])
+
     def raise_rev(self, user: str) -> UserPresence:
         """Makes the user's presence, as it is, newer than all that was told of it."""
         before = self._table.update(sessions_key(user), Update(add={"rev": 1})).before

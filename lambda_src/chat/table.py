@@ -28,6 +28,8 @@ Item = Mapping[str, str | int]
 """An item's attributes, `pk` and `sk` among them. Numbers are whole."""
 
 SESSIONS = "SESSIONS"
+FIRST_CHAT = "CHAT#"
+"""The sort key before those of all chat items. That of the sessions item comes after them."""
 
 SEQ_DIGITS = 12
 MAX_SEQ = 10 ** (SEQ_DIGITS - 1) - 1

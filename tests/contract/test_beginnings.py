@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chat.blocking import Blocking
 from chat.conversations import BEGUN_MS, Conversations
 from chat.protocol import ChatError, ErrorCode
 from chat.sessions import Connection, Sessions
@@ -83,3 +84,31 @@ def test_the_count_is_no_connection_and_leaves_presence_alone(
 
     assert sessions.presence(["alice"]) == before
     assert [one.id for one in sessions.of(["alice"])["alice"]] == ["phone="]
+
+
+def test_to_block_a_made_up_user_counts_too(conversations: Conversations, table: Table, clock: ManualClock) -> None:
+    blocking = Blocking(table, conversations, Sessions(table, clock), clock)
+    for number in range(MOST):
+        blocking.block("alice", f"made-up-{number}")
+
+    with pytest.raises(ChatError) as refused:
+        blocking.block("alice", "another")
+
+    assert refused.value.code is ErrorCode.TOO_MANY_REQUESTS
+    assert len(conversations.overview("alice").chats) == MOST
+    assert conversations.overview("another").chats == []
+
+
+def test_to_block_who_has_written_counts_for_nothing(
+    conversations: Conversations, table: Table, clock: ManualClock
+) -> None:
+    blocking = Blocking(table, conversations, Sessions(table, clock), clock)
+    begin(conversations)
+    send(conversations, "mallory", "alice")
+
+    blocking.block("alice", "mallory")
+    blocking.block("alice", "peer-0")
+    blocking.unblock("alice", "mallory")
+    blocking.block("alice", "mallory")
+
+    assert {chat.peer for chat in conversations.overview("alice").chats if chat.blocked} == {"mallory", "peer-0"}

@@ -10,16 +10,26 @@ from typing import Any
 
 import pytest
 
-from chat.conversations import FIRST_READ, MOST_SEARCHED, REPEATED_MS, SEARCHED_PAGE, TAIL_LENGTH, TAIL_MEMORY_MS
+from chat.acquaintance import PEER_WROTE
+from chat.conversations import (
+    FIRST_READ,
+    MOST_CHATS_READ,
+    MOST_SEARCHED,
+    REPEATED_MS,
+    SEARCHED_PAGE,
+    TAIL_LENGTH,
+    TAIL_MEMORY_MS,
+)
 from chat.delivery import Pushed
 from chat.parallel import Threads
-from chat.protocol import MAX_TEXT_BYTES
+from chat.protocol import MAX_TEXT_BYTES, UserPresence
 from chat.routes import SYNC_OVERLAP_MS, MessageRoutes
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
+from chat.table import chat_key
 from chat.wiring import message_routes
 from tests.costs.chat import ALICE, BOB, TEXT, Chat, in_memory, on_engine
 from tests.costs.meter import WRITE_UNIT, Cost, item_size, read_units, write_units
-from tests.fakes.clock import RETENTION_MS
+from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.engines import Engine
 from tests.fakes.sdk import Recorder
 from tests.hang import HANG_SECONDS
@@ -325,7 +335,7 @@ def test_a_send_to_a_user_who_has_blocked_the_sender_costs_no_more(chat: Chat) -
 def test_a_block_and_an_unblock(chat: Chat) -> None:
     chat.fill(20)
     cost = chat.cost(chat.warm, chat.alice, action="block", user=BOB)
-    holds(cost, calls=["UpdateItem"] * 5 + ["BatchGetItem"] * 2, written=5, read=2)
+    holds(cost, calls=["BatchGetItem", *["UpdateItem"] * 4, *["BatchGetItem"] * 2], written=4, read=3)
     cost = chat.cost(chat.warm, chat.alice, action="unblock", user=BOB)
     update, get = "UpdateItem", "BatchGetItem"
     holds(cost, calls=[get, "Query", update, "Query", update, update, get, get, get], written=3, read=10)
@@ -338,6 +348,31 @@ def test_history_skips_what_is_hidden(chat: Chat) -> None:
     for bound in ({}, {"after": 5}):
         cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=50, **bound)
         assert cost.read <= 20
+
+
+@pytest.mark.parametrize("chats", [MOST_CHATS_READ - 1, MOST_CHATS_READ, 44_000])
+def test_a_frame_reads_no_more_of_a_longer_chat_list(chats: int) -> None:
+    """Strangers can make a user's list as long as they like."""
+    chat = in_memory()
+    now = chat.clock()
+    numbers = {"seq": 1, "ts": now, "changed": now, PEER_WROTE: 1}
+    peers = [f"{uuid.UUID(int=1_000 + number)}" for number in range(chats)]
+    chat.store({**chat_key(ALICE, peer)._asdict(), **numbers} for peer in peers)
+    units = MOST_CHATS_READ / 25  # 160 bytes each
+
+    frames, next = 0, dict[str, str]()
+    while frames == 0 or next:
+        chat.meter.reset()
+        reply = chat.warm.serve(chat.alice, action="sync", since=now + HOUR_MS, **next)
+        assert chat.meter.cost.read <= units + 1
+        assert len(chat.meter.cost.calls) <= 2
+        next = {"next": reply["next"]} if "next" in reply else {}
+        frames += 1
+    assert frames <= chats / MOST_CHATS_READ + 1
+
+    chat.meter.reset()
+    chat.warm.messages.announce(UserPresence(ALICE, True, now, 1))
+    assert chat.meter.cost.read <= units
 
 
 def test_ping(chat: Chat) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from chat.protocol import (
     Block,
     ChatError,
+    Cursor,
     History,
     Presence,
     Receipt,
@@ -183,8 +184,9 @@ class SteppedClient(SteppedConnection):
             self._begin_anew(reply["epoch"])
             self.sync()
             return
+        chats = [*reply["chats"], *self._next_pages(reply)]
         self._take_pushes()
-        for chat in reply["chats"]:
+        for chat in chats:
             self._chats[chat["peer"]] = chat
             self._fetch(chat["peer"], chat["seq"])
         self._since = reply["server_time"]
@@ -193,6 +195,11 @@ class SteppedClient(SteppedConnection):
         self._must_not_have(
             [*(("message", id) for id in self._messages.values()), *(("receipt", seq) for seq in receipts)]
         )
+
+    def _next_pages(self, page: Reply) -> Iterator[Reply]:
+        while "next" in page:
+            page = self._ask(Sync(None, self._since, PAGE, Cursor.decode(page["next"])))
+            yield from page["chats"]
 
     def _is_of_another_history(self, epoch: str) -> bool:
         return epoch != self._epoch

@@ -19,7 +19,19 @@ from chat.conversations import (
     chat_of,
     overview_of,
 )
-from chat.protocol import MAX_INTEGER, Chat, Frame, History, Message, Receipt, Send, Sync, message_frame, send_ack
+from chat.protocol import (
+    MAX_INTEGER,
+    Chat,
+    Cursor,
+    Frame,
+    History,
+    Message,
+    Receipt,
+    Send,
+    Sync,
+    message_frame,
+    send_ack,
+)
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection
 from chat.table import (
@@ -74,6 +86,18 @@ class EventuallyConsistentSync(Conversations):
 
     def overview(self, user: str) -> Overview:
         return overview_of(self._table.query(Query(user_partition(user), consistent=False)))
+
+
+class PartsBeforeRegistering(MessageRoutes):
+    """Reads a part of a chat list, and only then looks whether senders see the connection."""
+
+    def _registered_overview(self, caller: Connection, next: Cursor | None) -> Overview:
+        if next is None or next.ts is not None:
+            return self._conversations.overview(caller.user)
+        overview = self._conversations.overview_behind(caller.user, next.peer)
+        if not self._sessions.has(caller):
+            self._sessions.restore(caller)
+        return overview
 
 
 class LogBeforeChats(Conversations):

@@ -10,7 +10,7 @@ from chat import conversations
 from chat.acquaintance import PEER_BLOCKED, PEER_WROTE, WROTE
 from chat.blocking import Blocking
 from chat.conversations import Conversations
-from chat.hidden import hides, is_blocked
+from chat.hidden import BLOCK_REV, hides, is_blocked
 from chat.protocol import ReceiptKind
 from chat.sessions import Connection, Sessions
 from chat.table import Update, chat_key, message_key
@@ -23,7 +23,7 @@ from tests.schedules.world import START, Begun, Hearing, Sent, Violation, World,
 
 SECONDS_MS = 5_000  # less than a function remembers a tail
 
-ALICE, BOB = "alice", "bob"
+ALICE, BOB, ZOE = "alice", "bob", "zoe"
 ALICE_PHONE = Connection(ALICE, "alice-phone", START - HOUR_MS)
 ALICE_LAPTOP = Connection(ALICE, "alice-laptop", START - HOUR_MS)
 BOB_PHONE = Connection(BOB, "bob-phone", START - HOUR_MS)
@@ -118,6 +118,31 @@ def a_push_meets_a_handshake(code: Code, *, devices: int = 1) -> Scenario:
     connections = [BOB_PHONE, BOB_LAPTOP][:devices]
     opening = {connection.id: _connects(code, connection) for connection in connections}
     return Scenario({"alice": alice, **opening}, world(open=[ALICE_PHONE], gone=[BOB_GONE]), check)
+
+
+def a_device_that_was_taken_out_syncs(code: Code, *, sends: int = 1) -> Scenario:
+    """A device is there, and nobody knows; it has another chat, too, so that a list that is read in parts has two."""
+
+    def alice(player: Player) -> None:
+        phone, instance = SteppedClient(player, code, ALICE_PHONE, {BOB: 2}), code.message_function(player)
+        for number in range(sends):
+            phone.send(BOB, f"a{number}", instance)
+        phone.finish()
+
+    def bob(player: Player) -> None:
+        phone = SteppedClient(player, code, BOB_PHONE, {ALICE: 2, ZOE: 0})
+        phone.sync()
+        phone.finish()
+
+    start = world(open=[ALICE_PHONE])
+    start.open |= {BOB_PHONE}
+    start.items[chat_key(BOB, ZOE)] = {
+        **start.items[chat_key(BOB, ALICE)],
+        "sk": chat_key(BOB, ZOE).sk,
+        "seq": 0,
+        BLOCK_REV: 1,
+    }
+    return Scenario({"alice": alice, "bob": bob}, replace(start, before=dict(start.items)), check)
 
 
 def a_retry_on_another_instance(code: Code, *, faults: int = 1) -> Scenario:

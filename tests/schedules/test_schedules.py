@@ -22,6 +22,7 @@ from tests.schedules.scenarios import (
     a_block_meets_signs_of_life,
     a_blocker_writes,
     a_client_finds_its_message,
+    a_device_that_was_taken_out_syncs,
     a_push_meets_a_handshake,
     a_receipt_is_repeated,
     a_receipt_meets_a_send,
@@ -63,6 +64,7 @@ def _name(build: Build) -> str:
         sends_while_a_device_connects,
         partial(sends_while_a_device_connects, sends=2, held=1),
         a_push_meets_a_handshake,
+        a_device_that_was_taken_out_syncs,
         a_retry_on_another_instance,
         a_retry_behind_a_stale_tail,
         a_retry_heals_late,
@@ -131,6 +133,14 @@ def test_no_longer_schedule_breaks_a_promise(build: Build) -> None:
 def test_a_retry_is_recognised_behind_more_messages_than_a_tail_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat.conversations.TAIL_LENGTH", SHORT_TAIL)
     _explore(a_retry_far_behind)
+
+
+@pytest.mark.parametrize(
+    "build", [sends_while_a_device_connects, a_device_that_was_taken_out_syncs, a_push_meets_a_handshake], ids=_name
+)
+def test_a_chat_list_that_is_read_in_parts_hides_no_message(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 1)
+    _explore(build)
 
 
 @pytest.mark.parametrize("faults", [0, pytest.param(1, marks=pytest.mark.soak)])
@@ -260,6 +270,14 @@ def _explore(build: Build) -> None:
 )
 def test_a_mutation_is_found(build: Build, code: Code, consequence: str) -> None:
     _assert_found(build, code, consequence)
+
+
+def test_a_part_of_a_list_that_is_read_before_senders_see_the_connection_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 1)
+    code = Code(routes=mutations.PartsBeforeRegistering)
+    _assert_found(a_device_that_was_taken_out_syncs, code, "bob-phone misses .* although no push failed")
 
 
 def test_a_410_that_prunes_a_fresh_connection_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

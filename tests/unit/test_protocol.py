@@ -452,9 +452,10 @@ def test_a_chat_shows_the_beginning_of_its_last_message() -> None:
     assert protocol.chat_fields(CHAT, None) == CHAT_FIELDS
 
 
-@pytest.mark.parametrize("peer", ["bob", "a|b@c.d:e+f=g-h_i", LONGEST_USER])
-def test_a_cursor_comes_back_as_it_went(peer: str) -> None:
-    cursor = Cursor(1_800_000_000_000, peer)
+@pytest.mark.parametrize("ts", [1_800_000_000_000, 0, None])
+@pytest.mark.parametrize("peer", ["bob", "a|b@c.d:e+f=g-h_i", "-", LONGEST_USER])
+def test_a_cursor_comes_back_as_it_went(peer: str, ts: int | None) -> None:
+    cursor = Cursor(ts, peer)
 
     assert Cursor.decode(cursor.encode()) == cursor
 

@@ -33,7 +33,7 @@ from chat.protocol import (
 )
 from chat.routes import MAX_ANNOUNCED_CHATS, SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, OPENING_MS, Connection
-from chat.table import Update, chat_key
+from chat.table import Update, chat_key, sessions_key
 from tests.fakes.clock import MINUTE_MS, ManualClock
 from tests.unit.system import System, fails_at, on_the_wire
 
@@ -398,6 +398,77 @@ def test_sync_is_one_query_and_one_batch(system: System) -> None:
     system.serve(alice, sync())
 
     assert system.steps == ["query", "get"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+@pytest.mark.parametrize("count", [3, 4, 5, 9, 10])
+def test_pages_of_a_long_list_put_together_are_all_chats(
+    system: System, monkeypatch: pytest.MonkeyPatch, limit: int, count: int
+) -> None:
+    monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 3)
+    alice = system.connect("alice")
+    names = write_to_many(system, alice, count)
+
+    assert sorted(all_pages(system, alice, None, limit)) == sorted(names)
+    assert all_pages(system, alice, system.clock.now + SYNC_OVERLAP_MS, limit) == []
+    assert all_pages(system, alice, system.clock.now, limit) == names
+
+
+def all_pages(system: System, caller: Connection, since: int | None, limit: int) -> list[str]:
+    seen: list[str] = []
+    cursor: Cursor | None = None
+    for _ in range(20):
+        reply = system.serve(caller, sync(since, limit, cursor))
+        seen += peers(reply)
+        if "next" not in reply:
+            break
+        cursor = Cursor.decode(str(reply["next"]))
+    return seen
+
+
+def test_a_list_that_grows_long_while_it_is_paged_through_is_paged_through_anew(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 3)
+    alice = system.connect("alice")
+    write_to_many(system, alice, 2)
+    first = system.serve(alice, sync(limit=1))
+    write_to_many(system, alice, 6)
+
+    rest = [*peers(first)]
+    while "next" in first:
+        first = system.serve(alice, sync(limit=2, next=Cursor.decode(str(first["next"]))))
+        rest += peers(first)
+
+    assert {f"peer-{number:03d}" for number in range(6)} == set(rest)
+
+
+@pytest.mark.parametrize("page", [1, 2])
+def test_each_page_of_a_long_list_puts_the_connection_back_before_it_reads(
+    system: System, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 3)
+    alice = system.connect("alice")
+    write_to_many(system, alice, 9)
+    cursor = Cursor(None, "peer-006") if page == 2 else None
+    system.table.update(sessions_key("alice"), Update(remove=[f"@{alice.id}"]))
+    system.steps.clear()
+
+    system.serve(alice, sync(next=cursor))
+
+    assert system.steps[-3:] == ["update", "query", "get"]
+    assert system.connection_routes._sessions.has(alice)
+
+
+def test_an_announcement_reads_a_part_of_a_long_list(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 3)
+    alice = system.connect("alice")
+    write_to_many(system, alice, 9)
+    system.steps.clear()
+
+    system.routes.announce(UserPresence("alice", True, 1, 1))
+
+    assert system.steps.count("query") == 1
 
 
 def test_server_time_is_taken_before_the_chats_are_read(system: System, clock: ManualClock) -> None:
