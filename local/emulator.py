@@ -72,6 +72,11 @@ class Emulator:
         return self.folder / "functions.log"
 
     @property
+    def calls(self) -> Path:
+        """Each call that a function's role was allowed, once: the role's ARN, the action, and the resource's ARN."""
+        return self.folder / "calls.log"
+
+    @property
     def state(self) -> Path:
         """What it keeps, if it keeps anything: what is deployed, and the data."""
         return self.folder / "state"
@@ -145,7 +150,7 @@ def emulator(folder: Path, *, port: int = 0, keep: bool = False, anonymous_reads
     with TemporaryDirectory(prefix="parley-") as scratch:
         key_id, key = f"AKIA{secrets.token_hex(16).upper()}", secrets.token_hex(32)
         running = Emulator(_free_port(port), folder.resolve(), Path(scratch), key_id, key)
-        for file in (running.log, running.function_log, running.pages):
+        for file in (running.log, running.function_log, running.calls, running.pages):
             private_file(file)
         with running.log.open("ab") as output:
             process = subprocess.Popen(
@@ -173,6 +178,7 @@ def _process_environment(running: Emulator, *, keep: bool) -> dict[str, str]:
         "TMPDIR": str(running.scratch),
         "FUNCTION_LOG": str(running.function_log),
         "PAGES": str(running.pages),
+        "CALLS": str(running.calls),
         **(_kept_in(running.state) if keep else {}),
     }
 

@@ -24,7 +24,7 @@ from threading import Lock, Thread
 from typing import IO, Any
 
 from ministack import app
-from ministack.core import lambda_runtime
+from ministack.core import iam_evaluator, lambda_runtime
 from ministack.core.lambda_runtime import Worker
 
 from local.emulator import ANONYMOUS_READS, PROCESS_PAGE
@@ -47,6 +47,23 @@ def keep_logs(path: str) -> None:
         return result
 
     Worker.invoke = invoke_and_keep
+
+
+def keep_calls(path: str) -> None:
+    """Appends each call that IAM allows a function's role, when it is made for the first time."""
+    evaluate, seen, lock = iam_evaluator.evaluate, set[str](), Lock()
+
+    def evaluate_and_keep(call: Any, *arguments: Any, **options: Any) -> Any:
+        result = evaluate(call, *arguments, **options)
+        line = f"{call.principal_arn} {call.action} {call.resource_arn}\n"
+        with lock:
+            if ":assumed-role/" in line and result.decision == "Allow" and line not in seen:
+                seen.add(line)
+                with open(path, "a", encoding="utf-8") as file:
+                    file.write(line)
+        return result
+
+    iam_evaluator.evaluate = evaluate_and_keep
 
 
 def close_gate(keys: set[str]) -> None:
@@ -168,6 +185,7 @@ def end() -> None:
 def main() -> None:
     os.umask(UMASK)
     keep_logs(os.environ["FUNCTION_LOG"])
+    keep_calls(os.environ["CALLS"])
     keys = {os.environ["AWS_ACCESS_KEY_ID"]}
     give_functions_keys_of_their_own(keys, os.environ["AWS_SECRET_ACCESS_KEY"])
     close_gate(keys)

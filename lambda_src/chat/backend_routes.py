@@ -28,7 +28,6 @@ from chat.delivery import Gateway, Pushed
 from chat.parallel import Parallel
 from chat.protocol import (
     CloseCode,
-    Cursor,
     Frame,
     Presence,
     close_frame,
@@ -94,7 +93,7 @@ class BackendRoutes:
             case ChatsOf():
                 return Served(self.chats(operation))
             case UnreadOf(user):
-                return Served(unread_result(user, self._conversations.overview(user).chats))
+                return Served(unread_result(user, list(self._conversations.chats(user))))
             case Presence(_, users):
                 return Served(presence_reply(operation, self._sessions.presence(users)))
             case Kick(user):
@@ -113,13 +112,12 @@ class BackendRoutes:
         return self._messages.send(Connection(operation.user, "", now), operation.request, now)
 
     def chats(self, operation: ChatsOf) -> Frame:
-        chats = self._conversations.overview(operation.user).chats
-        if operation.next is not None:
-            chats = [chat for chat in chats if (chat.ts, chat.peer) < operation.next]
+        overview = self._conversations.overview_from(operation.user, operation.next)
+        chats = overview.behind(operation.next)
         page = chats[: operation.limit]
         previews = self._conversations.previews(operation.user, page)
-        cursor_after = Cursor(page[-1].ts, page[-1].peer) if len(chats) > len(page) else None
-        return chats_result(operation.user, page, previews, cursor_after)
+        next = overview.cursor(page[-1] if len(chats) > len(page) else None)
+        return chats_result(operation.user, page, previews, next)
 
     def export(self, operation: Export) -> Frame:
         """A page of all that is kept of the user, as it is in the table: its own items, then log after log."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Literal, NamedTuple
@@ -36,6 +36,7 @@ from chat.protocol import (
     PAGE_ROOM,
     Chat,
     ChatError,
+    Cursor,
     ErrorCode,
     History,
     Message,
@@ -204,6 +205,20 @@ class Overview(NamedTuple):
     connections: Collection[str]
     part: bool = False
     more: bool = False
+
+    def behind(self, cursor: Cursor | None) -> Sequence[Chat]:
+        """The chats from the cursor on."""
+        if cursor is None or self.part:
+            return self.chats
+        return [chat for chat in self.chats if (chat.ts, chat.peer) < (cursor.ts or 0, cursor.peer)]
+
+    def cursor(self, last: Chat | None) -> Cursor | None:
+        """Where the next page starts: behind this chat, or, if that is None, behind all that there are here."""
+        if not self.part:
+            return last and Cursor(last.ts, last.peer)
+        if last is None and self.more:
+            last = self.chats[-1]
+        return last and Cursor(None, last.peer)
 
 
 class Conversations:
@@ -430,9 +445,19 @@ class Conversations:
         found = overview_of(items)
         return found if len(items) <= MOST_CHATS_READ else self._part(user, items, found.connections)
 
-    def overview_behind(self, user: str, peer: str) -> Overview:
-        """The part of a long chat list that comes behind the chat with the peer, without connections."""
-        return self._part(user, self._items_behind(user, chat_key(user, peer).sk))
+    def overview_from(self, user: str, cursor: Cursor | None) -> Overview:
+        """The overview that a page of the chat list is of; without connections, if it is a later part of a long one."""
+        if cursor is None or cursor.ts is not None:
+            return self.overview(user)
+        return self._part(user, self._items_behind(user, chat_key(user, cursor.peer).sk))
+
+    def chats(self, user: str) -> Iterator[Chat]:
+        """All chats of the user, however many there are."""
+        overview = self.overview(user)
+        yield from overview.chats
+        while overview.more:
+            overview = self.overview_from(user, overview.cursor(None))
+            yield from overview.chats
 
     def _part(self, user: str, items: Sequence[Item], connections: Collection[str] = ()) -> Overview:
         while True:

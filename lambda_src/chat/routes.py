@@ -16,7 +16,6 @@ from chat.protocol import (
     PAGE_ROOM,
     STAY_AWAY_MS,
     Block,
-    Chat,
     ChatError,
     CloseCode,
     Cursor,
@@ -140,25 +139,21 @@ class MessageRoutes:
         # Without `since`, a chat counts that does not say when it changed.
         since = -1 if request.since is None else request.since - SYNC_OVERLAP_MS
         overview = self._registered_overview(caller, request.next)
-        changed = [chat for chat in overview.chats if chat.changed > since]
-        if request.next is not None and not overview.part:
-            cursor = (request.next.ts or 0, request.next.peer)
-            changed = [chat for chat in changed if (chat.ts, chat.peer) < cursor]
+        changed = [chat for chat in overview.behind(request.next) if chat.changed > since]
         page = changed[: request.limit]
         previews = self._conversations.previews(caller.user, page)
         fields = [chat_fields(chat, previews.get(chat.peer)) for chat in page]
         count = fit([encoded_size(chat) for chat in fields], PAGE_ROOM)
-        next = _behind(overview, page[count - 1] if len(changed) > count else None)
+        next = overview.cursor(page[count - 1] if len(changed) > count else None)
         return sync_reply(request, caller.user, fields[:count], next=next, server_time=now, epoch=self._epoch)
 
     def _registered_overview(self, caller: Connection, next: Cursor | None) -> Overview:
         """The caller's chats, or a part of them, read after it is known that every sender sees this connection."""
-        if next is not None and next.ts is None:
-            if not self._sessions.has(caller):
-                self._sessions.restore(caller)
-            return self._conversations.overview_behind(caller.user, next.peer)
-        overview = self._conversations.overview(caller.user)
-        if caller.id in overview.connections:
+        is_later_part = next is not None and next.ts is None
+        if is_later_part and not self._sessions.has(caller):
+            self._sessions.restore(caller)
+        overview = self._conversations.overview_from(caller.user, next)
+        if is_later_part or caller.id in overview.connections:
             return overview
         self._sessions.restore(caller)
         return self._conversations.overview(caller.user)
@@ -248,15 +243,6 @@ class MessageRoutes:
         listeners = self._sessions.of(partners)
         # Who turns out to be gone here is not announced in turn: one coming must not set off a chain.
         return self._delivery.push([one for user in listeners.values() for one in user], presence_frame([presence]))
-
-
-def _behind(overview: Overview, last: Chat | None) -> Cursor | None:
-    """Where the page after this one starts. `last` is the last chat of this one, if it has not all that was found."""
-    if not overview.part:
-        return last and Cursor(last.ts, last.peer)
-    if last is None and overview.more:
-        last = overview.chats[-1]
-    return last and Cursor(None, last.peer)
 
 
 class ConnectionRoutes:

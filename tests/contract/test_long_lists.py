@@ -6,6 +6,7 @@ import pytest
 
 from chat.blocking import Blocking
 from chat.conversations import Conversations, Overview
+from chat.protocol import Cursor
 from chat.sessions import Connection, Sessions
 from chat.table import Key, Table, Update, chat_key, user_partition
 from tests.fakes.clock import RETENTION_MS, ManualClock
@@ -33,7 +34,7 @@ def parts(conversations: Conversations) -> list[Overview]:
     """The parts of alice's list, by going on behind the last chat of each."""
     found = [conversations.overview("alice")]
     while found[-1].more:
-        found.append(conversations.overview_behind("alice", found[-1].chats[-1].peer))
+        found.append(conversations.overview_from("alice", found[-1].cursor(None)))
     return found
 
 
@@ -68,6 +69,7 @@ def test_parts_put_together_are_all_chats_once_each(
     found = parts(conversations)
 
     assert [peer for part in found for peer in peers(part)] == names[::-1]
+    assert [chat.peer for chat in conversations.chats("alice")] == names[::-1]
     assert all(part.part for part in found)
     assert all(len(part.chats) <= MOST + 1 for part in found)
     assert found[0].connections == {"phone="}
@@ -105,4 +107,4 @@ def test_a_chat_that_is_gone_is_gone_on_from_all_the_same(conversations: Convers
     write(conversations, "a", "b", "c", "d", "e", "f", "g")
     assert not conversations._table.get([chat_key("alice", "dd")])
 
-    assert peers(conversations.overview_behind("alice", "dd")) == ["d", "c", "b", "a"]
+    assert peers(conversations.overview_from("alice", Cursor(None, "dd"))) == ["d", "c", "b", "a"]

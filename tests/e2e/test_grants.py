@@ -10,11 +10,18 @@ from typing import Any
 import pytest
 import websockets.exceptions
 
-from local.deployment import STACK, Endpoint, local_client, outputs_of
+from chat.clock import now_ms
+from chat.dynamo import DynamoTable
+from chat.identity import LEEWAY_SECONDS
+from chat.sessions import MAX_CONNECTIONS
+from chat.table import Update, sessions_key
+from local.deployment import STACK, Endpoint, local_client, local_secret, outputs_of, token
 from local.emulator import Emulator
 from parley.backend import Backend, BackendError
 from tests.conftest import Connect
+from tests.fakes.clock import HOUR_MS
 from tests.hang import until
+from tests.raw_connection import raw_connection
 
 
 @contextmanager
@@ -36,6 +43,60 @@ def _without(endpoint: Endpoint, role: str, action: str) -> Iterator[None]:
         yield
     finally:
         iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(whole))
+
+
+def _allowed(endpoint: Endpoint) -> set[str]:
+    """What the deployed roles of the functions allow, but for their logs, which the emulator writes by itself."""
+    iam = local_client("iam", endpoint)
+    allowed: set[str] = set()
+    for role in (one["RoleName"] for one in iam.list_roles()["Roles"]):
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+            for statement in document["Statement"]:
+                for action in _listed(statement["Action"]):
+                    allowed |= {_named(role, action, resource) for resource in _listed(statement["Resource"])}
+    return {grant for grant in allowed if " logs:" not in grant}
+
+
+def _made(running: Emulator) -> set[str]:
+    """What the functions have called since the emulator was started."""
+    calls = [line.split() for line in running.calls.read_text().splitlines()]
+    return {_named(principal.split("/")[1], action, resource) for principal, action, resource in calls}
+
+
+def _named(role: str, action: str, resource: str) -> str:
+    """`Message execute-api:ManageConnections POST`, where the role's name begins with `Parley-local-MessageRole`."""
+    function = role.removeprefix("Parley-local-").partition("Role")[0]
+    method = resource.partition("/@connections/")[0].rpartition("/")[2] if "/@connections/" in resource else ""
+    return f"{function} {action} {method}".rstrip()
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.usefixtures("acquainted")
+def test_each_function_makes_all_the_calls_that_it_may_and_no_other(
+    deployment: tuple[Emulator, Endpoint], connect: Connect, backend: Backend, alice: str, bob: str
+) -> None:
+    running, endpoint = deployment
+    phone = connect(alice)
+    phone.ask("send", to=bob, text="hi")
+    table = DynamoTable(local_client("dynamodb", endpoint), endpoint.table)
+    an_hour_ago = now_ms() - HOUR_MS
+    table.update(sessions_key(alice), Update(put={"@gone=": an_hour_ago}))  # which the announcement of bob prunes
+    connect(bob)
+    until(lambda: "@gone=" not in table.get([sessions_key(alice)])[sessions_key(alice)])
+    for _ in range(MAX_CONNECTIONS + 1):
+        connect(f"{alice}-with-many")
+    nearly_over = token(local_secret(endpoint), bob, seconds=3 - LEEWAY_SECONDS)
+    with raw_connection(f"{endpoint.url}?token={nearly_over}") as short_lived:
+        until(lambda: short_lived.ask("ping")["type"] == "error")
+    backend.send(bob, alice, "hi")
+    backend.kick(alice)
+
+    until(lambda: _made(running) >= _allowed(endpoint))
+    assert _made(running) == _allowed(endpoint)
 
 
 def _sends(connect: Connect, alice: str, bob: str) -> Any:

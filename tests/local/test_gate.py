@@ -231,10 +231,13 @@ def test_what_is_kept_is_found_again_with_the_key_of_the_next_run(tmp_path: Path
 
 def test_what_was_open_to_others_is_closed(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    for name in ("emulator.log", "functions.log"):
+    for name in ("emulator.log", "functions.log", "calls.log"):
         (tmp_path / name).touch(mode=0o644)
     with emulator(tmp_path) as running:
-        found = {path.name: path.stat().st_mode & 0o077 for path in [tmp_path, running.log, running.function_log]}
+        found = {
+            path.name: path.stat().st_mode & 0o077
+            for path in [tmp_path, running.log, running.function_log, running.calls]
+        }
     assert set(found.values()) == {0}
 
 

@@ -92,10 +92,8 @@ class PartsBeforeRegistering(MessageRoutes):
     """Reads a part of a chat list, and only then looks whether senders see the connection."""
 
     def _registered_overview(self, caller: Connection, next: Cursor | None) -> Overview:
-        if next is None or next.ts is not None:
-            return self._conversations.overview(caller.user)
-        overview = self._conversations.overview_behind(caller.user, next.peer)
-        if not self._sessions.has(caller):
+        overview = self._conversations.overview_from(caller.user, next)
+        if next is not None and not self._sessions.has(caller):
             self._sessions.restore(caller)
         return overview
 

@@ -199,6 +199,24 @@ def test_unread_is_counted_in_total_and_by_chat(system: System, routes: BackendR
     assert done(routes, {"action": "unread", "user": "nobody"})["total"] == 0
 
 
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_a_list_that_is_read_in_parts_is_whole_to_a_backend(
+    system: System, routes: BackendRoutes, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 2)
+    names = [f"peer-{number}" for number in range(7)]
+    for peer in names:
+        done(routes, {**SEND, "user": peer})
+    page = done(routes, {"action": "chats", "user": "alice", "limit": limit})
+    listed = page["chats"]
+    while "next" in page:
+        page = done(routes, {"action": "chats", "user": "alice", "limit": limit, "next": page["next"]})
+        listed += page["chats"]
+
+    assert sorted(one["peer"] for one in listed) == names
+    assert done(routes, {"action": "unread", "user": "alice"})["total"] == len(names)
+
+
 def test_presence_is_told_of_strangers_too(system: System, routes: BackendRoutes) -> None:
     system.connect("alice")
 
