@@ -192,7 +192,7 @@ def _text(found: Mapping[str, Cost]) -> str:
     return f"""\
 Counted at the SDK, on DynamoDB Local, between two users with one device each; the text has {len(TEXT)} characters.
 Units are the engine's own count, from the sizes of the items; a read of an item that does not exist counts as on AWS.
-Dollars are list prices of {prices()["region"]}, {prices()["date"]} (`bench/prices.json`): WebSocket messages (the
+Dollars are list prices of {prices()["region"]}, {prices()["date"]} (`stacks/prices.json`): WebSocket messages (the
 caller's frame, the reply, the pushes), units, and Lambda at 512 MB. Lambda's time is assumed, not measured:
 {assumed["table_round_trip"]} ms a round trip to the table, {assumed["push_round_trip"]} ms a round of pushes,
 {assumed["code"]} ms of code. Logs are beside that: a line of at most {prices()["log_bytes_an_invocation"]} bytes for

@@ -31,7 +31,7 @@ class Dollars:
 
 @cache
 def prices() -> Any:
-    return json.loads(Path(__file__).with_suffix(".json").read_text())
+    return json.loads((Path(__file__).parent.parent / "stacks" / "prices.json").read_text(encoding="utf-8"))
 
 
 def dollars(bill: Bill, *, frames: int, invocations: int = 1) -> Dollars:

@@ -19,10 +19,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from clients import web_hosting
-from clients.web_hosting import SignIn
 from local.deployment import TOKEN_SECONDS, Endpoint, token
 from parley import USER_ID, USER_ID_RULE
+from stacks import web_hosting
+from stacks.web_hosting import SignIn
 
 MAX_BODY_BYTES = 1024
 MAX_DIGITS = 10

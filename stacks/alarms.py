@@ -11,7 +11,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.watched import PERIOD, Watched
+from .watched import PERIOD, Watched
 
 RUNBOOK = "docs/operations.md"
 

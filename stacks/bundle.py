@@ -12,11 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stacks.ca_roots import aws_roots
-from stacks.sdk_description import cut
-from tools.installer import InstallFailed, install
+from .ca_roots import aws_roots
+from .installer import InstallFailed, install
+from .sdk_description import cut
+from .sources import SOURCES
 
-SOURCE = Path(__file__).parent.parent / "lambda_src"
+SOURCE = SOURCES / "lambda_src"
 LOCK, OIDC_LOCK = "requirements.txt", "requirements-oidc.txt"
 """What is installed into the asset; the second adds cryptography, which only the tokens of an issuer need."""
 

@@ -9,11 +9,11 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from stacks.functions import MEMORY_MB
-from stacks.queries import QUERIES
-from stacks.watched import PERIOD, Watched
+from .functions import MEMORY_MB
+from .queries import QUERIES
+from .watched import PERIOD, Watched
 
-PRICES = Path(__file__).parent.parent / "bench" / "prices.json"
+PRICES = Path(__file__).with_name("prices.json")
 
 WIDTH = 24  # of a dashboard, in CloudWatch's units
 
@@ -25,7 +25,7 @@ class Dashboard(Construct):
         super().__init__(scope, id)
         self._watched = watched
         stack = Stack.of(self)
-        cloudwatch.Dashboard(
+        self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
             dashboard_name=f"{stack.stack_name}-{stack.region}",

@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.bundle import LOCK, SOURCE, bundle
+from .bundle import LOCK, SOURCE, bundle
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 

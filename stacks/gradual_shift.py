@@ -8,8 +8,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from constructs import Construct
 
-from stacks.functions import ChatFunction
-from stacks.log_metrics import FunctionName
+from .functions import ChatFunction
+from .log_metrics import FunctionName
 
 ROLLBACK_ALARMS: Mapping[FunctionName, tuple[str, ...]] = {
     "Announcement": ("AnnouncementErrors", "AnnouncementFailures"),

@@ -10,13 +10,13 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.alarms import Alarms
-from stacks.dashboard import Dashboard
-from stacks.log_metrics import LOG_METRICS, LogMetric
-from stacks.queries import QUERIES
-from stacks.settings import ChatSettings
-from stacks.target import Target
-from stacks.watched import Watched
+from .alarms import Alarms
+from .dashboard import Dashboard
+from .log_metrics import LOG_METRICS, LogMetric
+from .queries import QUERIES
+from .settings import ChatSettings
+from .target import Target
+from .watched import Watched
 
 NOTIFICATIONS = (("ACTUAL", 80), ("FORECASTED", 100))
 """At which percentage of the monthly budget somebody is told."""
@@ -30,6 +30,7 @@ class Monitoring(Construct):
         self._watched = watched
         self._settings = settings
         self.alarms: dict[str, cloudwatch.Alarm] = {}
+        self.dashboard: cloudwatch.Dashboard | None = None
         for metric in LOG_METRICS:
             self._count(metric)
         if target.is_watched:
@@ -37,7 +38,7 @@ class Monitoring(Construct):
 
     def _watch(self) -> None:
         self.alarms = Alarms(self, "Alarms", watched=self._watched, topic=self._topic()).by_name
-        Dashboard(self, "Dashboard", watched=self._watched)
+        self.dashboard = Dashboard(self, "Dashboard", watched=self._watched).dashboard
         self._save_queries()
         if self._settings.monthly_budget is not None:
             self._budget(self._settings.monthly_budget)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stacks.log_metrics import FunctionName
+from .log_metrics import FunctionName
 
 ALL: tuple[FunctionName, ...] = ("Announcement", "Authorizer", "Backend", "Connection", "Message")
 

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
-from stacks.routes import MOST_BURST, ROUTES, Throttle
+from .routes import MOST_BURST, ROUTES, Throttle
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -89,7 +89,7 @@ _EXAMPLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatSettings:
     """What a deployment can choose.
 
@@ -111,38 +111,38 @@ class ChatSettings:
     In the context a setting has the name of its field here, in camel case.
     """
 
-    stage: str
-    identity: IdentityMode
-    token_source: TokenSource
-    issuer: str | None
-    audience: str | None
-    user_claim: str
-    max_token_hours: int
-    allowed_origins: str | None
-    retention_days: int
-    user_rate: int
-    new_chats: int
-    throttling_rate: int
-    throttling_burst: int
-    route_rates: str | None
-    reserved_concurrency: int | None
-    max_read_request_units: int | None
-    max_write_request_units: int | None
-    throwaway: bool
-    recovery_days: int
-    kms_key_arn: str | None
-    alarm_topic_arn: str | None
-    alarm_email: str | None
-    monthly_budget: int | None
-    web: bool
-    table_name: str | None
-    epoch: str
-    access_log: bool
-    tracing: bool
-    gradual_shift: bool
-    domain_name: str | None
-    hosted_zone_id: str | None
-    emulator: str | None
+    stage: str = "dev"
+    identity: IdentityMode = IdentityMode.TOKEN
+    token_source: TokenSource = TokenSource.QUERY
+    issuer: str | None = None
+    audience: str | None = None
+    user_claim: str = "sub"
+    max_token_hours: int = 24
+    allowed_origins: str | None = None
+    retention_days: int = 365
+    user_rate: int = 10
+    new_chats: int = 50
+    throttling_rate: int = 500
+    throttling_burst: int = 1_000
+    route_rates: str | None = None
+    reserved_concurrency: int | None = None
+    max_read_request_units: int | None = None
+    max_write_request_units: int | None = None
+    throwaway: bool = False
+    recovery_days: int = 35
+    kms_key_arn: str | None = None
+    alarm_topic_arn: str | None = None
+    alarm_email: str | None = None
+    monthly_budget: int | None = None
+    web: bool = False
+    table_name: str | None = None
+    epoch: str = "1"
+    access_log: bool = False
+    tracing: bool = False
+    gradual_shift: bool = False
+    domain_name: str | None = None
+    hosted_zone_id: str | None = None
+    emulator: str | None = None
 
     def __post_init__(self) -> None:
         self._check_bounds()
@@ -232,6 +232,10 @@ class ChatSettings:
             if value is not None
         }
 
+    def checked(self) -> ChatSettings:
+        """The same, as it would be read from the context. Raises BadContext if a value cannot be used there."""
+        return ChatSettings.from_context(self.shown())
+
     @staticmethod
     def stage_of(context: Mapping[str, object]) -> str:
         """The stage that the context names. Raises BadContext."""
@@ -241,36 +245,37 @@ class ChatSettings:
     def from_context(cls, context: Mapping[str, object]) -> ChatSettings:
         """Reads each setting from the whole of the CDK context. Raises BadContext."""
         _refuse_unknown(context, [_camel_case(field.name) for field in fields(cls)])
+        default = cls()
         return cls(
             stage=cls.stage_of(context),
-            identity=_choice(context, "identity", IdentityMode.TOKEN),
-            token_source=_choice(context, "tokenSource", TokenSource.QUERY),
+            identity=_choice(context, "identity", default.identity),
+            token_source=_choice(context, "tokenSource", default.token_source),
             issuer=_optional(context, "issuer", _ISSUER, "an https address, as the issuer itself spells it"),
             audience=_optional(context, "audience", _AUDIENCES, "client ids with commas between them and no spaces"),
-            user_claim=_matching(context, "userClaim", "sub", _CLAIM, "the name of a claim, like sub"),
-            max_token_hours=_number(context, "maxTokenHours", 24, 1, 720),
+            user_claim=_matching(context, "userClaim", default.user_claim, _CLAIM, "the name of a claim, like sub"),
+            max_token_hours=_number(context, "maxTokenHours", default.max_token_hours, 1, 720),
             allowed_origins=_optional(
                 context, "allowedOrigins", _ORIGINS, "origins with commas between them, like https://app.example.com"
             ),
             # A message outlives an hour by far: the log's numbering rests on it (lambda_src/chat/conversations.py).
-            retention_days=_number(context, "retentionDays", 365, 1, 36_500),
-            user_rate=_number(context, "userRate", 10, 1, 10_000),
-            new_chats=_number(context, "newChats", 50, 1, 1_000_000),
-            throttling_rate=_number(context, "throttlingRate", 500, 1, MOST_RATE),
-            throttling_burst=_number(context, "throttlingBurst", 1_000, 1, MOST_BURST),
+            retention_days=_number(context, "retentionDays", default.retention_days, 1, 36_500),
+            user_rate=_number(context, "userRate", default.user_rate, 1, 10_000),
+            new_chats=_number(context, "newChats", default.new_chats, 1, 1_000_000),
+            throttling_rate=_number(context, "throttlingRate", default.throttling_rate, 1, MOST_RATE),
+            throttling_burst=_number(context, "throttlingBurst", default.throttling_burst, 1, MOST_BURST),
             route_rates=_optional(context, "routeRates", _ROUTE_RATES, _RATES_HINT),
             reserved_concurrency=_optional_number(context, "reservedConcurrency", 1, 100_000),
             max_read_request_units=_optional_number(context, "maxReadRequestUnits", 1, 1_000_000),
             max_write_request_units=_optional_number(context, "maxWriteRequestUnits", 1, 1_000_000),
             throwaway=_boolean(context, "throwaway"),
-            recovery_days=_number(context, "recoveryDays", 35, 1, 35),
+            recovery_days=_number(context, "recoveryDays", default.recovery_days, 1, 35),
             kms_key_arn=_optional(context, "kmsKeyArn", _KEY, "the ARN of a key of KMS, not of an alias"),
             alarm_topic_arn=_optional(context, "alarmTopicArn", _TOPIC, "the ARN of an SNS topic"),
             alarm_email=_optional(context, "alarmEmail", _EMAIL, "an e-mail address"),
             monthly_budget=_optional_number(context, "monthlyBudget", 1, 1_000_000),
             web=_boolean(context, "web"),
             table_name=_optional(context, "tableName", _TABLE, "the name of a table, not its ARN"),
-            epoch=_matching(context, "epoch", "1", _EPOCH, "1 to 32 of A-Z a-z 0-9 . _ : -, like 2"),
+            epoch=_matching(context, "epoch", default.epoch, _EPOCH, "1 to 32 of A-Z a-z 0-9 . _ : -, like 2"),
             access_log=_boolean(context, "accessLog"),
             tracing=_boolean(context, "tracing"),
             gradual_shift=_boolean(context, "gradualShift"),

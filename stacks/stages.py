@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stacks.settings import BadContext, ChatSettings
+from .settings import BadContext, ChatSettings
+from .sources import SOURCES
 
-STAGES = Path(__file__).parent.parent / "stages.toml"
+STAGES = SOURCES / "stages.toml"
 
 
 def with_stage(context: Mapping[str, object], file: Path = STAGES) -> dict[str, object]:

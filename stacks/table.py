@@ -10,7 +10,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.settings import ChatSettings
+from .settings import ChatSettings
 
 
 class ChatTable(Construct):

@@ -10,9 +10,9 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from stacks.functions import ChatFunction
-from stacks.log_metrics import FunctionName
-from stacks.websocket_api import ChatApi
+from .functions import ChatFunction
+from .log_metrics import FunctionName
+from .websocket_api import ChatApi
 
 PERIOD = Duration.minutes(5)
 

@@ -12,8 +12,8 @@ from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_s3_deployment as deployment
 from constructs import Construct
 
-from clients import web_hosting
-from clients.web_hosting import SignIn, TokenPlace
+from . import web_hosting
+from .web_hosting import SignIn, TokenPlace
 
 HSTS_MAX_AGE = Duration.days(365)
 """How long browsers remember to load the page over HTTPS only."""

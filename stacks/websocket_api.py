@@ -14,7 +14,7 @@ from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
-from stacks.routes import MESSAGE_ROUTES, Throttle
+from .routes import MESSAGE_ROUTES, Throttle
 
 ACCESS_LOG_FIELDS = {
     "time": "$context.requestTime",

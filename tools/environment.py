@@ -17,7 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))  # started with -I, which leaves it out
 
-from tools.installer import EXACT, InstallFailed, install, succeeds  # noqa: E402
+from stacks.installer import EXACT, InstallFailed, install, succeeds  # noqa: E402
 
 ENVIRONMENT = PROJECT / ".venv"
 PYTHON = ENVIRONMENT / "bin" / "python"

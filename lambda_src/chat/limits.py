@@ -20,7 +20,7 @@ from chat.protocol import ChatError, ErrorCode
 from chat.sessions import Bar, Barred, Sessions
 from chat.table import FAILED_CALLS, Consumed
 
-# Millionths of a dollar: AWS's list prices in us-east-1, those of bench/prices.json.
+# Millionths of a dollar: AWS's list prices in us-east-1, those of stacks/prices.json.
 MESSAGE = 1.0
 READ_UNIT = 0.125
 WRITE_UNIT = 0.625

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from chat.identity import LEEWAY_SECONDS
-from clients import web_hosting
-from clients.web_hosting import SignIn
 from local.deployment import Endpoint, token
+from stacks import web_hosting
+from stacks.web_hosting import SignIn
 from tests.browser.conftest import NewContext, Shoot, address_of, on_line, watch
 from tests.browser.line import Line
 from tests.browser.person import STORED, Person

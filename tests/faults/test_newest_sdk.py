@@ -10,7 +10,7 @@ from pathlib import Path
 import botocore
 
 from local.emulator import PROJECT
-from tools.installer import install
+from stacks.installer import install
 
 LOCK = Path(__file__).parent / "newest_sdk" / "requirements.txt"
 SAME = "tests/faults/test_deadline.py"

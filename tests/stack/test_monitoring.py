@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
 
+from stacks.chat import Chat
 from stacks.log_metrics import LOG_METRICS, LogMetric
 from stacks.queries import QUERIES
-from tests.stack.conftest import ROOT, Resource, Synthesize, Synthesized
+from tests.stack.conftest import NO_BUNDLING, ROOT, Resource, Synthesize, Synthesized
 
 
 def alarms(stack: Synthesized) -> list[Resource]:
@@ -198,3 +202,19 @@ def test_alarms_are_told_to_the_topic_if_there_is_one(synthesize: Synthesize, de
 
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms(synthesize(alarmTopicArn=topic))} == {(topic,)}
     assert not any("AlarmActions" in alarm for alarm in alarms(default))
+
+
+def test_an_action_of_your_own_is_done_by_every_alarm() -> None:
+    app = cdk.App(context=NO_BUNDLING)
+    stack = cdk.Stack(app, "Shop")
+    chat = Chat(stack, "Chat")
+    topic = sns.Topic(stack, "Pager")
+    assert chat.dashboard is not None
+
+    chat.add_alarm_action(actions.SnsAction(topic))
+
+    resources = app.synth().get_stack_by_name("Shop").template["Resources"]
+    (pager,) = (id for id in resources if id.startswith("Pager"))
+    all_alarms = [it["Properties"] for it in resources.values() if it["Type"] == "AWS::CloudWatch::Alarm"]
+    assert all_alarms
+    assert all(alarm["AlarmActions"] == [{"Ref": pager}] for alarm in all_alarms)

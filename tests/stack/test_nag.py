@@ -79,7 +79,7 @@ def _paths(violation: Any) -> list[str]:
 def _named(rule: str, path: str) -> str:
     """`AwsSolutions-IAM5[Resource::…]` at `Parley-dev/Message/Role/DefaultPolicy/Resource` as `IAM5 Message/Role`."""
     code = re.sub(r"^AwsSolutions-|\[.*$", "", rule)
-    _, *parts = path.removesuffix("/Resource").split("/")
+    parts = [part for part in path.removesuffix("/Resource").split("/")[1:] if part != "Default"]
     part = "CDKBucketDeployment" if "CDKBucketDeployment" in path else "/".join(parts[:2])
     return f"{code} {part}"
 

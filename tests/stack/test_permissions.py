@@ -15,10 +15,10 @@ from chat.delivery import Pushed
 from chat.protocol import Send, UserPresence
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Key, Query, user_partition
-from stacks.chat_stack import ChatStack
+from stacks.chat import Chat
 from stacks.sdk_description import OPERATIONS
 from stacks.settings import ChatSettings
-from tests.stack.conftest import CONTEXT, NO_BUNDLING, Synthesize, Synthesized, rendered
+from tests.stack.conftest import NO_BUNDLING, Synthesize, Synthesized, rendered
 from tests.stack.test_settings import KEY, OIDC
 from tests.unit.system import System
 
@@ -165,20 +165,40 @@ def test_the_backend_function_is_invoked_by_whom_the_policy_is_attached_to_and_b
     assert not [one for one in stack.all("AWS::Lambda::Permission").values() if id in json.dumps(one["FunctionName"])]
 
 
+def with_a_function_of_yours(grant: Callable[[Chat, iam.Role], object]) -> dict[str, Any]:
+    """The resources of somebody's own stack, with the chat in it and a role to which something of it is granted."""
+    app = cdk.App(context=NO_BUNDLING)
+    stack = cdk.Stack(app, "Shop")
+    chat = Chat(stack, "Chat", settings=ChatSettings(stage="prod"))
+    grant(chat, iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
+    resources: dict[str, Any] = app.synth().get_stack_by_name("Shop").template["Resources"]
+    return resources
+
+
+def granted(resources: dict[str, Any]) -> list[dict[str, Any]]:
+    (policy,) = (it["Properties"] for id, it in resources.items() if id.startswith("RoleDefaultPolicy"))
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
 def test_a_backend_that_is_granted_it_may_invoke_the_backend_function_alone() -> None:
-    app = cdk.App(context={**CONTEXT, **NO_BUNDLING, "throwaway": True})
-    chat = ChatStack(app, "Chat", settings=ChatSettings.from_context(app.node.get_all_context()))
-    role = iam.Role(chat, "Shop", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    resources = with_a_function_of_yours(lambda chat, role: chat.grant_backend(role))
 
-    chat.grant_backend(role)
-
-    resources = app.synth().get_stack_by_name("Chat").template["Resources"]
-    (policy,) = (
-        it["Properties"]["PolicyDocument"]["Statement"] for id, it in resources.items() if id.startswith("ShopDefault")
-    )
     (backend,) = (id for id, it in resources.items() if it.get("Properties", {}).get("Handler") == "backend.handler")
-    assert policy == [
+    assert granted(resources) == [
         {"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": {"Fn::GetAtt": [backend, "Arn"]}}
+    ]
+
+
+def test_a_function_that_is_granted_connections_may_push_ask_and_close_and_no_more() -> None:
+    resources = with_a_function_of_yours(lambda chat, role: chat.grant_connections(role))
+
+    (statement,) = granted(resources)
+    (api,) = (id for id, it in resources.items() if it["Type"] == "AWS::ApiGatewayV2::Api")
+    stage = f"arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{api}}}/prod"
+    assert statement["Action"] == "execute-api:ManageConnections"
+    assert [rendered(one) for one in statement["Resource"]] == [
+        f"{stage}/{method}/@connections/*" for method in ("DELETE", "GET", "POST")
     ]
 
 

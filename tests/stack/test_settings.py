@@ -318,3 +318,13 @@ def test_app_makes_the_template_that_is_tested_here(tmp_path: Path, synthesize: 
 
 def test_app_is_short_enough_to_be_read_at_a_glance() -> None:
     assert len((ROOT / "app.py").read_text().splitlines()) <= 20
+
+
+def test_settings_that_are_given_in_python_have_the_same_defaults_and_are_checked_alike() -> None:
+    assert ChatSettings() == ChatSettings.from_context({})
+    given = ChatSettings(stage="prod", retention_days=90, web=True, alarm_email="oncall@example.com")
+    assert given.checked() == given
+    with pytest.raises(BadContext, match="retentionDays='0'"):
+        ChatSettings(retention_days=0).checked()
+    with pytest.raises(BadContext, match="stage='Prod'"):
+        ChatSettings(stage="Prod").checked()

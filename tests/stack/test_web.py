@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from clients import web_hosting
 from local import web
 from local.deployment import Endpoint
+from stacks import web_hosting
 from tests.hang import HANG_SECONDS
 from tests.stack.conftest import Resource, Synthesize, Synthesized, rendered
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import installer
+from stacks import installer
+from stacks.installer import InstallFailed, clean, install
 from tools.environment import pin_of
-from tools.installer import InstallFailed, clean, install
 
 PROJECT = Path(__file__).parents[2]
 LOCKS = [PROJECT / name / "requirements.txt" for name in ("", "lambda_src", "tests", "bench")]

@@ -50,7 +50,7 @@ def project(tmp_path: Path) -> Path:
     clone = tmp_path / "a földer" / "мой clone's"
     clone.mkdir(parents=True)
     shutil.copy(PROJECT / "Makefile", clone)
-    for folder in ("tools", "clients/python"):
+    for folder in ("stacks", "tools", "clients/python"):
         shutil.copytree(PROJECT / folder, clone / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for lock in ("requirements.txt", "tests/requirements.txt", "bench/requirements.txt"):
         (clone / lock).parent.mkdir(exist_ok=True)

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from clients import web_hosting
-from clients.web_hosting import SignIn
 from local.web import serve
+from stacks import web_hosting
+from stacks.web_hosting import SignIn
 from tests.browser.alone.conftest import ENDPOINT, SECRET, OpenAlone
 from tests.browser.alone.fake_server import FakeServer
 from tests.browser.conftest import NewContext, address_of

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from clients import web_hosting
-from clients.web_hosting import SignIn
 from local.deployment import STACK, STATE, Endpoint, deploy, local_client
 from local.emulator import emulator
+from stacks import web_hosting
+from stacks.web_hosting import SignIn
 from tests.browser.conftest import NewContext, Shoot, watch
 from tests.browser.person import Person
 from tests.hang import HANG_SECONDS

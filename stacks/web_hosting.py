@@ -6,13 +6,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from .sources import SOURCES
+
 TokenPlace = Literal["query", "subprotocol"]
 """Where a page can put its token in a handshake: a browser lets it set no header."""
 
-PAGE = Path(__file__).parent / "web"
+PAGE = SOURCES / "clients" / "web"
 """Every file in it is served."""
 
-CLIENT = Path(__file__).parent / "javascript"
+CLIENT = SOURCES / "clients" / "javascript"
 """The package that the page uses. Of it, the modules in `MODULES` are served, at the same path below the page."""
 
 MODULES = "parley"
