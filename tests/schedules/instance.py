@@ -137,7 +137,11 @@ class StepGateway:
         return pushed
 
     def close(self, connection_id: str) -> None:
-        raise NotImplementedError("no scenario has so many connections")
+        def way(world: World) -> Outcome:
+            world.close_connection(connection_id)
+            return Outcome()
+
+        self._player.step(Step(f"close {connection_id}", {"": way}))
 
 
 class EitherOrder:

@@ -19,6 +19,7 @@ from chat.conversations import (
     chat_of,
     overview_of,
 )
+from chat.delivery import Gateway, end
 from chat.protocol import (
     MAX_INTEGER,
     Chat,
@@ -33,7 +34,7 @@ from chat.protocol import (
     send_ack,
 )
 from chat.routes import MessageRoutes, Served
-from chat.sessions import Connection
+from chat.sessions import Connection, Sessions
 from chat.table import (
     AtLeast,
     Below,
@@ -47,6 +48,7 @@ from chat.table import (
     chat_key,
     user_partition,
 )
+from tests.fakes.clock import MINUTE_MS
 
 
 class SessionsBeforeMoves(MessageRoutes):
@@ -96,6 +98,19 @@ class PartsBeforeRegistering(MessageRoutes):
         if next is not None and not self._sessions.has(caller):
             self._sessions.restore(caller)
         return overview
+
+
+def closes_and_then_bars(sessions: Sessions, gateway: Gateway, user: str, minutes: int) -> None:
+    """Kicks a user, and bars it once all of its connections are closed."""
+    for connection in sessions.of([user])[user]:
+        end(gateway, connection.id)
+    sessions.bar(user, minutes * MINUTE_MS)
+
+
+def closes_once(sessions: Sessions, gateway: Gateway, user: str, minutes: int) -> None:
+    """Kicks a user, and takes a connection for closed that API Gateway does not know yet."""
+    for connection in sessions.bar(user, minutes * MINUTE_MS).connections:
+        end(gateway, connection.id)
 
 
 class LogBeforeChats(Conversations):

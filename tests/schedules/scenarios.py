@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from unittest.mock import patch
 
 from chat import conversations
 from chat.acquaintance import PEER_BLOCKED, PEER_WROTE, WROTE
 from chat.blocking import Blocking
 from chat.conversations import Conversations
+from chat.delivery import Gateway
 from chat.hidden import BLOCK_REV, hides, is_blocked
 from chat.protocol import ReceiptKind
-from chat.sessions import Connection, Sessions
+from chat.sessions import Barred, Connection, Sessions
 from chat.table import Update, chat_key, message_key
+from local.kick import kick
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.memory import MemoryTable, serially
 from tests.schedules.clients import BlockableConnection, SteppedClient, SteppedConnection, text_of
 from tests.schedules.explorer import Actor, Outcome, Player, Scenario, Step, Way
-from tests.schedules.instance import Code
+from tests.schedules.instance import Code, StepGateway, StepTable
 from tests.schedules.world import START, Begun, Hearing, Sent, Violation, World, seq_of
 
 SECONDS_MS = 5_000  # less than a function remembers a tail
@@ -143,6 +147,46 @@ def a_device_that_was_taken_out_syncs(code: Code, *, sends: int = 1) -> Scenario
         BLOCK_REV: 1,
     }
     return Scenario({"alice": alice, "bob": bob}, replace(start, before=dict(start.items)), check)
+
+
+Kick = Callable[[Sessions, Gateway, str, int], object]
+
+
+def a_kick_meets_a_handshake(code: Code, *, kick: Kick = kick) -> Scenario:
+    """An operator kicks a user with one connection that is open, while another one opens and a message comes."""
+
+    def operator(player: Player) -> None:
+        with patch("local.kick.time", PlayersTime(player)):
+            kick(Sessions(StepTable(player), player.now), StepGateway(player), BOB, 60)
+
+    def laptop(player: Player) -> None:
+        with suppress(Barred):
+            SteppedClient(player, code, BOB_LAPTOP._replace(connected_at=player.now())).connect()
+
+    def alice(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a")
+
+    def check_out(world: World) -> None:
+        check(world)
+        for connection in world.open:
+            if connection.user == BOB:
+                raise Violation(f"{connection.id} is open, although its user was kicked")
+
+    actors = {"operator": operator, "bob": laptop, "alice": alice}
+    return Scenario(actors, world(open=[ALICE_PHONE, BOB_PHONE]), check_out)
+
+
+class PlayersTime:
+    """The module `time` for one actor; while it sleeps, the others go on."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def time(self) -> float:
+        return self._player.now() / 1_000
+
+    def sleep(self, seconds: float) -> None:
+        self._player.pause(round(seconds * 1_000))
 
 
 def a_retry_on_another_instance(code: Code, *, faults: int = 1) -> Scenario:

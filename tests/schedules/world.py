@@ -186,6 +186,10 @@ class World:
     def open_connection(self, connection: Connection) -> None:
         self.open |= {connection}
 
+    def close_connection(self, connection_id: str) -> None:
+        """Nothing, while its handshake has not ended: API Gateway does not know it yet."""
+        self.open = frozenset(connection for connection in self.open if connection.id != connection_id)
+
     def is_registered(self, connection: Connection) -> bool:
         return connection.id in connection_ids(self.items.get(sessions_key(connection.user), {}))
 
