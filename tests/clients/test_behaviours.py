@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.clients.behaviours import Case, load, parse
+from tests.clients.behaviours import Case, for_every_client, load, parse
 from tests.clients.behaviours.given import BadCase
 
 HEAD = "# rule 4 of docs/protocol.md\n"
@@ -149,3 +152,26 @@ def test_every_rule_of_the_protocol_has_its_file() -> None:
 def test_both_clients_are_held_to_most_cases() -> None:
     python, javascript = ({case.name for case in load(client)} for client in ("python", "javascript"))
     assert len(python & javascript) >= 57
+
+
+# The conformance suite
+
+
+def test_the_cases_are_printed_for_drivers_in_other_languages() -> None:
+    command = [sys.executable, "-m", "tests.clients.behaviours"]
+    printed = subprocess.run(command, cwd=PROTOCOL.parents[1], check=True, capture_output=True, text=True).stdout
+
+    cases = json.loads(printed)
+    assert cases == json.loads(json.dumps([case.as_json() for case in for_every_client()]))
+    assert len(cases) > 100
+
+
+def test_the_page_describes_each_kind_of_step_with_its_arguments() -> None:
+    page = (PROTOCOL.parent / "conformance.md").read_text("utf-8")
+    steps = page.partition("## The steps")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", steps, re.MULTILINE)
+    described = {kind: set(re.findall(r"`(\w+)`", arguments)) for kind, arguments in rows}
+    used: dict[str, set[str]] = {}
+    for step in (step for case in for_every_client() for step in case.steps):
+        used.setdefault(step.kind, set()).update(step.arguments)
+    assert described == used

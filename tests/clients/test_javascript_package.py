@@ -18,6 +18,7 @@ TSC = PROJECT / "node_modules" / ".bin" / "tsc"
 SAMPLE = Path(__file__).with_name("typescript") / "program.ts"
 PYTHON = PROJECT / "clients" / "python" / "parley"
 ONLY_PYTHON = {
+    "backend": "boto3 is its way; any other SDK sends the same JSON",
     "dialer": "a browser's WebSocket opens connections",
     "effects": "there is no I/O to leave out",
     "errors": "they stand with what raises them",

@@ -254,6 +254,11 @@ export class ChatClient extends Events {
     return this.#conversations.listed;
   }
 
+  /** How many messages are unread, in all chats together. */
+  get unread() {
+    return this.chats.reduce((sum, { unread }) => sum + unread, 0);
+  }
+
   /** Whom this user has blocked. @returns {string[]} */
   get blocked() {
     return this.#blocks.all;

@@ -41,6 +41,8 @@ export class ChatClient extends ChatClient_base {
     get isListed(): boolean;
     /** The chat list, newest first. @returns {Chat[]} */
     get chats(): Chat[];
+    /** How many messages are unread, in all chats together. */
+    get unread(): number;
     /** Whom this user has blocked. @returns {string[]} */
     get blocked(): string[];
     /** What is known of the conversation with a peer. @param {string} peer @returns {Chat} */

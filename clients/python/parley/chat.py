@@ -99,6 +99,11 @@ class Chat:
         return self._session.conversation(peer)
 
     @property
+    def unread(self) -> int:
+        """How many messages are unread, in all chats together."""
+        return self._session.unread
+
+    @property
     def blocked(self) -> list[str]:
         """Whom this user has blocked."""
         return self._session.blocked

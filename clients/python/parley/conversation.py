@@ -186,13 +186,17 @@ class ConversationState:
         """Whether forgetting it loses nothing that the server does not have."""
         return not (self.outbox.waiting or self.queued or self.is_fetching or self.marks.is_due or self.is_blocked)
 
+    @property
+    def unread(self) -> int:
+        return max(0, self.seq - self.marks.read)
+
     def view(self) -> Conversation:
         """Its line of the chat list."""
         return Conversation(
             peer=self.peer,
             seq=self.seq,
             ts=self.latest.ts,
-            unread=max(0, self.seq - self.marks.read),
+            unread=self.unread,
             read=self.marks.read,
             peer_read=self.marks.peer_read,
             peer_delivered=max(self.marks.peer_delivered, self.marks.peer_read),

@@ -232,6 +232,11 @@ class Session:
         return found.view() if found and found.is_listed else None
 
     @property
+    def unread(self) -> int:
+        """How many messages are unread, in all conversations of the chat list together."""
+        return sum(conversation.unread for conversation in self._conversations if conversation.is_listed)
+
+    @property
     def blocked(self) -> list[str]:
         """Whom this user has blocked."""
         return self._blocks.all

@@ -56,6 +56,11 @@ def load(client: Client) -> list[Case]:
     return [case for case in _all() if client in case.clients]
 
 
+def for_every_client() -> list[Case]:
+    """The cases that are not about one client alone: what a client in another language is held to."""
+    return [case for case in _all() if set(case.clients) == set(CLIENTS)]
+
+
 @cache
 def _all() -> list[Case]:
     cases = [case for path in sorted(_FOLDER.glob("*.yaml")) for case in parse(path.name, path.read_text("utf-8"))]

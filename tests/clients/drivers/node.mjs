@@ -271,6 +271,10 @@ class Driver {
     check(isDeepStrictEqual(listed, peers), `listed: ${JSON.stringify(listed)}`);
   }
 
+  async unread({ count }) {
+    check(this.#client.unread === count, `unread: ${this.#client.unread}`);
+  }
+
   async older({ peer }) {
     this.#client.older(peer).catch(() => {});
   }

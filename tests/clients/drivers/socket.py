@@ -111,6 +111,9 @@ class CaseDriver:
     async def on_chats(self, peers: list[str]) -> None:
         assert [one.peer for one in self._chat.chats] == peers
 
+    async def on_unread(self, count: int) -> None:
+        assert self._chat.unread == count
+
     async def on_wait(self, seconds: float) -> None:
         """What comes after it is waited for; that nothing comes before is shown with a clock that can be moved."""
 
