@@ -93,11 +93,11 @@ rotate-key: $(VENV)
 # MINUTES=0 lets the user in again.
 kick: $(VENV)
 	@test -n "$$TYPED_USER" || { echo "error: say whom: make kick USER=alice" >&2; exit 2; }
-	@PYTHONPATH=lambda_src python -m local.users $${TYPED_STACK:+--stack="$$TYPED_STACK"} $${TYPED_MINUTES:+--minutes="$$TYPED_MINUTES"} kick -- "$$TYPED_USER"
+	@python -m local.users $${TYPED_STACK:+--stack="$$TYPED_STACK"} $${TYPED_MINUTES:+--minutes="$$TYPED_MINUTES"} kick -- "$$TYPED_USER"
 
 export: $(VENV)
 	@test -n "$$TYPED_USER" || { echo "error: say whose: make export USER=alice" >&2; exit 2; }
-	@PYTHONPATH=lambda_src python -m local.users $${TYPED_STACK:+--stack="$$TYPED_STACK"} export -- "$$TYPED_USER"
+	@python -m local.users $${TYPED_STACK:+--stack="$$TYPED_STACK"} export -- "$$TYPED_USER"
 
 # URL=wss://... is for a domain of your own, TOKEN_IN=header or subprotocol for a stack that reads the token there.
 smoke: $(VENV)

@@ -6,65 +6,46 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import boto3
 
-from chat.clock import now_ms
-from chat.delivery import ApiGateway
-from chat.dynamo import DynamoTable
-from chat.sessions import Sessions
 from local import aws
 from local.deployment import Endpoint, local_client, outputs_of
-from local.export import export
-from local.kick import kick
 from local.private import UMASK
 from local.progress import StepFailed
 from parley import USER_ID, USER_ID_RULE
+from parley.backend import CONFIG, Backend, BackendError
 
 MINUTES = 60
 LONGEST_MINUTES = 366 * 24 * 60
 
 
-class Deployment(NamedTuple):
-    """Clients of what holds something of a user, and the table's name."""
-
-    dynamodb: Any
-    gateway: Any
-    table: str
-
-
-def on_aws(stack: str) -> Deployment:
-    """A stack on AWS. Raises StepFailed."""
-    outputs = outputs_of(boto3.client("cloudformation"), stack)
-    if not {"TableName", "Url"} <= outputs.keys():
-        raise StepFailed(f"{stack} is another kind of stack: it has no chats")
-    url = outputs["Url"].replace("wss:", "https:", 1)
-    gateway = boto3.client("apigatewaymanagementapi", endpoint_url=url)
-    return Deployment(boto3.client("dynamodb"), gateway, outputs["TableName"])
+def on_aws(stack: str) -> Backend:
+    """The backend function of a stack on AWS. Raises StepFailed."""
+    outputs = outputs_of(aws.client("cloudformation"), stack)
+    if "BackendFunction" not in outputs:
+        raise StepFailed(f"{stack} has no backend function: it is another kind of stack, or of an older version")
+    return Backend(outputs["BackendFunction"], client=boto3.client("lambda", config=CONFIG))
 
 
-def on_this_machine(endpoint: Endpoint) -> Deployment:
-    """What `make chat` keeps running."""
-    management = replace(endpoint, endpoint_url=endpoint.management_url)
-    gateway = local_client("apigatewaymanagementapi", management)
-    return Deployment(local_client("dynamodb", endpoint), gateway, endpoint.table)
+def on_this_machine(endpoint: Endpoint) -> Backend:
+    """That of what `make chat` keeps running."""
+    outputs = outputs_of(local_client("cloudformation", endpoint), f"Parley-{endpoint.stage}")
+    return Backend(outputs["BackendFunction"], client=local_client("lambda", endpoint))
 
 
-def run_kick(deployed: Deployment, user: str, minutes: int) -> None:
-    sessions = Sessions(DynamoTable(deployed.dynamodb, deployed.table), now_ms)
-    kicked = kick(sessions, ApiGateway(deployed.gateway), user, minutes)
-    until = datetime.fromtimestamp(kicked.until / 1_000, UTC)
-    print(f"{kicked.closed} connections of {user} are closed. It can connect again from {until:%Y-%m-%d %H:%M:%S} UTC.")
+def run_kick(backend: Backend, user: str, minutes: int) -> None:
+    barred = backend.bar(user, minutes)
+    until = datetime.fromtimestamp(barred.until / 1_000, UTC)
+    print(f"{barred.closed} connections of {user} are closed. It can connect again from {until:%Y-%m-%d %H:%M:%S} UTC.")
 
 
-def run_export(deployed: Deployment, user: str, file: Path) -> None:
+def run_export(backend: Backend, user: str, file: Path) -> None:
     count = 0
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as lines:
-        for item in export(deployed.dynamodb, deployed.table, user):
+        for item in backend.export(user):
             lines.write(json.dumps(item, ensure_ascii=False) + "\n")
             count += 1
     print(f"All that is kept of {user}, {count} items, is in {file}.")
@@ -85,13 +66,15 @@ def main() -> None:
             raise StepFailed(f"{user!r} is not a valid user id; use {USER_ID_RULE}")
         if not 0 <= arguments.minutes <= LONGEST_MINUTES:
             raise StepFailed(f"MINUTES={arguments.minutes} cannot be used; give 0, which lets the user in, to a year's")
-        deployed = on_this_machine(Endpoint.read()) if stack is None else on_aws(stack)
+        backend = on_this_machine(Endpoint.read()) if stack is None else on_aws(stack)
         if arguments.command == "kick":
-            run_kick(deployed, user, arguments.minutes)
+            run_kick(backend, user, arguments.minutes)
         else:
-            run_export(deployed, user, arguments.file or Path(f"{user}.jsonl"))
+            run_export(backend, user, arguments.file or Path(f"{user}.jsonl"))
     except StepFailed as failure:
         sys.exit(f"\nerror: {failure}")
+    except BackendError as error:
+        sys.exit(f"\nerror: cannot {arguments.command} {user}: {error}")
     except aws.PROBLEMS as error:
         sys.exit(f"\nerror: cannot {arguments.command} {user}: {aws.why(error)}")
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from functools import partial
-from typing import NamedTuple
-
 from chat.backend_protocol import (
     Bar,
     ChatsOf,
@@ -24,19 +20,15 @@ from chat.backend_protocol import (
 )
 from chat.clock import Clock
 from chat.conversations import Conversations
-from chat.delivery import Gateway, Pushed
-from chat.parallel import Parallel
+from chat.kicking import Kicking
 from chat.protocol import (
-    CloseCode,
     Frame,
     Presence,
-    close_frame,
-    encode,
     history_reply,
     presence_reply,
 )
 from chat.routes import MessageRoutes, Served
-from chat.sessions import OPENING_MS, Connection, Sessions
+from chat.sessions import Connection, Sessions
 from chat.table import Query, Table, log_partition, user_partition
 
 EXPORTED_PAGE = 100
@@ -48,17 +40,6 @@ _FIRST, _LAST = " ", "\x7f"
 _CHAT = "CHAT#"
 MINUTE_MS = 60_000
 
-KICKED = encode(
-    close_frame(CloseCode.KICKED, "the operator has ended all connections of this user", retry_after_ms=None)
-).encode()
-
-
-class Closed(NamedTuple):
-    """How many connections were closed, and how many cannot be yet, since their handshakes are under way."""
-
-    closed: int
-    opening: int
-
 
 class BackendRoutes:
     """Every route that an operation can take. The handler sends the messages of a batch one by one."""
@@ -69,18 +50,16 @@ class BackendRoutes:
         conversations: Conversations,
         sessions: Sessions,
         table: Table,
-        gateway: Gateway,
+        kicking: Kicking,
         *,
         clock: Clock,
-        parallel: Parallel,
     ) -> None:
         self._messages = messages
         self._conversations = conversations
         self._sessions = sessions
         self._table = table
-        self._gateway = gateway
+        self._kicking = kicking
         self._clock = clock
-        self._parallel = parallel
 
     def serve(self, operation: Single) -> Served:
         """Does the operation. Raises ChatError if it cannot."""
@@ -97,11 +76,10 @@ class BackendRoutes:
             case Presence(_, users):
                 return Served(presence_reply(operation, self._sessions.presence(users)))
             case Kick(user):
-                closed, opening = self._close(self._sessions.of([user])[user])
+                closed, opening = self._kicking.kick(user)
                 return Served(kick_result(user, closed=closed, opening=opening))
             case Bar(user, minutes):
-                bar = self._sessions.bar(user, minutes * MINUTE_MS)
-                closed, opening = self._close(bar.connections)
+                bar, (closed, opening) = self._kicking.bar(user, minutes * MINUTE_MS)
                 return Served(bar_result(user, until=bar.until, closed=closed, opening=opening))
             case Export():
                 return Served(self.export(operation))
@@ -137,15 +115,3 @@ class BackendRoutes:
         for chat in self._table.query(behind):
             return ExportCursor(str(chat["sk"]).removeprefix(_CHAT), _FIRST)
         return None
-
-    def _close(self, connections: Collection[Connection]) -> Closed:
-        closed = self._parallel([partial(self._close_one, connection) for connection in connections])
-        return Closed(closed.count(True), closed.count(False))
-
-    def _close_one(self, connection: Connection) -> bool:
-        """Whether the connection is closed. API Gateway does not know it until its handshake has ended."""
-        is_unknown = self._gateway.push(connection.id, KICKED) is Pushed.GONE
-        if is_unknown and self._clock() - connection.connected_at < OPENING_MS:
-            return False
-        self._gateway.close(connection.id)
-        return True

@@ -10,6 +10,7 @@ from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Delivery, Gateway
+from chat.kicking import Kicking
 from chat.limits import Limits
 from chat.parallel import Parallel
 from chat.routes import ConnectionRoutes, MessageRoutes
@@ -51,4 +52,5 @@ def backend_routes(
     )  # which names no history: a sync does
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
     sessions = Sessions(table, clock)
-    return BackendRoutes(messages, conversations, sessions, table, gateway, clock=clock, parallel=parallel)
+    kicking = Kicking(sessions, gateway, clock=clock, parallel=parallel)
+    return BackendRoutes(messages, conversations, sessions, table, kicking, clock=clock)

@@ -102,12 +102,12 @@ def test_a_batch_has_one_to_a_hundred_messages(count: int) -> None:
         Backend("chat", client=Function()).send_batch("shop", [Outgoing("alice", "hi")] * count)
 
 
-@pytest.mark.parametrize("end", [lambda chat: chat.kick("alice"), lambda chat: chat.bar("alice", 5)])
+@pytest.mark.parametrize("end", [lambda chat: chat.kick("alice"), lambda chat: chat.bar("alice", 5).closed])
 def test_a_connection_that_is_still_opening_is_ended_once_it_is_open(
     pauses: list[float], end: Callable[[Backend], int]
 ) -> None:
     answers = [{"closed": 1, "opening": 1}, {"closed": 2, "opening": 0}]
-    function = Function(*({"type": "kick", "user": "alice", **one} for one in answers))
+    function = Function(*({"type": "bar", "user": "alice", "until": 5, **one} for one in answers))
 
     assert end(Backend("chat", client=function)) == 2
 

@@ -143,7 +143,7 @@ def test_a_user_that_is_barred_is_out(connect: Connect, backend: Backend, alice:
     device = connect(alice)
     device.ask("ping")
 
-    assert backend.bar(alice, 60) == 1
+    assert backend.bar(alice, 60).closed == 1
 
     assert device.receive(type="close")["code"] == "kicked"
     with pytest.raises(websockets.exceptions.InvalidStatus):

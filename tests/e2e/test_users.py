@@ -8,14 +8,10 @@ from pathlib import Path
 import pytest
 import websockets.exceptions
 
-from chat.delivery import Pushed
-from chat.sessions import Connection, Sessions
 from chat.table import SESSIONS
 from local.deployment import Endpoint
-from local.kick import kick
 from local.users import on_this_machine, run_export, run_kick
 from tests.conftest import Connect
-from tests.fakes.memory import MemoryGateway, MemoryTable
 
 HOUR = 60
 
@@ -65,26 +61,3 @@ def test_an_export_has_all_that_is_kept_of_a_user_and_nothing_else(
     assert [item["text"] for item in items if "text" in item] == ["hello bob", "hello alice"]
     assert sorted(item["sk"] for item in items if "text" not in item) == [f"CHAT#{bob}", SESSIONS]
     assert file.stat().st_mode & 0o077 == 0
-
-
-class Opening(MemoryGateway):
-    """API Gateway, for a connection whose handshake is under way: it knows it only at the third push."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tries = 0
-
-    def push(self, connection_id: str, data: bytes) -> Pushed:
-        self.tries += 1
-        return Pushed.GONE if self.tries < 3 else super().push(connection_id, data)
-
-
-def test_a_connection_that_is_still_opening_is_closed_once_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.kick.AGAIN_SECONDS", 0)
-    monkeypatch.setattr("local.kick._may_be_opening", lambda _: True)
-    sessions, gateway = Sessions(MemoryTable(), lambda: 1_000_000), Opening()
-    sessions.connect(Connection("alice", "phone", 1_000_000))
-
-    assert kick(sessions, gateway, "alice", HOUR).closed == 1
-
-    assert (gateway.tries, len(gateway.pushed), gateway.closed) == (3, 1, ["phone"])

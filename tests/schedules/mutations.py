@@ -48,7 +48,8 @@ from chat.table import (
     chat_key,
     user_partition,
 )
-from tests.fakes.clock import MINUTE_MS
+from tests.fakes.clock import HOUR_MS
+from tests.schedules.explorer import Player
 
 
 class SessionsBeforeMoves(MessageRoutes):
@@ -100,16 +101,16 @@ class PartsBeforeRegistering(MessageRoutes):
         return overview
 
 
-def closes_and_then_bars(sessions: Sessions, gateway: Gateway, user: str, minutes: int) -> None:
+def closes_and_then_bars(sessions: Sessions, gateway: Gateway, _: Player) -> None:
     """Kicks a user, and bars it once all of its connections are closed."""
-    for connection in sessions.of([user])[user]:
+    for connection in sessions.of(["bob"])["bob"]:
         end(gateway, connection.id)
-    sessions.bar(user, minutes * MINUTE_MS)
+    sessions.bar("bob", HOUR_MS)
 
 
-def closes_once(sessions: Sessions, gateway: Gateway, user: str, minutes: int) -> None:
+def closes_once(sessions: Sessions, gateway: Gateway, _: Player) -> None:
     """Kicks a user, and takes a connection for closed that API Gateway does not know yet."""
-    for connection in sessions.bar(user, minutes * MINUTE_MS).connections:
+    for connection in sessions.bar("bob", HOUR_MS).connections:
         end(gateway, connection.id)
 
 

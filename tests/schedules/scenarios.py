@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from unittest.mock import patch
 
 from chat import conversations
 from chat.acquaintance import PEER_BLOCKED, PEER_WROTE, WROTE
@@ -14,10 +13,10 @@ from chat.blocking import Blocking
 from chat.conversations import Conversations
 from chat.delivery import Gateway
 from chat.hidden import BLOCK_REV, hides, is_blocked
+from chat.kicking import Kicking
 from chat.protocol import ReceiptKind
 from chat.sessions import Barred, Connection, Sessions
 from chat.table import Update, chat_key, message_key
-from local.kick import kick
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.memory import MemoryTable, serially
 from tests.schedules.clients import BlockableConnection, SteppedClient, SteppedConnection, text_of
@@ -149,15 +148,21 @@ def a_device_that_was_taken_out_syncs(code: Code, *, sends: int = 1) -> Scenario
     return Scenario({"alice": alice, "bob": bob}, replace(start, before=dict(start.items)), check)
 
 
-Kick = Callable[[Sessions, Gateway, str, int], object]
+Kick = Callable[[Sessions, Gateway, Player], object]
 
 
-def a_kick_meets_a_handshake(code: Code, *, kick: Kick = kick) -> Scenario:
+def bars_and_closes(sessions: Sessions, gateway: Gateway, player: Player) -> None:
+    """Kicks bob, as an operator's command and a backend do: until no connection is opening any more."""
+    kicking = Kicking(sessions, gateway, clock=player.now, parallel=serially)
+    while kicking.bar(BOB, HOUR_MS)[1].opening:
+        player.pause(1_000)
+
+
+def a_kick_meets_a_handshake(code: Code, *, kick: Kick = bars_and_closes) -> Scenario:
     """An operator kicks a user with one connection that is open, while another one opens and a message comes."""
 
     def operator(player: Player) -> None:
-        with patch("local.kick.time", PlayersTime(player)):
-            kick(Sessions(StepTable(player), player.now), StepGateway(player), BOB, 60)
+        kick(Sessions(StepTable(player), player.now), StepGateway(player), player)
 
     def laptop(player: Player) -> None:
         with suppress(Barred):
@@ -174,19 +179,6 @@ def a_kick_meets_a_handshake(code: Code, *, kick: Kick = kick) -> Scenario:
 
     actors = {"operator": operator, "bob": laptop, "alice": alice}
     return Scenario(actors, world(open=[ALICE_PHONE, BOB_PHONE]), check_out)
-
-
-class PlayersTime:
-    """The module `time` for one actor; while it sleeps, the others go on."""
-
-    def __init__(self, player: Player) -> None:
-        self._player = player
-
-    def time(self) -> float:
-        return self._player.now() / 1_000
-
-    def sleep(self, seconds: float) -> None:
-        self._player.pause(round(seconds * 1_000))
 
 
 def a_retry_on_another_instance(code: Code, *, faults: int = 1) -> Scenario:

@@ -98,6 +98,14 @@ class Unread:
     by_peer: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """How many connections were closed, and when the user is let in again, in milliseconds since the epoch."""
+
+    closed: int
+    until: int
+
+
 class Backend:
     """The backend function of a deployment, by its name or ARN: the output `BackendFunction` of the stack.
 
@@ -153,27 +161,29 @@ class Backend:
 
     def kick(self, user: str) -> int:
         """Ends all connections of the user, which may connect again; how many there were."""
-        return self._end("kick", user=user)
+        return self._end("kick", user=user)[0]
 
-    def bar(self, user: str, minutes: int) -> int:
+    def bar(self, user: str, minutes: int) -> Barred:
         """Ends all connections of the user and lets it in again after so long; 0 lets it in at once."""
-        return self._end("bar", user=user, minutes=minutes)
+        closed, last = self._end("bar", user=user, minutes=minutes)
+        return Barred(closed, last["until"])
 
     def export(self, user: str) -> Iterator[dict[str, str | int]]:
         """All that is kept of the user, item by item, as it is in the table."""
         for page in self._pages("export", user=user):
             yield from page["items"]
 
-    def _end(self, action: str, **fields: object) -> int:
+    def _end(self, action: str, **fields: object) -> tuple[int, dict[str, Any]]:
         """Ends connections, those too that are still opening: until they are open, nothing can end them."""
-        closed = 0
+        ended = self._ask(action, **fields)
+        closed = ended["closed"]
         for _ in range(60):
-            ended = self._ask(action, **fields)
-            closed = max(closed, ended["closed"])
             if not ended["opening"]:
                 break
             time.sleep(AGAIN_SECONDS)
-        return closed
+            ended = self._ask(action, **fields)
+            closed = max(closed, ended["closed"])
+        return closed, ended
 
     def _pages(self, action: str, **fields: object) -> Iterator[dict[str, Any]]:
         page = self._ask(action, **fields)
