@@ -55,7 +55,7 @@ ACTIONS = {
     "typing": Action({"action": "typing", "id": "1", "to": "bob", "state": "composing"}, ("BatchGetItem",)),
     "presence": Action({"action": "presence", "id": "1", "users": ["bob", "carol"]}, ("BatchGetItem", "BatchGetItem")),
     "presence of strangers": Action({"action": "presence", "id": "1", "users": ["carol"]}, ("BatchGetItem",)),
-    "block": Action({"action": "block", "id": "1", "user": "carol"}, (*MOVES, "BatchGetItem")),
+    "block": Action({"action": "block", "id": "1", "user": "carol"}, ("BatchGetItem", *MOVES, "BatchGetItem")),
 }
 
 
