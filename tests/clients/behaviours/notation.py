@@ -261,7 +261,7 @@ class Script:
                 self._do("restart")
 
     def _shown(self, given: Given) -> None:
-        match given.one_of("pending", "pending_since", "entries", "chats", "unread", "blocked"):
+        match given.one_of("pending", "pending_since", "entries", "chats", "total_unread", "blocked"):
             case "pending":
                 self._do("pending", texts=given.take("pending", list), peer=given.take("peer", str))
             case "pending_since":
@@ -272,8 +272,8 @@ class Script:
                 self._do("all_blocked", peers=given.take("blocked", list))
             case "chats":
                 self._do("chats", peers=given.take("chats", list))
-            case "unread":
-                self._do("unread", count=given.take("unread", int))
+            case "total_unread":
+                self._do("total_unread", count=given.take("total_unread", int))
 
     def _time(self, given: Given) -> None:
         kind = given.one_of("wait", "idle")

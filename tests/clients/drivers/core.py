@@ -227,7 +227,7 @@ class CaseDriver(Driver):
     def on_chats(self, peers: list[str]) -> None:
         assert [one.peer for one in self.session.conversations] == peers
 
-    def on_unread(self, count: int) -> None:
+    def on_total_unread(self, count: int) -> None:
         assert self.session.unread == count
 
     def on_wait(self, seconds: float) -> None:

@@ -271,7 +271,7 @@ class Driver {
     check(isDeepStrictEqual(listed, peers), `listed: ${JSON.stringify(listed)}`);
   }
 
-  async unread({ count }) {
+  async total_unread({ count }) {
     check(this.#client.unread === count, `unread: ${this.#client.unread}`);
   }
 

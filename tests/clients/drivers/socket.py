@@ -111,7 +111,7 @@ class CaseDriver:
     async def on_chats(self, peers: list[str]) -> None:
         assert [one.peer for one in self._chat.chats] == peers
 
-    async def on_unread(self, count: int) -> None:
+    async def on_total_unread(self, count: int) -> None:
         assert self._chat.unread == count
 
     async def on_wait(self, seconds: float) -> None:
