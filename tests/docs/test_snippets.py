@@ -87,9 +87,12 @@ def test_frames_can_be_typed_as_the_readme_says(running: Path) -> None:
     with shell(having("sh", ".venv/bin/websockets"), running) as process:
         assert process.stdin
         assert process.stdout
-        process.stdin.write(having("json", "Hello by hand"))
-        process.stdin.flush()
-        read_until(process.stdout, '"type":"ack"')
+        for frame, reply in zip(
+            having("json", "Hello by hand").splitlines(keepends=True), ("ack", "sync", "history"), strict=True
+        ):
+            process.stdin.write(frame)
+            process.stdin.flush()
+            read_until(process.stdout, f'"type":"{reply}"')
 
 
 # In whatever surroundings
@@ -124,8 +127,8 @@ def test_frames_of_the_readme_are_of_the_protocol() -> None:
     assert frames
     for frame in frames:
         request = parse(frame)
-        assert isinstance(request, Send)
-        assert request.id is None, "one that is typed again with another text would be refused"
+        if isinstance(request, Send):
+            assert request.id is None, "one that is typed again with another text would be refused"
 
 
 def test_a_token_is_made_as_the_page_says() -> None:
