@@ -63,7 +63,7 @@ export class Receipts {
   want(conversation, kind, seq) {
     const mark = conversation.receipts[kind];
     mark.wanted = Math.max(mark.wanted, seq);
-    this.#timers.cancel(this.#soon.get(conversation.peer));
+    if (this.#soon.has(conversation.peer)) return; // begun anew, it would wait for a pause, and a tick would come late
     const timer = this.#timers.after(this.#timers.timing.receipts, () => void this.settle(conversation));
     this.#soon.set(conversation.peer, timer);
   }
