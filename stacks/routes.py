@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-MESSAGE_ROUTES = ("send", "sync", "history", "receipt", "typing", "presence", "ping", "$default", "block", "unblock")
+MESSAGE_ROUTES = (
+    *("send", "sync", "history", "receipt", "typing", "presence", "ping", "$default"),
+    *("block", "unblock", "unsend"),
+)
 """Named, so that metrics and throttling are per action; `$default` takes what names no action."""
 
 ROUTES = ("$connect", "$disconnect", *MESSAGE_ROUTES)

@@ -59,6 +59,7 @@ from chat.table import (
     Condition,
     Item,
     Key,
+    Present,
     Query,
     Table,
     Update,
@@ -85,6 +86,15 @@ MOST_SEARCHED = 1_000
 
 SEARCHED_PAGE = 100
 """Messages of a page, where eight do not go back far enough: some 8 read units, and ten times that at most."""
+
+CLOCKS_MS = 60_000
+"""By how much the functions' clocks may differ."""
+
+UNSENT = "unsent"
+UNSENDS = "unsends"
+DIGEST = "digest"
+"""Attributes of a message that was taken back: when, and what its text is compared with where it is sent once more; and
+of the message that takes it back: its number."""
 
 FIRST_READ = 21
 """Messages that `history` reads first: a page of twenty, and one beyond it. Then it reads up to twice as many as it has
@@ -133,6 +143,7 @@ class Entry(NamedTuple):
     digest: bytes
     ts: int
     expires: int
+    unsent: int
 
 
 class Tail(NamedTuple):
@@ -237,10 +248,13 @@ class Conversations:
         self._parallel = parallel
         self._tails: dict[str, Tail] = {}
 
-    def append(self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None) -> Appended:
+    def append(
+        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+    ) -> Appended:
         """Stores the message under the next number, or finds it stored: same sender, same id, same text.
 
-        `since` is when it may have been stored at the earliest, in milliseconds since the epoch; now, if not given.
+        `since` is when it may have been stored at the earliest, in milliseconds since the epoch; now, if not given. With
+        `unsends` it has no text, and takes back the message of that number.
 
         Raises ChatError: `bad_request` if the id stands for another text, `too_many_requests` if too many are writing,
         or if the sender has begun too many conversations.
@@ -249,16 +263,17 @@ class Conversations:
         pk = log_partition(sender, to)
         back_to_then = _back_to_time(self._clock() if since is None else since)
         tail = self._remembered(pk)
-        if tail is None or not (tail.find(sender, id) or back_to_then(tail.entries)):
+        if tail is None or tail.find(sender, id) or not back_to_then(tail.entries):
+            # One that is stored already is read again: it may have been taken back since.
             tail = self._tail(sender, to, back_to_then)
         for attempt in range(APPEND_ATTEMPTS):
             if entry := tail.find(sender, id):
                 self._remember(pk, tail)
-                return Appended(_stored(entry, to, text), duplicate=True)
+                return Appended(_stored(entry, to, text, unsends), duplicate=True)
             if tail.seq == 0 and attempt == 0:
                 self.begin(sender)
             now = self._clock()
-            message = Message(sender, to, tail.seq + 1, id, text, now)
+            message = Message(sender, to, tail.seq + 1, id, text, now, unsends=unsends)
             expires = max((now + self._retention_ms) // 1_000, tail.expires)
             if self._table.insert(_item(message, expires)):
                 self._remember(pk, tail.with_newest(_entry(message, expires)))
@@ -269,6 +284,32 @@ class Conversations:
             tail = self._tail(sender, to, _back_to_number(message.seq))
         self._tails.pop(pk, None)
         raise _too_many()
+
+    def unsend(self, user: str, peer: str, seq: int) -> Appended:
+        """Takes a message of the user's back: its text goes, its number stays. Then stores the message that says so.
+
+        In this order: who has that message reads no text any more. Raises ChatError: `bad_request` if there is no such
+        message of the user's, and what `append` raises.
+        """
+        message = self._stored_message(user, peer, seq)
+        if message is None or message.sender != user or message.unsends:
+            reason = f"this user has no message {seq} with {peer} that it could take back"
+            raise ChatError(ErrorCode.BAD_REQUEST, reason)
+        unsent = message.unsent or self._remove_text(message)
+        # A first try, here or on another device, may have stored it any time since.
+        return self.append(user, peer, f"unsend {seq}", "", since=unsent - CLOCKS_MS, unsends=seq)
+
+    def _stored_message(self, user: str, peer: str, seq: int) -> Message | None:
+        key = message_key(user, peer, seq)
+        item = self._table.get([key]).get(key)
+        return _message(item, user, peer) if item and not _has_expired(item, self._clock()) else None
+
+    def _remove_text(self, message: Message) -> int:
+        """Makes a tombstone of the message. Returns when it became one."""
+        key, now = message_key(message.sender, message.to, message.seq), self._clock()
+        tombstone = {UNSENT: now, DIGEST: _digest(message.text).hex()}
+        made, before = self._table.update(key, Update(put=tombstone, remove=["text"], only_if=[Present("text")]))
+        return now if made else attribute(before, UNSENT, now)
 
     def begin(self, user: str) -> None:
         """Counts a conversation that the user begins. One whose message is not stored then counts all the same.
@@ -618,10 +659,11 @@ def _longest_pause(attempt: int) -> float:
     return FIRST_PAUSE_SECONDS if attempt == 0 else PAUSE_SECONDS / (1 + attempt / 3)
 
 
-def _stored(entry: Entry, to: str, text: str) -> Message:
+def _stored(entry: Entry, to: str, text: str, unsends: int) -> Message:
     if entry.digest != _digest(text):
         raise ChatError(ErrorCode.BAD_REQUEST, "this id was used for another text; give each message its own")
-    return Message(entry.sender, to, entry.seq, entry.id, text, entry.ts)
+    text = "" if entry.unsent else text
+    return Message(entry.sender, to, entry.seq, entry.id, text, entry.ts, entry.unsent, unsends)
 
 
 def _digest(text: str) -> bytes:
@@ -630,12 +672,13 @@ def _digest(text: str) -> bytes:
 
 def _item(message: Message, expires: int) -> Item:
     key = message_key(message.sender, message.to, message.seq)
+    said: dict[str, str | int] = {UNSENDS: message.unsends} if message.unsends else {"text": message.text}
     return {
         "pk": key.pk,
         "sk": key.sk,
         "from": message.sender,
         "id": message.id,
-        "text": message.text,
+        **said,
         "ts": message.ts,
         "ttl": expires,
     }
@@ -665,7 +708,7 @@ def _has_expired(item: Item, now: int) -> bool:
 
 
 def _entry(message: Message, expires: int) -> Entry:
-    return Entry(message.seq, message.sender, message.id, _digest(message.text), message.ts, expires)
+    return Entry(message.seq, message.sender, message.id, _digest(message.text), message.ts, expires, message.unsent)
 
 
 def _entry_of(item: Item) -> Entry | None:
@@ -673,14 +716,24 @@ def _entry_of(item: Item) -> Entry | None:
     if seq is None:
         _log_skipped(item)
         return None
+    unsent = attribute(item, UNSENT, 0)
     return Entry(
         seq,
         sender=attribute(item, "from", ""),
         id=attribute(item, "id", ""),
-        digest=_digest(attribute(item, "text", "")),
+        digest=_digest_in(item) if unsent else _digest(attribute(item, "text", "")),
         ts=attribute(item, "ts", 0),
         expires=attribute(item, "ttl", 0),
+        unsent=unsent,
     )
+
+
+def _digest_in(tombstone: Item) -> bytes:
+    try:
+        return bytes.fromhex(attribute(tombstone, DIGEST, ""))
+    except ValueError:
+        _log_skipped(tombstone)
+        return b""
 
 
 def _message(item: Item, user: str, peer: str) -> Message | None:
@@ -690,7 +743,10 @@ def _message(item: Item, user: str, peer: str) -> Message | None:
     """
     seq, sender, id = _seq(item), attribute(item, "from", ""), attribute(item, "id", "")
     text, ts, ttl = attribute(item, "text", ""), attribute(item, "ts", 0), attribute(item, "ttl", 0)
-    if not (seq and sender and id and text and ts and ttl) or encoded_size(text) > MAX_ESCAPED_TEXT_BYTES:
+    unsent, unsends = attribute(item, UNSENT, 0), attribute(item, UNSENDS, 0)
+    says = text or unsent or unsends
+    if not (seq and sender and id and says and ts and ttl) or encoded_size(text) > MAX_ESCAPED_TEXT_BYTES:
         _log_skipped(item)
         return None
-    return Message(sender, peer if sender == user else user, seq, id, text, ts)
+    text = "" if unsent or unsends else text
+    return Message(sender, peer if sender == user else user, seq, id, text, ts, unsent, unsends)

@@ -153,7 +153,13 @@ class Unblock(NamedTuple):
     user: str
 
 
-Request = Send | Sync | History | Receipt | Typing | Presence | Ping | Block | Unblock
+class Unsend(NamedTuple):
+    id: str | None
+    peer: str
+    seq: int
+
+
+Request = Send | Sync | History | Receipt | Typing | Presence | Ping | Block | Unblock | Unsend
 
 
 class Cursor(NamedTuple):
@@ -250,6 +256,8 @@ def _request(fields: Mapping[str, object], id: str | None) -> Request:
             return Block(id, _user(fields, "user"))
         case "unblock":
             return Unblock(id, _user(fields, "user"))
+        case "unsend":
+            return Unsend(id, _user(fields, "peer"), _required(_integer(fields, "seq", 1), "seq"))
         case action:
             raise _no_action(action)
 
@@ -264,6 +272,7 @@ ACTION_OF: Mapping[type[Request], str] = {
     Ping: "ping",
     Block: "block",
     Unblock: "unblock",
+    Unsend: "unsend",
 }
 ACTIONS = tuple(ACTION_OF.values())
 """The actions of the protocol; each is a route of the WebSocket API."""
@@ -375,7 +384,11 @@ def _cursor(fields: Mapping[str, object]) -> Cursor | None:
 
 
 class Message(NamedTuple):
-    """One entry of a conversation's log. `ts` is in milliseconds since the epoch."""
+    """One entry of a conversation's log. `ts` is in milliseconds since the epoch.
+
+    `unsent` is when it was taken back: then its text is gone. `unsends` is the number of the message that this one takes
+    back: then it says nothing else. 0 of a message that is neither.
+    """
 
     sender: str
     to: str
@@ -383,6 +396,8 @@ class Message(NamedTuple):
     id: str
     text: str
     ts: int
+    unsent: int = 0
+    unsends: int = 0
 
 
 class Chat(NamedTuple):
@@ -422,7 +437,7 @@ def message_frame(message: Message) -> Frame:
 
 
 def _message_fields(message: Message) -> Frame:
-    return {
+    fields: Frame = {
         "from": message.sender,
         "to": message.to,
         "seq": message.seq,
@@ -430,11 +445,28 @@ def _message_fields(message: Message) -> Frame:
         "text": message.text,
         "ts": message.ts,
     }
+    return {**fields, **_unsent_fields(message)}
+
+
+def _unsent_fields(message: Message) -> Frame:
+    """Left out of a message that neither is taken back nor takes one back, which is nearly every one."""
+    fields: Frame = {}
+    if message.unsent:
+        fields["unsent"] = message.unsent
+    if message.unsends:
+        fields["unsends"] = message.unsends
+    return fields
 
 
 def send_ack(request: Send, message: Message, *, duplicate: bool, delivered: int) -> Frame:
     fields: Frame = {"to": message.to, "seq": message.seq, "ts": message.ts}
     return {**_reply("ack", request.id), **fields, "duplicate": duplicate, "delivered": delivered}
+
+
+def unsend_ack(request: Unsend, message: Message, *, duplicate: bool) -> Frame:
+    """`message` is the one that takes the other back."""
+    fields: Frame = {"to": message.to, "seq": message.seq, "ts": message.ts, "unsends": message.unsends}
+    return {**_reply("ack", request.id), **fields, "duplicate": duplicate}
 
 
 def sync_reply(
@@ -461,7 +493,7 @@ def chat_fields(chat: Chat, last: Message | None) -> Frame:
     if chat.blocked:
         fields["blocked"] = True
     if last is not None:
-        fields["last"] = {"from": last.sender, "text": preview_of(last.text)}
+        fields["last"] = {"from": last.sender, "text": preview_of(last.text), **_unsent_fields(last)}
     return fields
 
 

@@ -30,6 +30,7 @@ from chat.protocol import (
     Sync,
     Typing,
     Unblock,
+    Unsend,
     UserPresence,
     block_frame,
     block_reply,
@@ -47,6 +48,7 @@ from chat.protocol import (
     send_ack,
     sync_reply,
     typing_frame,
+    unsend_ack,
 )
 from chat.sessions import MAX_CONNECTIONS, Bar, Connection, Sessions
 from chat.table import FAILED_CALLS
@@ -119,6 +121,8 @@ class MessageRoutes:
                 return Served(pong(request, self._clock()))
             case Block() | Unblock():
                 return self.block(caller, request)
+            case Unsend():
+                return self.unsend(caller, request)
 
     def send(self, caller: Connection, request: Send, received_at: int) -> Served:
         # A first try may be overtaken by its retry, if the function was slow to start.
@@ -133,6 +137,16 @@ class MessageRoutes:
             self._introduce(caller.user, request.to)
         count = delivered.taken_by(request.to) if advanced.acquainted else 0
         return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count), delivered)
+
+    def unsend(self, caller: Connection, request: Unsend) -> Served:
+        appended = self._conversations.unsend(caller.user, request.peer, request.seq)
+        # From here on it is a message like any other.
+        advanced = self._conversations.advance(appended.message)
+        told = {caller.user} if advanced.hidden else {request.peer, caller.user}
+        delivered = self._tell(caller, told, message_frame(appended.message))
+        if advanced.newly:
+            self._introduce(caller.user, request.peer)
+        return Served(unsend_ack(request, appended.message, duplicate=appended.duplicate), delivered)
 
     def sync(self, caller: Connection, request: Sync) -> Frame:
         now = self._clock()

@@ -19,9 +19,11 @@ from chat.protocol import (
     Typing,
     TypingState,
     Unblock,
+    Unsend,
 )
 from chat.routes import MessageRoutes
 from chat.sessions import Connection
+from chat.table import message_key
 from tests.schedules.explorer import Outcome, Player, Step
 from tests.schedules.instance import Code, Died, LostReply, connection_function
 from tests.schedules.world import Begun, Hearing, Marked, Sent, Violation, World
@@ -38,6 +40,11 @@ Reply = Mapping[str, Any]
 
 def text_of(id: str) -> str:
     return f"text of {id}"
+
+
+def unsend_id(seq: int) -> str:
+    """The id of the message that takes this one back."""
+    return f"unsend {seq}"
 
 
 class SteppedConnection:
@@ -70,6 +77,20 @@ class SteppedConnection:
             return False
         self._do(f"takes {request} as done", lambda world: world.hear(hearing))
         return True
+
+    def unsend(self, peer: str, seq: int) -> int | None:
+        """The number of the message that takes the other back, once it is acknowledged; None if it is not."""
+        reply = self._try(Unsend(None, peer, seq))
+        if reply is None:
+            return None
+        number = int(reply["seq"])
+        self.acknowledge(peer, unsend_id(seq), number, pushed=True)
+        return number
+
+    def forget_text(self, peer: str, seq: int) -> None:
+        """From here on, nobody who has taken the message back or sends it once more knows its text."""
+        key = message_key(self._connection.user, peer, seq)
+        self._do(f"{seq} is gone", lambda world: setattr(world, "gone", world.gone | {key}))
 
     def acknowledge(self, to: str, id: str, seq: int, *, pushed: bool) -> None:
         """From here on, the user believes that the message is sent."""
@@ -122,6 +143,17 @@ class SteppedConnection:
 class BlockableConnection(SteppedConnection):
     """A connection of a user that another one may block meanwhile. It says what it begins, and when."""
 
+    def unsend(self, peer: str, seq: int) -> int | None:
+        thing = ("message", unsend_id(seq))
+        begun = self._begin(thing)
+        reply = self._try(Unsend(None, peer, seq))
+        if reply is None:
+            return None
+        is_heard = self._do(f"takes {thing} as acknowledged", lambda world: world.end(thing, begun))
+        sent = Sent(self._connection.user, peer, int(reply["seq"]), unsend_id(seq), pushed=True, heard=is_heard)
+        self._do(f"believes that {seq} is taken back", lambda world: world.acknowledge(sent), private=True)
+        return sent.seq
+
     def send(self, to: str, id: str, instance: MessageRoutes | None = None, *, retry: bool = False) -> int | None:
         thing = ("message", id)
         begun = self._begin(thing)
@@ -169,6 +201,7 @@ class SteppedClient(SteppedConnection):
         super().__init__(player, code, connection)
         self._last = dict(held or {})
         self._messages: dict[tuple[str, int], str] = {}
+        self._unsent: set[tuple[str, int]] = set()
         self._chats: dict[str, Reply] = {}
         self._since: int | None = None
         self._epoch = "1"
@@ -207,6 +240,7 @@ class SteppedClient(SteppedConnection):
     def _begin_anew(self, epoch: str) -> None:
         """What came from the server is void, and so is what is still on its way: real clients connect anew."""
         self._epoch, self._since, self._last, self._messages, self._chats = epoch, None, {}, {}, {}
+        self._unsent = set()
         self._do("forgets what was pushed", lambda world: world.take_pushed(self._connection.id))
 
     def send(self, to: str, id: str, instance: MessageRoutes | None = None, *, retry: bool = False) -> int | None:
@@ -214,6 +248,13 @@ class SteppedClient(SteppedConnection):
         if seq is not None:
             self._take({"from": self._connection.user, "to": to, "seq": seq, "id": id})
         return seq
+
+    def unsend(self, peer: str, seq: int) -> int | None:
+        number = super().unsend(peer, seq)
+        if number is not None:
+            fields = {"from": self._connection.user, "to": peer, "seq": number, "id": unsend_id(seq), "unsends": seq}
+            self._take(fields)
+        return number
 
     def finish(self) -> None:
         """When everything is over: what came by push, then a heartbeat."""
@@ -249,6 +290,9 @@ class SteppedClient(SteppedConnection):
             # A query is atomic here, so a number that is missing in the page need not be asked for once more.
             for message in page["messages"]:
                 self._keep(message)
+            for message in page["messages"]:
+                if message["text"] and (peer, message["seq"]) in self._unsent:
+                    raise Violation(f"{self._connection.id} reads the text of {message['seq']}, which was taken back")
             if not page["more"]:
                 self._last[peer] = max(self._reached(peer), seq)
 
@@ -256,6 +300,8 @@ class SteppedClient(SteppedConnection):
         peer = self._peer(message)
         self._messages[peer, message["seq"]] = message["id"]
         self._last[peer] = message["seq"]
+        if unsends := message.get("unsends"):
+            self._unsent.add((peer, unsends))
 
     def _peer(self, message: Reply) -> str:
         return str(message["to"] if message["from"] == self._connection.user else message["from"])

@@ -25,7 +25,7 @@ T = TypeVar("T")
 NEW_CHATS = 50
 """More than any scenario begins: what is explored is that counting them gets in no message's way."""
 
-TIMES = ("ts", "changed", "last_seen")
+TIMES = ("ts", "changed", "last_seen", "unsent")
 
 
 class Died(BaseException):

@@ -30,8 +30,10 @@ from chat.protocol import (
     Receipt,
     Send,
     Sync,
+    Unsend,
     message_frame,
     send_ack,
+    unsend_ack,
 )
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection, Sessions
@@ -46,6 +48,7 @@ from chat.table import (
     Updated,
     attribute,
     chat_key,
+    log_partition,
     user_partition,
 )
 from tests.fakes.clock import HOUR_MS
@@ -67,7 +70,9 @@ class SessionsBeforeMoves(MessageRoutes):
 class MovesBeforeAppend(Conversations):
     """Moves the chat lists to a message that is stored only then."""
 
-    def append(self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None) -> Appended:
+    def append(
+        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+    ) -> Appended:
         tail = self._tail(sender, to, lambda _: True)
         if tail.find(sender, id or "") is None:
             self.advance(Message(sender, to, tail.seq + 1, id or "", text, self._clock()))
@@ -169,14 +174,18 @@ class TailReadOnce(Conversations):
 class AmongEightOnly(Conversations):
     """Looks for a message in a tail, whenever it may have been stored."""
 
-    def append(self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None) -> Appended:
+    def append(
+        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+    ) -> Appended:
         return super().append(sender, to, id, text, since=MAX_INTEGER)
 
 
 class FirstTriesAmongEightOnly(Conversations):
     """Looks further back for a message that is repeated, but not for one that has been on its way for long."""
 
-    def append(self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None) -> Appended:
+    def append(
+        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+    ) -> Appended:
         is_retry = since is not None and since < self._clock()
         return super().append(sender, to, id, text, since=since if is_retry else MAX_INTEGER)
 
@@ -186,6 +195,46 @@ class OneEpoch(MessageRoutes):
 
     def sync(self, caller: Connection, request: Sync) -> Frame:
         return {**super().sync(caller, request), "epoch": "1"}
+
+
+class TextRemovedLast(Conversations):
+    """Says that a message is taken back before it is."""
+
+    def unsend(self, user: str, peer: str, seq: int) -> Appended:
+        with patch.object(self, "_remove_text", lambda _: self._clock()):
+            appended = super().unsend(user, peer, seq)
+        if (message := self._stored_message(user, peer, seq)) and not message.unsent:
+            self._remove_text(message)
+        return appended
+
+
+class OnlyATombstone(MessageRoutes):
+    """Takes the text out of the log, and tells those who are there."""
+
+    def unsend(self, caller: Connection, request: Unsend) -> Served:
+        appended = self._conversations.unsend(caller.user, request.peer, request.seq)
+        told = {caller.user, request.peer}
+        return Served(
+            unsend_ack(request, appended.message, duplicate=appended.duplicate),
+            self._tell(caller, told, message_frame(appended.message)),
+        )
+
+
+class UnsendAppendedAnyTime(Conversations):
+    """Stores what takes a message back each time that it is asked to."""
+
+    def append(
+        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+    ) -> Appended:
+        appended = super().append(sender, to, None if unsends else id, text, since=since, unsends=unsends)
+        return appended._replace(message=appended.message._replace(id=f"unsend {unsends}")) if unsends else appended
+
+
+class TextFromMemory(Conversations):
+    """Takes a message that a warm function remembers for one that is as it was sent."""
+
+    def _tail(self, user: str, peer: str, enough: Enough) -> Tail:
+        return self._remembered(log_partition(user, peer)) or super()._tail(user, peer, enough)
 
 
 class HiddenOnlyFromHistory(Conversations):

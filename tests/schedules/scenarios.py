@@ -16,7 +16,7 @@ from chat.hidden import BLOCK_REV, hides, is_blocked
 from chat.kicking import Kicking
 from chat.protocol import ReceiptKind
 from chat.sessions import Barred, Connection, Sessions
-from chat.table import Update, chat_key, message_key
+from chat.table import Key, Update, chat_key, message_key
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.memory import MemoryTable, serially
 from tests.schedules.clients import BlockableConnection, SteppedClient, SteppedConnection, text_of
@@ -78,6 +78,8 @@ def check(world: World) -> None:
             item = world.items.get(message_key(promise.sender, promise.to, promise.seq), {})
             if (item.get("from"), item.get("id")) != (promise.sender, promise.id):
                 raise Violation(f"{promise} is not stored")
+            if unsends := int(item.get("unsends", 0)):
+                _check_tombstone(world, message_key(promise.sender, promise.to, unsends))
             if promise.heard:
                 _check_who_wrote(world, promise)
     copies = Counter((key.pk, item["from"], item["id"]) for key, item in world.messages().items())
@@ -88,6 +90,12 @@ def check(world: World) -> None:
         numbers = sorted(seq_of(key) for key in world.numbered if key.pk == partition)
         if numbers != list(range(1, len(numbers) + 1)):
             raise Violation(f"the numbers of {partition} are {numbers}")
+
+
+def _check_tombstone(world: World, key: Key) -> None:
+    item = world.items[key]
+    if "text" in item or not item.get("unsent"):
+        raise Violation(f"{item['id']} is taken back, and still there")
 
 
 def _check_who_wrote(world: World, sent: Sent) -> None:
@@ -562,6 +570,95 @@ def a_block_meets_signs_of_life(code: Code, *, faults: int = 0) -> Scenario:
     return Scenario(actors, world(open=[ALICE_PHONE, BOB_PHONE], faults=faults), check_blocked, unreliable=["bob"])
 
 
+def a_message_is_taken_back(code: Code, *, faults: int = 1, connects: bool = False) -> Scenario:
+    """Its sender repeats that until it is acknowledged. One device has the message; another connects, and has nothing."""
+    laptop = {"bob's laptop": _connects(code, BOB_LAPTOP)} if connects else {}
+    actors = {"alice": _unsends_until_acknowledged(code, 2), "bob": _listens(code, BOB_PHONE, {ALICE: 2}), **laptop}
+    return Scenario(actors, world(open=[BOB_PHONE], faults=faults), check, unreliable=["alice"])
+
+
+def two_devices_take_it_back(code: Code, *, faults: int = 0) -> Scenario:
+    """Both at once, while the other side writes."""
+
+    def again(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_LAPTOP).unsend(BOB, 2)
+
+    def bob(player: Player) -> None:
+        phone = SteppedClient(player, code, BOB_PHONE, {ALICE: 2})
+        phone.send(ALICE, "b")
+        phone.finish()
+
+    actors = {"alice": _unsends_until_acknowledged(code, 2), "alice again": again, "bob": bob}
+    return Scenario(actors, world(open=[BOB_PHONE], faults=faults), check, unreliable=["alice", "alice again"])
+
+
+def a_half_sent_message_is_taken_back(code: Code, *, faults: int = 0, connects: bool = False) -> Scenario:
+    """A message died behind its append. One device sends it once more, another takes it back."""
+
+    def retries(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_LAPTOP).send(BOB, "a", retry=True)
+
+    actors = {
+        "alice": _unsends_until_acknowledged(code, 3),
+        "alice's laptop": retries,
+        "bob": (_connects if connects else _listens)(code, BOB_PHONE, {ALICE: 2}),
+    }
+    start = world(half_sent="a", faults=faults, open=[] if connects else [BOB_PHONE])
+    return Scenario(actors, start, check, unreliable=["alice", "alice's laptop"])
+
+
+def a_retry_of_what_was_taken_back(code: Code, *, faults: int = 1) -> Scenario:
+    """A message is sent, taken back elsewhere, and sent once more by the instance that remembers it."""
+
+    def alice(player: Player) -> None:
+        phone, instance = SteppedConnection(player, code, ALICE_PHONE), code.message_function(player)
+        seq = phone.send(BOB, "a", instance) or phone.send(BOB, "a", instance, retry=True)
+        _must(seq)
+        _must(phone.unsend(BOB, 3) or phone.unsend(BOB, 3))
+        phone.forget_text(BOB, 3)
+        again = phone.send(BOB, "a", instance, retry=True) or phone.send(BOB, "a", instance, retry=True)
+        if again != seq:
+            raise Violation(f"a was number {seq}, and is {again}")
+
+    actors = {"alice": alice, "bob": _listens(code, BOB_PHONE, {ALICE: 2})}
+    return Scenario(actors, world(open=[BOB_PHONE], faults=faults), check, unreliable=["alice"])
+
+
+def a_receipt_meets_an_unsend(code: Code, *, faults: int = 1) -> Scenario:
+    """A device marks the newest message that it finds in the log, which may be what takes another back."""
+
+    def bob(player: Player) -> None:
+        phone = SteppedConnection(player, code, BOB_PHONE)
+        phone.mark(ALICE, ReceiptKind.READ, max(phone.look(ALICE).values()))
+
+    actors = {
+        "alice": _unsends_until_acknowledged(code, 2),
+        "bob": bob,
+        "alice's laptop": _listens(code, ALICE_LAPTOP, {BOB: 2}),
+    }
+    return Scenario(actors, world(open=[ALICE_LAPTOP], faults=faults), check, unreliable=["alice"])
+
+
+def a_block_meets_an_unsend(code: Code, *, faults: int = 0) -> Scenario:
+    """Bob takes a message back while Alice blocks him, and unblocks him again."""
+
+    def blocker(player: Player) -> None:
+        laptop = SteppedConnection(player, code, ALICE_LAPTOP)
+        laptop.block(BOB)
+        player.pause(last=True)
+        _must(laptop.unblock(BOB))
+
+    def bob(player: Player) -> None:
+        phone = BlockableConnection(player, code, BOB_PHONE)
+        phone.unsend(ALICE, 3)
+        player.pause(last=True)
+        _must(phone.unsend(ALICE, 3))
+
+    actors = {"blocker": blocker, "bob": bob, "alice": _listens(code, ALICE_PHONE, {BOB: 2})}
+    start = world(open=[ALICE_PHONE], half_sent="b", half_sender=BOB, faults=faults)
+    return Scenario(actors, start, check_blocked, unreliable=["blocker", "bob"])
+
+
 def check_blocked(world: World) -> None:
     """What also holds of Alice and Bob at the end of every schedule."""
     check(world)
@@ -583,6 +680,16 @@ def _sends_until_acknowledged(code: Code, to: str, id: str) -> Actor:
         phone.send(to, id)
         player.pause(last=True)
         _must(phone.send(to, id, retry=True))
+
+    return actor
+
+
+def _unsends_until_acknowledged(code: Code, seq: int) -> Actor:
+    def actor(player: Player) -> None:
+        phone = SteppedConnection(player, code, ALICE_PHONE)
+        phone.unsend(BOB, seq)
+        player.pause(last=True)
+        _must(phone.unsend(BOB, seq))
 
     return actor
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from chat.acquaintance import PEER_WROTE, WROTE
 from chat.protocol import Frame, ReceiptKind
 from chat.sessions import Connection, connection_ids
-from chat.table import Item, Key, Update, Updated, chat_key, log_partition, sessions_key
+from chat.table import Item, Key, Update, Updated, chat_key, log_partition, message_key, sessions_key
 from tests.fakes.memory import MemoryTable
 
 START = 1_750_000_000_000
@@ -76,6 +76,8 @@ class World:
     pushed: Mapping[str, tuple[Frame, ...]] = field(default_factory=dict)
     """What each connection took and its device has not read yet."""
     acknowledged: frozenset[Sent | Marked] = frozenset()
+    gone: frozenset[Key] = frozenset()
+    """Messages of which nobody sends anything any more that knows their text: no push has it from here on."""
     numbered: frozenset[Key] = frozenset()
     """The key of every message that was ever stored, deleted ones included."""
     before: Mapping[Key, Item] = field(default_factory=dict)
@@ -116,7 +118,7 @@ class World:
             self._table_state = self._share(frozenset(self.frozen.items()))
         unread = frozenset((name, repr(frames)) for name, frames in self.pushed.items()) if self.pushed else None
         heard = (self.hearing, self.hearing_changes, self.begun, self.unheard, self.ended)
-        ghosts = (self.acknowledged, self.numbered, self.push_failed, heard)
+        ghosts = (self.acknowledged, self.gone, self.numbered, self.push_failed, heard)
         return self._table_state, unread, self.open, ghosts, self.now, self.epoch, self.faults, self.settled
 
     @property
@@ -203,6 +205,7 @@ class World:
             return False
         self._check_acquainted(to, frame)
         self._check_heard(to, frame)
+        self._check_gone(to, frame)
         self.pushed = {**self.pushed, connection_id: (*self.pushed.get(connection_id, ()), frame)}
         return True
 
@@ -255,6 +258,12 @@ class World:
                 return
         if user != to and thing in self.unheard:
             raise Violation(f"{to} is told of {thing}, which {user} did while it was blocked")
+
+    def _check_gone(self, to: str, frame: Frame) -> None:
+        match frame:
+            case {"type": "message", "from": str(sender), "to": str(peer), "seq": int(seq), "text": text}:
+                if text and message_key(sender, peer, seq) in self.gone:
+                    raise Violation(f"{to} gets the text of {seq}, which was taken back")
 
     def take_pushed(self, connection_id: str) -> tuple[Frame, ...]:
         frames = self.pushed.get(connection_id, ())

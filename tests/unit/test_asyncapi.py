@@ -47,6 +47,7 @@ from chat.protocol import (
     Typing,
     TypingState,
     Unblock,
+    Unsend,
     UserPresence,
 )
 from tests import asyncapi
@@ -66,6 +67,7 @@ REQUESTS: dict[str, Any] = {
     "pingRequest": Ping,
     "blockRequest": Block,
     "unblockRequest": Unblock,
+    "unsendRequest": Unsend,
 }
 
 
@@ -207,6 +209,9 @@ TEMPORARY_ERROR = ChatError(ErrorCode.TOO_MANY_REQUESTS, "later", id="1", retry_
 
 SEND, SYNC = Send("1", "bob", "hello"), Sync("1", None, 50, None)
 HISTORY, RECEIPT = History("1", "bob", None, None, 50), Receipt("1", "bob", ReceiptKind.READ, 42)
+UNSEND = Unsend("1", "bob", 42)
+TOMBSTONE = MESSAGE._replace(text="", unsent=1_767_225_700_000)
+UNSENDING = MESSAGE._replace(seq=43, id="unsend 42", text="", unsends=42)
 TYPING, PRESENCE, PING = Typing("1", "bob", TypingState.PAUSED), Presence("1", ("bob",)), Ping("1")
 
 
@@ -222,6 +227,10 @@ def send_ack_frame(request: Send) -> Frame:
 
 BUILT: dict[str, tuple[str, list[Frame]]] = {
     "send_ack": ("sendAck", [send_ack_frame(SEND), send_ack_frame(SEND._replace(id=None))]),
+    "unsend_ack": (
+        "unsendAck",
+        [protocol.unsend_ack(request, UNSENDING, duplicate=False) for request in (UNSEND, UNSEND._replace(id=None))],
+    ),
     "sync_reply": (
         "syncReply",
         [sync_frame(SYNC, next=Cursor(MAX_INTEGER, "x" * 128)), sync_frame(SYNC._replace(id=None))],
@@ -233,13 +242,15 @@ BUILT: dict[str, tuple[str, list[Frame]]] = {
                 SYNC,
                 protocol.chat_fields(CHAT, MESSAGE._replace(text="é" * 300)),
                 protocol.chat_fields(CHAT._replace(seq=0, blocked=True), None),
+                protocol.chat_fields(CHAT, TOMBSTONE),
+                protocol.chat_fields(CHAT, UNSENDING),
             )
         ],
     ),
     "history_reply": (
         "historyReply",
         [
-            protocol.history_reply(HISTORY, [MESSAGE], more=True),
+            protocol.history_reply(HISTORY, [MESSAGE, TOMBSTONE, UNSENDING], more=True),
             protocol.history_reply(HISTORY._replace(id=None), [], more=False),
         ],
     ),
@@ -269,7 +280,10 @@ BUILT: dict[str, tuple[str, list[Frame]]] = {
         "close",
         [protocol.close_frame(code, "because", retry_after_ms=ms) for code in CloseCode for ms in (None, 0, 1)],
     ),
-    "message_frame": ("message", [protocol.message_frame(MESSAGE)]),
+    "message_frame": (
+        "message",
+        [protocol.message_frame(message) for message in (MESSAGE, TOMBSTONE, UNSENDING)],
+    ),
     "receipt_frame": ("receipt", [protocol.receipt_frame(RECEIPT, "alice", 1)]),
     "typing_frame": ("typing", [protocol.typing_frame(TYPING, "alice", 1)]),
 }

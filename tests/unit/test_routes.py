@@ -26,6 +26,7 @@ from chat.protocol import (
     Sync,
     Typing,
     TypingState,
+    Unsend,
     UserPresence,
     encode,
     message_frame,
@@ -165,14 +166,25 @@ def test_a_send_stores_then_moves_the_chats_then_looks_who_listens_then_pushes(s
     assert system.steps == ["query", "insert", "update", "update", "get", "push"]
 
 
-def test_a_duplicate_takes_the_same_steps_but_the_append(system: System) -> None:
+def test_a_duplicate_is_looked_up_and_takes_the_same_steps_but_the_append(system: System) -> None:
     alice, _ = system.connect("alice"), system.connect("bob")
     system.serve(alice, HI)
     system.steps.clear()
 
     system.serve(alice, HI)
 
-    assert system.steps == ["update", "update", "get", "push"]
+    assert system.steps == ["query", "update", "update", "get", "push"]
+
+
+def test_a_message_is_taken_back_before_the_log_says_so_and_then_it_is_told_as_any_other(system: System) -> None:
+    alice, _ = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    system.restart()
+    system.steps.clear()
+
+    system.serve(alice, Unsend("u1", "bob", 1))
+
+    assert system.steps == ["get", "update", "query", "insert", "update", "update", "get", "push"]
 
 
 def _talk(system: System, count: int) -> None:
