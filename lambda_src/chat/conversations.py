@@ -253,8 +253,8 @@ class Conversations:
     ) -> Appended:
         """Stores the message under the next number, or finds it stored: same sender, same id, same text.
 
-        `since` is when it may have been stored at the earliest, in milliseconds since the epoch; now, if not given. With
-        `unsends` it has no text, and takes back the message of that number.
+        `since` is when it may have been stored at the earliest, in milliseconds since the epoch; now, if not given.
+        With `unsends` it has no text, and takes back the message of that number.
 
         Raises ChatError: `bad_request` if the id stands for another text, `too_many_requests` if too many are writing,
         or if the sender has begun too many conversations.

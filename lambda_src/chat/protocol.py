@@ -252,10 +252,8 @@ def _request(fields: Mapping[str, object], id: str | None) -> Request:
             return Presence(id, _users(fields))
         case "ping":
             return Ping(id)
-        case "block":
-            return Block(id, _user(fields, "user"))
-        case "unblock":
-            return Unblock(id, _user(fields, "user"))
+        case "block" | "unblock" as action:
+            return (Block if action == "block" else Unblock)(id, _user(fields, "user"))
         case "unsend":
             return Unsend(id, _user(fields, "peer"), _required(_integer(fields, "seq", 1), "seq"))
         case action:
@@ -386,8 +384,8 @@ def _cursor(fields: Mapping[str, object]) -> Cursor | None:
 class Message(NamedTuple):
     """One entry of a conversation's log. `ts` is in milliseconds since the epoch.
 
-    `unsent` is when it was taken back: then its text is gone. `unsends` is the number of the message that this one takes
-    back: then it says nothing else. 0 of a message that is neither.
+    `unsent` is when it was taken back: then its text is gone. `unsends` is the number of the message that this one
+    takes back: then it says nothing else. Each is 0 if there is nothing of the kind.
     """
 
     sender: str

@@ -45,7 +45,10 @@ def _all_parsed(*steps: str, **keys: str) -> list[Case]:
         ("told: [6 from bob, {typing: gone, from: bob}]", "typing is composing or paused"),
         ("told: {message: 6, from: bob, sender: bob}", "unknown key 'sender'"),
         ("told: conected", "expected a mapping, found 'conected'"),
-        ("app: {sends: hi, to: bob}", "exactly one of send, read, typing, block, unblock, older, restart is required"),
+        (
+            "app: {sends: hi, to: bob}",
+            "exactly one of send, read, typing, block, unblock, unsend, older, restart is required",
+        ),
         ("app: {send: hi}", "'to' is missing"),
         ("app: {send: 5, to: bob}", "'send' must be of type str"),
         ("time: {wait: soon}", "'wait' must be of type int or float"),

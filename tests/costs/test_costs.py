@@ -341,6 +341,16 @@ def test_a_block_and_an_unblock(chat: Chat) -> None:
     holds(cost, calls=[get, "Query", update, "Query", update, update, get, get, get], written=3, read=10)
 
 
+def test_an_unsend(chat: Chat) -> None:
+    """A send, and before it a read and a write of the message; the tail is cold, as after a while."""
+    chat.fill(20, longest_text_for_a_unit(chat))
+    chat.warm.serve(chat.alice, **send())
+    cost = chat.cost(chat.cold(), chat.alice, action="unsend", peer=BOB, seq=21)
+    update = "UpdateItem"
+    calls = ["BatchGetItem", update, "Query", "PutItem", update, update, "BatchGetItem"]
+    holds(cost, calls=calls, written=4, read=8)
+
+
 def test_history_skips_what_is_hidden(chat: Chat) -> None:
     chat.fill(20)
     chat.warm.serve(chat.alice, action="block", user=BOB)

@@ -92,6 +92,22 @@ def test_nothing_of_a_blocked_user_reaches_who_has_blocked_it(connect: Connect, 
     assert not [frame for frame in laptop.arrived() if frame["type"] == "typing"]
 
 
+def test_a_message_that_was_taken_back_is_gone_for_everybody(connect: Connect, alice: str, bob: str) -> None:
+    phone, laptop, bobs = connect(alice), connect(alice), connect(bob)
+    seq = phone.ask("send", to=bob, text="regrettable")["seq"]
+    for device in (laptop, bobs):
+        assert device.receive(type="message")["text"] == "regrettable"
+    ack = phone.ask("unsend", peer=bob, seq=seq)
+    assert (ack["seq"], ack["unsends"], ack["duplicate"]) == (seq + 1, seq, False)
+    for device, peer in ((laptop, bob), (bobs, alice)):
+        assert device.receive(type="message")["unsends"] == seq
+        messages = device.ask("history", peer=peer)["messages"]
+        assert [(one["text"], one.get("unsends")) for one in messages] == [("", None), ("", seq)]
+        assert device.ask("sync")["chats"][0]["last"]["unsends"] == seq
+    assert bobs.ask("unsend", peer=alice, seq=seq)["code"] == "bad_request"
+    assert laptop.ask("unsend", peer=bob, seq=seq)["duplicate"] is True
+
+
 def test_a_user_can_write_to_itself(connect: Connect, alice: str) -> None:
     laptop, phone = connect(alice), connect(alice)
     assert laptop.ask("send", to=alice, text="milk")["delivered"] == 1

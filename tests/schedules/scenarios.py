@@ -571,25 +571,49 @@ def a_block_meets_signs_of_life(code: Code, *, faults: int = 0) -> Scenario:
 
 
 def a_message_is_taken_back(code: Code, *, faults: int = 1, connects: bool = False) -> Scenario:
-    """Its sender repeats that until it is acknowledged. One device has the message; another connects, and has nothing."""
+    """Its sender repeats that until it is acknowledged. One device has the message; another, with nothing, connects."""
     laptop = {"bob's laptop": _connects(code, BOB_LAPTOP)} if connects else {}
     actors = {"alice": _unsends_until_acknowledged(code, 2), "bob": _listens(code, BOB_PHONE, {ALICE: 2}), **laptop}
     return Scenario(actors, world(open=[BOB_PHONE], faults=faults), check, unreliable=["alice"])
 
 
 def two_devices_take_it_back(code: Code, *, faults: int = 0) -> Scenario:
-    """Both at once, while the other side writes."""
+    """Both at once, and each only once, if nothing fails."""
 
-    def again(player: Player) -> None:
-        SteppedConnection(player, code, ALICE_LAPTOP).unsend(BOB, 2)
+    def device(connection: Connection) -> Actor:
+        def actor(player: Player) -> None:
+            device = SteppedConnection(player, code, connection)
+            device.unsend(BOB, 2)
+            if faults:
+                player.pause(last=True)
+                _must(device.unsend(BOB, 2))
+
+        return actor
+
+    actors = {
+        "phone": device(ALICE_PHONE),
+        "laptop": device(ALICE_LAPTOP),
+        "bob": _listens(code, BOB_PHONE, {ALICE: 2}),
+    }
+    return Scenario(actors, world(open=[BOB_PHONE], faults=faults), check, unreliable=["phone", "laptop"])
+
+
+def an_unsend_meets_a_send(code: Code, *, faults: int = 0) -> Scenario:
+    """The other side writes while a message is taken back: each gets a number of its own."""
+
+    def alice(player: Player) -> None:
+        phone = SteppedConnection(player, code, ALICE_PHONE)
+        phone.unsend(BOB, 2)
+        if faults:
+            player.pause(last=True)
+            _must(phone.unsend(BOB, 2))
 
     def bob(player: Player) -> None:
         phone = SteppedClient(player, code, BOB_PHONE, {ALICE: 2})
         phone.send(ALICE, "b")
         phone.finish()
 
-    actors = {"alice": _unsends_until_acknowledged(code, 2), "alice again": again, "bob": bob}
-    return Scenario(actors, world(open=[BOB_PHONE], faults=faults), check, unreliable=["alice", "alice again"])
+    return Scenario({"alice": alice, "bob": bob}, world(open=[BOB_PHONE], faults=faults), check, unreliable=["alice"])
 
 
 def a_half_sent_message_is_taken_back(code: Code, *, faults: int = 0, connects: bool = False) -> Scenario:

@@ -55,7 +55,12 @@ def test_the_text_is_gone_and_its_number_stays(people: People, clock: ManualCloc
     ack = people.unsend()
 
     assert ack == {
-        **{"type": "ack", "id": "u1", "to": "bob", "seq": 2, "ts": clock.now, "unsends": 1},
+        "type": "ack",
+        "id": "u1",
+        "to": "bob",
+        "seq": 2,
+        "ts": clock.now,
+        "unsends": 1,
         "duplicate": False,
     }
     assert "hi" not in map(str, people.stored.values())

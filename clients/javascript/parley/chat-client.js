@@ -10,7 +10,7 @@ import { Blocks } from "./blocks.js";
 import { BOUNDS } from "./bounds.js";
 import { Connections, SignInRefused } from "./connections.js";
 import { Conversations } from "./conversations.js";
-import { DEFAULT_TEXT_BYTES, USER_ID_RULE, byteLength, isUserId, textProblem } from "./frames.js";
+import { DEFAULT_TEXT_BYTES, USER_ID_RULE, byteLength, isUserId, messageOf, textProblem } from "./frames.js";
 import { Gaps } from "./gaps.js";
 import { Hints } from "./hints.js";
 import { Sender } from "./outbox.js";
@@ -19,6 +19,7 @@ import { Lost, Refused } from "./requests.js";
 import { NO_STORE, restored, saved, withoutNumbers } from "./state.js";
 import { Sync } from "./sync.js";
 import { CLOCK, TIMING, Timers } from "./timers.js";
+import { Unsending } from "./unsending.js";
 
 export {
   BOUNDS,
@@ -81,6 +82,8 @@ export {
  * @property {CustomEvent<{ user: string | null }>} connected
  * @property {CustomEvent<{ retryInMs: number }>} disconnected
  * @property {CustomEvent<{ peer: string, message: Message }>} message
+ * @property {CustomEvent<{ peer: string, sender: string, seq: number, number: number }>} unsent `sender` has taken its
+ *   message `seq` back, and its text is gone; `number` is what this itself is in the conversation
  * @property {CustomEvent<{ id: string, peer: string, seq: number, ts: number, delivered: number | null }>} sent a
  *   message of ours is stored, and `delivered` is how many connections of the peer took it; null if that is not known
  * @property {CustomEvent<{ id: string, peer: string, code: string, message: string }>} failed a message of ours is
@@ -148,6 +151,7 @@ export class ChatClient extends Events {
   #receipts;
   #hints;
   #blocks;
+  #unsending;
   #sync;
   /** @type {Status} */
   #status = { state: "connecting" };
@@ -204,6 +208,7 @@ export class ChatClient extends Events {
       this.#emitChange("blocked", { peer, isBlocked });
       void this.#receipts.settle(conversation);
     });
+    this.#unsending = new Unsending(this.#connections, this.#conversations, (message) => this.#onMessage(message));
     this.#sync = new Sync(this.#connections, this.#conversations, this.#gaps, this.#timers, {
       learn: (page) => this.#learn(page),
       listed: () => this.#onListed(),
@@ -390,6 +395,18 @@ export class ChatClient extends Events {
     await this.#blocks.ask("unblock", user);
   }
 
+  /**
+   * Takes a message of this user's back: when this resolves, its text is gone, and its number stays.
+   *
+   * Throws Refused if there is no such message, and Lost if there is no connection: then it may be done or not.
+   *
+   * @param {string} peer
+   * @param {number} seq
+   */
+  async unsend(peer, seq) {
+    await this.#unsending.ask(peer, seq);
+  }
+
   /** Asks who of the users is online; `presence` knows then. @param {string[]} users */
   async askPresence(users) {
     await this.#hints.ask(users);
@@ -462,7 +479,8 @@ export class ChatClient extends Events {
     } else if (conversation.receipts.read.isDue) {
       this.#receipts.want(conversation, "read", conversation.receipts.read.wanted);
     }
-    this.#emit("message", { peer, message });
+    if (message.unsends) this.#emit("unsent", { peer, sender: message.from, seq: message.unsends, number: message.seq });
+    else this.#emit("message", { peer, message });
   }
 
   // What comes
@@ -498,7 +516,7 @@ export class ChatClient extends Events {
     }
     switch (frame.type) {
       case "message":
-        this.#onMessage(frame);
+        this.#onMessage(messageOf(frame));
         break;
       case "receipt":
         this.#receipts.received(frame);
@@ -516,13 +534,14 @@ export class ChatClient extends Events {
     }
   }
 
-  /** @param {import("./frames.js").MessageFrame} frame */
-  #onMessage({ from, to, seq, id, text, ts }) {
+  /** @param {Message} message */
+  #onMessage(message) {
+    const { from, to } = message;
     if (from !== this.user && to !== this.user) return;
     const peer = from === this.user ? to : from;
     const known = this.#conversations.get(peer);
     const isPlaced = this.#conversations.isComplete || known?.seq || (known && known.last !== null);
-    if (isPlaced) this.#arrive(this.#conversations.of(peer), { from, to, seq, id, text, ts });
+    if (isPlaced) this.#arrive(this.#conversations.of(peer), message);
     else this.#sync.want();
   }
 

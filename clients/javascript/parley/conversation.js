@@ -13,6 +13,8 @@
  * nothing between being taken and being told. In another history (rule 10) a page begins with the latest messages.
  */
 
+import { tombstoneOf } from "./unsending.js";
+
 /** @typedef {import("./bounds.js").Bounds} Bounds */
 /** @typedef {import("./frames.js").ListedChat} ListedChat */
 /** @typedef {import("./frames.js").Message} Message */
@@ -52,10 +54,15 @@
  * @property {string} text
  * @property {number} ts
  * @property {EntryState | null} state
+ * @property {boolean} [unsent] whether it was taken back; then it has no text
  * @property {string | null} [problem]
  */
 
-/** @typedef {Pick<Entry, "text" | "ts" | "state"> & { from: string | null }} Latest `from` is null if it has expired */
+/**
+ * `from` is null if it has expired; `unsent`: it was taken back, or takes another one back.
+ *
+ * @typedef {Pick<Entry, "text" | "ts" | "state" | "unsent"> & { from: string | null }} Latest
+ */
 
 /** A receipt of ours: how far it should go, and how far the server is known to have it. */
 export class Mark {
@@ -93,6 +100,10 @@ export class Conversation {
   isBlocked = false;
   /** The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`. */
   received = 0;
+  /** Numbers of messages that were taken back: one may be on its way as it was before. @type {Set<number>} */
+  unsent = new Set();
+  /** Numbers behind what was read that take a message back: nobody has to read them. @type {Set<number>} */
+  unsends = new Set();
   /** @type {Map<number, Message>} */
   ahead = new Map();
   doubt = 0;
@@ -117,7 +128,8 @@ export class Conversation {
   }
 
   get unread() {
-    return Math.max(0, this.seq - this.read);
+    const silent = [...this.unsends].filter((seq) => seq > this.read);
+    return Math.max(0, this.seq - this.read - silent.length);
   }
 
   /** Whether there are messages to fetch. */
@@ -210,7 +222,7 @@ export class Conversation {
    */
   takeOlder(messages, before, more) {
     if (this.messages[0] && this.messages[0].seq !== before) return; // cut meanwhile
-    const older = messages.filter((message) => message.seq < before);
+    const older = messages.filter(({ seq }) => seq < before).map((message) => this.#asItIs(message));
     this.messages.unshift(...older);
     if (this.isShown) this.#room = Math.max(this.#room, this.messages.length + this.#bounds.shown);
     this.hasOlder = more && older.length > 0;
@@ -231,20 +243,36 @@ export class Conversation {
   }
 
   /** @param {Message} message */
-  #hear({ from, seq, text, ts }) {
-    if (seq >= this.seq) Object.assign(this, { seq, ts, preview: { from, text } });
+  #hear({ from, seq, text, ts, unsent, unsends }) {
+    if (seq >= this.seq) Object.assign(this, { seq, ts, preview: { from, text, unsent: unsent ? ts : null, unsends } });
   }
 
   /** @param {Message} message @returns {Told} */
   #take(message) {
     this.last = message.seq;
-    this.messages.push(message);
+    this.messages.push(this.#asItIs(message));
+    if (message.unsends) this.#takeBack(message.unsends);
     this.#trim();
     if (isOwn(message, this.peer)) {
       this.#write();
       this.read = Math.max(this.read, message.seq);
-    } else if (message.seq > this.read) this.received = message.seq;
+    } else if (message.seq > this.read) {
+      this.received = message.seq;
+      if (message.unsends) this.unsends.add(message.seq);
+      for (const seq of this.unsends) if (seq <= this.read) this.unsends.delete(seq);
+    }
     return { message };
+  }
+
+  /** @param {number} seq */
+  #takeBack(seq) {
+    this.unsent.add(seq);
+    this.messages = this.messages.map((message) => (message.seq === seq ? tombstoneOf(message) : message));
+  }
+
+  /** @param {Message} message */
+  #asItIs(message) {
+    return this.unsent.has(message.seq) ? tombstoneOf(message) : message;
   }
 
   /** This user has written. At the first time, receipts go out again: the peer was told of none so far. */
@@ -314,7 +342,7 @@ export class Conversation {
 
   /** The message of ours that comes back in this one. @param {Message} message */
   outgoingOf(message) {
-    if (!isOwn(message, this.peer)) return undefined;
+    if (!isOwn(message, this.peer) || message.unsends) return undefined;
     return this.outbox.find((outgoing) => outgoing.id === message.id);
   }
 
@@ -338,7 +366,8 @@ export class Conversation {
     const stored = [...this.messages, ...own.sort((a, b) => a.seq - b.seq)];
     const begin = first ? stored.findIndex(({ seq }) => seq >= first) : 0;
     if (begin === -1) return this.#pending(user);
-    const shown = stored.slice(begin, begin + most).map((message) => this.#storedEntry(message));
+    const here = stored.slice(begin, begin + most).filter(({ unsends }) => !unsends);
+    const shown = here.map((message) => this.#storedEntry(message));
     return begin + most >= stored.length ? [...shown, ...this.#pending(user)] : shown;
   }
 
@@ -347,9 +376,9 @@ export class Conversation {
     const pending = this.#pending(user).at(-1);
     if (pending) return pending;
     if (!this.seq) return null;
-    const { from = null, text = "" } = this.preview ?? {};
+    const { from = null, text = "", unsent, unsends } = this.preview ?? {};
     const state = from === user ? this.#stateOf({ from, to: this.peer, seq: this.seq }) : null;
-    return { from, text, ts: this.ts, state };
+    return { from, text, ts: this.ts, state, unsent: Boolean(unsent || unsends) };
   }
 
   /** @param {Message} message @returns {Entry} */

@@ -10,10 +10,18 @@
  * @property {string} id
  * @property {string} text
  * @property {number} ts milliseconds since the epoch
+ * @property {boolean} [unsent] whether it was taken back; then it has no text
+ * @property {number} [unsends] the number of the message that this one takes back; there is nothing to show of it
+ */
+
+/**
+ * A message in a frame. `unsent` is when it was taken back.
+ *
+ * @typedef {Omit<Message, "unsent" | "unsends"> & { unsent?: number | null, unsends?: number | null }} SentMessage
  */
 
 /** @typedef {"read" | "delivered"} ReceiptKind */
-/** @typedef {{ from: string, text: string }} Preview the beginning of the latest message */
+/** @typedef {Pick<SentMessage, "from" | "text" | "unsent" | "unsends">} Preview the beginning of the latest message */
 
 /**
  * A chat as `sync` lists it.
@@ -31,16 +39,19 @@
  */
 
 /** @typedef {{ user: string, online?: boolean, rev: number, last_seen?: number | null }} Presence */
-/** @typedef {{ type: "message", id: string } & Message} MessageFrame */
+/** @typedef {{ type: "message", id: string } & SentMessage} MessageFrame */
 /** @typedef {{ type: "receipt", id?: string, from: string, peer: string, kind: ReceiptKind, seq: number, ts: number }} ReceiptFrame */
 /** @typedef {{ type: "typing", id?: string, from: string, state: string }} TypingFrame */
 /** @typedef {{ type: "presence", id?: string, users: Presence[] }} PresenceFrame */
 /** @typedef {{ type: "block", id?: string, user: string, blocked: boolean }} BlockFrame */
 /** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame | BlockFrame} Push */
 
-/** @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number }} AckFrame */
+/**
+ * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number, unsends?: number | null }}
+ *   AckFrame
+ */
 /** @typedef {{ type: "pong", id: string }} PongFrame */
-/** @typedef {{ type: "history", id: string, messages: Message[], more?: boolean }} HistoryFrame */
+/** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
 /**
  * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
  *   max_text_bytes: number, epoch?: string | null, next?: string }} SyncFrame
@@ -68,6 +79,7 @@
  * @property {PresenceFrame} presence
  * @property {BlockFrame} block
  * @property {BlockFrame} unblock
+ * @property {AckFrame} unsend
  * @property {PongFrame} ping
  */
 
@@ -140,7 +152,9 @@ export const shaped = (shape) => (value) => matches(value, shape);
 const listOf = (shape) => (value) => Array.isArray(value) && value.every(shaped(shape));
 
 /** @type {Shape} */
-const MESSAGE = { from: string, to: string, seq: whole, id: string, text: string, ts: moment };
+const UNSENT = { unsent: optional(moment), unsends: optional(whole) };
+/** @type {Shape} */
+const MESSAGE = { from: string, to: string, seq: whole, id: string, text: string, ts: moment, ...UNSENT };
 /** @type {Shape} */
 const CHAT = {
   peer: string,
@@ -151,7 +165,7 @@ const CHAT = {
   peer_delivered: whole,
   wrote: optional(whole),
   blocked: optional(boolean),
-  last: optional(shaped({ from: string, text: string })),
+  last: optional(shaped({ from: string, text: string, ...UNSENT })),
 };
 /** @type {Record<string, Shape>} */
 const SHAPES = {
@@ -168,7 +182,7 @@ const SHAPES = {
     max_text_bytes: whole,
   },
   history: { messages: listOf(MESSAGE) },
-  ack: { seq: whole, ts: optional(moment) },
+  ack: { seq: whole, ts: optional(moment), unsends: optional(whole) },
   pong: {},
   block: { user: string, blocked: boolean },
   error: { code: string },
@@ -178,7 +192,7 @@ const PUSHED = ["message", "receipt", "typing", "presence", "block"];
 /** @type {Record<string, string>} */
 const REPLIES = {
   ...{ send: "ack", sync: "sync", history: "history", receipt: "ack", presence: "presence", ping: "pong" },
-  ...{ block: "block", unblock: "block" },
+  ...{ block: "block", unblock: "block", unsend: "ack" },
 };
 
 /** @param {any} value @param {Shape} shape */
@@ -207,6 +221,12 @@ export function parsed(data) {
   } catch {
     return null;
   }
+}
+
+/** The message in a frame. @param {SentMessage} frame @returns {Message} */
+export function messageOf({ from, to, seq, id, text, ts, unsent, unsends }) {
+  if (unsends) return { from, to, seq, id, text: "", ts, unsends };
+  return unsent ? { from, to, seq, id, text: "", ts, unsent: true } : { from, to, seq, id, text, ts };
 }
 
 /** Whether a frame answers an action. @param {Frame} frame @param {string} action */

@@ -4,7 +4,7 @@
  * Differs from gaps.py: older messages are fetched here, too, since they are kept and shown here.
  */
 
-import { PAGE } from "./frames.js";
+import { PAGE, messageOf } from "./frames.js";
 import { Refused } from "./requests.js";
 
 /** @typedef {import("./connections.js").Connections} Connections */
@@ -165,7 +165,6 @@ export class Gaps {
    */
   async #page(fields) {
     const { messages, more } = await this.#connections.ask({ action: "history", ...fields });
-    const ordered = messages.map(({ from, to, seq, id, text, ts }) => ({ from, to, seq, id, text, ts }));
-    return { messages: ordered.sort((a, b) => a.seq - b.seq), more: more === true };
+    return { messages: messages.map(messageOf).sort((a, b) => a.seq - b.seq), more: more === true };
   }
 }

@@ -103,6 +103,15 @@ export class ChatClient extends ChatClient_base {
     block(user: string): Promise<void>;
     /** Unblocks a user; what it wrote meanwhile stays hidden. Throws as `block` does. @param {string} user */
     unblock(user: string): Promise<void>;
+    /**
+     * Takes a message of this user's back: when this resolves, its text is gone, and its number stays.
+     *
+     * Throws Refused if there is no such message, and Lost if there is no connection: then it may be done or not.
+     *
+     * @param {string} peer
+     * @param {number} seq
+     */
+    unsend(peer: string, seq: number): Promise<void>;
     /** Asks who of the users is online; `presence` knows then. @param {string[]} users */
     askPresence(users: string[]): Promise<void>;
     /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
@@ -170,6 +179,16 @@ export type ChatEvents = {
     message: CustomEvent<{
         peer: string;
         message: Message;
+    }>;
+    /**
+     * `sender` has taken its
+     * message `seq` back, and its text is gone; `number` is what this itself is in the conversation
+     */
+    unsent: CustomEvent<{
+        peer: string;
+        sender: string;
+        seq: number;
+        number: number;
     }>;
     /**
      * a

@@ -26,20 +26,6 @@ export function isOwn({ from, to }: {
     from: string;
     to: string;
 }, peer: string): boolean;
-/**
- * Rule 3 of docs/protocol.md: one conversation on one number line. Sends nothing, and knows no clock.
- *
- *     0 ─── messages[0] ──── read ──── last ─ ─ ahead ─ ─ seq        doubt: missing once up to here; missing again, it
- *           │                          │        │         └ the highest number heard of                  has expired
- *           │                          │        └ came, and waits for a message before it
- *           │                          └ everything up to here was taken, and told
- *           └ the oldest message that is kept here
- *
- * What changes the numbers returns what there is to tell, in order.
- *
- * Differs from conversation.py: messages are kept here, for a page to show; and they are told at once, so there is
- * nothing between being taken and being told. In another history (rule 10) a page begins with the latest messages.
- */
 /** @typedef {import("./bounds.js").Bounds} Bounds */
 /** @typedef {import("./frames.js").ListedChat} ListedChat */
 /** @typedef {import("./frames.js").Message} Message */
@@ -75,9 +61,14 @@ export function isOwn({ from, to }: {
  * @property {string} text
  * @property {number} ts
  * @property {EntryState | null} state
+ * @property {boolean} [unsent] whether it was taken back; then it has no text
  * @property {string | null} [problem]
  */
-/** @typedef {Pick<Entry, "text" | "ts" | "state"> & { from: string | null }} Latest `from` is null if it has expired */
+/**
+ * `from` is null if it has expired; `unsent`: it was taken back, or takes another one back.
+ *
+ * @typedef {Pick<Entry, "text" | "ts" | "state" | "unsent"> & { from: string | null }} Latest
+ */
 /** A receipt of ours: how far it should go, and how far the server is known to have it. */
 export class Mark {
     wanted: number;
@@ -110,6 +101,10 @@ export class Conversation {
     isBlocked: boolean;
     /** The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`. */
     received: number;
+    /** Numbers of messages that were taken back: one may be on its way as it was before. @type {Set<number>} */
+    unsent: Set<number>;
+    /** Numbers behind what was read that take a message back: nobody has to read them. @type {Set<number>} */
+    unsends: Set<number>;
     /** @type {Map<number, Message>} */
     ahead: Map<number, Message>;
     doubt: number;
@@ -269,11 +264,15 @@ export type Entry = {
     text: string;
     ts: number;
     state: EntryState | null;
+    /**
+     * whether it was taken back; then it has no text
+     */
+    unsent?: boolean | undefined;
     problem?: string | null | undefined;
 };
 /**
- * `from` is null if it has expired
+ * `from` is null if it has expired; `unsent`: it was taken back, or takes another one back.
  */
-export type Latest = Pick<Entry, "text" | "ts" | "state"> & {
+export type Latest = Pick<Entry, "text" | "ts" | "state" | "unsent"> & {
     from: string | null;
 };

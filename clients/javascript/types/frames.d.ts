@@ -18,6 +18,8 @@ export function isObject(value: unknown): value is Record<string, any>;
  * @returns {Frame | null}
  */
 export function parsed(data: unknown): Frame | null;
+/** The message in a frame. @param {SentMessage} frame @returns {Message} */
+export function messageOf({ from, to, seq, id, text, ts, unsent, unsends }: SentMessage): Message;
 /** Whether a frame answers an action. @param {Frame} frame @param {string} action */
 export function isReply(frame: Frame, action: string): boolean;
 /** Whether the server sends such a frame unasked. @param {Frame} frame @returns {frame is Push} */
@@ -33,9 +35,16 @@ export function isPush(frame: Frame): frame is Push;
  * @property {string} id
  * @property {string} text
  * @property {number} ts milliseconds since the epoch
+ * @property {boolean} [unsent] whether it was taken back; then it has no text
+ * @property {number} [unsends] the number of the message that this one takes back; there is nothing to show of it
+ */
+/**
+ * A message in a frame. `unsent` is when it was taken back.
+ *
+ * @typedef {Omit<Message, "unsent" | "unsends"> & { unsent?: number | null, unsends?: number | null }} SentMessage
  */
 /** @typedef {"read" | "delivered"} ReceiptKind */
-/** @typedef {{ from: string, text: string }} Preview the beginning of the latest message */
+/** @typedef {Pick<SentMessage, "from" | "text" | "unsent" | "unsends">} Preview the beginning of the latest message */
 /**
  * A chat as `sync` lists it.
  *
@@ -51,15 +60,18 @@ export function isPush(frame: Frame): frame is Push;
  * @property {Preview | null} [last]
  */
 /** @typedef {{ user: string, online?: boolean, rev: number, last_seen?: number | null }} Presence */
-/** @typedef {{ type: "message", id: string } & Message} MessageFrame */
+/** @typedef {{ type: "message", id: string } & SentMessage} MessageFrame */
 /** @typedef {{ type: "receipt", id?: string, from: string, peer: string, kind: ReceiptKind, seq: number, ts: number }} ReceiptFrame */
 /** @typedef {{ type: "typing", id?: string, from: string, state: string }} TypingFrame */
 /** @typedef {{ type: "presence", id?: string, users: Presence[] }} PresenceFrame */
 /** @typedef {{ type: "block", id?: string, user: string, blocked: boolean }} BlockFrame */
 /** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame | BlockFrame} Push */
-/** @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number }} AckFrame */
+/**
+ * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number, unsends?: number | null }}
+ *   AckFrame
+ */
 /** @typedef {{ type: "pong", id: string }} PongFrame */
-/** @typedef {{ type: "history", id: string, messages: Message[], more?: boolean }} HistoryFrame */
+/** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
 /**
  * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
  *   max_text_bytes: number, epoch?: string | null, next?: string }} SyncFrame
@@ -85,6 +97,7 @@ export function isPush(frame: Frame): frame is Push;
  * @property {PresenceFrame} presence
  * @property {BlockFrame} block
  * @property {BlockFrame} unblock
+ * @property {AckFrame} unsend
  * @property {PongFrame} ping
  */
 /** API Gateway's own frame has no type. @typedef {{ type?: undefined, id?: string }} GatewayFrame */
@@ -122,15 +135,27 @@ export type Message = {
      * milliseconds since the epoch
      */
     ts: number;
+    /**
+     * whether it was taken back; then it has no text
+     */
+    unsent?: boolean | undefined;
+    /**
+     * the number of the message that this one takes back; there is nothing to show of it
+     */
+    unsends?: number | undefined;
+};
+/**
+ * A message in a frame. `unsent` is when it was taken back.
+ */
+export type SentMessage = Omit<Message, "unsent" | "unsends"> & {
+    unsent?: number | null;
+    unsends?: number | null;
 };
 export type ReceiptKind = "read" | "delivered";
 /**
  * the beginning of the latest message
  */
-export type Preview = {
-    from: string;
-    text: string;
-};
+export type Preview = Pick<SentMessage, "from" | "text" | "unsent" | "unsends">;
 /**
  * A chat as `sync` lists it.
  */
@@ -160,7 +185,7 @@ export type Presence = {
 export type MessageFrame = {
     type: "message";
     id: string;
-} & Message;
+} & SentMessage;
 export type ReceiptFrame = {
     type: "receipt";
     id?: string;
@@ -194,6 +219,7 @@ export type AckFrame = {
     seq: number;
     ts?: number | null;
     delivered?: number;
+    unsends?: number | null;
 };
 export type PongFrame = {
     type: "pong";
@@ -202,7 +228,7 @@ export type PongFrame = {
 export type HistoryFrame = {
     type: "history";
     id: string;
-    messages: Message[];
+    messages: SentMessage[];
     more?: boolean;
 };
 export type SyncFrame = {
@@ -246,6 +272,7 @@ export type Replies = {
     presence: PresenceFrame;
     block: BlockFrame;
     unblock: BlockFrame;
+    unsend: AckFrame;
     ping: PongFrame;
 };
 /**

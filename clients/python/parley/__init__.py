@@ -16,6 +16,7 @@ What it promises, over lost connections, restarts of either side and several dev
 
 - every message of every conversation comes once, in the order of its `seq`, sent messages included; a `Reset` begins
   anew, where the server's data has gone back to an earlier state;
+- a message that its sender has taken back is told as such by an `Unsent`, to devices that were away, too;
 - a message is stored once however often it had to be sent, and messages to one user are stored in the order sent;
 - what `chat.state` returns can be saved as JSON and passed to the next `Chat.connect(..., state=...)`, which goes on
   behind the last event that was read from `chat`, with whatever was still unsent.
@@ -46,6 +47,7 @@ from .events import (
     Reset,
     Sent,
     Typing,
+    Unsent,
 )
 from .frames import DEFAULT_BACKLOG, USER_ID, USER_ID_RULE
 from .session import Session
@@ -93,6 +95,7 @@ __all__ = [
     "TokenRefused",
     "Typing",
     "Unreachable",
+    "Unsent",
     "Write",
     "WrongUser",
 ]

@@ -171,6 +171,14 @@ class Chat:
         self._check_open()
         await self._ask(self._session.ask_block(user, False))
 
+    async def unsend(self, peer: str, seq: int) -> None:
+        """Takes a message of the user's back, and waits until that is done: its text is gone, its number stays.
+
+        Every device of both sides is told by an `Unsent`, this one too. Raises Refused if the user has no such message.
+        """
+        self._check_open()
+        await self._ask(self._session.ask_unsend(peer, seq))
+
     def __aiter__(self) -> Chat:
         return self
 

@@ -41,6 +41,8 @@ class Latest(NamedTuple):
     ts: int = 0
     sender: str | None = None
     text: str | None = None
+    unsent: bool = False
+    """Whether it was taken back, or takes another one back."""
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ class Outbox:
 
     def find(self, message: Message) -> None:
         """Our own message in the history is stored; the server that stored it may have died before telling anybody."""
-        if message.is_own:
+        if message.is_own and not message.unsends:
             for outgoing in self.waiting:
                 if outgoing.id == message.id:
                     outgoing.found = Sent(message.id, message.peer, message.seq, message.ts, delivered=None)
@@ -153,6 +155,8 @@ class ConversationState:
     queued: int = 0
     received: int = 0
     """The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`."""
+    unsends: set[int] = field(default_factory=set)
+    """Numbers behind what was read that take a message back: nobody has to read them."""
     latest: Latest = field(default_factory=Latest)
     marks: Marks = field(default_factory=Marks)
     is_blocked: bool = False
@@ -188,7 +192,8 @@ class ConversationState:
 
     @property
     def unread(self) -> int:
-        return max(0, self.seq - self.marks.read)
+        silent = sum(seq > self.marks.read for seq in self.unsends)
+        return max(0, self.seq - self.marks.read - silent)
 
     def view(self) -> Conversation:
         """Its line of the chat list."""
@@ -205,6 +210,7 @@ class ConversationState:
             last_text=self.latest.text,
             pending=tuple(Pending(outgoing.id, outgoing.text) for outgoing in self._pending()),
             blocked=self.is_blocked,
+            last_unsent=self.latest.unsent,
         )
 
     def _pending(self) -> Iterator[Outgoing]:
@@ -310,12 +316,15 @@ class ConversationState:
         self.last = message.seq
         self.hear_of(message.seq)
         if message.seq == self.target:
-            self.latest = Latest(message.ts, message.sender, preview_of(message.text))
+            is_unsent = message.unsent or message.unsends > 0
+            self.latest = Latest(message.ts, message.sender, preview_of(message.text), is_unsent)
         if message.is_own:
             self._write()
             self.marks.read = max(self.marks.read, message.seq)
         elif message.seq > self.marks.read:
             self.received = message.seq
+            self.unsends = {seq for seq in self.unsends if seq > self.marks.read}
+            self.unsends |= {message.seq} if message.unsends else set()
         return message
 
     def _write(self) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .errors import Refused
-from .events import Blocked, HistoryPage, PresenceChange, Sent
+from .events import Blocked, HistoryPage, PresenceChange, Sent, Unsent
 
-Found: TypeAlias = HistoryPage | tuple[PresenceChange, ...] | Blocked
+Found: TypeAlias = HistoryPage | tuple[PresenceChange, ...] | Blocked | Unsent
 """What a question is answered with, if it is not refused."""
 
 

@@ -10,7 +10,11 @@ ReceiptKind: TypeAlias = Literal["delivered", "read"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of the conversation with `peer`, from either side. `ts` is in milliseconds since the epoch."""
+    """A message of the conversation with `peer`, from either side. `ts` is in milliseconds since the epoch.
+
+    One that was taken back is `unsent`, and has no text. In a HistoryPage are also those that take another one back:
+    they have no text either, and `unsends` is the number of the other. There is nothing to show of them.
+    """
 
     peer: str
     sender: str
@@ -19,11 +23,26 @@ class Message:
     id: str
     text: str
     ts: int
+    unsent: bool = False
+    unsends: int = 0
 
     @property
     def is_own(self) -> bool:
         """Whether the user has sent it, on this device or another."""
         return self.to == self.peer
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """`sender` has taken its message `seq` with `peer` back: its text is gone, and is not to be shown any more.
+
+    `number` is what this itself is in the conversation, where it takes a number as a message does.
+    """
+
+    peer: str
+    sender: str
+    seq: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +146,18 @@ class Disconnected:
 
 
 Event: TypeAlias = (
-    Message | Sent | Failed | Receipt | Typing | PresenceChange | Blocked | Expired | Reset | Connected | Disconnected
+    Message
+    | Unsent
+    | Sent
+    | Failed
+    | Receipt
+    | Typing
+    | PresenceChange
+    | Blocked
+    | Expired
+    | Reset
+    | Connected
+    | Disconnected
 )
 
 
@@ -159,6 +189,8 @@ class Conversation:
     pending: tuple[Pending, ...]
     blocked: bool = False
     """Whether the user has blocked the peer."""
+    last_unsent: bool = False
+    """Whether the last message was taken back, or takes another one back. Then its text is empty."""
 
 
 @dataclass(frozen=True, slots=True)

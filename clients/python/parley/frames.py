@@ -75,7 +75,8 @@ def list_of(check: Check) -> Check:
     return lambda value: isinstance(value, list) and all(map(check, value))
 
 
-_MESSAGE: Shape = {"from": string, "to": string, "seq": whole, "id": string, "text": string, "ts": moment}
+_UNSENT: Shape = {"unsent": optional(moment), "unsends": optional(whole)}
+_MESSAGE: Shape = {"from": string, "to": string, "seq": whole, "id": string, "text": string, "ts": moment, **_UNSENT}
 _CHAT: Shape = {
     "peer": string,
     "seq": whole,
@@ -85,7 +86,7 @@ _CHAT: Shape = {
     "peer_delivered": whole,
     "wrote": optional(whole),
     "blocked": optional(boolean),
-    "last": optional(shaped({"from": string, "text": string})),
+    "last": optional(shaped({"from": string, "text": string, **_UNSENT})),
 }
 _PRESENCE: Shape = {"user": string, "rev": whole, "last_seen": optional(moment)}
 _SYNC: Shape = {
@@ -103,7 +104,7 @@ _SHAPES: dict[str, Check] = {
     "presence": shaped({"users": list_of(shaped(_PRESENCE))}),
     "sync": shaped(_SYNC),
     "history": shaped({"messages": list_of(shaped(_MESSAGE))}),
-    "ack": shaped({"seq": whole, "ts": optional(moment), "delivered": optional(whole)}),
+    "ack": shaped({"seq": whole, "ts": optional(moment), "delivered": optional(whole), "unsends": optional(whole)}),
     "block": shaped({"user": string, "blocked": boolean}),
     "error": shaped({"code": string}),
     "close": shaped({"code": string, "message": optional(string)}),
@@ -143,6 +144,8 @@ def is_reply(question: Frame, frame: Frame) -> bool:
     match question["action"], frame["type"]:
         case "send", "ack":
             return frame.get("ts") is not None
+        case "unsend", "ack":
+            return frame.get("ts") is not None and frame.get("unsends") == question["seq"]
         case "history", "history":
             peer = question["peer"]
             return all(peer in (message["from"], message["to"]) for message in frame["messages"])
@@ -160,7 +163,9 @@ def peer_of(message: Frame, user: str) -> str:
 
 
 def message(frame: Frame, peer: str) -> Message:
-    return Message(peer, frame["from"], frame["to"], frame["seq"], frame["id"], frame["text"], frame["ts"])
+    is_unsent, unsends = bool(frame.get("unsent")), frame.get("unsends") or 0
+    text = "" if is_unsent or unsends else frame["text"]
+    return Message(peer, frame["from"], frame["to"], frame["seq"], frame["id"], text, frame["ts"], is_unsent, unsends)
 
 
 def page_of(frame: Frame, peer: str) -> list[Message]:
@@ -212,6 +217,10 @@ def presence(users: Iterable[str]) -> Frame:
 
 def block(user: str, blocked: bool) -> Frame:
     return {"action": "block" if blocked else "unblock", "user": user}
+
+
+def unsend(peer: str, seq: int) -> Frame:
+    return {"action": "unsend", "peer": peer, "seq": seq}
 
 
 def _given(**fields: object) -> Frame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from .events import Event, Expired, Failed, Message, PresenceChange, Receipt, Reset, Sent, Typing
+from .events import Event, Expired, Failed, Message, PresenceChange, Receipt, Reset, Sent, Typing, Unsent
 
 
 class Mailbox:
@@ -26,7 +26,7 @@ class Mailbox:
     def put(self, event: Event) -> None:
         if self.is_full and isinstance(event, Typing | PresenceChange | Receipt | Sent):
             return
-        if len(self._events) >= 2 * self._most and not isinstance(event, Message | Expired | Reset):
+        if len(self._events) >= 2 * self._most and not isinstance(event, Message | Unsent | Expired | Reset):
             return
         self._events.append(event)
         if len(self._events) >= self._most:
@@ -42,7 +42,8 @@ class Mailbox:
 
     def forget_conversations(self) -> None:
         """Takes out what was said in conversations."""
-        self._events = deque(event for event in self._events if not isinstance(event, Message | Expired | Receipt))
+        said = Message | Unsent | Expired | Receipt
+        self._events = deque(event for event in self._events if not isinstance(event, said))
         self._look_for_room()
 
     def _look_for_room(self) -> None:

@@ -130,7 +130,7 @@ class Outboxes:
 
     def recognise(self, conversation: ConversationState, message: Message) -> None:
         """Our own message, coming back, is its acknowledgement."""
-        if message.is_own and conversation.outbox.is_first(message.id):
+        if message.is_own and not message.unsends and conversation.outbox.is_first(message.id):
             self.acknowledge(conversation, Sent(message.id, message.peer, message.seq, message.ts, delivered=None))
         else:
             conversation.outbox.find(message)  # of another client that goes on with the same state

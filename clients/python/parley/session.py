@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from . import frames, state
+from . import frames, state, unsending
 from .blocks import Blocks
 from .bounds import Bounds
 from .connections import MAX_AWAY_MS, Connections
@@ -24,7 +24,7 @@ from .conversation import ConversationState, Told
 from .conversations import Conversations
 from .effects import Answer, Effect, Found
 from .errors import Ended, ParleyError, Refused, TokenRefused
-from .events import Conversation, Event, HistoryPage, Message, Reset
+from .events import Conversation, Event, HistoryPage, Message, Reset, Unsent
 from .frames import DEFAULT_BACKLOG, MAX_PRESENCE_USERS, PAGE, Frame
 from .gaps import Gaps
 from .hints import Hints
@@ -265,8 +265,8 @@ class Session:
         """
         was_full = self._mailbox.is_full
         event = self._mailbox.take()
-        if isinstance(event, Message) and (conversation := self._conversations.get(event.peer)):
-            conversation.was_read(event.seq)
+        if isinstance(event, Message | Unsent) and (conversation := self._conversations.get(event.peer)):
+            conversation.was_read(event.number if isinstance(event, Unsent) else event.seq)
         if was_full and not self._mailbox.is_full:
             for conversation in self._conversations:
                 if self._gaps.is_behind(conversation):
@@ -311,6 +311,17 @@ class Session:
             raise ValueError("nobody can block themselves")
 
         return self._question(frames.block(user, blocked), self._blocks.received)
+
+    def ask_unsend(self, peer: str, seq: int) -> str:
+        """Takes a message of the user's back; the `Answer` under the returned id is an Unsent or Refused."""
+        frames.check_user(peer)
+
+        def taken_back(reply: Frame) -> Unsent:
+            user = self.user or ""
+            self._on_message(unsending.acknowledged(reply, user, peer))
+            return Unsent(peer, user, seq, reply["seq"])
+
+        return self._question(frames.unsend(peer, seq), taken_back)
 
     def ask_history(self, peer: str, before: int | None, limit: int) -> str:
         """Asks for older messages; the `Answer` under the returned id is a HistoryPage or Refused."""
@@ -418,7 +429,7 @@ class Session:
         for thing in things:
             if isinstance(thing, Message) and not thing.is_own:
                 self._hints.show_composing(thing.sender, False)
-            self._mailbox.put(thing)
+            self._mailbox.put(unsending.told(thing) if isinstance(thing, Message) else thing)
         self._conversations.touch(conversation)
 
     def _became_current(self, connection: int) -> None:

@@ -30,6 +30,8 @@ _CHAT: Shape = {
     "ts": moment,
     "last_from": optional(string),
     "last_text": optional(string),
+    "last_unsent": optional(boolean),
+    "unsends": optional(list_of(whole)),
     "read": whole,
     "peer_read": whole,
     "peer_delivered": whole,
@@ -107,6 +109,8 @@ def _saved(conversation: ConversationState) -> State:
         "ts": latest.ts,
         "last_from": latest.sender,
         "last_text": latest.text,
+        "last_unsent": latest.unsent,
+        "unsends": sorted(conversation.unsends),
         "read": marks.read,
         "peer_read": marks.peer_read,
         "peer_delivered": marks.peer_delivered,
@@ -131,7 +135,8 @@ def _restored(chat: State) -> ConversationState:
         target=chat["target"],
         has_written=chat.get("has_written") is not False,  # an older state does not say so
         is_blocked=chat.get("blocked") is True,
-        latest=Latest(chat["ts"], chat.get("last_from"), chat.get("last_text")),
+        latest=Latest(chat["ts"], chat.get("last_from"), chat.get("last_text"), chat.get("last_unsent") is True),
+        unsends=set(chat.get("unsends") or []),
         marks=Marks(
             chat["read"],
             chat["peer_read"],

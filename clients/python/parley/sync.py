@@ -192,7 +192,8 @@ class Sync:
         is_known = conversation.seq > 0
         conversation.begin_anew(chat["seq"], self._backlog)
         last = chat.get("last") or {}
-        conversation.list_up_to(chat["seq"], Latest(chat["ts"], last.get("from"), last.get("text")))
+        is_unsent = bool(last.get("unsent") or last.get("unsends"))
+        conversation.list_up_to(chat["seq"], Latest(chat["ts"], last.get("from"), last.get("text"), is_unsent))
         if conversation.last is None and self._backlog == 0 and not conversation.outbox.must_look_up:
             conversation.last = chat["seq"]
         # An older server does not say so, and has told the peer of every receipt.

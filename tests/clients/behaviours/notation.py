@@ -32,8 +32,18 @@ ACTIONS = {
     "ping": (),
     "block": ("user",),
     "unblock": ("user",),
+    "unsend": ("peer", "seq"),
 }
 """The fields of each frame of a client, beside `id`."""
+
+TOLD: dict[str, tuple[str, type, tuple[str, ...]]] = {
+    "unsent": ("seq", int, ("peer", "sender", "number")),
+    "sent": ("id", str, ("peer", "seq", "ts", "delivered")),
+    "failed": ("id", str, ("peer", "code", "reason")),
+    "receipt": ("kind", str, ("peer", "sender", "seq", "ts")),
+    "presence": ("user", str, ("online", "last_seen")),
+}
+"""What an event is written as: which field stands under its name, of what type, and which others there may be."""
 
 TEMPORARY_ERRORS = ("internal", "too_many_requests")
 _MESSAGE = re.compile(r"(\d+) (from|to) (\S+)")
@@ -213,11 +223,15 @@ class Script:
                 return {"type": "ack", "id": id} | fields
             case "block" | "unblock" as action:
                 return {"type": "block", "id": id, "user": asked.take("user", str), "blocked": action == "block"}
+            case "unsend":
+                seq, unsends, to = given.take("seq", int), asked.take("seq", int), asked.take("peer", str)
+                changed = {"ts": 10 * seq, "duplicate": False} | given.some("ts", "duplicate")
+                return {"type": "ack", "id": id, "to": to, "seq": seq, "unsends": unsends} | changed
             case other:
                 raise BadCase(f"{given.what}: a reply to {other} is to be written as a frame")
 
     def _told(self, given: Given) -> None:
-        kinds = ("message", "sent", "failed", "receipt", "typing", "presence", "blocked", "expired")
+        kinds = ("message", *TOLD, "typing", "blocked", "expired")
         kind = given.one_of("connected", "disconnected", "reset", *kinds)
         match kind:
             case "connected" | "reset" | "disconnected":
@@ -225,25 +239,20 @@ class Script:
                 fields = {"epoch" if kind == "reset" else "user": said} if said else {}
             case "message":
                 fields = _told_message(_message(given))
-            case "sent":
-                fields = {"id": given.take("sent", str)} | given.some("peer", "seq", "ts", "delivered")
-            case "failed":
-                fields = {"id": given.take("failed", str)} | given.some("peer", "code", "reason")
-            case "receipt":
-                fields = {"kind": given.take("receipt", str)} | given.some("peer", "sender", "seq", "ts")
             case "typing":
                 fields = {"composing": _is_composing(given), "peer": given.take("from", str)}
-            case "presence":
-                fields = {"user": given.take("presence", str)} | given.some("online", "last_seen")
             case "blocked":
                 fields = {"blocked": given.take("blocked", bool), "peer": given.take("peer", str)}
             case "expired":
                 first, last = given.take("expired", list)
                 fields = {"first": first, "last": last, "peer": given.take("peer", str)}
+            case _:
+                name, type_, others = TOLD[kind]
+                fields = {name: given.take(kind, type_)} | given.some(*others)
         self._do("event", event={"type": kind} | fields)
 
     def _app(self, given: Given) -> None:
-        match given.one_of("send", "read", "typing", "block", "unblock", "older", "restart"):
+        match given.one_of("send", "read", "typing", "block", "unblock", "unsend", "older", "restart"):
             case "send":
                 self._do("send", text=given.take("send", str), to=given.take("to", str))
             case "read":
@@ -254,6 +263,8 @@ class Script:
                 self._do("block", user=given.take("block", str), blocked=True)
             case "unblock":
                 self._do("block", user=given.take("unblock", str), blocked=False)
+            case "unsend":
+                self._do("unsend", peer=given.take("unsend", str), seq=given.take("seq", int))
             case "older":
                 self._do("older", peer=given.take("older", str))
             case "restart":
@@ -261,7 +272,7 @@ class Script:
                 self._do("restart")
 
     def _shown(self, given: Given) -> None:
-        match given.one_of("pending", "pending_since", "entries", "chats", "total_unread", "blocked"):
+        match given.one_of("pending", "pending_since", "entries", "chats", "blocked", "total_unread", "last_unsent"):
             case "pending":
                 self._do("pending", texts=given.take("pending", list), peer=given.take("peer", str))
             case "pending_since":
@@ -270,6 +281,8 @@ class Script:
                 self._do("entries", entries=given.take("entries", list), peer=given.take("peer", str))
             case "blocked":
                 self._do("all_blocked", peers=given.take("blocked", list))
+            case "last_unsent":
+                self._do("last_unsent", unsent=given.take("last_unsent", bool), peer=given.take("peer", str))
             case "chats":
                 self._do("chats", peers=given.take("chats", list))
             case "total_unread":
@@ -324,7 +337,7 @@ def _message(given: Given) -> Fields:
         seq, peer = written, given.take(way, str)
     sender, to = (peer, USER) if way == "from" else (USER, peer)
     defaults = {"id": f"{sender[0]}{seq}", "text": f"message {seq}", "ts": 10 * seq}
-    return {"from": sender, "to": to, "seq": seq} | defaults | given.some(*defaults)
+    return {"from": sender, "to": to, "seq": seq} | defaults | given.some(*defaults, "unsent", "unsends")
 
 
 def _told_message(message: Fields) -> Fields:

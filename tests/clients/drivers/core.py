@@ -257,6 +257,13 @@ class CaseDriver(Driver):
         self.session.ask_block(user, blocked)
         self.collect()
 
+    def on_unsend(self, peer: str, seq: int) -> None:
+        self.session.ask_unsend(peer, seq)
+        self.collect()
+
+    def on_last_unsent(self, peer: str, *, unsent: bool) -> None:
+        assert [one.last_unsent for one in self.session.conversations if one.peer == peer] == [unsent]
+
     def on_all_blocked(self, peers: list[str]) -> None:
         assert self.session.blocked == peers
 

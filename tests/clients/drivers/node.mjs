@@ -81,6 +81,7 @@ const EVENTS = {
   connected: ({ user }) => ({ user }),
   disconnected: () => ({}),
   message: ({ peer, message: { from, ...fields } }) => ({ peer, sender: from, ...fields }),
+  unsent: (detail) => detail,
   sent: (detail) => detail,
   failed: (detail) => detail,
   receipt: (detail) => detail,
@@ -326,6 +327,15 @@ class Driver {
 
   async block({ user, blocked }) {
     (blocked ? this.#client.block(user) : this.#client.unblock(user)).catch(() => {});
+  }
+
+  async unsend({ peer, seq }) {
+    this.#client.unsend(peer, seq).catch(() => {});
+  }
+
+  async last_unsent({ unsent, peer }) {
+    const latest = this.#client.chat(peer).latest("alice");
+    check(latest.unsent === unsent && (!unsent || latest.text === ""), `latest: ${JSON.stringify(latest)}`);
   }
 
   async all_blocked({ peers }) {

@@ -144,6 +144,13 @@ class CaseDriver:
         self._blocking.append(task)
         await asyncio.sleep(0)  # the frame is written before the next step
 
+    async def on_unsend(self, peer: str, seq: int) -> None:
+        self._blocking.append(asyncio.ensure_future(self._chat.unsend(peer, seq)))
+        await asyncio.sleep(0)  # the frame is written before the next step
+
+    async def on_last_unsent(self, peer: str, *, unsent: bool) -> None:
+        assert [one.last_unsent for one in self._chat.chats if one.peer == peer] == [unsent]
+
     async def on_all_blocked(self, peers: list[str]) -> None:
         await self._in_step()
         assert self._chat.blocked == peers
