@@ -142,7 +142,8 @@ def test_a_duplicate_send_with_a_remembered_tail(chat: Chat) -> None:
     frame = send()
     chat.warm.serve(chat.alice, **frame)
     # Both moves are refused, for the chats are there already; they cost what they would cost if made.
-    holds(chat.cost(chat.warm, chat.alice, **frame), calls=REMEMBERED[1:], written=2, read=2)
+    # It may have been taken back since, so the tail is read again.
+    holds(chat.cost(chat.warm, chat.alice, **frame), calls=["Query", *REMEMBERED[1:]], written=2, read=4)
 
 
 def test_a_duplicate_send_without_one(chat: Chat) -> None:
@@ -345,7 +346,7 @@ def test_an_unsend(chat: Chat) -> None:
     """A send, and before it a read and a write of the message; the tail is cold, as after a while."""
     chat.fill(20, longest_text_for_a_unit(chat))
     chat.warm.serve(chat.alice, **send())
-    cost = chat.cost(chat.cold(), chat.alice, action="unsend", peer=BOB, seq=21)
+    cost = chat.cost(chat.new(), chat.alice, action="unsend", peer=BOB, seq=21)
     update = "UpdateItem"
     calls = ["BatchGetItem", update, "Query", "PutItem", update, update, "BatchGetItem"]
     holds(cost, calls=calls, written=4, read=8)

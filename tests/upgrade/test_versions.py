@@ -166,3 +166,20 @@ def test_what_is_kept_is_what_the_history_has() -> None:
         assert {name: ours.read(name) for name in ours.namelist()} == {
             name: theirs.read(name) for name in theirs.namelist()
         }
+
+
+def test_the_version_before_leaves_out_what_was_taken_back_and_does_not_bring_it_back(both: Both) -> None:
+    """To it, it has expired. A send that is repeated is refused as another text; the next number is a new one."""
+    alice, bob = both.present.connect("alice", "phone"), both.before.connect("bob", "phone")
+    for number in range(3):
+        send(both.present, alice, "bob", number)
+    assert both.present.ask(alice, {"action": "unsend", "peer": "bob", "seq": 2})["seq"] == 4
+
+    assert [message["seq"] for message in history(both.before, bob, "alice")] == [1, 3]
+    (chat,) = overview(both.before, bob)
+    assert (chat["seq"], "last" in chat) == (4, False)
+    assert both.before.ask(bob, {"action": "receipt", "peer": "alice", "kind": "read", "seq": 4})["type"] == "ack"
+    assert send(both.before, alice, "bob", 1)["code"] == "bad_request"
+    assert send(both.before, bob, "alice", 4)["seq"] == 5
+    found = history(both.present, bob, "alice")
+    assert [(one["seq"], one["text"]) for one in found] == [(1, "hi 0"), (2, ""), (3, "hi 2"), (4, ""), (5, "hi 4")]
