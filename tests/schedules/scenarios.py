@@ -570,9 +570,9 @@ def a_block_meets_signs_of_life(code: Code, *, faults: int = 0) -> Scenario:
     return Scenario(actors, world(open=[ALICE_PHONE, BOB_PHONE], faults=faults), check_blocked, unreliable=["bob"])
 
 
-def a_message_is_taken_back(code: Code, *, faults: int = 1, connects: bool = False) -> Scenario:
-    """Its sender repeats that until it is acknowledged. One device has the message; another, with nothing, connects."""
-    laptop = {"bob's laptop": _connects(code, BOB_LAPTOP)} if connects else {}
+def a_message_is_taken_back(code: Code, *, faults: int = 1, connects: bool = False, held: int = 0) -> Scenario:
+    """Its sender repeats that until it is acknowledged. One device is there; another, which has `held`, connects."""
+    laptop = {"bob's laptop": _connects(code, BOB_LAPTOP, {ALICE: held})} if connects else {}
     actors = {"alice": _unsends_until_acknowledged(code, 2), "bob": _listens(code, BOB_PHONE, {ALICE: 2}), **laptop}
     return Scenario(actors, world(open=[BOB_PHONE], faults=faults), check, unreliable=["alice"])
 

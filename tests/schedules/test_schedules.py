@@ -101,6 +101,7 @@ def _name(build: Build) -> str:
         partial(blocks_meet, faults=0),
         a_message_is_taken_back,
         partial(a_message_is_taken_back, faults=0, connects=True),
+        partial(a_message_is_taken_back, faults=0, connects=True, held=2),
         two_devices_take_it_back,
         an_unsend_meets_a_send,
         a_half_sent_message_is_taken_back,
@@ -305,7 +306,7 @@ def _explore(build: Build) -> None:
             id="a text that is removed last",
         ),
         pytest.param(
-            partial(a_message_is_taken_back, faults=0, connects=True),
+            partial(a_message_is_taken_back, faults=0, connects=True, held=2),
             Code(routes=mutations.OnlyATombstone),
             "misses Sent.*'unsend 2'.* after its sync",
             id="a taking back that is in no chat list",

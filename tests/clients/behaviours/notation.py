@@ -232,7 +232,8 @@ class Script:
 
     def _told(self, given: Given) -> None:
         kinds = ("message", *TOLD, "typing", "blocked", "expired")
-        kind = given.one_of("connected", "disconnected", "reset", *kinds)
+        # A message may itself be `unsent`.
+        kind = "message" if "message" in given else given.one_of("connected", "disconnected", "reset", *kinds)
         match kind:
             case "connected" | "reset" | "disconnected":
                 said = given.take(kind, type(None) if kind == "disconnected" else str)
