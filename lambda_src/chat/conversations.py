@@ -307,7 +307,7 @@ class Conversations:
     def _remove_text(self, message: Message) -> int:
         """Makes a tombstone of the message. Returns when it became one."""
         key, now = message_key(message.sender, message.to, message.seq), self._clock()
-        tombstone = {UNSENT: now, DIGEST: _digest(message.text).hex()}
+        tombstone: dict[str, str | int] = {UNSENT: now, DIGEST: _digest(message.text).hex()}
         made, before = self._table.update(key, Update(put=tombstone, remove=["text"], only_if=[Present("text")]))
         return now if made else attribute(before, UNSENT, now)
 

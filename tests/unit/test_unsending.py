@@ -9,7 +9,7 @@ import pytest
 
 from chat.protocol import Block, ChatError, ErrorCode, Frame, History, Receipt, ReceiptKind, Send, Sync, Unsend
 from chat.sessions import Connection
-from chat.table import message_key
+from chat.table import Update, message_key
 from tests.fakes.clock import HOUR_MS, RETENTION_MS, ManualClock
 from tests.unit.system import System
 
@@ -89,7 +89,7 @@ def test_the_chat_list_says_so_to_who_was_away(people: People) -> None:
 
 def test_a_preview_of_a_message_that_was_taken_back_has_no_text(people: People, clock: ManualClock) -> None:
     people.unsend()
-    people.system.table.items[message_key("alice", "bob", 2)] |= {"unsent": clock.now}  # as erasing leaves them
+    people.system.table.update(message_key("alice", "bob", 2), Update(put={"unsent": clock.now}))  # as erasing does
 
     assert people.chat(people.bob)["last"] == {"from": "alice", "text": "", "unsent": clock.now, "unsends": 1}
 
