@@ -18,8 +18,8 @@ FREQUENT = frozenset({"$connect", "$disconnect", "send", "sync", "history", "rec
 at once; who talks sends, types and gets receipts. So none of them may have less than the others."""
 
 RARE_SHARE = 10
-"""All other routes get a tenth: people block somebody once in a while, pages ping when they wake up, and no client of
-ours sends what ends in `$default`."""
+"""All other routes get a tenth: people block somebody or take a message back once in a while, pages ping when they wake
+up, and no client of ours sends what ends in `$default`."""
 
 MOST_BURST = 5_000
 """What API Gateway lets through at once in an account, by its quota."""
