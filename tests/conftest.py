@@ -37,6 +37,7 @@ SLOWEST = (
     "together/test_recovery",
     "docs/test_snippets",
     "stack",
+    "stack/test_distribution",
     "e2e/test_chat",
     "upgrade/test_versions",
     "local/test_reload",
@@ -83,13 +84,15 @@ SLOWEST = (
 
 
 STACK = "stack"
-"""Its files, but the asset's, which need the same templates."""
+"""Its files, which need the same templates, but for two that need none."""
+
+OF_THEIR_OWN = {"stack/test_asset", "stack/test_distribution"}
 
 
 def _unit(nodeid: str) -> str:
     """What is handed out to a process as a whole: a file, or all those of the stack."""
     file = nodeid.partition(".py::")[0].removeprefix("tests/")
-    return STACK if file.startswith("stack/") and file != "stack/test_asset" else file
+    return STACK if file.startswith("stack/") and file not in OF_THEIR_OWN else file
 
 
 class ByUnit(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
