@@ -18,6 +18,7 @@ from chat.backend_protocol import (
     SendAs,
     SendBatch,
     Single,
+    UnsendAs,
     batch_result,
     operation_in,
     send_in,
@@ -116,7 +117,7 @@ def _serve(asked: Single | ChatError, request_id: str, routes: BackendRoutes) ->
 
 def _id(asked: Single | ChatError) -> str | None:
     match asked:
-        case SendAs(_, request) | HistoryOf(_, request):
+        case SendAs(_, request) | HistoryOf(_, request) | UnsendAs(_, request):
             return request.id
         case Presence(id, _):
             return id

@@ -20,7 +20,9 @@ from chat.protocol import (
     History,
     Message,
     Presence,
+    Request,
     Send,
+    Unsend,
     chat_fields,
     is_user_id,
     request_in,
@@ -63,6 +65,11 @@ class UnreadOf(NamedTuple):
     user: str
 
 
+class UnsendAs(NamedTuple):
+    user: str
+    request: Unsend
+
+
 class Kick(NamedTuple):
     user: str
 
@@ -95,7 +102,7 @@ class Export(NamedTuple):
     next: ExportCursor | None
 
 
-Single = SendAs | HistoryOf | ChatsOf | UnreadOf | Presence | Kick | Bar | Export
+Single = SendAs | HistoryOf | ChatsOf | UnreadOf | Presence | UnsendAs | Kick | Bar | Export
 Operation = Single | SendBatch
 
 ACTION_OF: Mapping[type[Operation], str] = {
@@ -105,6 +112,7 @@ ACTION_OF: Mapping[type[Operation], str] = {
     ChatsOf: "chats",
     UnreadOf: "unread",
     Presence: "presence",
+    UnsendAs: "unsend",
     Kick: "kick",
     Bar: "bar",
     Export: "export",
@@ -125,8 +133,8 @@ def _operation(event: dict[str, object]) -> Operation:
             return SendAs(_user(event), send_in(event))
         case "send_batch":
             return SendBatch(_user(event), _messages(event))
-        case "history":
-            return HistoryOf(_user(event), cast("History", request_in(event)))
+        case "history" | "unsend":
+            return _as_user(_user(event), request_in(event))
         case "chats":
             return ChatsOf(_user(event), _limit(event), _next(event, Cursor.decode))
         case "unread":
@@ -141,6 +149,10 @@ def _operation(event: dict[str, object]) -> Operation:
             return Export(_user(event), _next(event, ExportCursor.decode))
         case action:
             raise _no_action(action)
+
+
+def _as_user(user: str, request: Request) -> HistoryOf | UnsendAs:
+    return HistoryOf(user, request) if isinstance(request, History) else UnsendAs(user, cast("Unsend", request))
 
 
 def send_in(fields: object) -> Send:
@@ -210,7 +222,10 @@ def _next(event: Mapping[str, object], decode: Callable[[str], C]) -> C | None:
 
 
 def unread_in(chat: Chat) -> int:
-    """How many messages are unread: those behind what the user has read. What the user sends moves that, too."""
+    """How many messages are unread: those behind what the user has read. What the user sends moves that, too.
+
+    Those that take others back are among them: only the log, which is not read here, tells them apart.
+    """
     return max(0, chat.seq - chat.read)
 
 

@@ -12,6 +12,7 @@ from chat.backend_protocol import (
     SendAs,
     Single,
     UnreadOf,
+    UnsendAs,
     bar_result,
     chats_result,
     export_result,
@@ -75,6 +76,8 @@ class BackendRoutes:
                 return Served(unread_result(user, list(self._conversations.chats(user))))
             case Presence(_, users):
                 return Served(presence_reply(operation, self._sessions.presence(users)))
+            case UnsendAs(user, unsend):
+                return self._messages.unsend(Connection(user, "", self._clock()), unsend)
             case Kick(user):
                 closed, opening = self._kicking.kick(user)
                 return Served(kick_result(user, closed=closed, opening=opening))

@@ -122,6 +122,17 @@ def test_a_batch_tells_what_became_of_each(connect: Connect, backend: Backend, a
     assert device.receive(type="message")["id"] == one.id
 
 
+def test_a_message_is_taken_back_on_every_device(connect: Connect, backend: Backend, alice: str) -> None:
+    device = connect(alice)
+    sent = backend.send("shop", alice, "the wrong text")
+
+    backend.unsend("shop", alice, sent.seq)
+
+    assert device.receive(type="message")["text"] == "the wrong text"
+    assert device.receive(type="message")["unsends"] == sent.seq
+    assert [message.text for message in backend.history(alice, "shop").messages] == ["", ""]
+
+
 def test_what_was_said_is_read_listed_and_counted(connect: Connect, backend: Backend, alice: str, bob: str) -> None:
     device = connect(alice)
     for number in range(3):

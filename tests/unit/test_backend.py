@@ -228,6 +228,29 @@ def test_presence_is_told_of_strangers_too(system: System, routes: BackendRoutes
 # administering
 
 
+def test_a_message_of_a_user_is_taken_back_and_all_devices_are_told(system: System, routes: BackendRoutes) -> None:
+    system.acquaint("shop", "alice")
+    alice = system.connect("alice")
+    done(routes, SEND)
+    system.gateway.pushed.clear()
+    unsend = {"action": "unsend", "user": "shop", "peer": "alice", "seq": 1}
+
+    first, again = done(routes, unsend), done(routes, unsend)
+
+    assert (first["seq"], first["unsends"], first["duplicate"]) == (2, 1, False)
+    assert (again["seq"], again["unsends"], again["duplicate"]) == (2, 1, True)
+    assert json.loads(system.pushed(alice)[0])["unsends"] == 1
+    page = done(routes, {"action": "history", "user": "alice", "peer": "shop"})
+    assert TEXT not in json.dumps(page)
+    assert TEXT not in json.dumps(list(system.table.items.values()))
+
+
+def test_nobody_takes_a_message_of_another_back(routes: BackendRoutes) -> None:
+    done(routes, SEND)
+
+    assert done(routes, {"action": "unsend", "user": "alice", "peer": "shop", "seq": 1})["code"] == "bad_request"
+
+
 def test_a_user_that_is_kicked_loses_its_connections_and_may_come_back(system: System, routes: BackendRoutes) -> None:
     devices = [system.connect("alice"), system.connect("alice", "laptop")]
 
@@ -320,6 +343,8 @@ REFUSED: list[tuple[object, str]] = [
     ({"action": "unread"}, "bad_request"),
     ({"action": "presence", "users": []}, "bad_request"),
     ({"action": "presence", "users": ["alice"] * 101}, "bad_request"),
+    ({"action": "unsend", "user": "alice", "peer": "bob"}, "bad_request"),
+    ({"action": "unsend", "user": "alice", "peer": "bob", "seq": 0}, "bad_request"),
     ({"action": "kick", "user": 5}, "bad_request"),
     ({"action": "bar", "user": "alice"}, "bad_request"),
     ({"action": "bar", "user": "alice", "minutes": -1}, "bad_request"),
@@ -355,6 +380,7 @@ TAKEN: list[dict[str, object]] = [
     {"action": "chats", "user": "alice", "limit": None, "next": None},
     {"action": "unread", "user": "a" * 128},
     {"action": "presence", "users": ["alice"] * 100},
+    {"action": "unsend", "user": "alice", "peer": "bob", "seq": 1},
     {"action": "kick", "user": "alice"},
     {"action": "bar", "user": "alice", "minutes": MAX_BAR_MINUTES},
     {"action": "export", "user": "alice", "next": None},
@@ -364,6 +390,7 @@ TAKEN: list[dict[str, object]] = [
 @pytest.mark.parametrize("event", TAKEN, ids=lambda event: event["action"])
 def test_what_just_fits_is_taken_by_document_and_code(routes: BackendRoutes, event: dict[str, object]) -> None:
     assert problem("events", event) is None
+    done(routes, {**SEND, "user": "alice", "to": "bob"})
     assert done(routes, event)["type"] != "error"
 
 
@@ -379,6 +406,8 @@ def test_the_document_is_a_schema_and_names_each_action_type_and_code_of_the_cod
 def test_a_failure_is_an_error_that_leaks_nothing(
     system: System, routes: BackendRoutes, capsys: pytest.CaptureFixture[str], event: dict[str, object]
 ) -> None:
+    done(routes, {**SEND, "user": "alice", "to": "bob", "text": "hi"})
+    capsys.readouterr()
     for operation in ("query", "get", "update"):
         system.before = always(RuntimeError(TEXT), on=operation)
         result = done(routes, {**event, "text": TEXT})

@@ -22,7 +22,8 @@ import boto3
 from botocore.config import Config
 
 from .errors import ParleyError
-from .events import HistoryPage, Message, PresenceChange
+from .events import HistoryPage, PresenceChange
+from .frames import message
 
 CONFIG = Config(connect_timeout=5, read_timeout=40, retries={"mode": "standard", "total_max_attempts": 3})
 """The function may take 30 s. The SDK's further tries are safe: a message has its id, the rest is the same twice."""
@@ -143,7 +144,7 @@ class Backend:
     ) -> HistoryPage:
         """A page of a conversation as the user sees it: behind or before a number, or the newest of it."""
         page = self._ask("history", user=user, peer=peer, after=after, before=before, limit=limit)
-        return HistoryPage(tuple(_message(peer, one) for one in page["messages"]), page["more"])
+        return HistoryPage(tuple(message(one, peer) for one in page["messages"]), page["more"])
 
     def chats(self, user: str) -> Iterator[UserChat]:
         """The user's chats, the latest first. Further pages are asked for as they are needed."""
@@ -158,6 +159,10 @@ class Backend:
         """Who of up to 100 users is online, whoever may see it, by user."""
         told = self._ask("presence", users=list(users))["users"]
         return {one["user"]: PresenceChange(one["user"], one["online"], one["last_seen"], one["rev"]) for one in told}
+
+    def unsend(self, user: str, peer: str, seq: int) -> int:
+        """Takes a message of the user's back: its text is gone everywhere. The number of the message that says so."""
+        return int(self._ask("unsend", user=user, peer=peer, seq=seq)["seq"])
 
     def kick(self, user: str) -> int:
         """Ends all connections of the user, which may connect again; how many there were."""
@@ -237,10 +242,6 @@ def _error(result: dict[str, Any]) -> BackendError:
 
 def _stored(ack: dict[str, Any]) -> Stored:
     return Stored(ack["to"], ack["id"], ack["seq"], ack["ts"], ack["duplicate"], ack["delivered"])
-
-
-def _message(peer: str, one: dict[str, Any]) -> Message:
-    return Message(peer, one["from"], one["to"], one["seq"], one["id"], one["text"], one["ts"])
 
 
 def _chat(one: dict[str, Any]) -> UserChat:
