@@ -25,7 +25,7 @@ LAYERS = (
     ("bounds", "errors", "events", "preview", "timers"),
     ("effects", "frames", "mailbox", "conversation"),
     ("conversations", "connections", "requests", "dialer"),
-    ("gaps", "outbox", "receipts", "hints", "state"),
+    ("gaps", "outbox", "receipts", "hints", "state", "unsending"),
     ("blocks",),
     ("sync",),
     ("session",),
