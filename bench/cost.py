@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import plots
 from bench.functions import NOWHERE, TEXT, environment, event, running_in
-from bench.instance import Instance, connection, create_table, forget_tail, instance
+from bench.instance import Instance, connection, create_table, instance
 from bench.measure import Limit, Section, table
 from bench.meter import Bill, Meter
 from bench.prices import Dollars, dollars, duration_ms, logs, prices, running
@@ -21,8 +21,8 @@ from tools.dynamodb_local import dynamodb_local
 
 CHATS, MESSAGES = 10, 20
 FLOOR = Bill(calls=2, read_units=1, write_units=1, pushes=1, table_round_trips=2, push_round_trips=1)
-SEND, SEND_UNREMEMBERED, FLOOR_NAME, BASELINE_NAME = "send", "send, tail not remembered", "floor", "plain baseline"
-SEND_FIRST, SEND_LONG_TAIL = "send, the first between two users", "send, a long tail not remembered"
+SEND, FLOOR_NAME, BASELINE_NAME = "send", "floor", "plain baseline"
+SEND_FIRST, SEND_LONG_TAIL = "send, the first between two users", "send, behind long messages"
 RETRIED_AMONG = 100
 SEND_RETRY = f"send, a retry behind {RETRIED_AMONG} messages"
 BASELINE_PUTS = "plain baseline, without its transaction"
@@ -50,8 +50,8 @@ class Cost:
 def run() -> Section:
     with dynamodb_local() as url:
         found = costs(url)
-    send, unremembered = found[SEND], found[SEND_UNREMEMBERED]
-    shown = [SEND, SEND_UNREMEMBERED, BASELINE_NAME, BASELINE_PUTS, FLOOR_NAME]
+    send = found[SEND]
+    shown = [SEND, BASELINE_NAME, BASELINE_PUTS, FLOOR_NAME]
     parts = {
         "WebSocket messages": [found[name].dollars.websocket for name in shown],
         "writes": [found[name].dollars.writes for name in shown],
@@ -60,18 +60,15 @@ def run() -> Section:
     }
     title = "A million direct messages, list price"
     with_logs = f"with its line in the log {send.dollars.total + send.logs:.2f}"
-    long_tail = f"with eight messages of nearly 1 KiB in the tail it is {found[SEND_LONG_TAIL].dollars.total:.2f}"
     return Section(
         "Cost of an action",
         _text(found),
         [
-            Limit("`send`: DynamoDB calls, tail remembered", send.bill.calls, 4),
-            Limit("`send`: DynamoDB calls, tail not remembered", unremembered.bill.calls, 5),
-            Limit("`send`: round trips to DynamoDB, tail remembered", send.bill.table_round_trips, 3),
-            Limit("`send`: round trips to DynamoDB, tail not remembered", unremembered.bill.table_round_trips, 4),
+            Limit("`send`: DynamoDB calls", send.bill.calls, 6),
+            Limit("`send`: round trips to DynamoDB", send.bill.table_round_trips, 4),
+            Limit("`send`: read units", send.bill.read_units, 3.5),
             Limit("`send`: write units", send.bill.write_units, 3),
             Limit("a million direct messages, acknowledged and stored, $", send.dollars.total, 5.75, with_logs),
-            Limit("the same, no tail remembered, $", unremembered.dollars.total, 5.75, long_tail),
         ],
         {"cost": partial(plots.stacked, title=title, parts=parts, names=shown)},
     )
@@ -122,14 +119,11 @@ def _sends(warm: Instance) -> dict[str, Cost]:
         return measured(warm, lambda: warm.ask(sender, "send", to=to, text=text))
 
     found = {SEND: send("alice", "bob")}
-    forget_tail(warm, "alice", "bob")
-    found[SEND_UNREMEMBERED] = send("alice", "bob")
     for user in ("dave", "erin"):
         warm.connections.connect(connection(user))
     found[SEND_FIRST] = send("dave", "erin")
     for _ in range(TAIL_LENGTH):
         send("dave", "erin", LONG_TEXT)
-    forget_tail(warm, "dave", "erin")
     found[SEND_LONG_TAIL] = send("dave", "erin", LONG_TEXT)
     retried = {"to": "bob", "text": TEXT, "id": "retried"}
     warm.ask("alice", "send", **retried)
@@ -206,8 +200,8 @@ less. Ours writes three items, the message and each user's chat, so that a chat 
 nearly all of the gap between ${baseline:.2f} and ${send:.2f}: with three puts one after another instead, computed from
 the row above it, the baseline costs ${puts:.2f}.
 
-The dollars depend on the sizes and on the assumed times. A tail that is read again holds {TAIL_LENGTH} messages: if
-each is nearly 1 KiB, that is one more read unit, and the send costs ${long_tail:.2f}. The first message between two
+The dollars depend on the sizes and on the assumed times. The tail holds {TAIL_LENGTH} messages: if each is
+nearly 1 KiB, that is half a read unit more, and the send costs ${long_tail:.2f}. The first message between two
 users reads the log twice and both chats, {found[SEND_FIRST].bill.calls} calls for ${first:.2f}. A retry reads what was
 stored in the last eleven minutes, up to a thousand messages; in a calm conversation that is what any send reads. Each
 10 ms that a function runs longer are ${running(10):.2f}.

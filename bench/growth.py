@@ -12,7 +12,7 @@ from typing import Any
 
 from bench import plots
 from bench.functions import NOWHERE, TEXT, environment, running_in
-from bench.instance import RETENTION_MS, Instance, connection, forget_tail, instance
+from bench.instance import RETENTION_MS, Instance, connection, instance
 from bench.measure import Limit, Section, percentile, table
 from chat.clock import now_ms
 from chat.parallel import Threads
@@ -80,13 +80,8 @@ def _conversation(warm: Instance, count: int) -> Actions:
     read = itertools.count(1)
     ask = partial(warm.ask, user)
 
-    def unremembered() -> object:
-        forget_tail(warm, user, peer)
-        return ask("send", to=peer, text=TEXT)
-
     return {
         "send": lambda: ask("send", to=peer, text=TEXT),
-        "send, tail not remembered": unremembered,
         "receipt": lambda: warm.ask(peer, "receipt", peer=user, kind="read", seq=next(read)),
         "history, latest 10": lambda: ask("history", peer=peer, limit=10),
         "history, first 10": lambda: ask("history", peer=peer, limit=10, after=0),

@@ -17,7 +17,6 @@ from chat.protocol import UserPresence, encode, parse
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sdk import client
 from chat.sessions import Connection
-from chat.table import log_partition
 from chat.wiring import connection_routes, message_routes
 
 DAY_MS = 86_400_000
@@ -95,8 +94,3 @@ def instance(parallel: Parallel | None = None) -> Instance:
     )
     connections = connection_routes(table, api_gateway, Silent(), clock=now_ms)
     return Instance(table, dynamodb, name, meter, messages, connections)
-
-
-def forget_tail(warm: Instance, user: str, peer: str) -> None:
-    """As another instance of the function would find the conversation."""
-    warm.messages._conversations._tails.pop(log_partition(user, peer), None)

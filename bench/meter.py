@@ -31,11 +31,16 @@ class Bill:
     pushes: int = 0
     table_round_trips: int = 0
     push_round_trips: int = 0
+    beside_pushes: int = 0
+    """Of the round trips to the table, those during a round of pushes, which takes longer."""
 
 
 @dataclass
 class Meter:
-    """Watches clients. It is a `Parallel` too, which makes calls one by one and counts them as one round trip."""
+    """Watches clients.
+
+    It is a `Parallel` too, which makes calls one by one, and counts the most round trips that one of them took.
+    """
 
     bill: Bill = field(default_factory=Bill)
     _lock: Lock = field(default_factory=Lock)
@@ -52,12 +57,16 @@ class Meter:
         client.meta.events.register("before-send.apigatewaymanagementapi", self._pushed)
 
     def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        before = self.bill.table_round_trips, self.bill.push_round_trips
-        results = [call() for call in calls]
-        after = self.bill.table_round_trips, self.bill.push_round_trips
-        self.bill.table_round_trips, self.bill.push_round_trips = (
-            start + min(1, end - start) for start, end in zip(before, after, strict=True)
-        )
+        start = self.bill.table_round_trips, self.bill.push_round_trips
+        results, trips = [], [(0, 0)]
+        for call in calls:
+            self.bill.table_round_trips, self.bill.push_round_trips = 0, 0
+            results.append(call())
+            trips.append((self.bill.push_round_trips, self.bill.table_round_trips))
+        pushes, along = max(trips)
+        most = max(table for _, table in trips)
+        self.bill.table_round_trips, self.bill.push_round_trips = start[0] + most, start[1] + pushes
+        self.bill.beside_pushes += most - along if pushes else 0
         return results
 
     def _called(self, model: Any, parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:

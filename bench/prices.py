@@ -61,5 +61,6 @@ def logs(invocations: float = 1) -> float:
 def duration_ms(bill: Bill) -> float:
     """What Lambda would bill, from the assumed times of a call: this machine cannot measure AWS's."""
     assumed: Mapping[str, float] = prices()["assumed_milliseconds"]
-    calls = assumed["table_round_trip"] * bill.table_round_trips + assumed["push_round_trip"] * bill.push_round_trips
+    trips = bill.table_round_trips - bill.beside_pushes
+    calls = assumed["table_round_trip"] * trips + assumed["push_round_trip"] * bill.push_round_trips
     return calls + assumed["code"]

@@ -63,7 +63,7 @@ def _measure() -> Measured:
         def send() -> None:
             handler(event(next(numbers)), None)  # each with an id of its own: none is a retry
 
-        send()  # remembers the tail
+        send()  # opens the connections
         calls = _calls_of(send)
         tuned: dict[str, Any] = {service: client(service) for service in SERVICES}  # type: ignore[arg-type]
         untuned: dict[str, Any] = {service: boto3.client(service) for service in SERVICES}  # type: ignore[call-overload]

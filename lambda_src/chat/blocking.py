@@ -1,6 +1,7 @@
 """Blocking: of what a user does after it was blocked, nothing reaches any device of the one who has blocked it.
 
-The blocker's chat item is changed first: from then on, no message of the peer moves it, and none is in its history.
+The blocker's sessions say first that it blocks somebody, so that no message is pushed to it before it has moved the
+chat item. Then that item is changed: from then on, no message of the peer moves it, and none is in its history.
 Then the peer's item says that it is blocked, so that what the peer asks needs no other item. Changes of both are
 numbered, `block_rev`, and a later one is never overwritten by an earlier one.
 """
@@ -36,6 +37,8 @@ class Blocking:
         Returns what the peer is to be told of the user's presence: that it goes away. None if the peer was told before,
         or may not see the user.
         """
+        # Before all else: a message that is sent once this is acknowledged goes to no device before its chat is moved.
+        self._sessions.begin_to_block(user)
         chat = self._blocked_chat(user, peer)
         self._say_blocked(user, peer, attribute(chat, BLOCK_REV, 0))
         if not have_both_written(chat):

@@ -105,12 +105,6 @@ MOST_CHATS_READ = 2_000
 """Chats that one frame reads at most: some 72 read units, and a third of a second of the function. Many users together
 can make a list as long as they like, so a longer one is read in parts."""
 
-TAIL_MEMORY_MS = 60_000
-"""How long a warm function may remember a tail. A stale one does no harm (the append's condition fails), as long as
-nothing that was appended since can have expired again; retention is a day at least."""
-
-MAX_REMEMBERED_TAILS = 1_000  # about a kilobyte each
-
 OLD_LOG_MS = 3_600_000
 """TTL deletes late and in no order: from an hour before the newest message found expires, newer ones may be gone."""
 
@@ -126,7 +120,7 @@ APPEND_ATTEMPTS = 20
 CONTENDED_MS = 1_000
 """How long to wait where that was not enough: as long as all pauses, or nearly."""
 
-FIRST_PAUSE_SECONDS = 0.01  # at first, mostly, nobody else is writing: the remembered tail was stale
+FIRST_PAUSE_SECONDS = 0.01  # at first, mostly, nobody else is writing any more
 PAUSE_SECONDS = 0.2
 
 
@@ -151,7 +145,6 @@ class Tail(NamedTuple):
 
     seq: int
     entries: tuple[Entry, ...]
-    read_at: int
 
     def find(self, sender: str, id: str) -> Entry | None:
         return next((entry for entry in self.entries if entry.sender == sender and entry.id == id), None)
@@ -161,8 +154,10 @@ class Tail(NamedTuple):
         """When the newest message found expires, in seconds since the epoch; 0 if none was found."""
         return self.entries[0].expires if self.entries else 0
 
-    def with_newest(self, entry: Entry) -> Tail:
-        return Tail(entry.seq, (entry, *self.entries), self.read_at)
+    @property
+    def is_whole(self) -> bool:
+        """Whether no number is missing between the messages found."""
+        return not self.entries or self.entries[0].seq - self.entries[-1].seq == len(self.entries) - 1
 
 
 class Appended(NamedTuple):
@@ -246,7 +241,6 @@ class Conversations:
         self._new_chats = new_chats
         self._clock = clock
         self._parallel = parallel
-        self._tails: dict[str, Tail] = {}
 
     def append(
         self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
@@ -260,15 +254,13 @@ class Conversations:
         or if the sender has begun too many conversations.
         """
         id = id or uuid.uuid4().hex  # so that an append whose reply was lost finds itself
-        pk = log_partition(sender, to)
         back_to_then = _back_to_time(self._clock() if since is None else since)
-        tail = self._remembered(pk)
-        if tail is None or tail.find(sender, id) or not back_to_then(tail.entries):
-            # One that is stored already is read again: it may have been taken back since.
+        # At half the price: what such a read misses at the end makes the put fail, and then it is read consistently.
+        tail = self._tail(sender, to, back_to_then, consistent=False)
+        if tail.find(sender, id) or not tail.is_whole:
             tail = self._tail(sender, to, back_to_then)
         for attempt in range(APPEND_ATTEMPTS):
             if entry := tail.find(sender, id):
-                self._remember(pk, tail)
                 return Appended(_stored(entry, to, text, unsends), duplicate=True)
             if tail.seq == 0 and attempt == 0:
                 self.begin(sender)
@@ -276,13 +268,11 @@ class Conversations:
             message = Message(sender, to, tail.seq + 1, id, text, now, unsends=unsends)
             expires = max((now + self._retention_ms) // 1_000, tail.expires)
             if self._table.insert(_item(message, expires)):
-                self._remember(pk, tail.with_newest(_entry(message, expires)))
                 return Appended(message, duplicate=False)
             log.line("INFO", "append conflict", attempt=attempt + 1)
             time.sleep(random.uniform(0, _longest_pause(attempt)))
             # Whatever was appended since this tail was read has to be seen before the next try: it may be this message.
             tail = self._tail(sender, to, _back_to_number(message.seq))
-        self._tails.pop(pk, None)
         raise _too_many()
 
     def unsend(self, user: str, peer: str, seq: int) -> Appended:
@@ -329,23 +319,11 @@ class Conversations:
             reason = f"this user has begun {most} conversations in an hour; wait for retry_after_ms to begin another"
             raise ChatError(ErrorCode.TOO_MANY_REQUESTS, reason, retry_after_ms=max(1, again_ms))
 
-    def _remembered(self, pk: str) -> Tail | None:
-        tail = self._tails.get(pk)
-        if tail is None or not 0 <= self._clock() - tail.read_at < TAIL_MEMORY_MS or self._is_old(tail):
-            return None
-        return tail
-
-    def _remember(self, pk: str, tail: Tail) -> None:
-        self._tails.pop(pk, None)
-        if len(self._tails) >= MAX_REMEMBERED_TAILS:
-            del self._tails[next(iter(self._tails))]
-        self._tails[pk] = tail._replace(entries=tail.entries[:TAIL_LENGTH])
-
     def _is_old(self, tail: Tail) -> bool:
         return tail.expires * 1_000 - OLD_LOG_MS <= self._clock()
 
-    def _tail(self, user: str, peer: str, enough: Enough) -> Tail:
-        tail = self._newest(user, peer, enough)
+    def _tail(self, user: str, peer: str, enough: Enough, *, consistent: bool = True) -> Tail:
+        tail = self._newest(user, peer, enough, consistent=consistent)
         if not self._is_old(tail):
             return tail
         # The chat items remember numbers whose messages have expired. They are read before the log is read again:
@@ -353,16 +331,17 @@ class Conversations:
         chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
         moved = max((max(_last_seq(chat), attribute(chat, "read", 0)) for chat in chats.values()), default=0)
         tail = self._newest(user, peer, enough)
-        return Tail(max(tail.seq, moved), tail.entries, tail.read_at)
+        return Tail(max(tail.seq, moved), tail.entries)
 
-    def _newest(self, user: str, peer: str, enough: Enough) -> Tail:
-        now, pk = self._clock(), log_partition(user, peer)
+    def _newest(self, user: str, peer: str, enough: Enough, *, consistent: bool = True) -> Tail:
+        pk = log_partition(user, peer)
         last, limit, entries = message_sort_key(MAX_SEQ), TAIL_LENGTH, list[Entry]()
         while True:
-            items = self._table.query(Query(pk, message_sort_key(1), last, newest_first=True, limit=limit))
+            page = Query(pk, message_sort_key(1), last, newest_first=True, limit=limit, consistent=consistent)
+            items = self._table.query(page)
             entries += [entry for item in items if (entry := _entry_of(item))]
             if (entries and enough(entries)) or len(items) < limit:
-                return Tail(entries[0].seq if entries else 0, tuple(entries), now)
+                return Tail(entries[0].seq if entries else 0, tuple(entries))
             last, limit = _beyond(items, -1), SEARCHED_PAGE
 
     def advance(self, message: Message) -> Advanced:
@@ -705,10 +684,6 @@ def _beyond(items: Sequence[Item], step: Literal[1, -1], hidden: Sequence[Range]
 def _has_expired(item: Item, now: int) -> bool:
     ttl = item.get("ttl")
     return isinstance(ttl, int) and 0 < ttl * 1_000 <= now
-
-
-def _entry(message: Message, expires: int) -> Entry:
-    return Entry(message.seq, message.sender, message.id, _digest(message.text), message.ts, expires, message.unsent)
 
 
 def _entry_of(item: Item) -> Entry | None:

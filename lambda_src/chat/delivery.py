@@ -76,15 +76,27 @@ def _is_gone(error: ClientError) -> bool:
 class Delivered(NamedTuple):
     """Which connections took a frame, and which users turned out to be offline while it was pushed."""
 
-    taken: tuple[Connection, ...]
-    gone: int
-    failed: int
-    went_offline: tuple[UserPresence, ...]
+    taken: tuple[Connection, ...] = ()
+    gone: int = 0
+    failed: int = 0
+    went_offline: tuple[UserPresence, ...] = ()
+    settled: frozenset[str] = frozenset()
+    """The ids of the connections to which the frame need not be pushed once more: all but those that may be opening."""
 
     @property
     def pushes(self) -> int:
         """How many were tried, and so are billed."""
         return len(self.taken) + self.gone + self.failed
+
+    def followed_by(self, later: Delivered) -> Delivered:
+        """Both, of one frame that was pushed in two steps."""
+        return Delivered(
+            self.taken + later.taken,
+            self.gone + later.gone,
+            self.failed + later.failed,
+            self.went_offline + later.went_offline,
+            self.settled | later.settled,
+        )
 
     def taken_by(self, user: str) -> int:
         """The user's connections that took the frame."""
@@ -93,6 +105,13 @@ class Delivered(NamedTuple):
     def counts(self) -> dict[str, int]:
         """What the log says of the pushes."""
         return {"taken": len(self.taken), "gone": self.gone, "failed": self.failed}
+
+
+class _Attempt(NamedTuple):
+    pushed: Pushed
+    opening: bool = False
+    """Whether API Gateway may not know the connection yet."""
+    went_offline: UserPresence | None = None
 
 
 class Delivery:
@@ -108,25 +127,29 @@ class Delivery:
         """Pushes the frame to all of the connections, side by side; a failed push does not affect the others."""
         data = encode(frame).encode()
         results = self._parallel([partial(self._push, connection, data) for connection in connections])
-        outcomes = [pushed for pushed, _ in results]
-        taken = tuple(to for to, pushed in zip(connections, outcomes, strict=True) if pushed is Pushed.TAKEN)
-        offline = tuple(presence for _, presence in results if presence is not None)
-        return Delivered(taken, outcomes.count(Pushed.GONE), outcomes.count(Pushed.FAILED), offline)
+        outcomes = [attempt.pushed for attempt in results]
+        return Delivered(
+            taken=tuple(to for to, pushed in zip(connections, outcomes, strict=True) if pushed is Pushed.TAKEN),
+            gone=outcomes.count(Pushed.GONE),
+            failed=outcomes.count(Pushed.FAILED),
+            went_offline=tuple(attempt.went_offline for attempt in results if attempt.went_offline),
+            settled=frozenset(to.id for to, attempt in zip(connections, results, strict=True) if not attempt.opening),
+        )
 
     def end(self, connections: Collection[Connection], *frames: Frame) -> None:
         """Closes the connections, side by side, each behind its last frames."""
         self._parallel([partial(end, self._gateway, connection.id, *frames) for connection in connections])
 
-    def _push(self, connection: Connection, data: bytes) -> tuple[Pushed, UserPresence | None]:
+    def _push(self, connection: Connection, data: bytes) -> _Attempt:
         age_ms = self._clock() - connection.connected_at
         pushed = self._gateway.push(connection.id, data)
         # API Gateway also answers 410 for a connection that is still opening, and so is alive.
         if pushed is not Pushed.GONE or age_ms <= OPENING_MS:
-            return pushed, None
+            return _Attempt(pushed, opening=pushed is Pushed.GONE)
         try:
             change = self._sessions.prune(connection)
         except FAILED_CALLS as error:
             # The next push finds it again; the entry that stays does no harm.
             log.failure("prune failed", error)
-            return pushed, None
-        return pushed, change.presence if change and change.went_online_or_offline else None
+            return _Attempt(pushed)
+        return _Attempt(pushed, went_offline=change.presence if change and change.went_online_or_offline else None)

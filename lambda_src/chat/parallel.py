@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 THREADS = 40
@@ -19,8 +20,18 @@ class Parallel(Protocol):
     def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]: ...
 
 
+def both(parallel: Parallel, first: Callable[[], S], second: Callable[[], T]) -> tuple[S, T]:
+    """Runs two calls with results of different types."""
+    calls: list[Callable[[], S | T]] = [first, second]
+    one, other = parallel(calls)
+    return cast("S", one), cast("T", other)
+
+
 class Threads:
-    """Runs calls in threads that are kept between invocations; a single call stays in the caller's thread."""
+    """Runs calls in threads that are kept between invocations; a single call stays in the caller's thread.
+
+    A call may run calls of its own here: two that do, and all that they run, are fewer than there are threads.
+    """
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(THREADS)

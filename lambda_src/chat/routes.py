@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import REPEATED_MS, Conversations, Overview
 from chat.delivery import Delivered, Delivery, Gateway, end
+from chat.parallel import Parallel, both
 from chat.protocol import (
     PAGE_ROOM,
     STAY_AWAY_MS,
@@ -71,6 +73,9 @@ EXPIRED = close_frame(
 )
 
 
+NOBODY_YET = Delivered()
+
+
 class Served(NamedTuple):
     """The reply to a frame, and what the pushes it led to came to."""
 
@@ -89,6 +94,7 @@ class MessageRoutes:
         delivery: Delivery,
         *,
         clock: Clock,
+        parallel: Parallel,
         epoch: str,
     ) -> None:
         self._conversations = conversations
@@ -96,6 +102,7 @@ class MessageRoutes:
         self._sessions = sessions
         self._delivery = delivery
         self._clock = clock
+        self._parallel = parallel
         self._epoch = epoch
 
     def serve(self, caller: Connection, request: Request, received_at: int | None = None) -> Served:
@@ -127,12 +134,16 @@ class MessageRoutes:
     def send(self, caller: Connection, request: Send, received_at: int) -> Served:
         # A first try may be overtaken by its retry, if the function was slow to start.
         since = received_at - REPEATED_MS if request.retry else received_at
-        appended = self._conversations.append(caller.user, request.to, request.id, request.text, since=since)
+        append = partial(self._conversations.append, caller.user, request.to, request.id, request.text, since=since)
+        appended, early = both(self._parallel, append, partial(self._sessions.of_open_user, request.to))
+        frame = message_frame(appended.message)
+        others = [one for one in early if one.id != caller.id]
         # A duplicate takes the same way: its first try may have died behind any of these steps.
-        advanced = self._conversations.advance(appended.message)
+        advance = partial(self._conversations.advance, appended.message)
+        advanced, first = both(self._parallel, advance, partial(self._delivery.push, others, frame))
         # Only now: a device that registers after this read finds the message when it syncs.
         told = {caller.user} if advanced.hidden else {request.to, caller.user}
-        delivered = self._tell(caller, told, message_frame(appended.message))
+        delivered = self._tell(caller, told, frame, first)
         if advanced.newly:
             self._introduce(caller.user, request.to)
         count = delivered.taken_by(request.to) if advanced.acquainted else 0
@@ -213,12 +224,17 @@ class MessageRoutes:
         frame = close_frame(CloseCode.TOO_MANY_REQUESTS, reason, retry_after_ms=away_ms)
         self._delivery.end({one.id: one for one in (*bar.connections, *callers)}.values(), frame)
 
-    def _tell(self, caller: Connection, users: Collection[str], frame: Frame) -> Delivered:
-        """Pushes to all connections of the users but the caller's own."""
-        return self._push(caller, chain.from_iterable(self._sessions.of(users).values()), frame)
+    def _tell(
+        self, caller: Connection, users: Collection[str], frame: Frame, first: Delivered = NOBODY_YET
+    ) -> Delivered:
+        """Pushes to all connections of the users but the caller's own, and those with which `first` was done."""
+        return self._push(caller, chain.from_iterable(self._sessions.of(users).values()), frame, first)
 
-    def _push(self, caller: Connection, listeners: Iterable[Connection], frame: Frame) -> Delivered:
-        delivered = self._delivery.push([one for one in listeners if one.id != caller.id], frame)
+    def _push(
+        self, caller: Connection, listeners: Iterable[Connection], frame: Frame, first: Delivered = NOBODY_YET
+    ) -> Delivered:
+        owed = [one for one in listeners if one.id != caller.id and one.id not in first.settled]
+        delivered = first.followed_by(self._delivery.push(owed, frame))
         self._announce_offline(delivered)
         return delivered
 

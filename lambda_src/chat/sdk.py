@@ -33,7 +33,7 @@ CONFIG = Config(
     user_agent="parley",  # the SDK composes its own anew for each call
 )
 
-PUSHES = CONFIG.merge(Config(read_timeout=1.0))
+PUSHES = CONFIG.merge(Config(read_timeout=0.5))
 """The sender's acknowledgement waits for the slowest push. A device that misses one finds the message at its `sync`."""
 
 

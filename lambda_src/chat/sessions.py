@@ -42,6 +42,9 @@ LONGEST_BAR_MS = 3_600_000
 BAR_REMEMBERED_MS = 86_400_000
 """A bar lasts twice as long as the one before, if that was less than a day ago."""
 
+HAS_BLOCKED = "has_blocked"
+"""Attribute of the sessions item: its user has blocked somebody, some time. It stays when that is undone."""
+
 _PREFIX = "@"
 _UNTIL = "-"
 _TIMES = re.compile(rf"([0-9]{{1,16}}){_UNTIL}([0-9]{{1,16}})")
@@ -201,6 +204,15 @@ class Sessions:
         if not may(user, peer, items.get(chat, {})):
             return []
         return connections(peer, items.get(sessions, {}), self._clock())[-MAX_CONNECTIONS:]
+
+    def of_open_user(self, user: str) -> list[Connection]:
+        """The user's live connections, none if it has ever blocked anybody; one consistent read of one item."""
+        item = self._items([user])[user]
+        return [] if attribute(item, HAS_BLOCKED, 0) else connections(user, item, self._clock())[-MAX_CONNECTIONS:]
+
+    def begin_to_block(self, user: str) -> None:
+        """From here on, what is read of the user's sessions says that it may have blocked somebody."""
+        self._table.update(sessions_key(user), Update(put={HAS_BLOCKED: 1}, only_if=[Below(HAS_BLOCKED, 1)]))
 
     def presence(self, users: Iterable[str]) -> list[UserPresence]:
         """Who of the users (at most 100) is online; one consistent read of one batch."""

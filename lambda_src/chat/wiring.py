@@ -32,7 +32,7 @@ def message_routes(
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel, new_chats=new_chats)
     blocking = Blocking(table, conversations, sessions, clock)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
-    return MessageRoutes(conversations, blocking, sessions, delivery, clock=clock, epoch=epoch)
+    return MessageRoutes(conversations, blocking, sessions, delivery, clock=clock, parallel=parallel, epoch=epoch)
 
 
 def limits(table: Table, consumed: Callable[[], Consumed], *, clock: Clock, rate: int) -> Limits:

@@ -188,7 +188,7 @@ def test_an_id_with_another_text_is_refused(
     assert texts(history(conversations)) == ["hi"]
 
 
-def test_a_stale_remembered_tail_does_no_harm(conversations: Conversations, others: Conversations) -> None:
+def test_what_others_have_appended_is_counted(conversations: Conversations, others: Conversations) -> None:
     send(conversations, "alice", "bob", "one")
     for number in range(TAIL_LENGTH + 3):
         send(others, "bob", "alice", f"other {number}")
@@ -198,10 +198,9 @@ def test_a_stale_remembered_tail_does_no_harm(conversations: Conversations, othe
     assert numbers(history(conversations)) == list(range(1, TAIL_LENGTH + 6))
 
 
-def test_a_retry_is_recognised_behind_a_stale_remembered_tail(
+def test_a_retry_is_recognised_behind_what_others_have_appended(
     conversations: Conversations, others: Conversations
 ) -> None:
-    """The tail is read back to the number that was lost, however many were appended since."""
     send(conversations, "alice", "bob", "one")
     retried = send(others, "alice", "bob", "two", id="m2")
     for number in range(TAIL_LENGTH + 3):

@@ -31,7 +31,7 @@ class Meter(Protocol):
 
 @dataclass
 class Chat:
-    """The instance under test is `warm`; `new` makes another one, which remembers nothing."""
+    """The instance under test is `warm`; `new` makes another one."""
 
     meter: Meter
     table: Table
@@ -44,7 +44,7 @@ class Chat:
     def __post_init__(self) -> None:
         self.warm = self.new()
         self.alice, self.bob = self.connect(ALICE), self.connect(BOB)
-        self.connect(ALICE)
+        self.other_of_alice = self.connect(ALICE)
         self.connect(BOB)
 
     def new(self) -> Instance:

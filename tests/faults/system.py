@@ -58,7 +58,7 @@ class System:
             DynamoTable(self._observer, self.table_name).update(key, Update(put={WROTE: 1, PEER_WROTE: 1}))
 
     def ask(self, caller: Connection, frame: dict[str, object]) -> Any:
-        """The frame that comes back, from an instance that remembers nothing; None if none does."""
+        """The frame that comes back, from a new instance; None if none does."""
         event = websocket_event(
             "MESSAGE",
             user=caller.user,

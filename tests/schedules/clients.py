@@ -119,11 +119,14 @@ class SteppedConnection:
 
     def _try(self, request: Request, instance: MessageRoutes | None = None) -> Reply | None:
         """None if the request failed in a way that the explorer has arranged."""
+
+        def serve() -> Reply | None:
+            return (instance or self._code.message_function(self._player)).serve(self._connection, request).reply
+
         try:
-            served = (instance or self._code.message_function(self._player)).serve(self._connection, request)
+            return self._player.whole(serve)  # an instance keeps nothing from one frame to the next
         except (ChatError, LostReply, Died):
             return None
-        return served.reply
 
     def _do(self, name: str, action: Callable[[World], T], *, private: bool = False) -> T:
         step = Step(name, {"": lambda world: Outcome(action(world))}, private=private)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from chat.table import Updated
 from tests.schedules.world import START, World
 
+T = TypeVar("T")
+
 MINUTES_MS = 300_000
-"""Longer than a function remembers a tail, and than the overlap of a heartbeat."""
+"""Longer than the overlap of a heartbeat."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,28 @@ class _Waiting(BaseException):
         self.step = step
 
 
+class _Done(BaseException):
+    """The actor has done something as a whole; the steps of it need not be played again."""
+
+    def __init__(self, outcomes: tuple[Outcome, ...]) -> None:
+        super().__init__()
+        self.outcomes = outcomes
+
+
+@dataclass(frozen=True)
+class _Whole(Outcome):
+    """What all steps of something came to. `depth` is in how many other things it was done."""
+
+    depth: int = 0
+
+
 class Player:
     """One actor's access to the world: a step has the outcome it had before, or ends the play if it had none yet."""
 
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        self._outcomes = iter(outcomes)
+    def __init__(self, outcomes: tuple[Outcome, ...]) -> None:
+        self._outcomes = outcomes
+        self._place = 0
+        self._depth = 0
         self._now = START
 
     def now(self) -> int:
@@ -83,10 +102,36 @@ class Player:
     def step(self, step: Step) -> Any:
         return self._outcome_of(step)
 
+    def whole(self, do: Callable[[], T]) -> T:
+        """Does something whose steps leave nothing behind in the actor but its result, or the error that it raises.
+
+        So actors that came to the same result by other ways are the same from there on.
+        """
+        start, depth = self._place, self._depth
+        if not self._is_done(depth):
+            self._depth += 1
+            try:
+                whole = _Whole(do(), depth=depth)
+            except (_Waiting, _Done):
+                raise
+            except BaseException as error:  # an actor may die
+                whole = _Whole(error=error, depth=depth)
+            raise _Done((*self._outcomes[:start], whole))
+        result: T = self._next()
+        return result
+
+    def _is_done(self, depth: int) -> bool:
+        outcome = self._outcomes[self._place] if self._place < len(self._outcomes) else None
+        return isinstance(outcome, _Whole) and outcome.depth == depth
+
     def _outcome_of(self, step: Step | Pause) -> Any:
-        outcome = next(self._outcomes, None)
-        if outcome is None:
+        if self._place == len(self._outcomes):
             raise _Waiting(step)
+        return self._next()
+
+    def _next(self) -> Any:
+        outcome = self._outcomes[self._place]
+        self._place += 1
         if outcome.error is not None:
             raise outcome.error.with_traceback(None)
         return outcome.value
@@ -98,20 +143,30 @@ Actor = Callable[[Player], None]
 class _Part:
     """How far an actor has come: the outcomes it has had, and the step that comes next; None if it has ended."""
 
-    def __init__(self, actor: Actor, outcomes: tuple[Outcome, ...] = ()) -> None:
+    def __init__(
+        self, actor: Actor, outcomes: tuple[Outcome, ...] = (), known: dict[Hashable, _Part] | None = None
+    ) -> None:
         self._actor = actor
-        self._outcomes = outcomes
+        self._known: dict[Hashable, _Part] = {} if known is None else known
+        """Every part of this actor, by its outcomes."""
         self._later: dict[Hashable, _Part] = {}
         self.next: Step | Pause | None = None
-        try:
-            actor(Player(outcomes))
-        except _Waiting as waiting:
-            self.next = waiting.step
+        while True:
+            self._outcomes = outcomes
+            try:
+                actor(Player(outcomes))
+            except _Done as done:
+                outcomes = done.outcomes
+                continue
+            except _Waiting as waiting:
+                self.next = waiting.step
+            break
 
     def after(self, outcome: Outcome) -> _Part:
         identity = outcome.identity()
         if identity not in self._later:
-            self._later[identity] = _Part(self._actor, (*self._outcomes, outcome))
+            part = _Part(self._actor, (*self._outcomes, outcome), self._known)
+            self._later[identity] = self._known.setdefault(tuple(one.identity() for one in part._outcomes), part)
         return self._later[identity]
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 from unittest.mock import patch
 
 from chat import wiring
 from chat.blocking import Blocking
 from chat.conversations import Conversations
-from chat.delivery import Pushed
+from chat.delivery import Delivery, Pushed
 from chat.protocol import ChatError, ErrorCode
 from chat.routes import ConnectionRoutes, MessageRoutes
+from chat.sessions import Sessions
 from chat.table import Item, Key, Query, Update, Updated
 from tests.fakes.clock import RETENTION_MS
 from tests.fakes.memory import MemoryAnnouncer, MemoryTable, serially
@@ -50,12 +52,19 @@ class Code:
     conversations: type[Conversations] = Conversations
     routes: type[MessageRoutes] = MessageRoutes
     blocking: type[Blocking] = Blocking
+    delivery: type[Delivery] = Delivery
+    sessions: type[Sessions] = Sessions
 
     def message_function(self, player: Player) -> MessageRoutes:
-        """A new instance, which remembers no tail yet."""
+        """A new instance."""
         deployed = Step("starts", {"": lambda world: Outcome(world.epoch)}, private=True)
         with patch.multiple(
-            wiring, Conversations=self.conversations, MessageRoutes=self.routes, Blocking=self.blocking
+            wiring,
+            Conversations=self.conversations,
+            MessageRoutes=self.routes,
+            Blocking=self.blocking,
+            Delivery=self.delivery,
+            Sessions=self.sessions,
         ):
             return wiring.message_routes(
                 StepTable(player),
@@ -153,7 +162,10 @@ class EitherOrder:
     def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         if len(calls) < 2:
             return serially(calls)
+        return self._player.whole(partial(self._make, calls))
+
+    def _make(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         ways: dict[str, Way] = {"in order": lambda _: Outcome(1), "reversed": lambda _: Outcome(-1)}
         step = Step(f"makes {len(calls)} calls side by side", ways, private=True)
         direction: int = self._player.step(step)
-        return serially(calls[::direction])[::direction]
+        return serially([partial(self._player.whole, call) for call in calls[::direction]])[::direction]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from unittest.mock import patch
 
 from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV, may
@@ -19,7 +19,7 @@ from chat.conversations import (
     chat_of,
     overview_of,
 )
-from chat.delivery import Gateway, end
+from chat.delivery import Delivered, Delivery, Gateway, end
 from chat.protocol import (
     MAX_INTEGER,
     Chat,
@@ -36,7 +36,7 @@ from chat.protocol import (
     unsend_ack,
 )
 from chat.routes import MessageRoutes, Served
-from chat.sessions import Connection, Sessions
+from chat.sessions import HAS_BLOCKED, Connection, Sessions, connections
 from chat.table import (
     AtLeast,
     Below,
@@ -48,15 +48,15 @@ from chat.table import (
     Updated,
     attribute,
     chat_key,
-    log_partition,
+    sessions_key,
     user_partition,
 )
 from tests.fakes.clock import HOUR_MS
 from tests.schedules.explorer import Player
 
 
-class SessionsBeforeMoves(MessageRoutes):
-    """Looks who listens before the message is in the chat lists."""
+class FirstLookOnly(MessageRoutes):
+    """Does not look once more who listens, when the message is in the chat lists."""
 
     def send(self, caller: Connection, request: Send, received_at: int) -> Served:
         appended = self._conversations.append(caller.user, request.to, request.id, request.text)
@@ -65,6 +65,30 @@ class SessionsBeforeMoves(MessageRoutes):
         others = [one for user in listeners.values() for one in user if one.id != caller.id]
         delivered = self._delivery.push(others, message_frame(appended.message))
         return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=0), delivered)
+
+
+class PushedIsTaken(Delivery):
+    """Takes a connection to which the message was pushed for one that has it."""
+
+    def push(self, connections: Collection[Connection], frame: Frame) -> Delivered:
+        settled = frozenset(connection.id for connection in connections)
+        return super().push(connections, frame)._replace(settled=settled)
+
+
+class BlockersHearFirst(Sessions):
+    """Pushes to whoever listens, before it is known whether it has blocked the sender."""
+
+    def of_open_user(self, user: str) -> list[Connection]:
+        return self.of([user])[user]
+
+
+class FirstLookStale(Sessions):
+    """Looks at half the price who listens and has blocked nobody."""
+
+    def of_open_user(self, user: str) -> list[Connection]:
+        key = sessions_key(user)
+        item = self._table.get([key], consistent=False).get(key, {})
+        return [] if attribute(item, HAS_BLOCKED, 0) else connections(user, item, self._clock())
 
 
 class MovesBeforeAppend(Conversations):
@@ -122,13 +146,13 @@ def closes_once(sessions: Sessions, gateway: Gateway, _: Player) -> None:
 class LogBeforeChats(Conversations):
     """Reads the chat items of an old log, and does not read the log again."""
 
-    def _tail(self, user: str, peer: str, enough: Enough) -> Tail:
-        tail = self._newest(user, peer, enough)
+    def _tail(self, user: str, peer: str, enough: Enough, *, consistent: bool = True) -> Tail:
+        tail = self._newest(user, peer, enough, consistent=consistent)
         if not self._is_old(tail):
             return tail
         chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
         moved = max((attribute(chat, "seq", 0) for chat in chats.values()), default=0)
-        return Tail(max(tail.seq, moved), tail.entries, tail.read_at)
+        return Tail(max(tail.seq, moved), tail.entries)
 
 
 class OldLogAsAnyOther(Conversations):
@@ -167,8 +191,15 @@ class ReceiptsUnstamped(Conversations):
 class TailReadOnce(Conversations):
     """Reads only the newest messages again when another was quicker."""
 
-    def _newest(self, user: str, peer: str, enough: Enough) -> Tail:
-        return super()._newest(user, peer, lambda _: True)
+    def _newest(self, user: str, peer: str, enough: Enough, *, consistent: bool = True) -> Tail:
+        return super()._newest(user, peer, lambda _: True, consistent=consistent)
+
+
+class TextFromStaleTail(Conversations):
+    """Takes a message that a stale read finds for one that is as it is."""
+
+    def _newest(self, user: str, peer: str, enough: Enough, *, consistent: bool = True) -> Tail:
+        return super()._newest(user, peer, enough, consistent=False)
 
 
 class AmongEightOnly(Conversations):
@@ -228,13 +259,6 @@ class UnsendAppendedAnyTime(Conversations):
     ) -> Appended:
         appended = super().append(sender, to, None if unsends else id, text, since=since, unsends=unsends)
         return appended._replace(message=appended.message._replace(id=f"unsend {unsends}")) if unsends else appended
-
-
-class TextFromMemory(Conversations):
-    """Takes a message that a warm function remembers for one that is as it was sent."""
-
-    def _tail(self, user: str, peer: str, enough: Enough) -> Tail:
-        return self._remembered(log_partition(user, peer)) or super()._tail(user, peer, enough)
 
 
 class HiddenOnlyFromHistory(Conversations):

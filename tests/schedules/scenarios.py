@@ -24,7 +24,7 @@ from tests.schedules.explorer import Actor, Outcome, Player, Scenario, Step, Way
 from tests.schedules.instance import Code, StepGateway, StepTable
 from tests.schedules.world import START, Begun, Hearing, Sent, Violation, World, seq_of
 
-SECONDS_MS = 5_000  # less than a function remembers a tail
+SECONDS_MS = 5_000
 
 ALICE, BOB, ZOE = "alice", "bob", "zoe"
 ALICE_PHONE = Connection(ALICE, "alice-phone", START - HOUR_MS)
@@ -106,7 +106,7 @@ def _check_who_wrote(world: World, sent: Sent) -> None:
 
 
 def sends_while_a_device_connects(code: Code, *, sends: int = 1, held: int = 2) -> Scenario:
-    """Messages, all but the first behind a remembered tail, while a device connects, syncs and reads what it misses."""
+    """Messages, one after another, while a device connects, syncs and reads what it misses."""
 
     def alice(player: Player) -> None:
         phone, instance = SteppedClient(player, code, ALICE_PHONE, {BOB: 2}), code.message_function(player)
@@ -214,7 +214,7 @@ def a_retry_between_other_messages(code: Code, *, faults: int = 0) -> Scenario:
 
 
 def a_retry_behind_a_stale_tail(code: Code, *, faults: int = 1) -> Scenario:
-    """The instance that gets the retry remembers the conversation as it was before the first try."""
+    """The read that the retry begins with may show the conversation as it was before the first try."""
 
     def alice(player: Player) -> None:
         player.pause(SECONDS_MS)
@@ -231,7 +231,7 @@ def a_retry_behind_a_stale_tail(code: Code, *, faults: int = 1) -> Scenario:
 
 
 def a_retry_far_behind(code: Code) -> Scenario:
-    """Between first try and retry come more messages than a tail holds, none of them in the remembered tail."""
+    """Between first try and retry come more messages than a tail holds; a stale read shows none of them."""
 
     def alice(player: Player) -> None:
         player.pause(SECONDS_MS)
@@ -632,7 +632,7 @@ def a_half_sent_message_is_taken_back(code: Code, *, faults: int = 0, connects: 
 
 
 def a_retry_of_what_was_taken_back(code: Code, *, faults: int = 1) -> Scenario:
-    """A message is sent, taken back elsewhere, and sent once more by the instance that remembers it."""
+    """A message whose first try died is sent again, taken back, and sent once more, where a read may be stale."""
 
     def alice(player: Player) -> None:
         phone, instance = SteppedConnection(player, code, ALICE_PHONE), code.message_function(player)
@@ -645,7 +645,7 @@ def a_retry_of_what_was_taken_back(code: Code, *, faults: int = 1) -> Scenario:
             raise Violation(f"a was number {seq}, and is {again}")
 
     actors = {"alice": alice, "bob": _listens(code, BOB_PHONE, {ALICE: 2})}
-    return Scenario(actors, world(open=[BOB_PHONE], faults=faults), check, unreliable=["alice"])
+    return Scenario(actors, world(half_sent="a", open=[BOB_PHONE], faults=faults), check, unreliable=["alice"])
 
 
 def a_receipt_meets_an_unsend(code: Code, *, faults: int = 1) -> Scenario:

@@ -187,9 +187,27 @@ def _explore(build: Build) -> None:
     [
         pytest.param(
             sends_while_a_device_connects,
-            Code(routes=mutations.SessionsBeforeMoves),
+            Code(routes=mutations.FirstLookOnly),
             "bob-phone misses .* although no push failed",
-            id="sessions read before the moves",
+            id="nobody looks again after the moves",
+        ),
+        pytest.param(
+            sends_while_a_device_connects,
+            Code(delivery=mutations.PushedIsTaken),
+            "bob-phone misses .* although no push failed",
+            id="a push taken for one that was taken",
+        ),
+        pytest.param(
+            partial(a_block_meets_sends, sends=1, faults=0),
+            Code(sessions=mutations.BlockersHearFirst),
+            "alice is told of .*'message'.* while it was blocked",
+            id="a push before the move that passes a block",
+        ),
+        pytest.param(
+            partial(a_block_meets_sends, sends=1, faults=0),
+            Code(sessions=mutations.FirstLookStale),
+            "alice is told of .*'message'.* while it was blocked",
+            id="a first look that is not consistent",
         ),
         pytest.param(
             a_retry_on_another_instance,
@@ -319,9 +337,9 @@ def _explore(build: Build) -> None:
         ),
         pytest.param(
             a_retry_of_what_was_taken_back,
-            Code(conversations=mutations.TextFromMemory),
+            Code(conversations=mutations.TextFromStaleTail),
             "bob gets the text of 3, which was taken back",
-            id="a retry that remembers the text",
+            id="a retry that reads a stale text",
         ),
         pytest.param(
             partial(a_client_finds_its_message, finding_is_enough=True),

@@ -9,17 +9,15 @@ import pytest
 
 from chat.conversations import (
     APPEND_ATTEMPTS,
-    MAX_REMEMBERED_TAILS,
     OLD_LOG_MS,
     TAIL_LENGTH,
-    TAIL_MEMORY_MS,
     Conversations,
     chat_of,
 )
 from chat.protocol import ChatError, ErrorCode, History
-from chat.table import message_key
+from chat.table import Item, Query, message_key
 from tests.fakes.clock import RETENTION_MS, ManualClock
-from tests.fakes.memory import serially
+from tests.fakes.memory import MemoryTable, serially
 from tests.unit.system import System, fails_at
 
 
@@ -98,62 +96,67 @@ def test_an_insert_that_the_sdk_made_twice_is_recognised_as_ours(
     assert texts(system) == ["hi"]
 
 
-def test_a_warm_function_appends_without_reading(system: System) -> None:
-    system.conversations.append("alice", "bob", None, "one")
-    system.steps.clear()
+class Stale(MemoryTable):
+    """Answers what need not be consistent from what it was, where that was kept."""
 
-    system.conversations.append("bob", "alice", None, "two")
+    was: MemoryTable | None = None
 
-    assert system.steps == ["insert"]
-
-
-def test_a_retry_that_a_warm_function_remembers_costs_one_look_whether_it_was_taken_back(system: System) -> None:
-    system.conversations.append("alice", "bob", "m1", "hi")
-    system.steps.clear()
-
-    assert system.conversations.append("alice", "bob", "m1", "hi").duplicate
-
-    assert system.steps == ["query"]
+    def query(self, query: Query) -> list[Item]:
+        return super().query(query) if query.consistent or self.was is None else self.was.query(query)
 
 
-def test_a_tail_is_remembered_for_a_minute_from_when_it_was_read(system: System, clock: ManualClock) -> None:
-    system.conversations.append("alice", "bob", None, "one")
-    clock.advance(TAIL_MEMORY_MS - 1)
-    system.conversations.append("alice", "bob", None, "two")
-    system.steps.clear()
-    clock.advance(1)
-
-    system.conversations.append("alice", "bob", None, "three")
-
-    assert system.steps == ["query", "insert"]
+@pytest.fixture
+def stale(system: System) -> tuple[Stale, Conversations]:
+    """A table that is read as it was, and a function on it."""
+    table = Stale()
+    return table, Conversations(table, retention_ms=RETENTION_MS, clock=system.clock, parallel=serially)
 
 
-def test_a_clock_that_went_back_makes_the_tail_forgotten(system: System, clock: ManualClock) -> None:
-    system.conversations.append("alice", "bob", None, "one")
-    system.steps.clear()
-    clock.advance(-1)
-
-    system.conversations.append("alice", "bob", None, "two")
-
-    assert system.steps == ["query", "insert"]
+def keep(table: Stale, *, without: int | None = None) -> None:
+    """From now on, what need not be consistent is read as the table is now."""
+    was = MemoryTable()
+    was.items = {key: item for key, item in table.items.items() if key != message_key("alice", "bob", without or 0)}
+    table.was = was
 
 
-def test_a_warm_function_remembers_only_so_many_tails(system: System) -> None:
-    for number in range(MAX_REMEMBERED_TAILS + 1):
-        system.conversations.append("alice", f"user-{number}", None, "hi")
-    system.steps.clear()
+@pytest.mark.parametrize("appended_since", [0, 1, TAIL_LENGTH, 3 * TAIL_LENGTH])
+def test_a_tail_that_is_read_stale_does_no_harm(stale: tuple[Stale, Conversations], appended_since: int) -> None:
+    table, conversations = stale
+    conversations.append("alice", "bob", None, "known")
+    keep(table)
+    stored = conversations.append("alice", "bob", "m1", "hi").message
+    for _ in range(appended_since):
+        conversations.append("bob", "alice", None, "since")
 
-    system.conversations.append("alice", f"user-{MAX_REMEMBERED_TAILS}", None, "remembered")
-    assert system.steps == ["insert"]
+    assert conversations.append("alice", "bob", "m1", "hi") == (stored, True)
+    assert conversations.append("alice", "bob", None, "next").message.seq == appended_since + 3
 
-    system.conversations.append("alice", "user-0", None, "forgotten")
-    assert system.steps == ["insert", "query", "insert"]
+
+def test_a_tail_that_lacks_a_message_between_others_is_read_again(stale: tuple[Stale, Conversations]) -> None:
+    """Two parts of a partition may lag differently."""
+    table, conversations = stale
+    for id in ("m1", "m2", "m3"):
+        conversations.append("alice", "bob", id, "hi")
+    keep(table, without=2)
+
+    assert conversations.append("alice", "bob", "m2", "hi").duplicate
+
+
+def test_a_duplicate_is_found_in_a_consistent_read(stale: tuple[Stale, Conversations]) -> None:
+    """What has become of the message since it was stored, a stale read may not say."""
+    table, conversations = stale
+    conversations.append("alice", "bob", "m1", "as it was")
+    keep(table)
+    key = message_key("alice", "bob", 1)
+    table.items[key] = {**table.items[key], "text": "as it is"}
+
+    assert conversations.append("alice", "bob", "m1", "as it is").duplicate
 
 
 def test_an_append_that_failed_is_read_anew(system: System) -> None:
-    """Its reply may be what was lost: the remembered tail no longer knows."""
+    """Its reply may be what was lost."""
     system.conversations.append("alice", "bob", None, "one")
-    system.after = fails_at(0, ConnectionError())
+    system.after = fails_at(1, ConnectionError())
     with pytest.raises(ConnectionError):
         system.conversations.append("alice", "bob", "m2", "two")
 
@@ -163,9 +166,7 @@ def test_an_append_that_failed_is_read_anew(system: System) -> None:
 
 
 @pytest.mark.parametrize("appended_since", [0, 1, TAIL_LENGTH, 3 * TAIL_LENGTH])
-def test_a_retry_is_recognised_however_many_were_appended_since_its_tail_was_read(
-    system: System, appended_since: int
-) -> None:
+def test_a_retry_is_recognised_however_many_were_appended_since(system: System, appended_since: int) -> None:
     faster = other(system)
     system.conversations.append("alice", "bob", None, "known")
     stored = faster.append("alice", "bob", "m1", "hi").message
@@ -219,10 +220,9 @@ def test_a_log_that_may_have_been_deleted_from_is_read_after_the_chats(system: S
     assert texts(system) == ["hi"]
 
 
-def test_a_tail_that_is_old_is_read_again_though_it_is_remembered(system: System, clock: ManualClock) -> None:
+def test_a_tail_that_is_old_is_read_again(system: System, clock: ManualClock) -> None:
     system.conversations.append("alice", "bob", "m1", "hi")
     clock.advance(RETENTION_MS - OLD_LOG_MS)
-    assert system.conversations.append("alice", "bob", "m1", "hi").duplicate
     system.steps.clear()
 
     system.conversations.append("alice", "bob", "m2", "hi again")

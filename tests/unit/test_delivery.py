@@ -27,12 +27,12 @@ def test_a_frame_is_pushed_as_raw_utf8(system: System) -> None:
 
     delivered = system.delivery.push([bob], FRAME)
 
-    assert delivered == Delivered((bob,), gone=0, failed=0, went_offline=())
+    assert delivered == Delivered((bob,), settled=frozenset([bob.id]))
     assert system.gateway.pushed == [(bob.id, '{"type":"typing","text":"é"}'.encode())]
 
 
 def test_a_frame_to_nobody_is_pushed_to_nobody(system: System) -> None:
-    assert system.delivery.push([], FRAME) == Delivered((), gone=0, failed=0, went_offline=())
+    assert system.delivery.push([], FRAME) == Delivered()
 
 
 def test_who_is_gone_is_forgotten_and_no_other(system: System, clock: ManualClock) -> None:
@@ -43,7 +43,8 @@ def test_who_is_gone_is_forgotten_and_no_other(system: System, clock: ManualCloc
 
     delivered = system.delivery.push([gone, failing, taking, other], FRAME)
 
-    assert delivered == Delivered((taking, other), gone=1, failed=1, went_offline=())
+    settled = frozenset(one.id for one in (gone, failing, taking, other))
+    assert delivered == Delivered((taking, other), gone=1, failed=1, settled=settled)
     assert live(system, "bob") == {failing.id, taking.id}
     assert live(system, "carol") == {other.id}
 
@@ -104,7 +105,7 @@ def test_one_whose_entry_another_has_pruned_goes_offline_once(system: System, cl
 def test_only_ones_own_connections_are_counted() -> None:
     taken = (Connection("bob", "1", 0), Connection("bob", "2", 0), Connection("alice", "3", 0))
 
-    assert Delivered(taken, 0, 0, ()).taken_by("bob") == 2
+    assert Delivered(taken).taken_by("bob") == 2
 
 
 # the SDK's side of it
