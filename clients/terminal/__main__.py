@@ -28,6 +28,7 @@ keys:
   PgUp, PgDn      scroll; Ctrl+End goes to the end
   Ctrl+O          shows all of a long text
   Ctrl+B          blocks the user of the open chat, or unblocks it
+  Ctrl+T          takes a message of yours back
   Ctrl+C          copies what was selected with the mouse
   Ctrl+Q          quits
 

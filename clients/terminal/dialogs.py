@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -11,11 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
 
 from clients.terminal.composer import ExactText, act_at_once
 from clients.terminal.keys import Keys
-from parley import USER_ID, USER_ID_RULE
+from clients.terminal.printable import printable
+from parley import USER_ID, USER_ID_RULE, Message
+
+WIDTH = 52  # of a line of a message, as in terminal.tcss
 
 
 class UserField(Input):
@@ -56,6 +60,34 @@ class NewChat(ModalScreen[None]):
             self.dismiss()
         else:
             self.query_one("#hint", Static).update(Content(f"That is not a valid user id. Use {USER_ID_RULE}."))
+
+
+class TakeBack(ModalScreen[None]):
+    """Asks which message is to be taken back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Keep all", priority=True)]
+
+    def __init__(self, messages: Sequence[Message], take_back: Callable[[int], None]) -> None:
+        super().__init__()
+        self._messages = messages
+        self._take_back = take_back
+
+    def compose(self) -> ComposeResult:
+        lines = [
+            Option(Content(printable(one.text)).truncate(WIDTH, ellipsis=True), str(one.seq)) for one in self._messages
+        ]
+        with Vertical():
+            yield Static("Take a message back, on every device of both sides", markup=False)
+            yield OptionList(*lines)
+            yield Static("Enter takes it back, Escape goes back.", markup=False, id="hint")
+
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(OptionList))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self._take_back(int(event.option_id or 0))
+        self.dismiss()
 
 
 class Whole(ModalScreen[None]):

@@ -22,6 +22,8 @@ MUTED = "$foreground 80%"
 """What is said beside a text. Textual's own `$text-muted` is brighter than the text where it is the style of a part."""
 BLOCKED = "blocked"
 """What is said of somebody whom the user has blocked."""
+TAKEN_BACK = "message taken back"
+"""What is shown in the place of a text that is gone."""
 DRAWN = "○●✓…▌▐▊▔▁▕"
 """The characters that this client draws and that a terminal has to be able to show."""
 
@@ -61,6 +63,8 @@ def entries(thread: Thread, conversation: Conversation | None, user: str) -> lis
     first_new = thread.first_new(user)
     last_read = max((one.seq for one in messages if one.sender == user and _is_read(one, conversation)), default=0)
     for message in messages:
+        if message.unsends:
+            continue
         time = local_time(message.ts)
         if (new_day := f"{time:%A} {time.day} {time:%B %Y}") != day:
             day = new_day
@@ -70,7 +74,7 @@ def entries(thread: Thread, conversation: Conversation | None, user: str) -> lis
             continue
         if message.seq == first_new:
             rows.append(Entry("new", "note", "── New messages ──"))
-        rows.append(_said(f"message {message.seq}", "theirs", message.text, time=f"{time:%H:%M}"))
+        rows.append(_said(f"message {message.seq}", "theirs", _text(message), time=f"{time:%H:%M}"))
     return rows + _unsent(thread, conversation, messages, user) if thread.is_latest else rows
 
 
@@ -109,11 +113,15 @@ def _own(message: Message, conversation: Conversation | None, *, is_last_read: b
     return _said(
         f"message {message.seq}",
         "own",
-        message.text,
+        _text(message),
         time=f"{local_time(message.ts):%H:%M}",
         ticks=f"{ticks} read" if is_last_read else ticks,  # once: colour says the rest, but not to everyone
         is_read=is_read,
     )
+
+
+def _text(message: Message) -> str:
+    return f"({TAKEN_BACK})" if message.unsent else message.text
 
 
 def _is_read(message: Message, conversation: Conversation | None) -> bool:

@@ -16,11 +16,11 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from clients.terminal.conversation_view import ConversationView
-from clients.terminal.dialogs import NewChat
+from clients.terminal.dialogs import NewChat, TakeBack
 from clients.terminal.keys import Keys
 from clients.terminal.presences import Presences
 from clients.terminal.printable import printable
-from clients.terminal.rows import BLOCKED, LIST_WIDTH, Line
+from clients.terminal.rows import BLOCKED, LIST_WIDTH, TAKEN_BACK, Line
 from clients.terminal.thread import MAX_LOADED, Thread
 from parley import (
     Chat,
@@ -34,6 +34,7 @@ from parley import (
     Reset,
     Sent,
     Typing,
+    Unsent,
 )
 
 MAX_PRESENCE_USERS = 100  # the server takes no more at a time
@@ -64,6 +65,7 @@ class ChatScreen(Screen[None]):
         Binding("ctrl+end", "end", "End", priority=True, show=False),
         Binding("ctrl+o", "whole", "Whole text", priority=True, show=False),
         Binding("ctrl+b", "block", "Block", priority=True, show=False),
+        Binding("ctrl+t", "take_back", "Take back", priority=True, show=False),
     ]
 
     def __init__(self, chat: Chat, *, max_loaded: int = MAX_LOADED) -> None:
@@ -125,6 +127,8 @@ class ChatScreen(Screen[None]):
                 conversation = self._chat.chat_with(peer)
                 if conversation and conversation.has_written:  # a stranger would be answered for as nobody is
                     self._presences.noticed(event.sender)
+            case Unsent(peer=peer, seq=seq):
+                self._threads[peer].take_back(seq)
             case Sent(id=id):
                 self._view.texts.pop(id, None)
             case Failed(id=id, peer=peer):
@@ -134,10 +138,8 @@ class ChatScreen(Screen[None]):
             case Reset():
                 for peer, thread in self._threads.items():
                     self._threads[peer] = thread.anew()
-            case Connected():
-                self._trouble = None
-            case Disconnected():
-                self._trouble = event
+            case Connected() | Disconnected():
+                self._trouble = event if isinstance(event, Disconnected) else None
 
     def on_conversation_view_changed(self) -> None:
         self._refresh_soon()
@@ -190,6 +192,26 @@ class ChatScreen(Screen[None]):
             return
         how = "not blocked any more" if is_blocked else "blocked. Ctrl+B unblocks"
         self.notify(f"{printable(peer)} is {how}.", markup=False)
+
+    async def action_take_back(self) -> None:
+        """Asks which message of one's own is to be taken back."""
+        await self._view.composer.taken()
+        peer = self._view.peer
+        if peer is None:
+            return
+        if own := self._threads[peer].own(self._chat.user or ""):
+            await self.app.push_screen(TakeBack(own, lambda seq: self._take_back(peer, seq)))
+        else:
+            self.notify("Nothing of yours to take back.", markup=False)
+
+    def _take_back(self, peer: str, seq: int) -> None:
+        self.run_worker(self._unsend(peer, seq))
+
+    async def _unsend(self, peer: str, seq: int) -> None:
+        try:
+            await self._chat.unsend(peer, seq)
+        except (ParleyError, ValueError) as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
 
     def action_scroll(self, by: int) -> None:
         self._view.scroll_pages(by)
@@ -283,7 +305,8 @@ class ChatScreen(Screen[None]):
         options.highlighted = peers.index(self._view.peer) if self._view.peer in peers else None
 
     def _line(self, conversation: Conversation) -> Line:
-        text = conversation.pending[-1].text if conversation.pending else conversation.last_text
+        last = TAKEN_BACK if conversation.last_unsent else conversation.last_text
+        text = conversation.pending[-1].text if conversation.pending else last
         is_own = bool(conversation.pending) or conversation.last_from == self._chat.user
         preview = f"{'you: ' if is_own else ''}{printable(text or '')}"
         if self._threads[conversation.peer].is_composing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parley import Failed, HistoryPage, Message
 
@@ -46,6 +46,17 @@ class Thread:
             self.messages.popleft()
             self.has_older = True
 
+    def take_back(self, seq: int) -> None:
+        """The text of a message is gone."""
+        for place, message in enumerate(self.messages):
+            if message.seq == seq:
+                self.messages[place] = replace(message, text="", unsent=True)
+
+    def own(self, user: str) -> list[Message]:
+        """The messages of the user's that can be taken back, the last one first; a page at the most."""
+        own = [one for one in reversed(self.messages) if one.sender == user and not (one.unsent or one.unsends)]
+        return own[:PAGE]
+
     def take_older(self, page: HistoryPage) -> None:
         """Adds a page of history at the start. What is shown stays the same, if anything is."""
         first = self.messages[0].seq if self.messages else None
@@ -76,7 +87,10 @@ class Thread:
             return None
         if self.has_older and self.messages[0].seq > self.new_from:
             return None
-        return next((one.seq for one in self.messages if one.seq >= self.new_from and one.sender != user), None)
+        return next(
+            (one.seq for one in self.messages if one.seq >= self.new_from and one.sender != user and not one.unsends),
+            None,
+        )
 
     def shown(self) -> list[Message]:
         """The messages around the view: some pages, however many there are."""

@@ -109,6 +109,7 @@ class Page {
     });
     on("reset", () => this.#view.clear());
     on("message", ({ message }) => this.#onMessage(message));
+    on("unsent", ({ peer, sender }) => sender === peer && peer !== this.#user && announce(`${peer} took a message back`));
     on("failed", ({ peer, message }) => announce(`Not sent to ${peer}: ${message}`));
     // Who does something is there. Of somebody new nobody has told so far.
     on("receipt", ({ sender, ts }) => ts !== null && this.#expectPresent(sender));

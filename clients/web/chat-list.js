@@ -2,7 +2,7 @@
 
 import { avatar, element, hidden, isComposing, reconcile, setText } from "./dom.js";
 import { isUserId } from "./parley/chat-client.js";
-import { tickElement } from "./rows.js";
+import { TAKEN_BACK, tickElement } from "./rows.js";
 import { userIdProblem } from "./sign-in.js";
 import { beginning } from "./text.js";
 import { briefly } from "./times.js";
@@ -153,7 +153,7 @@ export class ChatList {
       isCurrent,
       draft: isCurrent ? "" : beginning(this.#drafts.get(peer), PREVIEW),
       time: latest ? briefly(latest.ts) : "",
-      text: latest ? beginning(latest.text, PREVIEW) : "",
+      text: latest?.unsent ? TAKEN_BACK : beginning(latest?.text ?? "", PREVIEW),
       state: latest?.state ?? null,
       isComposing: this.#client.isComposing(peer),
       isOnline: (!chat.isBlocked && this.#client.presence(peer)?.online) ?? false,

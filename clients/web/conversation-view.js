@@ -5,7 +5,7 @@ import { copyAsConversation } from "./clipboard.js";
 import { Composer } from "./composer.js";
 import { avatar, itemOf, reconcile, setText } from "./dom.js";
 import { MessageWindow } from "./message-window.js";
-import { rowElement, rowsOf } from "./rows.js";
+import { TAKEN_BACK, rowElement, rowsOf } from "./rows.js";
 import { ScrollPlace } from "./scroll-place.js";
 import { dayOf, lastSeen } from "./times.js";
 
@@ -17,6 +17,7 @@ export class ConversationView {
   #peer = null;
   #unreadFrom = Infinity; // where the line "new messages" stands
   #unfolded = new Set(); // keys of tall messages that are shown whole
+  #asked = null; // which message is to be taken back, `{ key, problem }`
   #canReach = true; // whether the first unread message can be fetched
   #isFetching = false;
   #dayTimer;
@@ -45,6 +46,7 @@ export class ConversationView {
     this.#block.addEventListener("click", () => void this.#toggleBlock());
     this.#latest.addEventListener("click", () => this.#goToEnd());
     this.#entries.addEventListener("click", (event) => this.#onClick(event));
+    this.#entries.addEventListener("keydown", (event) => this.#onKey(event));
     copyAsConversation(this.#entries);
   }
 
@@ -106,6 +108,7 @@ export class ConversationView {
     this.#entries.replaceChildren();
     this.#unreadFrom = Infinity;
     this.#unfolded.clear();
+    this.#asked = null;
     this.#canReach = true;
     this.#place.reset();
     this.#window.first = 0;
@@ -177,8 +180,10 @@ export class ConversationView {
       unreadFrom: this.#unreadFrom,
       isWhole: !chat.hasOlder && this.#window.hasFirst(chat),
       unfolded: this.#unfolded,
+      asked: this.#asked,
     });
     this.#place.keepWhile(() => reconcile(this.#entries, rows, rowElement));
+    this.#makeTabStop(this.#takeBacks.at(-1));
     this.#place.hasEnd = this.#window.hasLast(chat);
   }
 
@@ -280,6 +285,65 @@ export class ConversationView {
         this.#client.discard(id);
         this.#composer.focus();
         break;
+      case "ask":
+        this.#ask({ key: row, problem: "" });
+        break;
+      case "keep":
+        this.#ask(null);
+        this.#composer.focus();
+        break;
+      case "unsend":
+        void this.#takeBack(row);
+        break;
+    }
+  }
+
+  // Taking back. One stop of the Tab key for all messages, and arrows between them
+
+  get #takeBacks() {
+    return [...this.#entries.querySelectorAll(".take-back")];
+  }
+
+  #makeTabStop(stop) {
+    for (const button of this.#takeBacks) button.tabIndex = button === stop ? 0 : -1;
+  }
+
+  #onKey(event) {
+    if (event.key === "Escape" && this.#asked) {
+      this.#ask(null);
+      this.#composer.focus();
+      event.stopPropagation(); // it has done something: the conversation stays
+      return;
+    }
+    const at = this.#takeBacks.indexOf(document.activeElement);
+    const to = { ArrowUp: at - 1, ArrowDown: at + 1 }[event.key];
+    if (at === -1 || to === undefined) return;
+    event.preventDefault();
+    const next = this.#takeBacks[to];
+    if (!next) return;
+    this.#makeTabStop(next);
+    next.focus();
+  }
+
+  /** Asks whether a message is to be taken back; with null, no longer. */
+  #ask(asked) {
+    this.#asked = asked;
+    this.update();
+    this.#entries.querySelector(".question button")?.focus();
+  }
+
+  async #takeBack(key) {
+    const peer = this.#peer;
+    const { seq } = this.#client.entries(peer).find((entry) => entry.key === key) ?? {};
+    try {
+      await this.#client.unsend(peer, seq);
+      announce(TAKEN_BACK);
+      if (peer !== this.#peer) return;
+      this.#asked = null;
+      this.update();
+      this.#composer.focus();
+    } catch {
+      if (peer === this.#peer) this.#ask({ key, problem: "That did not work. Try again when you are connected." });
     }
   }
 }

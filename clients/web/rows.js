@@ -14,13 +14,16 @@ const STATES = {
   read: ["read", "read"],
 };
 
+export const TAKEN_BACK = "Message taken back";
+
 /**
  * Messages with their day separators, grouped by sender.
  *
  * `unreadFrom`: the line "new messages" is above this number. `isWhole`: nothing is above the first entry, which
- * then needs no separator if it is of today. `unfolded`: keys of tall messages that are shown whole.
+ * then needs no separator if it is of today. `unfolded`: keys of tall messages that are shown whole. `asked`: the key of
+ * the message that is to be taken back, with the `problem` of doing so, if there is one.
  */
-export function rowsOf(entries, { unreadFrom, isWhole, unfolded }) {
+export function rowsOf(entries, { unreadFrom, isWhole, unfolded, asked }) {
   const rows = [];
   let day = -Infinity;
   let isNew = false;
@@ -41,7 +44,7 @@ export function rowsOf(entries, { unreadFrom, isWhole, unfolded }) {
     const isOwn = entry.state !== null;
     const continues = !isNewDay && !isFirstNew && previous?.isOwn === isOwn && entry.ts - previous.ts < GROUP_MS;
     const isFolded = isTall(entry.text) && !unfolded.has(entry.key);
-    previous = { kind: "message", ...entry, isOwn, continues, isFolded };
+    previous = { kind: "message", ...entry, isOwn, continues, isFolded, asked: asked?.key === entry.key && asked };
     rows.push(previous);
   }
   return rows;
@@ -59,12 +62,16 @@ export function rowElement(row) {
     element("span", { class: "room", "aria-hidden": "true" }, timeOf(row.ts)),
     foot(row),
   );
-  const item = element("li", { class: classes.filter(Boolean).join(" ") }, bubble);
+  const canTakeBack = row.isOwn && row.seq && !row.unsent && !row.asked;
+  const said = canTakeBack ? element("div", { class: "said" }, takeBack(row), bubble) : bubble;
+  const item = element("li", { class: classes.filter(Boolean).join(" ") }, said);
   if (row.state === "failed") item.append(failure(row));
+  else if (row.asked) item.append(question(row));
   return item;
 }
 
-function textElement({ text, isFolded }) {
+function textElement({ text, isFolded, unsent }) {
+  if (unsent) return element("p", { class: "text unsent" }, TAKEN_BACK);
   const classes = ["text", isFolded && "folded", isEmoji(text) && "emoji", changesDirection(text) && "apart"];
   return element("p", { class: classes.filter(Boolean).join(" "), dir: "auto" }, ...partsOf(text).map(partElement));
 }
@@ -89,6 +96,23 @@ function failure(row) {
     element("span", {}, row.problem),
     rowButton(row, "retry", "Send again"),
     rowButton(row, "discard", "Delete"),
+  );
+}
+
+/** The arrow keys reach it from the message after or before: so many of them are no stops of the Tab key. */
+function takeBack({ id, key, text }) {
+  const attributes = { type: "button", class: "take-back", tabindex: -1, title: "Take back" };
+  const about = { "data-id": id, "data-row": key, "data-action": "ask" };
+  return element("button", { ...attributes, ...about }, icon("undo"), hidden(`Take back: ${text.slice(0, 60)}`));
+}
+
+function question(row) {
+  return element(
+    "div",
+    { class: "question", role: "group", "aria-label": "Take this message back?" },
+    element("span", { role: "alert" }, row.asked.problem || "Take it back, on every device?"),
+    rowButton(row, "unsend", "Take back"),
+    rowButton(row, "keep", "Keep"),
   );
 }
 

@@ -108,6 +108,14 @@ class ChatServer:
         self.blocked.discard(frame["user"])
         return {"type": "block", "user": frame["user"], "blocked": False}
 
+    def answer_unsend(self, frame: Fields) -> Fields:
+        peer, unsends = frame["peer"], frame["seq"]
+        self.logs[peer][unsends - 1] |= {"text": "", "unsent": self.now}
+        message, duplicate = self.store(self.user, peer, "", f"unsend {unsends}", since=0)
+        message["unsends"] = unsends
+        stored = {name: message[name] for name in ("to", "seq", "ts", "unsends")}
+        return {"type": "ack", "duplicate": duplicate, **stored}
+
     def answer_typing(self, frame: Fields) -> None:
         return None
 
@@ -116,4 +124,4 @@ class ChatServer:
 
 
 def _preview(message: Fields) -> dict[str, Any]:
-    return {name: message[name] for name in ("from", "text")}
+    return {name: message[name] for name in ("from", "text", "unsent", "unsends") if name in message}

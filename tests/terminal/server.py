@@ -136,6 +136,13 @@ class Server:
         self.blocked.discard(frame["user"])
         return {"type": "block", "user": frame["user"], "blocked": False}
 
+    def _on_unsend(self, frame: Fields) -> Fields:
+        peer, unsends = frame["peer"], frame["seq"]
+        self.logs[peer][unsends - 1] |= {"text": "", "unsent": MORNING}
+        stored = self.store(self.user, peer, "")
+        stored |= {"id": f"unsend {unsends}", "unsends": unsends}
+        return {"type": "ack", "duplicate": False} | {name: stored[name] for name in ("to", "seq", "ts", "unsends")}
+
     def _on_typing(self, _: Fields) -> None:
         return None
 
