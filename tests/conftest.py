@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from chat.acquaintance import PEER_WROTE, WROTE
+from chat.budget import budget
 from chat.dynamo import DynamoTable
 from chat.table import Update, chat_key
 from local.deployment import STATE, Endpoint, local_client, local_secret, token
@@ -107,6 +109,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByUnit:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {unit: place for place, unit in enumerate(SLOWEST)}
     items.sort(key=lambda item: places.get(_unit(item.nodeid), len(SLOWEST)))
+
+
+@pytest.fixture(autouse=True)
+def unhurried() -> Iterator[None]:
+    """The time limit of an event ends with its test: the next one may call routes without a handler."""
+    yield
+    budget.begin(math.inf)
 
 
 @pytest.fixture(scope="session")
