@@ -33,15 +33,22 @@ class Action:
 
 
 MOVES = ("UpdateItem", "UpdateItem")
+STORED = ("PutItem", "BatchGetItem")
+"""The message, and who listens; beside each other on AWS."""
+
 ACTIONS = {
-    "send": Action(SEND, ("Query", "PutItem", *MOVES, "BatchGetItem")),
+    "send": Action(SEND, ("Query", *STORED, *MOVES, "BatchGetItem")),
     "send to a stranger": Action(
-        {**SEND, "to": "carol"}, ("Query", "BatchGetItem", "Query", "PutItem", *MOVES, "BatchGetItem")
+        {**SEND, "to": "carol"}, ("Query", "BatchGetItem", "Query", *STORED, *MOVES, "BatchGetItem")
     ),
     "send to oneself": Action(
-        {**SEND, "to": "alice"}, ("Query", "BatchGetItem", "Query", "PutItem", "UpdateItem", "BatchGetItem")
+        {**SEND, "to": "alice"}, ("Query", "BatchGetItem", "Query", *STORED, "UpdateItem", "BatchGetItem")
     ),
-    "send again": Action(SEND, ("Query", *MOVES, "BatchGetItem"), undone=2),
+    "send again": Action(SEND, ("Query", "Query", "BatchGetItem", *MOVES, "BatchGetItem"), undone=2),
+    "unsend": Action(
+        {"action": "unsend", "id": "1", "peer": "bob", "seq": 1},
+        ("BatchGetItem", "UpdateItem", "Query", "PutItem", *MOVES, "BatchGetItem"),
+    ),
     "sync": Action({"action": "sync", "id": "1"}, ("Query", "BatchGetItem")),
     "history": Action({"action": "history", "id": "1", "peer": "bob"}, ("Query", "BatchGetItem")),
     "receipt": Action(
@@ -55,7 +62,9 @@ ACTIONS = {
     "typing": Action({"action": "typing", "id": "1", "to": "bob", "state": "composing"}, ("BatchGetItem",)),
     "presence": Action({"action": "presence", "id": "1", "users": ["bob", "carol"]}, ("BatchGetItem", "BatchGetItem")),
     "presence of strangers": Action({"action": "presence", "id": "1", "users": ["carol"]}, ("BatchGetItem",)),
-    "block": Action({"action": "block", "id": "1", "user": "carol"}, ("BatchGetItem", *MOVES, "BatchGetItem")),
+    "block": Action(
+        {"action": "block", "id": "1", "user": "carol"}, ("UpdateItem", "BatchGetItem", *MOVES, "BatchGetItem")
+    ),
 }
 
 
