@@ -31,7 +31,7 @@ ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 NPM_FAILED := { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 
-.PHONY: help demo chat url token rotate-key kick export terminal smoke test soak bench capacity synth diff deploy watch destroy docs pictures lock clean
+.PHONY: help demo chat url token rotate-key kick export erase terminal smoke test soak bench capacity synth diff deploy watch destroy docs pictures lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
@@ -41,6 +41,7 @@ help:
 	@echo "make rotate-key STACK=... a new key to sign tokens with; RETIRE=now ends the one before at once"
 	@echo "make kick USER=alice      end all connections of a user, and let it in again in an hour (MINUTES=60); STACK=... on AWS"
 	@echo "make export USER=alice    all that is kept of a user, as alice.jsonl; STACK=... on AWS"
+	@echo "make erase USER=alice     what a user wrote loses its text, and nothing else is kept of it; STACK=... on AWS"
 	@echo "make smoke [STACK=...]    the demo's conversation on what \`make chat\` keeps running, or on a stack on AWS: PASS or FAIL"
 	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
@@ -98,6 +99,11 @@ kick: $(VENV)
 export: $(VENV)
 	@test -n "$$TYPED_USER" || { echo "error: say whose: make export USER=alice" >&2; exit 2; }
 	@python -m local.users $${TYPED_STACK:+--stack="$$TYPED_STACK"} export -- "$$TYPED_USER"
+
+# CONFIRM=yes answers what would be asked, where nobody is there.
+erase: $(VENV)
+	@test -n "$$TYPED_USER" || { echo "error: say whom: make erase USER=alice" >&2; exit 2; }
+	@python -m local.users $${TYPED_STACK:+--stack="$$TYPED_STACK"} $(if $(filter yes,$(value CONFIRM)),--confirmed) erase -- "$$TYPED_USER"
 
 # URL=wss://... is for a domain of your own, TOKEN_IN=header or subprotocol for a stack that reads the token there.
 smoke: $(VENV)

@@ -1,4 +1,4 @@
-"""What an operator does for one user: `make kick` and `make export`, on a stack on AWS or on what `make chat` runs."""
+"""What an operator does for one user, on a stack on AWS or on what `make chat` runs: `make kick`, `export`, `erase`."""
 
 from __future__ import annotations
 
@@ -51,12 +51,39 @@ def run_export(backend: Backend, user: str, file: Path) -> None:
     print(f"All that is kept of {user}, {count} items, is in {file}.")
 
 
+def run_erase(backend: Backend, user: str) -> None:
+    messages = chats = 0
+    for erased in backend.erase(user):
+        messages, chats = messages + erased.messages, chats + erased.chats
+        if sys.stderr.isatty():
+            print(f"\r{messages} messages, {chats} chats", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    print(
+        f"{user} is erased: {messages} messages have lost their text, {chats} chats are gone, and so is what was kept "
+        "of its connections. What others wrote is still there."
+    )
+
+
+def confirm(user: str) -> None:
+    """Asks for the user id, typed once more. Raises StepFailed if it is not given."""
+    print(
+        f"All that {user} wrote is going to lose its text, for everybody, and its chats go. This cannot be undone, but "
+        "by recovering the table.\nIts tokens count until they expire: have your sign-in give it none any more."
+    )
+    if not sys.stdin.isatty():
+        raise StepFailed(f"nobody is there to confirm it; give CONFIRM=yes to erase {user}")
+    if input(f"Type {user} to go on: ").strip() != user:
+        raise StepFailed("that is another id; nothing was erased")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.users", description=__doc__)
-    parser.add_argument("command", choices=["kick", "export"])
+    parser.add_argument("command", choices=["kick", "export", "erase"])
     parser.add_argument("user")
     parser.add_argument("--stack", help="a stack on AWS, instead of the running local one")
     parser.add_argument("--minutes", type=int, default=MINUTES, help="for how long a kicked user is not let in")
+    parser.add_argument("--confirmed", action="store_true", help="do not ask before a user is erased")
     parser.add_argument("--file", type=Path, help="where to export to")
     arguments = parser.parse_args()
     os.umask(UMASK)
@@ -69,6 +96,10 @@ def main() -> None:
         backend = on_this_machine(Endpoint.read()) if stack is None else on_aws(stack)
         if arguments.command == "kick":
             run_kick(backend, user, arguments.minutes)
+        elif arguments.command == "erase":
+            if not arguments.confirmed:
+                confirm(user)
+            run_erase(backend, user)
         else:
             run_export(backend, user, arguments.file or Path(f"{user}.jsonl"))
     except StepFailed as failure:

@@ -38,6 +38,10 @@ from .websocket_api import ChatApi
 USERS = "USER#*"
 """The partitions of users: who is connected, and their chat lists, but no messages."""
 
+ERASING = "DeleteItem"
+CHATTING = [operation for operation in OPERATIONS["dynamodb"] if operation != ERASING]
+"""What is done to items. Only what is kept of a user that is erased is taken out of the table."""
+
 TABLE_KEY = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
 """What DynamoDB asks of a customer's key in the name of who reads and writes a table."""
 
@@ -182,7 +186,7 @@ class Chat(Construct):
             environment,
             reserved_concurrency=self._settings.reserved_concurrency,
         )
-        self._grant_table(message, list(OPERATIONS["dynamodb"]))
+        self._grant_table(message, CHATTING)
         for method in ("POST", "DELETE"):  # one whose token has expired, or whose user does not stop, is closed
             self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         return message
@@ -231,7 +235,8 @@ class Chat(Construct):
             environment,
             timeout=BACKEND_TIMEOUT,
         )
-        self._grant_table(backend, list(OPERATIONS["dynamodb"]))
+        self._grant_table(backend, CHATTING)
+        self._grant_table(backend, [ERASING], partitions=USERS)
         for method in ("POST", "DELETE"):  # a user that is kicked is told why
             self._grant(backend, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         # An id stands for one message for ten minutes, so what Lambda tries again must not be older.

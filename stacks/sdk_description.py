@@ -16,7 +16,7 @@ from botocore.loaders import Loader
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "apigatewaymanagementapi": ("DeleteConnection", "PostToConnection"),
-    "dynamodb": ("BatchGetItem", "PutItem", "Query", "UpdateItem"),
+    "dynamodb": ("BatchGetItem", "DeleteItem", "PutItem", "Query", "UpdateItem"),
     "lambda": ("Invoke",),
     "secretsmanager": ("GetSecretValue",),
 }

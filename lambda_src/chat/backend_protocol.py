@@ -29,10 +29,12 @@ from chat.protocol import (
 )
 from chat.table import Item
 
-C = TypeVar("C", Cursor, "ExportCursor")
+C = TypeVar("C", Cursor, "LogCursor")
 
 MAX_BATCH = 100
 """Messages of one batch: at some 40 ms each, warm, well within the function's time."""
+
+_BAD_NEXT = "the field 'next' must be what the page before returned as 'next'"
 
 MAX_BAR_MINUTES = 366 * 24 * 60
 """Of a bar: about a year. Whoever is never to come back gets no token."""
@@ -79,9 +81,9 @@ class Bar(NamedTuple):
     minutes: int
 
 
-class ExportCursor(NamedTuple):
-    """Where the next page of an export starts: at this sort key of the log with the peer, or of the user's own items,
-    for which the peer is empty."""
+class LogCursor(NamedTuple):
+    """Where the next page of a user's messages starts: at this sort key of the log with the peer. An export begins with
+    the user's own items, for which the peer is empty."""
 
     peer: str
     sk: str
@@ -90,7 +92,7 @@ class ExportCursor(NamedTuple):
         return f"{self.peer} {self.sk}"
 
     @classmethod
-    def decode(cls, value: str) -> ExportCursor:
+    def decode(cls, value: str) -> LogCursor:
         peer, _, sk = value.partition(" ")
         if not sk or not sk.isascii() or (peer and not is_user_id(peer)):
             raise ValueError("not a cursor")
@@ -99,10 +101,15 @@ class ExportCursor(NamedTuple):
 
 class Export(NamedTuple):
     user: str
-    next: ExportCursor | None
+    next: LogCursor | None
 
 
-Single = SendAs | HistoryOf | ChatsOf | UnreadOf | Presence | UnsendAs | Kick | Bar | Export
+class Erase(NamedTuple):
+    user: str
+    next: LogCursor | None
+
+
+Single = SendAs | HistoryOf | ChatsOf | UnreadOf | Presence | UnsendAs | Kick | Bar | Export | Erase
 Operation = Single | SendBatch
 
 ACTION_OF: Mapping[type[Operation], str] = {
@@ -116,6 +123,7 @@ ACTION_OF: Mapping[type[Operation], str] = {
     Kick: "kick",
     Bar: "bar",
     Export: "export",
+    Erase: "erase",
 }
 ACTIONS = tuple(ACTION_OF.values())
 
@@ -145,10 +153,18 @@ def _operation(event: dict[str, object]) -> Operation:
             return Kick(_user(event))
         case "bar":
             return Bar(_user(event), _minutes(event))
-        case "export":
-            return Export(_user(event), _next(event, ExportCursor.decode))
+        case "export" | "erase" as action:
+            return _portion(action, _user(event), _next(event, LogCursor.decode))
         case action:
             raise _no_action(action)
+
+
+def _portion(action: str, user: str, next: LogCursor | None) -> Export | Erase:
+    if action == "export":
+        return Export(user, next)
+    if next is not None and not next.peer:
+        raise _bad(_BAD_NEXT)
+    return Erase(user, next)
 
 
 def _as_user(user: str, request: Request) -> HistoryOf | UnsendAs:
@@ -218,7 +234,7 @@ def _next(event: Mapping[str, object], decode: Callable[[str], C]) -> C | None:
     try:
         return decode(value if isinstance(value, str) else "")
     except ValueError:
-        raise _bad("the field 'next' must be what the page before returned as 'next'") from None
+        raise _bad(_BAD_NEXT) from None
 
 
 def unread_in(chat: Chat) -> int:
@@ -254,6 +270,11 @@ def bar_result(user: str, *, until: int, closed: int, opening: int) -> Frame:
     return {"type": "bar", "user": user, "until": until, "closed": closed, "opening": opening}
 
 
-def export_result(user: str, items: Sequence[Item], next: ExportCursor | None) -> Frame:
+def export_result(user: str, items: Sequence[Item], next: LogCursor | None) -> Frame:
     frame: Frame = {"type": "export", "user": user, "items": list(items)}
+    return frame if next is None else {**frame, "next": next.encode()}
+
+
+def erase_result(user: str, *, messages: int, chats: int, next: LogCursor | None) -> Frame:
+    frame: Frame = {"type": "erase", "user": user, "messages": messages, "chats": chats}
     return frame if next is None else {**frame, "next": next.encode()}

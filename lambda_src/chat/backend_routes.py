@@ -5,22 +5,25 @@ from __future__ import annotations
 from chat.backend_protocol import (
     Bar,
     ChatsOf,
+    Erase,
     Export,
-    ExportCursor,
     HistoryOf,
     Kick,
+    LogCursor,
     SendAs,
     Single,
     UnreadOf,
     UnsendAs,
     bar_result,
     chats_result,
+    erase_result,
     export_result,
     kick_result,
     unread_result,
 )
 from chat.clock import Clock
 from chat.conversations import Conversations
+from chat.erasing import Erasing
 from chat.kicking import Kicking
 from chat.protocol import (
     Frame,
@@ -41,6 +44,9 @@ _FIRST, _LAST = " ", "\x7f"
 _CHAT = "CHAT#"
 MINUTE_MS = 60_000
 
+ERASED_BAR_MS = 60 * MINUTE_MS
+"""For how long a user that is being erased is kept out, from the first portion on. All of them take much less."""
+
 
 class BackendRoutes:
     """Every route that an operation can take. The handler sends the messages of a batch one by one."""
@@ -51,8 +57,9 @@ class BackendRoutes:
         conversations: Conversations,
         sessions: Sessions,
         table: Table,
-        kicking: Kicking,
         *,
+        kicking: Kicking,
+        erasing: Erasing,
         clock: Clock,
     ) -> None:
         self._messages = messages
@@ -60,6 +67,7 @@ class BackendRoutes:
         self._sessions = sessions
         self._table = table
         self._kicking = kicking
+        self._erasing = erasing
         self._clock = clock
 
     def serve(self, operation: Single) -> Served:
@@ -84,8 +92,8 @@ class BackendRoutes:
             case Bar(user, minutes):
                 bar, (closed, opening) = self._kicking.bar(user, minutes * MINUTE_MS)
                 return Served(bar_result(user, until=bar.until, closed=closed, opening=opening))
-            case Export():
-                return Served(self.export(operation))
+            case Export() | Erase():
+                return Served(self.erase(operation) if isinstance(operation, Erase) else self.export(operation))
 
     def send(self, operation: SendAs) -> Served:
         """The way of a user's own message. Its sender is on no connection, so all of its devices are told."""
@@ -102,19 +110,27 @@ class BackendRoutes:
 
     def export(self, operation: Export) -> Frame:
         """A page of all that is kept of the user, as it is in the table: its own items, then log after log."""
-        user, (peer, first) = operation.user, operation.next or ExportCursor("", _FIRST)
+        user, (peer, first) = operation.user, operation.next or LogCursor("", _FIRST)
         pk = log_partition(user, peer) if peer else user_partition(user)
         items = self._table.query(Query(pk, first, _LAST, limit=EXPORTED_PAGE + 1))
         if len(items) > EXPORTED_PAGE:
-            next: ExportCursor | None = ExportCursor(peer, str(items[EXPORTED_PAGE]["sk"]))
+            next: LogCursor | None = LogCursor(peer, str(items[EXPORTED_PAGE]["sk"]))
         else:
             next = self._log_after(user, peer)
         return export_result(user, items[:EXPORTED_PAGE], next)
 
-    def _log_after(self, user: str, peer: str) -> ExportCursor | None:
+    def erase(self, operation: Erase) -> Frame:
+        """A portion of what is kept of the user goes. Before the first, the user goes."""
+        user, next = operation
+        if next is None:
+            self._kicking.bar(user, ERASED_BAR_MS)
+        messages, chats, next = self._erasing.erase(user, next)
+        return erase_result(user, messages=messages, chats=chats, next=next)
+
+    def _log_after(self, user: str, peer: str) -> LogCursor | None:
         """Where the log begins of the chat behind the one with the peer, or of the first one."""
         # A space is before all that a user id can go on with.
         behind = Query(user_partition(user), f"{_CHAT}{peer}{_FIRST}", f"{_CHAT}{_LAST}", limit=1)
         for chat in self._table.query(behind):
-            return ExportCursor(str(chat["sk"]).removeprefix(_CHAT), _FIRST)
+            return LogCursor(str(chat["sk"]).removeprefix(_CHAT), _FIRST)
         return None

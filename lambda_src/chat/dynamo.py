@@ -94,6 +94,11 @@ class DynamoTable:
             raise
         return Updated(True, *_plain([response.get("Attributes", {})]))
 
+    def delete(self, key: Key) -> bool:
+        named = {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+        response = self._call("delete_item", {"TableName": self._name, "Key": named, "ReturnValues": "ALL_OLD"})
+        return bool(response.get("Attributes"))
+
     def take_consumed(self) -> Consumed:
         """The units that calls have consumed since this was last asked, as DynamoDB bills them."""
         with self._lock:

@@ -160,6 +160,13 @@ class Table(Protocol):
         """Changes one item, or leaves it if a condition does not hold."""
 
 
+class ErasableTable(Table, Protocol):
+    """One from which items can be removed, too. Only erasing a user does that: a chat removes nothing."""
+
+    def delete(self, key: Key) -> bool:
+        """Removes the item. Returns whether there was one."""
+
+
 FAILED_CALLS = (ChatError, ClientError, BotoCoreError)
 """What a call of the table raises when it fails: ChatError (`too_many_requests`) if it was throttled, otherwise the
 SDK's own. Caught by whatever must not fail with it."""

@@ -10,12 +10,13 @@ from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Delivery, Gateway
+from chat.erasing import Erasing
 from chat.kicking import Kicking
 from chat.limits import Limits
 from chat.parallel import Parallel
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sessions import Sessions
-from chat.table import Consumed, Table
+from chat.table import Consumed, ErasableTable, Table
 
 
 def message_routes(
@@ -44,7 +45,7 @@ def connection_routes(table: Table, gateway: Gateway, announcer: Announcer, *, c
 
 
 def backend_routes(
-    table: Table, gateway: Gateway, *, clock: Clock, parallel: Parallel, retention_ms: int
+    table: ErasableTable, gateway: Gateway, *, clock: Clock, parallel: Parallel, retention_ms: int
 ) -> BackendRoutes:
     """A backend's routes. How many conversations it begins is its own affair, unlike a user's."""
     messages = message_routes(
@@ -53,4 +54,5 @@ def backend_routes(
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
     sessions = Sessions(table, clock)
     kicking = Kicking(sessions, gateway, clock=clock, parallel=parallel)
-    return BackendRoutes(messages, conversations, sessions, table, kicking, clock=clock)
+    erasing = Erasing(table, clock=clock, parallel=parallel)
+    return BackendRoutes(messages, conversations, sessions, table, kicking=kicking, erasing=erasing, clock=clock)

@@ -12,7 +12,7 @@ import pytest
 
 import parley.backend
 from chat.clock import now_ms
-from parley.backend import Backend, BackendError, Outgoing, Stored
+from parley.backend import Backend, BackendError, Erased, Outgoing, Stored
 from tests.backend_schema import problem
 
 Answer = dict[str, Any]
@@ -128,3 +128,22 @@ def test_pages_are_asked_for_until_there_are_no_more() -> None:
     assert (bob.peer, bob.unread, bob.last_text, bob.blocked) == ("bob", 2, "hi", False)
     assert (carol.peer, carol.last_text, carol.blocked) == ("carol", None, True)
     assert [event.get("next") for event in function.events] == [None, "1 bob"]
+
+
+def test_a_user_is_sent_away_before_it_is_erased(pauses: list[float]) -> None:
+    function = Function(
+        {"type": "bar", "user": "alice", "until": 5, "closed": 0, "opening": 1},
+        {"type": "bar", "user": "alice", "until": 5, "closed": 1, "opening": 0},
+        {"type": "erase", "user": "alice", "messages": 100, "chats": 0, "next": "bob MSG#1"},
+        {"type": "erase", "user": "alice", "messages": 3, "chats": 1},
+    )
+
+    erased = list(Backend("chat", client=function).erase("alice"))
+
+    assert erased == [Erased(100, 0), Erased(3, 1)]
+    assert [(event["action"], event.get("next")) for event in function.events] == [
+        ("bar", None),
+        ("bar", None),
+        ("erase", None),
+        ("erase", "bob MSG#1"),
+    ]

@@ -100,6 +100,7 @@ def test_each_function_makes_all_the_calls_that_it_may_and_no_other(
         until(lambda: short_lived.ask("ping")["type"] == "error")
     backend.send(bob, alice, "hi")
     backend.kick(alice)
+    list(backend.erase(f"{alice}-with-many"))
 
     until(lambda: _made(running) >= _allowed(endpoint))
     assert _made(running) == _allowed(endpoint)
@@ -186,6 +187,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         ("dynamodb:PutItem", lambda backend, alice: backend.send(alice, "bob", "hi")),
         ("dynamodb:UpdateItem", lambda backend, alice: backend.bar(alice, 0)),
         ("dynamodb:BatchGetItem", lambda backend, alice: backend.presence([alice])),
+        ("dynamodb:DeleteItem", lambda backend, alice: list(backend.erase(alice))),
     ],
 )
 @pytest.mark.usefixtures("impatient")

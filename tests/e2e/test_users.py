@@ -10,7 +10,7 @@ import websockets.exceptions
 
 from chat.table import SESSIONS
 from local.deployment import Endpoint
-from local.users import on_this_machine, run_export, run_kick
+from local.users import on_this_machine, run_erase, run_export, run_kick
 from tests.conftest import Connect
 
 HOUR = 60
@@ -61,3 +61,24 @@ def test_an_export_has_all_that_is_kept_of_a_user_and_nothing_else(
     assert [item["text"] for item in items if "text" in item] == ["hello bob", "hello alice"]
     assert sorted(item["sk"] for item in items if "text" not in item) == [f"CHAT#{bob}", SESSIONS]
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_user_that_is_erased_has_said_nothing_and_others_go_on(
+    connect: Connect, endpoint: Endpoint, alice: str, bob: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device, other = connect(alice), connect(bob)
+    device.ask("send", to=bob, text="hello bob")
+    other.ask("send", to=alice, text="hello alice")
+    deployed = on_this_machine(endpoint)
+
+    run_erase(deployed, alice)
+
+    assert f"{alice} is erased: 1 messages have lost their text, 1 chats are gone" in capsys.readouterr().out
+    with pytest.raises(websockets.exceptions.ConnectionClosed):
+        device.ask("ping")
+    assert list(deployed.export(alice)) == []
+    first, second = other.ask("history", peer=alice)["messages"]
+    assert (first["text"], first["unsent"] > 0, second["text"]) == ("", True, "hello alice")
+    assert other.ask("send", to=alice, text="where are you?")["seq"] == 3
+    (chat,) = (chat for chat in other.ask("sync")["chats"] if chat["peer"] == alice)
+    assert chat["seq"] == 3

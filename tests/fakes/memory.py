@@ -78,6 +78,9 @@ class MemoryTable:
 
         return self._call("update", write)
 
+    def delete(self, key: Key) -> bool:
+        return self._call("delete", lambda: self.items.pop(key, None) is not None)
+
     def _call(self, operation: str, work: Callable[[], T]) -> T:
         self._before(operation)
         result = work()

@@ -133,13 +133,14 @@ def test_announcement_function_may_read_push_and_take_out_what_is_gone(
 
 
 @pytest.mark.parametrize("context", VARIANTS, ids=str)
-def test_backend_function_may_do_to_items_and_connections_what_the_message_function_may(
+def test_backend_function_may_do_what_the_message_function_may_and_take_out_what_is_kept_of_a_user(
     synthesize: Synthesize, context: dict[str, object]
 ) -> None:
     stack = synthesize(**context)
 
     of_message = allowed(stack, "message") - own_log(stack, "message")
-    assert allowed(stack, "backend") == own_log(stack, "backend") | of_message
+    erasing = {("dynamodb:DeleteItem", table_arn(stack))}
+    assert allowed(stack, "backend") == own_log(stack, "backend") | of_message | erasing
 
 
 @pytest.mark.parametrize("context", [*VARIANTS, {"gradualShift": True}], ids=str)

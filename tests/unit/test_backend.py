@@ -314,6 +314,24 @@ def test_an_export_has_all_that_is_kept_of_a_user_and_nothing_else(system: Syste
     assert set(exported) == {(key.pk, key.sk) for key in system.table.items if key.pk in of_alice}
 
 
+def test_a_user_that_is_erased_is_sent_away_and_nothing_of_it_is_left(system: System, routes: BackendRoutes) -> None:
+    phone = system.connect("alice")
+    system.clock.advance(OPENING_MS)
+    for peer in ("bob", "carol"):
+        done(routes, {**SEND, "user": "alice", "to": peer})
+
+    first = done(routes, {"action": "erase", "user": "alice"})
+    with pytest.raises(Barred):
+        system.connect("alice", "laptop")
+    second = done(routes, {"action": "erase", "user": "alice", "next": first["next"]})
+
+    assert (first["messages"], first["chats"], second["messages"], second["chats"]) == (1, 1, 1, 1)
+    assert "next" not in second
+    assert system.gateway.closed == [phone.id]
+    assert TEXT not in str(system.table.items)
+    assert not [key for key in system.table.items if key.pk == "USER#alice"]
+
+
 # what is refused
 
 REFUSED: list[tuple[object, str]] = [
@@ -351,8 +369,15 @@ REFUSED: list[tuple[object, str]] = [
     ({"action": "bar", "user": "alice", "minutes": 1.5}, "bad_request"),
     ({"action": "bar", "user": "alice", "minutes": MAX_BAR_MINUTES + 1}, "bad_request"),
     ({"action": "export", "user": "alice", "next": []}, "bad_request"),
+    ({"action": "erase", "user": "two words"}, "bad_request"),
+    ({"action": "erase", "user": "alice", "next": 1}, "bad_request"),
 ]
-CURSORS = [{"action": "chats", "user": "alice", "next": "?"}, {"action": "export", "user": "alice", "next": "alice"}]
+CURSORS = [
+    {"action": "chats", "user": "alice", "next": "?"},
+    {"action": "export", "user": "alice", "next": "alice"},
+    {"action": "erase", "user": "alice", "next": "bob"},
+    {"action": "erase", "user": "alice", "next": " CHAT#bob"},  # one of an export
+]
 
 
 @pytest.mark.parametrize(("event", "code"), REFUSED, ids=lambda value: str(value)[:60])
@@ -384,6 +409,7 @@ TAKEN: list[dict[str, object]] = [
     {"action": "kick", "user": "alice"},
     {"action": "bar", "user": "alice", "minutes": MAX_BAR_MINUTES},
     {"action": "export", "user": "alice", "next": None},
+    {"action": "erase", "user": "alice", "next": None},
 ]
 
 

@@ -35,6 +35,8 @@ AGAIN_SECONDS = 1.0
 """Between two tries to end a connection that is still opening, for a minute at most."""
 
 MAX_BATCH = 100
+ERASING_MINUTES = 60
+"""For how long a user that is erased is kept out, while it lasts."""
 
 
 class BackendError(ParleyError):
@@ -107,6 +109,14 @@ class Barred:
     until: int
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many messages have become tombstones, and how many chats are gone."""
+
+    messages: int
+    chats: int
+
+
 class Backend:
     """The backend function of a deployment, by its name or ARN: the output `BackendFunction` of the stack.
 
@@ -177,6 +187,16 @@ class Backend:
         """All that is kept of the user, item by item, as it is in the table."""
         for page in self._pages("export", user=user):
             yield from page["items"]
+
+    def erase(self, user: str) -> Iterator[Erased]:
+        """Erases the user, portion by portion, as they are asked for: what each came to. The user is barred meanwhile.
+
+        Its messages are tombstones then, and nothing else is kept of it; what others have written stays. It may end
+        anywhere, and be begun again.
+        """
+        self.bar(user, ERASING_MINUTES)
+        for page in self._pages("erase", user=user):
+            yield Erased(page["messages"], page["chats"])
 
     def _end(self, action: str, **fields: object) -> tuple[int, dict[str, Any]]:
         """Ends connections, those too that are still opening: until they are open, nothing can end them."""

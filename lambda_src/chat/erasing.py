@@ -1,0 +1,95 @@
+"""Erasing a user: its messages become tombstones, and everything else that is kept of it goes.
+
+It takes as many portions as there are pages of messages, and may stop behind any call: a chat item goes once its log is
+done, the sessions item once all chats are, so whoever begins again finds what is left. What others have written stays,
+and so do the numbers. Nobody is told: a client shows the tombstones when it loads the conversation anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV
+from chat.backend_protocol import LogCursor
+from chat.clock import Clock
+from chat.conversations import DIGEST, UNSENT
+from chat.parallel import Parallel
+from chat.table import (
+    FIRST_CHAT,
+    ErasableTable,
+    Item,
+    Key,
+    Present,
+    Query,
+    Update,
+    chat_key,
+    log_partition,
+    sessions_key,
+    user_partition,
+)
+
+ERASED_PAGE = 100
+"""Messages of one portion, both sides': a second at most, of which the updates side by side take the most."""
+
+_BEFORE_ALL, _BEHIND_ALL = " ", "\x7f"
+"""Of sort keys."""
+
+
+class Erased(NamedTuple):
+    """What one portion came to: messages that have no text any more, chats that are gone, and where to go on, if so."""
+
+    messages: int
+    chats: int
+    next: LogCursor | None
+
+
+class Erasing:
+    """Erases users. One that goes on writing, or is written to, is not done with: bar it before."""
+
+    def __init__(self, table: ErasableTable, *, clock: Clock, parallel: Parallel) -> None:
+        self._table = table
+        self._clock = clock
+        self._parallel = parallel
+
+    def erase(self, user: str, cursor: LogCursor | None) -> Erased:
+        """Erases one portion: from the cursor on, or, without one, from the first chat that is left."""
+        cursor = cursor or self._next_chat(user)
+        if cursor is None:
+            return self._end(user, Erased(0, 0, None))
+        log = Query(log_partition(user, cursor.peer), cursor.sk, _BEHIND_ALL, limit=ERASED_PAGE + 1)
+        items = self._table.query(log)
+        messages = self._erase_texts(user, items[:ERASED_PAGE])
+        if len(items) > ERASED_PAGE:
+            return Erased(messages, 0, LogCursor(cursor.peer, str(items[ERASED_PAGE]["sk"])))
+        chats = self._forget_chat(user, cursor.peer)
+        return self._end(user, Erased(messages, chats, self._next_chat(user)))
+
+    def _end(self, user: str, erased: Erased) -> Erased:
+        if erased.next is None:
+            self._table.delete(sessions_key(user))
+        return erased
+
+    def _erase_texts(self, user: str, items: Sequence[Item]) -> int:
+        # The digest of a message that was taken back would tell whoever guesses what it said.
+        written = [item for item in items if item.get("from") == user and not item.keys().isdisjoint({"text", DIGEST})]
+        return sum(self._parallel([partial(self._erase_text, item) for item in written]))
+
+    def _erase_text(self, item: Item) -> bool:
+        key, what = Key(str(item["pk"]), str(item["sk"])), "text" if "text" in item else DIGEST
+        put = {} if UNSENT in item else {UNSENT: self._clock()}
+        # One that has expired meanwhile is not made again.
+        return self._table.update(key, Update(put=put, remove=["text", DIGEST], only_if=[Present(what)])).made
+
+    def _forget_chat(self, user: str, peer: str) -> int:
+        # Should the user come back and block the peer, that is the first time again.
+        said = [PEER_BLOCKED, PEER_REV, PEER_BLOCK_REV]
+        self._table.update(chat_key(peer, user), Update(remove=said, only_if=[Present(PEER_BLOCK_REV)]))
+        return int(self._table.delete(chat_key(user, peer)))
+
+    def _next_chat(self, user: str) -> LogCursor | None:
+        chats = Query(user_partition(user), FIRST_CHAT, f"{FIRST_CHAT}{_BEHIND_ALL}", limit=1)
+        for chat in self._table.query(chats):
+            return LogCursor(str(chat["sk"]).removeprefix(FIRST_CHAT), _BEFORE_ALL)
+        return None
