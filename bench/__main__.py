@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 import sys
 import time
@@ -11,6 +12,7 @@ from importlib.util import find_spec
 
 from bench import PROJECT, cold_start, cost, fan_out, growth, latency, report, warm_cpu
 from bench.measure import Section, wrap
+from chat.budget import budget
 from local.progress import StepFailed
 from tools.dynamodb_local import MissingJava
 
@@ -68,6 +70,7 @@ def run_deployed(url: str, stack: str) -> None:
 
 def _shown(name: str, row: Callable[[], Section]) -> Section:
     print(f"\n{name} ...", flush=True)
+    budget.begin(math.inf)  # a row that serves events leaves their time limit behind
     started = time.monotonic()
     section = row()
     print(f"{section.title}, {time.monotonic() - started:.0f} s\n\n{wrap(section.text)}", flush=True)
