@@ -22,6 +22,7 @@ CALLS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     },
     "dynamodb": {
         "BatchGetItem": ("batch_get_item", {"RequestItems": {"chat": {"Keys": [KEY], "ConsistentRead": True}}}),
+        "DeleteItem": ("delete_item", {"TableName": "chat", "Key": KEY, "ReturnValues": "ALL_OLD"}),
         "PutItem": ("put_item", {"TableName": "chat", "Item": {**KEY, "seq": {"N": "1"}}, **WRITE}),
         "Query": (
             "query",
