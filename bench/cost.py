@@ -196,9 +196,9 @@ each invocation. Connection minutes, storage and data transfer are not included.
 
 The floor is one write, one read, one push and one acknowledgement: a message that is stored and delivered cannot cost
 less. Ours writes three items, the message and each user's chat, so that a chat list needs no search. The baseline
-(`bench/baseline/`) makes the usual choices, and its transaction doubles the price of its three writes: ${baseline:.2f}
-beside ${send:.2f}. With three puts one after another instead, computed from the row above it, it costs ${puts:.2f}, and a
-function that dies between two of them leaves a message that no chat list shows.
+(`bench/baseline/`) makes the usual choices, and its transaction doubles the price of its three writes:
+${baseline:.2f} beside ${send:.2f}. With three puts one after another instead, computed from the row above it, it costs
+${puts:.2f}, and a function that dies between two of them leaves a message that no chat list shows.
 
 The dollars depend on the sizes and on the assumed times. The tail holds {TAIL_LENGTH} messages: if each is
 nearly 1 KiB, that is half a read unit more, and the send costs ${long_tail:.2f}. The first message between two
