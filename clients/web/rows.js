@@ -99,7 +99,7 @@ function failure(row) {
   );
 }
 
-/** The arrow keys reach it from the message after or before: so many of them are no stops of the Tab key. */
+/** The arrow keys reach it from the messages around it; with one Tab stop for each, there would be too many. */
 function takeBack({ id, key, text }) {
   const attributes = { type: "button", class: "take-back", tabindex: -1, title: "Take back" };
   const about = { "data-id": id, "data-row": key, "data-action": "ask" };

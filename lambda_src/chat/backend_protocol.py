@@ -109,7 +109,10 @@ class Erase(NamedTuple):
     next: LogCursor | None
 
 
-Single = SendAs | HistoryOf | ChatsOf | UnreadOf | Presence | UnsendAs | Kick | Bar | Export | Erase
+Silent = HistoryOf | ChatsOf | UnreadOf | Presence | Kick | Bar | Export | Erase
+"""What pushes no message."""
+
+Single = SendAs | UnsendAs | Silent
 Operation = Single | SendBatch
 
 ACTION_OF: Mapping[type[Operation], str] = {

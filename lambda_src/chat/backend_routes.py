@@ -11,6 +11,7 @@ from chat.backend_protocol import (
     Kick,
     LogCursor,
     SendAs,
+    Silent,
     Single,
     UnreadOf,
     UnsendAs,
@@ -33,15 +34,11 @@ from chat.protocol import (
 )
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection, Sessions
-from chat.table import Query, Table, log_partition, user_partition
+from chat.table import BEFORE_ALL, BEHIND_ALL, Query, Table, log_partition, peer_behind, user_partition
 
 EXPORTED_PAGE = 100
 """Items of a page of an export. The longest messages make 3 MB of JSON then; Lambda returns 6 MB at most."""
 
-_FIRST, _LAST = " ", "\x7f"
-"""Before and behind every sort key."""
-
-_CHAT = "CHAT#"
 MINUTE_MS = 60_000
 
 ERASED_BAR_MS = 60 * MINUTE_MS
@@ -75,25 +72,32 @@ class BackendRoutes:
         match operation:
             case SendAs():
                 return self.send(operation)
-            case HistoryOf(user, request):
-                page = self._conversations.history(user, request)
-                return Served(history_reply(request, page.messages, more=page.more))
-            case ChatsOf():
-                return Served(self.chats(operation))
-            case UnreadOf(user):
-                return Served(unread_result(user, list(self._conversations.chats(user))))
-            case Presence(_, users):
-                return Served(presence_reply(operation, self._sessions.presence(users)))
             case UnsendAs(user, unsend):
                 return self._messages.unsend(Connection(user, "", self._clock()), unsend)
+            case _:
+                return Served(self._result(operation))
+
+    def _result(self, operation: Silent) -> Frame:
+        match operation:
+            case HistoryOf(user, request):
+                page = self._conversations.history(user, request)
+                return history_reply(request, page.messages, more=page.more)
+            case ChatsOf():
+                return self.chats(operation)
+            case UnreadOf(user):
+                return unread_result(user, list(self._conversations.chats(user)))
+            case Presence(_, users):
+                return presence_reply(operation, self._sessions.presence(users))
             case Kick(user):
                 closed, opening = self._kicking.kick(user)
-                return Served(kick_result(user, closed=closed, opening=opening))
+                return kick_result(user, closed=closed, opening=opening)
             case Bar(user, minutes):
                 bar, (closed, opening) = self._kicking.bar(user, minutes * MINUTE_MS)
-                return Served(bar_result(user, until=bar.until, closed=closed, opening=opening))
-            case Export() | Erase():
-                return Served(self.erase(operation) if isinstance(operation, Erase) else self.export(operation))
+                return bar_result(user, until=bar.until, closed=closed, opening=opening)
+            case Export():
+                return self.export(operation)
+            case Erase():
+                return self.erase(operation)
 
     def send(self, operation: SendAs) -> Served:
         """The way of a user's own message. Its sender is on no connection, so all of its devices are told."""
@@ -110,9 +114,9 @@ class BackendRoutes:
 
     def export(self, operation: Export) -> Frame:
         """A page of all that is kept of the user, as it is in the table: its own items, then log after log."""
-        user, (peer, first) = operation.user, operation.next or LogCursor("", _FIRST)
+        user, (peer, first) = operation.user, operation.next or LogCursor("", BEFORE_ALL)
         pk = log_partition(user, peer) if peer else user_partition(user)
-        items = self._table.query(Query(pk, first, _LAST, limit=EXPORTED_PAGE + 1))
+        items = self._table.query(Query(pk, first, BEHIND_ALL, limit=EXPORTED_PAGE + 1))
         if len(items) > EXPORTED_PAGE:
             next: LogCursor | None = LogCursor(peer, str(items[EXPORTED_PAGE]["sk"]))
         else:
@@ -129,8 +133,5 @@ class BackendRoutes:
 
     def _log_after(self, user: str, peer: str) -> LogCursor | None:
         """Where the log begins of the chat behind the one with the peer, or of the first one."""
-        # A space is before all that a user id can go on with.
-        behind = Query(user_partition(user), f"{_CHAT}{peer}{_FIRST}", f"{_CHAT}{_LAST}", limit=1)
-        for chat in self._table.query(behind):
-            return LogCursor(str(chat["sk"]).removeprefix(_CHAT), _FIRST)
-        return None
+        behind = peer_behind(self._table, user, peer)
+        return LogCursor(behind, BEFORE_ALL) if behind else None

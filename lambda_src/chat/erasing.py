@@ -17,7 +17,8 @@ from chat.clock import Clock
 from chat.conversations import DIGEST, UNSENT
 from chat.parallel import Parallel
 from chat.table import (
-    FIRST_CHAT,
+    BEFORE_ALL,
+    BEHIND_ALL,
     ErasableTable,
     Item,
     Key,
@@ -26,15 +27,12 @@ from chat.table import (
     Update,
     chat_key,
     log_partition,
+    peer_behind,
     sessions_key,
-    user_partition,
 )
 
 ERASED_PAGE = 100
 """Messages of one portion, both sides': a second at most, of which the updates side by side take the most."""
-
-_BEFORE_ALL, _BEHIND_ALL = " ", "\x7f"
-"""Of sort keys."""
 
 
 class Erased(NamedTuple):
@@ -55,16 +53,16 @@ class Erasing:
 
     def erase(self, user: str, cursor: LogCursor | None) -> Erased:
         """Erases one portion: from the cursor on, or, without one, from the first chat that is left."""
-        cursor = cursor or self._next_chat(user)
+        cursor = cursor or self._next_log(user)
         if cursor is None:
             return self._end(user, Erased(0, 0, None))
-        log = Query(log_partition(user, cursor.peer), cursor.sk, _BEHIND_ALL, limit=ERASED_PAGE + 1)
+        log = Query(log_partition(user, cursor.peer), cursor.sk, BEHIND_ALL, limit=ERASED_PAGE + 1)
         items = self._table.query(log)
         messages = self._erase_texts(user, items[:ERASED_PAGE])
         if len(items) > ERASED_PAGE:
             return Erased(messages, 0, LogCursor(cursor.peer, str(items[ERASED_PAGE]["sk"])))
         chats = self._forget_chat(user, cursor.peer)
-        return self._end(user, Erased(messages, chats, self._next_chat(user)))
+        return self._end(user, Erased(messages, chats, self._next_log(user)))
 
     def _end(self, user: str, erased: Erased) -> Erased:
         if erased.next is None:
@@ -88,8 +86,6 @@ class Erasing:
         self._table.update(chat_key(peer, user), Update(remove=said, only_if=[Present(PEER_BLOCK_REV)]))
         return int(self._table.delete(chat_key(user, peer)))
 
-    def _next_chat(self, user: str) -> LogCursor | None:
-        chats = Query(user_partition(user), FIRST_CHAT, f"{FIRST_CHAT}{_BEHIND_ALL}", limit=1)
-        for chat in self._table.query(chats):
-            return LogCursor(str(chat["sk"]).removeprefix(FIRST_CHAT), _BEFORE_ALL)
-        return None
+    def _next_log(self, user: str) -> LogCursor | None:
+        peer = peer_behind(self._table, user)
+        return LogCursor(peer, BEFORE_ALL) if peer else None

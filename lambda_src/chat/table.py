@@ -31,6 +31,9 @@ SESSIONS = "SESSIONS"
 FIRST_CHAT = "CHAT#"
 """The sort key before those of all chat items. That of the sessions item comes after them."""
 
+BEFORE_ALL, BEHIND_ALL = " ", "\x7f"
+"""Before and behind every sort key; and, behind a user id, before all that it could go on with."""
+
 SEQ_DIGITS = 12
 MAX_SEQ = 10 ** (SEQ_DIGITS - 1) - 1
 """The highest message number: more than a conversation can reach, and a tenth of what a sort key can hold. A number
@@ -158,6 +161,14 @@ class Table(Protocol):
 
     def update(self, key: Key, update: Update) -> Updated:
         """Changes one item, or leaves it if a condition does not hold."""
+
+
+def peer_behind(table: Table, user: str, peer: str = "") -> str | None:
+    """The peer of the chat behind the one with `peer`, by the order of keys, or of the first; None if there is none."""
+    behind = Query(user_partition(user), f"{FIRST_CHAT}{peer}{BEFORE_ALL}", f"{FIRST_CHAT}{BEHIND_ALL}", limit=1)
+    for chat in table.query(behind):
+        return str(chat["sk"]).removeprefix(FIRST_CHAT)
+    return None
 
 
 class ErasableTable(Table, Protocol):

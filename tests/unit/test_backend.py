@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import backend
@@ -33,13 +32,6 @@ def routes(system: System) -> BackendRoutes:
     return backend_routes(
         system.table, system.gateway, clock=system.clock, parallel=serially, retention_ms=RETENTION_MS
     )
-
-
-@pytest.fixture(autouse=True)
-def _unhurried() -> Iterator[None]:
-    budget.begin(HOUR_MS)
-    yield
-    budget._ends = float("inf")
 
 
 def done(routes: BackendRoutes, event: object) -> Any:
