@@ -11,7 +11,7 @@ from chat import log
 from chat.announcements import Announcer
 from chat.blocking import Blocking
 from chat.clock import Clock
-from chat.conversations import REPEATED_MS, Conversations, Overview
+from chat.conversations import REPEATED_MS, Advanced, Conversations, Overview
 from chat.delivery import Delivered, Delivery, Gateway, end
 from chat.parallel import Parallel, both
 from chat.protocol import (
@@ -141,11 +141,7 @@ class MessageRoutes:
         # A duplicate takes the same way: its first try may have died behind any of these steps.
         advance = partial(self._conversations.advance, appended.message)
         advanced, first = both(self._parallel, advance, partial(self._delivery.push, others, frame))
-        # Only now: a device that registers after this read finds the message when it syncs.
-        told = {caller.user} if advanced.hidden else {request.to, caller.user}
-        delivered = self._tell(caller, told, frame, first)
-        if advanced.newly:
-            self._introduce(caller.user, request.to)
+        delivered = self._tell_of_message(caller, request.to, frame, advanced, first)
         count = delivered.taken_by(request.to) if advanced.acquainted else 0
         return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count), delivered)
 
@@ -153,11 +149,18 @@ class MessageRoutes:
         appended = self._conversations.unsend(caller.user, request.peer, request.seq)
         # From here on it is a message like any other.
         advanced = self._conversations.advance(appended.message)
-        told = {caller.user} if advanced.hidden else {request.peer, caller.user}
-        delivered = self._tell(caller, told, message_frame(appended.message))
-        if advanced.newly:
-            self._introduce(caller.user, request.peer)
+        delivered = self._tell_of_message(caller, request.peer, message_frame(appended.message), advanced)
         return Served(unsend_ack(request, appended.message, duplicate=appended.duplicate), delivered)
+
+    def _tell_of_message(
+        self, caller: Connection, to: str, frame: Frame, advanced: Advanced, first: Delivered = NOBODY_YET
+    ) -> Delivered:
+        """To be called once the message is in both chat lists: a device that registers later finds it when it syncs."""
+        told = {caller.user} if advanced.hidden else {to, caller.user}
+        delivered = self._tell(caller, told, frame, first)
+        if advanced.newly:
+            self._introduce(caller.user, to)
+        return delivered
 
     def sync(self, caller: Connection, request: Sync) -> Frame:
         now = self._clock()
