@@ -1,4 +1,5 @@
-// Messages come every 150 ms, for two seconds: prints when the JavaScript client reports them delivered, and up to which.
+// Messages come every 150 ms, for two seconds, and then the client is stopped: prints when the JavaScript client reports
+// them delivered, and up to which.
 
 import { ChatClient } from "../../clients/javascript/parley/chat-client.js";
 
@@ -47,7 +48,7 @@ class Socket {
   }
 
   push(frame) {
-    this.onmessage({ data: JSON.stringify(frame) });
+    this.onmessage?.({ data: JSON.stringify(frame) });
   }
 
   close() {}
@@ -59,7 +60,7 @@ const connected = new Promise((resolve) => client.addEventListener("connected", 
 client.start();
 await connected;
 
-for (let ms = 0; ms <= 2_000; ms += 50) {
+for (let ms = 0; ms <= 1_950; ms += 50) {
   clock.goTo(ms);
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
   const seq = 2 + ms / 150;

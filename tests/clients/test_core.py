@@ -41,6 +41,26 @@ def test_behaviour(case: Case) -> None:
         CaseDriver(case, seed).run()
 
 
+# Receipts
+
+
+def test_a_receipt_that_waits_for_others_is_sent_when_the_client_stops() -> None:
+    driver = Driver(backlog=0)
+    driver.start([{"peer": "bob", "seq": 5, "ts": 50, "read": 5, "peer_read": 0, "peer_delivered": 0}])
+    driver.reply({"type": "message", "from": "bob", "to": "alice", "seq": 6, "id": "b6", "text": "six", "ts": 60})
+    assert driver.frames == []
+    driver.session.stop()
+    driver.collect()
+    assert driver.take("receipt") == {
+        "action": "receipt",
+        "id": "receipt-2",
+        "peer": "bob",
+        "kind": "delivered",
+        "seq": 6,
+    }
+    assert 1 in driver.closed
+
+
 # Connections
 
 

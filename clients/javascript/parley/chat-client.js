@@ -225,6 +225,7 @@ export class ChatClient extends Events {
 
   /** Closes the connection. What is unsent is in the store. */
   stop() {
+    this.#receipts.sendAll();
     this.#connections.stop();
     this.#setStatus({ state: "stopped" });
   }

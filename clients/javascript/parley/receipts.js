@@ -1,8 +1,8 @@
 /**
  * Receipts of docs/protocol.md: how far each side has read and received.
  *
- * Differs from receipts.py: receipts of messages that come within 200 ms go out together, since a page that is looked
- * at reads each of them.
+ * Differs from receipts.py: `read` waits for messages that come together, as `delivered` does, since a page that is
+ * looked at says it of each of them.
  */
 
 import { unlessRefused } from "./outbox.js";
@@ -74,14 +74,25 @@ export class Receipts {
     this.#soon.clear();
   }
 
+  /** Sends those that were to be sent before long: there is no later. */
+  sendAll() {
+    for (const peer of [...this.#soon.keys()]) {
+      const conversation = this.#conversations.get(peer);
+      if (conversation) void this.settle(conversation);
+    }
+  }
+
   /** Sends the furthest receipt of each kind. @param {Conversation} conversation */
   async settle(conversation) {
-    this.#timers.cancel(this.#soon.get(conversation.peer));
-    this.#soon.delete(conversation.peer);
-    const { read, delivered } = conversation.receipts;
-    // What is read needs no word of being delivered.
-    if (read.wanted >= delivered.wanted) delivered.confirmed = Math.max(delivered.confirmed, delivered.wanted);
+    this.#cancel(conversation);
+    cover(conversation);
     await Promise.all(KINDS.map((kind) => this.#send(conversation, kind)));
+  }
+
+  /** @param {Conversation} conversation */
+  #cancel({ peer }) {
+    this.#timers.cancel(this.#soon.get(peer));
+    this.#soon.delete(peer);
   }
 
   /** @param {Conversation} conversation @param {ReceiptKind} kind */
@@ -112,7 +123,12 @@ export class Receipts {
       return;
     }
     const mark = conversation.receipts[kind];
-    if (isOwnMark) mark.confirmed = Math.max(mark.confirmed, seq);
+    if (isOwnMark) {
+      mark.confirmed = Math.max(mark.confirmed, seq);
+      cover(conversation);
+      const { read, delivered } = conversation.receipts;
+      if (!read.isDue && !delivered.isDue) this.#cancel(conversation); // what comes after that waits anew
+    }
     if (conversation.moveMark(kind, seq, isOwnMark)) this.#tell(conversation, from, kind, seq, ts);
   }
 
@@ -143,5 +159,12 @@ export class Receipts {
    */
   #tell({ peer }, sender, kind, seq, ts) {
     this.#told({ peer, sender, kind, seq, ts });
+  }
+}
+
+/** What is read, here or on another device, needs no word of being delivered. @param {Conversation} conversation */
+function cover({ receipts: { read, delivered } }) {
+  if (Math.max(read.wanted, read.confirmed) >= delivered.wanted) {
+    delivered.confirmed = Math.max(delivered.confirmed, delivered.wanted);
   }
 }

@@ -1,10 +1,12 @@
 """Receipts of docs/protocol.md: what was delivered and read, here and there.
 
-Differs from receipts.js: a receipt is sent at the end of the input that made it due. The page waits for 200 ms, so that
-messages that come together share a receipt.
+Differs from receipts.js: only `delivered` waits for messages that come together. `read` is sent when the application
+says so; a page that is looked at says so of each of them.
 """
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from . import frames
 from .connections import Connections
@@ -15,6 +17,7 @@ from .events import Receipt, ReceiptKind
 from .frames import Frame
 from .mailbox import Mailbox
 from .requests import Ask, Lost, Requests, Script
+from .timers import Timer, Timers, Timing
 
 
 class Receipts:
@@ -27,13 +30,19 @@ class Receipts:
         conversations: Conversations,
         mailbox: Mailbox,
         *,
+        timers: Timers,
+        timing: Timing,
         send_delivered: bool,
     ) -> None:
         self._requests = requests
         self._connections = connections
         self._conversations = conversations
         self._mailbox = mailbox
+        self._timers = timers
+        self._timing = timing
         self._send_delivered = send_delivered
+        self._soon: dict[str, Timer] = {}
+        """When a `delivered` that is due is sent, by peer."""
 
     def read(self, peer: str, seq: int | None) -> None:
         """The application has read up to `seq`, or all that it has got. Raises ValueError for what does not exist.
@@ -54,23 +63,59 @@ class Receipts:
         self._conversations.touch(conversation)
 
     def settle(self, conversation: ConversationState) -> None:
-        """Sends what is due. A message that is read needs no receipt that it was delivered."""
+        """Sends what is due. A message that is read, here or on another device, needs no word of being delivered."""
         read, delivered = conversation.marks.receipts["read"], conversation.marks.receipts["delivered"]
         if self._send_delivered and conversation.has_written:
             delivered.wanted = max(delivered.wanted, conversation.received)
-        if read.wanted >= delivered.wanted:
+        if max(read.wanted, read.confirmed) >= delivered.wanted:
             delivered.confirmed = max(delivered.confirmed, delivered.wanted)
-        for kind, mark in conversation.marks.receipts.items():
-            if mark.is_due and not mark.is_sending and self._connections.current is not None:
-                self._requests.run(self._send(conversation, kind, mark))
+        self._start(conversation, "read")
+        if not delivered.is_due:
+            self._cancel(conversation.peer)  # what comes after that waits anew
+        elif not delivered.is_sending:
+            self._start_soon(conversation)
+
+    def forget(self) -> None:
+        """Rule 10. Sends none of those that were to be sent before long: their numbers are of another history."""
+        for peer in list(self._soon):
+            self._cancel(peer)
+
+    def send_all(self) -> None:
+        """Sends those that were to be sent before long: there is no later."""
+        for peer in list(self._soon):
+            self._start_now(peer)
+
+    def _start_soon(self, conversation: ConversationState) -> None:
+        """The wait is not begun anew by each message: a tick would come late."""
+        peer, wait = conversation.peer, self._timing.receipts
+        if not wait:
+            self._start(conversation, "delivered")
+        elif peer not in self._soon:
+            self._soon[peer] = self._timers.after(wait, lambda: self._start_now(peer))
+
+    def _cancel(self, peer: str) -> None:
+        if timer := self._soon.pop(peer, None):
+            timer.cancel()
+
+    def _start_now(self, peer: str) -> None:
+        self._cancel(peer)
+        if conversation := self._conversations.get(peer):
+            self._start(conversation, "delivered")
+
+    def _start(self, conversation: ConversationState, kind: ReceiptKind) -> None:
+        mark = conversation.marks.receipts[kind]
+        if mark.is_due and not mark.is_sending and self._connections.current is not None:
+            self._requests.run(self._send(conversation, kind, mark))
 
     def _send(self, conversation: ConversationState, kind: ReceiptKind, mark: Mark) -> Script:
-        seq, mark.is_sending = mark.wanted, True
+        """Sends the furthest receipt, and again the furthest if it has moved meanwhile."""
+        mark.is_sending = True
         try:
-            yield Ask(frames.receipt(conversation.peer, kind, seq))
-            mark.confirmed = max(mark.confirmed, seq)
-        except Refused:
-            mark.confirmed = max(mark.confirmed, seq)  # it would be refused again
+            while mark.is_due and self._connections.current is not None:
+                seq = mark.wanted
+                with suppress(Refused):  # it would be refused again
+                    yield Ask(frames.receipt(conversation.peer, kind, seq))
+                mark.confirmed = max(mark.confirmed, seq)
         except Lost:
             pass  # settled again on the next connection
         finally:
@@ -87,6 +132,7 @@ class Receipts:
         if is_own:
             mark = conversation.marks.receipts[kind]
             mark.confirmed = max(mark.confirmed, seq)
+            self._conversations.touch(conversation)
         self._move(conversation, sender, kind, seq, frame["ts"])
         return True
 

@@ -101,7 +101,15 @@ class Session:
             most_unsent=bounds.unsent,
             arrive=self._arrive,
         )
-        self._receipts = Receipts(requests, connections, conversations, mailbox, send_delivered=send_delivered)
+        self._receipts = Receipts(
+            requests,
+            connections,
+            conversations,
+            mailbox,
+            timers=self._timers,
+            timing=timing,
+            send_delivered=send_delivered,
+        )
         self._blocks = Blocks(conversations, self._hints, mailbox)
         self._sync = Sync(
             requests,
@@ -176,6 +184,8 @@ class Session:
 
     def stop(self) -> None:
         """Closes every connection and opens none."""
+        if self.failure is None and not self._is_stopped:
+            self._receipts.send_all()
         self._is_stopped = True
         self._timers.clear()
         self._connections.stop()
@@ -447,6 +457,7 @@ class Session:
         self._connections.close_all("the server's data has gone back to an earlier state")  # no late reply is heard
         self._mailbox.forget_conversations()
         self._mailbox.put(Reset(epoch))
+        self._receipts.forget()
         self._hints.forget_presences()
         self._conversations.start_anew(epoch)
 

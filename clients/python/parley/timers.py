@@ -23,6 +23,7 @@ class Timing:
     reply: float = 35  # API Gateway gives a function 29
     composing_shown: float = 12
     composing_every: float = 10
+    receipts: float = 0.2  # messages that come together share a `delivered`; 0 sends it at once
     close: float = 5
 
 

@@ -20,6 +20,10 @@ from tests.clients.behaviours.notation import Script, Step
 Client = Literal["python", "javascript"]
 CLIENTS: tuple[Client, ...] = ("python", "javascript")
 
+OPTIONS = ("backlog", "send_delivered", "receipts", "random")
+"""Of the client: `receipts` is how many seconds a `delivered` waits for others, and `random` what all chances come out
+as, from 0 up to 1."""
+
 LONGEST_SOCKET_WAIT = 2.0
 """Seconds. Cases in which more time goes by need a clock that can be moved."""
 
@@ -34,7 +38,7 @@ class Case:
     name: str
     steps: tuple[Step, ...]
     options: dict[str, Any]
-    """Of the client: `backlog`, `send_delivered`, and `random`, what all its chances come out as (0 up to 1)."""
+    """Of the client: those of OPTIONS."""
     saved: Any
     """The state that the client starts with, or None."""
     clients: tuple[Client, ...]
@@ -42,7 +46,9 @@ class Case:
     @property
     def needs_clock(self) -> bool:
         """Whether a client on the real clock cannot be driven by it: chance is fixed, or time has to pass or not to."""
-        return "random" in self.options or any(step.duration > LONGEST_SOCKET_WAIT for step in self.steps)
+        return not {"random", "receipts"}.isdisjoint(self.options) or any(
+            step.duration > LONGEST_SOCKET_WAIT for step in self.steps
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -111,7 +117,7 @@ def _case(file: str, written: dict[str, Any]) -> Case:
     for number, step in enumerate(given.take("steps", list), 1):
         script.add(number, step)
     options = Given(f"{given.what}: options", given.take_or({}, "options", dict))
-    found = {"backlog": 0, "send_delivered": False} | options.some("backlog", "send_delivered", "random")
+    found = {"backlog": 0, "send_delivered": False} | options.some(*OPTIONS)
     options.end()
     given.end()
     return Case(name, tuple(script.steps), found, saved, clients)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import parley
-from parley import Answer, Close, Disconnected, Open, Session, Write
+from parley import Answer, Close, Disconnected, Open, Session, Timing, Write
 from tests.clients.behaviours import Case
 from tests.clients.behaviours.notation import SERVER_TIME, Fields, Step, sync_reply
 from tests.clients.drivers.names import Names, fields_of, pending_texts
@@ -161,7 +161,8 @@ class CaseDriver(Driver):
     def __init__(self, case: Case, seed: int) -> None:
         options = dict(case.options)
         chance = Chance(options.pop("random")) if "random" in options else None
-        super().__init__(seed, chance=chance, state=case.saved, **options)
+        timing = Timing(receipts=options.pop("receipts", 0))
+        super().__init__(seed, chance=chance, state=case.saved, timing=timing, **options)
         self._names = Names()
         self._case = case
 

@@ -112,7 +112,7 @@ class Driver {
       store: { load: () => this.#saved, save: (state) => (this.#saved = structuredClone(state)) },
       backlog: options.backlog,
       sendDelivered: options.send_delivered,
-      timing: { receipts: 0, open: Infinity },
+      timing: { receipts: (options.receipts ?? 0) * 1_000, open: Infinity },
       clock: this.#clock,
       random: options.random === undefined ? generator(seed) : () => options.random,
       WebSocket: this.#socketClass(),

@@ -16,7 +16,7 @@ from tests.clients.drivers.names import Names, fields_of, pending_texts
 from tests.fakes.scripted_server import ScriptedServer
 from tests.hang import HANG_SECONDS
 
-FAST = Timing(backoff_first=0.02, backoff_most=0.1, drain=1, close=1)
+FAST = Timing(backoff_first=0.02, backoff_most=0.1, drain=1, close=1, receipts=0)
 
 
 async def next_event(chat: Chat) -> parley.Event:
