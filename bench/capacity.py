@@ -1,7 +1,8 @@
 """What a given number of users costs a month, which quotas they reach, and what would make them cheaper.
 
 A model, not a measurement: list prices, the counts of `make bench` and assumptions about people, all in `prices.json`
-and `capacity.json`, to be edited. Each feature is a list of loads; money and quotas are sums over them.
+and `capacity.json`, to be edited. Each feature is a load; money and quotas are sums over them. The bench's row "a
+month" is this model too, with the counts of its own run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ DAYS_A_MONTH = 30.4
 SECONDS_A_DAY = 86_400
 MINUTES_AN_HOUR = 60
 CENTS = 100
-CHATS_A_FRAME = 50  # of a page of `sync`
+BILLION = 1_000_000_000
+QUEUE_REQUESTS = 3  # of a message: it is sent, received and deleted
 LEVERS_SHOWN = 3
 PLOTTED = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 A_MARK = 1.2
@@ -55,6 +57,7 @@ class Load:
     milliseconds: float = 0
     connections: float = 0
     minutes: float = 0
+    queue_requests: float = 0
 
     def __add__(self, other: Load) -> Load:
         return Load(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
@@ -75,47 +78,92 @@ class Model:
 
     def features(self, audience: Audience) -> dict[str, Load]:
         """What each feature comes to, by user and day."""
-        usage = self.figures["usage"]
+        usage, chats = self.figures["usage"], audience.chats
         sent = received = audience.messages_per_day
-        connects = usage["connects_a_device"] * audience.devices
         hours = usage["hours_online_a_device"] * audience.devices
-        online = min(1.0, usage["hours_online_a_device"] / 24 * usage["online_more_than_by_chance"])
-        there, others = usage["found_online"] * audience.devices, audience.devices - 1
-        in_front = usage["found_online"] * usage["in_front_of_it"]
-        told = min(audience.chats, self.setting("announced_chats"))
-        asked = min(audience.chats, self.setting("presence_asked"))
-        changes = connects * usage["comings_and_goings_a_connect"]
+        # Connections of somebody who is there at all, and of these those that are not the caller's own.
+        there = 1 + usage["another_device_there"] * (audience.devices - 1)
+        reader, others = usage["found_online"] * there, there - 1
+        connects = usage["connects_a_device"] * audience.devices
+        fresh = connects * usage["fresh_connects"]
         beats = hours * MINUTES_AN_HOUR / self.setting("heartbeat_minutes")
-        pages = -(-audience.chats // CHATS_A_FRAME)
-        chat_list = pages * audience.chats * self.of("counted", "read_units_a_chat")
-        sync = Load(
-            frames=2 * pages,
-            reads=chat_list + audience.chats * self.of("counted", "read_units_a_preview"),
-            invocations=pages,
-            milliseconds=pages * duration_ms(Bill(table_round_trips=2)),
+        at_once = received * usage["found_online"]
+        typed = sent * usage["typing_frames_a_message"]
+        met = usage["found_online"]
+        return {
+            "messages": self._action("send", sent, pushes=reader + others),
+            "delivered receipts": self._action("receipt", self._delivered(received, at_once), pushes=reader + others),
+            "read receipts": self._action(
+                "receipt",
+                at_once * usage["in_front_of_it"]
+                + (received - at_once * usage["in_front_of_it"]) / usage["messages_a_later_receipt"],
+                pushes=reader + others,
+            ),
+            "typing": self._action("typing", typed * met, pushes=there)
+            + self._action("typing", typed * (1 - met) * self.setting("typing_to_who_is_away")),
+            "heartbeats": _times(beats, self._sync(chats, changed=0)),
+            "connecting": self._action("connect", connects)
+            + self._action("disconnect", connects)
+            + _times(connects - fresh, self._sync(chats, changed=received / connects))
+            + _times(fresh, self._whole_list(chats))
+            + self._action("history", connects * usage["histories_a_connect"])
+            + Load(connections=connects),
+            "presence, asked": self._asked(audience, connects),
+            "presence, told": self._told(audience, connects),
+            "connections that are open": Load(minutes=hours * MINUTES_AN_HOUR),
+        }
+
+    def _delivered(self, received: float, at_once: float) -> float:
+        """How many `delivered` receipts are sent: of what was pushed, if that takes one, and of what was fetched."""
+        usage = self.figures["usage"]
+        pushed = at_once * (1 - usage["in_front_of_it"]) * self.setting("receipts_of_what_was_pushed")
+        return float(pushed + (received - at_once) / usage["messages_a_later_receipt"])
+
+    def _list_reads(self, chats: int) -> int:
+        return math.ceil(chats * float(self.of("counted", "read_units_a_chat")))
+
+    def _sync(self, chats: int, *, changed: float) -> Load:
+        """One that names `since`: a heartbeat, or one of a client that was there before."""
+        previews = min(changed, chats) * self.of("counted", "read_units_a_preview")
+        return replace(self._action("heartbeat", 1), reads=self._list_reads(chats) + previews)
+
+    def _whole_list(self, chats: int) -> Load:
+        """The pages of a client that knows nothing yet. Each reads the list."""
+        a_page = int(self.setting("chats_a_page"))
+        pages = -(-chats // a_page)
+        first = min(chats, a_page) if self.setting("previews_of_the_first_page_only") else chats
+        previews = first * self.of("counted", "read_units_a_preview")
+        return replace(_times(pages, self._action("heartbeat", 1)), reads=pages * self._list_reads(chats) + previews)
+
+    def _asked(self, audience: Audience, connects: float) -> Load:
+        """A client asks on connect for the first chats, and for others as they come into sight."""
+        first = min(audience.chats, self.setting("presence_asked"))
+        further = min(audience.chats - first, first)
+        asking = self._action("presence", 1)
+        scrolled = self.of("usage", "lists_scrolled") if further else 0
+        return _times(connects, replace(asking, reads=first * asking.reads)) + _times(
+            scrolled, replace(asking, reads=further * asking.reads)
         )
-        asking = replace(self._action("presence", 1), reads=asked * self.of("counted", "presence")["reads"])
+
+    def _told(self, audience: Audience, connects: float) -> Load:
+        """Comings and goings: a connect and its end are one each, unless another device is there."""
+        usage = self.figures["usage"]
+        online = min(1.0, usage["hours_online_a_device"] / 24 * usage["online_more_than_by_chance"])
+        goings = connects * (1 - usage["another_device_there"]) ** (audience.devices - 1)
+        partners = min(audience.chats, self.setting("announced_chats"))
         telling = Load(
-            frames=told * online * audience.devices,
-            reads=chat_list / pages + told * self.of("counted", "read_units_a_partner"),
+            frames=partners * online * audience.devices,
+            reads=self._list_reads(audience.chats) + partners * self.of("counted", "read_units_a_partner"),
             invocations=1,
             milliseconds=duration_ms(Bill(table_round_trips=2, push_round_trips=1)),
         )
-        return {
-            "messages": self._action("send", sent, pushes=there + others),
-            "delivered receipts": self._action("receipt", received * (there - in_front), pushes=there + others),
-            "read receipts": self._action("receipt", received * in_front, pushes=there + others),
-            "typing": self._action("typing", sent * usage["typing_frames_a_message"], pushes=there),
-            "heartbeats": self._action("heartbeat", beats),
-            "connecting": self._action("connect", connects)
-            + self._action("disconnect", connects)
-            + _times(connects, sync)
-            + self._action("history", connects * usage["histories_a_connect"])
-            + Load(connections=connects),
-            "presence, asked": _times(connects, asking),
-            "presence, told": _times(changes, telling),
-            "connections that are open": Load(minutes=hours * MINUTES_AN_HOUR),
-        }
+        if not self.setting("grace"):
+            return _times(2 * goings, telling)
+        waiting = replace(self._action("going", 1), queue_requests=QUEUE_REQUESTS)
+        real = goings * (1 - usage["back_within_the_grace"])
+        # A going that is told is told by the invocation that has waited for it.
+        going = replace(telling, invocations=0, milliseconds=telling.milliseconds)
+        return _times(goings, waiting) + _times(real, telling) + _times(real, going)
 
     def _action(self, name: str, times: float, *, pushes: float = 0) -> Load:
         counted = self.of("counted", name)
@@ -129,16 +177,40 @@ class Model:
         )
         return _times(times, once)
 
-    def dollars(self, load: Load) -> dict[str, float]:
+    def people(self) -> dict[str, tuple[Model, Audience]]:
+        """The people that the figures describe, a million of each kind: the model of what they do, and how many."""
+        found = {}
+        for kind, they in self.figures["people"].items():
+            usage = {**self.figures["usage"], **{name: they[name] for name in they if name in self.figures["usage"]}}
+            model = replace(self, figures={**self.figures, "usage": usage})
+            found[kind] = model, Audience(devices=they["devices"], chats=they["chats"])
+        return found
+
+    @property
+    def before(self) -> Model:
+        """The same with the settings that there were before any of our choices."""
+        return replace(self, settings=self.figures["settings_before"])
+
+    def frame_price(self, audience: Audience) -> float:
+        """Dollars a WebSocket message: beyond a billion a month, each is cheaper."""
+        first = prices()["list_prices_in_dollars"]["websocket_message_32_kb"]
+        further = self.of("more_list_prices_in_dollars", "websocket_message_beyond_a_billion")
+        frames = audience.users * DAYS_A_MONTH * sum(load.frames for load in self.features(audience).values())
+        dearer = min(1.0, BILLION / frames) if frames else 1.0
+        return float(dearer * first + (1 - dearer) * further)
+
+    def dollars(self, load: Load, frame_price: float) -> dict[str, float]:
         """Dollars by service for a load, whatever its time."""
-        price = prices()["list_prices_in_dollars"]
+        price, more = prices()["list_prices_in_dollars"], self.figures["more_list_prices_in_dollars"]
         return {
-            "WebSocket messages": load.frames * price["websocket_message_32_kb"],
+            "WebSocket messages": load.frames * frame_price,
             "connection minutes": load.minutes * price["connection_minute"],
             "DynamoDB writes": load.writes * price["write_unit"],
             "DynamoDB reads": load.reads * price["read_unit"],
             "Lambda": load.invocations * price["lambda_request"] + running(load.milliseconds) / MILLION,
-            "logs": load.invocations * logs() / MILLION,
+            "logs": load.invocations
+            * (logs() / MILLION + self.setting("bytes_of_lambdas_own_lines") * price["log_gb"] / BILLION),
+            "queue": load.queue_requests * more["queue_request"],
         }
 
     def storage(self, audience: Audience) -> float:
@@ -150,7 +222,8 @@ class Model:
     def month(self, audience: Audience) -> dict[str, float]:
         """Dollars a month by service, for everybody."""
         daily = sum(self.features(audience).values(), Load())
-        bill = {name: audience.users * DAYS_A_MONTH * one for name, one in self.dollars(daily).items()}
+        dollars = self.dollars(daily, self.frame_price(audience))
+        bill = {name: audience.users * DAYS_A_MONTH * one for name, one in dollars.items()}
         return bill | {
             "storage and recovery": self.storage(audience),
             "alarms and the secret": self.of("more_list_prices_in_dollars", "alarms_and_secret_month"),
@@ -166,7 +239,9 @@ class Model:
             "requests": all_of_them.frames + 2 * all_of_them.connections,
             "connections": all_of_them.connections,
             "invocations": all_of_them.invocations,
-            "sync frames": features["heartbeats"].invocations + all_of_them.connections,
+            "sync frames": features["heartbeats"].invocations + all_of_them.connections * self._syncs(audience.chats),
+            "presence frames": all_of_them.connections,
+            "history frames": all_of_them.connections * self.of("usage", "histories_a_connect"),
             "send frames": features["messages"].invocations,
             "receipt frames": features["delivered receipts"].invocations + features["read receipts"].invocations,
             "typing frames": features["typing"].invocations,
@@ -179,21 +254,41 @@ class Model:
         ]
         return sorted(met, key=lambda one: one[1])
 
-    def levers(self, audience: Audience) -> list[tuple[str, float]]:
-        """What a change would save of the bill, as a fraction, the greatest first."""
-        before = sum(self.month(audience).values())
+    def levers(self, audience: Audience) -> dict[str, float]:
+        """What each of our own choices alone saves of the bill that there would be without all of them, as a fraction.
 
-        def saved(model: Model, people: Audience = audience) -> float:
-            return 1 - sum(model.month(people).values()) / before
-
-        retention = {**self.figures, "usage": {**self.figures["usage"], "days_kept": 90}}
-        found = {
-            "comings and goings told to the latest 10 chats": saved(replace(self, settings={"announced_chats": 10})),
-            "presence asked for 10 chats on connect": saved(replace(self, settings={"presence_asked": 10})),
-            "a heartbeat every 7 minutes": saved(replace(self, settings={"heartbeat_minutes": 7})),
-            "messages kept for 90 days": saved(replace(self, figures=retention)),
+        The greatest first.
+        """
+        without = self.before.cents(audience)
+        saved = {
+            LEVERS[name]: 1 - replace(self, settings={**self.before.settings, name: now}).cents(audience) / without
+            for name, now in self.figures["settings"].items()
+            if now != self.of("settings_before", name)
         }
-        return sorted(found.items(), key=lambda one: one[1], reverse=True)
+        return dict(sorted(saved.items(), key=lambda one: one[1], reverse=True))
+
+    def _syncs(self, chats: int) -> float:
+        """Frames of `sync` of a connect."""
+        fresh = self.of("usage", "fresh_connects")
+        return float(1 - fresh + fresh * self._whole_list(chats).invocations)
+
+    def cents(self, audience: Audience) -> float:
+        """Cents a user and month."""
+        return CENTS * sum(self.month(audience).values()) / audience.users
+
+
+LEVERS = {
+    "heartbeat_minutes": "a slower heartbeat",
+    "announced_chats": "a coming or going told to fewer partners",
+    "presence_asked": "presence asked for the chats in sight",
+    "grace": "a going told a minute later, if nobody came back",
+    "receipts_of_what_was_pushed": "what was pushed and taken is delivered",
+    "bytes_of_lambdas_own_lines": "Lambda's own lines in the log left out",
+    "typing_to_who_is_away": "no typing to who is away",
+    "chats_a_page": "longer pages of a chat list",
+    "previews_of_the_first_page_only": "previews on the first page alone",
+}
+"""What each setting is called, for people."""
 
 
 def _times(times: float, load: Load) -> Load:
@@ -236,16 +331,18 @@ def report(people: Audience) -> Iterator[str]:
     yield f"${total:,.0f} a month, {CENTS * total / people.users:.2f} cents a user\n"
     yield from _table("By service", bill, total)
     by_feature = {
-        name: people.users * DAYS_A_MONTH * sum(known.dollars(load).values()) for name, load in features.items()
+        name: people.users * DAYS_A_MONTH * sum(known.dollars(load, known.frame_price(people)).values())
+        for name, load in features.items()
     }
     yield from _table("By feature", by_feature | {"what is kept": known.storage(people)}, total)
     yield "Quotas, and the users at whom each is met in the peak hour"
     for name, users, a_second in known.limits(people):
         raised = "   to be raised" if users < people.users else ""
         yield f"  {users:>14,.0f}  {name}, {a_second:,} a second{raised}"
-    yield "\nThe greatest levers"
-    for name, saved in known.levers(people)[:LEVERS_SHOWN]:
-        yield f"  {-saved:>6.0%}  {name}"
+    if levers := known.levers(people):
+        yield "\nWhat saves the most already"
+        for name, saved in list(levers.items())[:LEVERS_SHOWN]:
+            yield f"  {-saved:>6.0%}  {name}"
     yield "\nDollars a month by users; a mark more is a fifth more"
     yield from _plot(known, people)
     yield "\nOne account and Region end where a quota cannot be raised any more: docs/scaling.md"

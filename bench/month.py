@@ -1,0 +1,157 @@
+"""A month: what a user costs, at how many users AWS's limits are met, and what each choice saves.
+
+The model of `bench/capacity.py`, with the counts of this run in the place of those that its file remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bench.capacity import CENTS, DAYS_A_MONTH, LEVERS, Audience, Model, model
+from bench.cost import SEND, Cost, costs
+from bench.measure import Limit, Section, table
+from bench.prices import prices
+from tools.dynamodb_local import dynamodb_local
+
+COUNTED = {
+    "send": SEND,
+    "receipt": "receipt",
+    "typing": "typing",
+    "heartbeat": "sync, a heartbeat with one change",
+    "history": "history, a page of 20",
+    "connect": "connect",
+    "disconnect": "disconnect",
+    "presence": "presence of one",
+}
+"""The row of the costs that each action of the model is counted by."""
+
+UNLIKELY = {"half as many are back within the minute": 0.5, "nobody is": 0.0}
+
+
+def counts(found: Mapping[str, Cost]) -> dict[str, dict[str, Any]]:
+    """What the model has to know of each action, as it was counted."""
+    return {action: _count(found[row]) for action, row in COUNTED.items()}
+
+
+def _count(cost: Cost) -> dict[str, Any]:
+    bill = cost.bill
+    return {
+        "frames": cost.frames,
+        "writes": bill.write_units,
+        "reads": bill.read_units,
+        "table_trips": bill.table_round_trips,
+        "push_trips": bill.push_round_trips,
+        "invocations": cost.invocations,
+    }
+
+
+def run() -> Section:
+    with dynamodb_local() as url:
+        return section(counts(costs(url)))
+
+
+def section(counted: Mapping[str, Any]) -> Section:
+    known = model()
+    known = replace(known, figures={**known.figures, "counted": {**known.figures["counted"], **counted}})
+    people = known.people()
+    limits = [
+        Limit(f"a user and month with {audience.chats} chats, cents", one.cents(audience), at_most)
+        for (one, audience), at_most in zip(people.values(), known.figures["cents_at_most"].values(), strict=True)
+    ]
+    return Section("A month", _text(known, people), limits)
+
+
+def _text(known: Model, people: Mapping[str, tuple[Model, Audience]]) -> str:
+    figures = known.figures
+    header = ["", *(f"{audience.chats} chats" for _, audience in people.values())]
+    return f"""\
+A model, not a measurement: the counts of [Cost of an action](#cost-of-an-action), list prices of {prices()["region"]},
+and assumptions about people ([bench/capacity.json](../bench/capacity.json), {figures["date"]}, to be edited; `make
+capacity` answers for other numbers). Cents a user and month, at a million users who each send and receive
+{Audience().messages_per_day:g} messages a day, by the chats that they have; with {_each(people)}. *Before* is the model
+of 2026-11-24, *counted anew* are the settings of that day with the calls and prices of this one.
+
+{table(header, list(_totals(known, people)))}
+
+By feature, now:
+
+{table(header, list(_features(people)))}
+
+What each choice changes, alone, of the bill that there would be without all of them:
+
+{table(header, list(_levers(people)))}
+
+At how many thousand users who are there on a day each limit is met, in the hour with three times as many as the mean;
+in brackets before the choices above:
+
+{table(header, list(_quotas(people)))}
+
+That {figures["usage"]["back_within_the_grace"]:.0%} of those who go are back within the minute is the assumption that
+weighs most. If it is otherwise:
+
+{table(header, list(_otherwise(known, people)))}
+"""
+
+
+def _each(people: Mapping[str, tuple[Model, Audience]]) -> str:
+    return "; ".join(
+        f"{audience.devices:g} {'device' if audience.devices == 1 else 'devices'}, "
+        f"{one.of('usage', 'hours_online_a_device'):g} h a day and "
+        f"{one.of('usage', 'connects_a_device'):g} connects a day on each"
+        for one, audience in people.values()
+    )
+
+
+def _totals(known: Model, people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
+    yield ["before", *(f"{cents:.2f}" for cents in known.figures["cents_before"].values())]
+    yield ["before, counted anew", *(f"{one.before.cents(audience):.2f}" for one, audience in people.values())]
+    yield ["now", *(f"{one.cents(audience):.2f}" for one, audience in people.values())]
+
+
+def _features(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
+    columns = [_by_feature(one, audience) for one, audience in people.values()]
+    for name in columns[0]:
+        yield [name, *(f"{column[name]:.2f}" for column in columns)]
+
+
+def _by_feature(one: Model, audience: Audience) -> dict[str, float]:
+    price = one.frame_price(audience)
+    cents = {
+        name: CENTS * DAYS_A_MONTH * sum(one.dollars(load, price).values())
+        for name, load in one.features(audience).items()
+    }
+    return cents | {"what is kept": CENTS * one.storage(audience) / audience.users}
+
+
+def _levers(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
+    columns = [one.levers(audience) for one, audience in people.values()]
+    for name in LEVERS.values():
+        if any(name in column for column in columns):
+            yield [name, *(f"{-column.get(name, 0):+.0%}" for column in columns)]
+
+
+def _quotas(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
+    columns = [
+        ({name: users for name, users, _ in one.limits(audience)}, dict(_before(one, audience)))
+        for one, audience in people.values()
+    ]
+    for name, quota in next(iter(people.values()))[0].figures["quotas"].items():
+        shown = (f"{now[name] / 1_000:,.0f} ({before[name] / 1_000:,.0f})" for now, before in columns)
+        yield [f"{name}, {quota['a_second']:,} a second", *shown]
+
+
+def _before(one: Model, audience: Audience) -> Iterator[tuple[str, float]]:
+    for name, users, _ in one.before.limits(audience):
+        yield name, users
+
+
+def _otherwise(known: Model, people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
+    share = known.of("usage", "back_within_the_grace")
+    for name, times in UNLIKELY.items():
+        cents = []
+        for one, audience in people.values():
+            usage = {**one.figures["usage"], "back_within_the_grace": times * share}
+            cents.append(f"{replace(one, figures={**one.figures, 'usage': usage}).cents(audience):.2f}")
+        yield [name, *cents]
