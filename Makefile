@@ -31,10 +31,11 @@ ENGINE := .local/dynamodb-local
 NPM := npm ci --loglevel=error --no-audit --no-fund >/dev/null
 NPM_FAILED := { echo "error: npm could not install what package-lock.json names; check the network" >&2; exit 1; }
 
-.PHONY: help demo chat url token rotate-key kick export erase terminal smoke test soak bench capacity synth diff deploy watch destroy docs pictures lock clean
+.PHONY: help demo shop chat url token rotate-key kick export erase terminal smoke test soak bench capacity synth diff deploy watch destroy docs pictures lock clean
 
 help:
 	@echo "make demo                 deploy to an emulator on this machine, hold a conversation, stop"
+	@echo "make shop                 deploy the sample shop to an emulator, a CDK app with the chat in it, tell its story, stop"
 	@echo "make chat                 deploy to an emulator on this machine and keep it running"
 	@echo "make url                  the address of what \`make chat\` keeps running, for a WebSocket client"
 	@echo "make token USER=alice     a connection token for it; with STACK=... for a stack on AWS"
@@ -56,6 +57,9 @@ help:
 
 demo: $(VENV) $(NODE)
 	@python -m local demo
+
+shop: $(VENV) $(NODE)
+	@python -m local shop
 
 chat: $(VENV) $(NODE)
 	@python -m local chat

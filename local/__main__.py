@@ -1,4 +1,4 @@
-"""What the Makefile's targets of these names call: demo, chat, url, token, smoke and rotate-key."""
+"""What the Makefile's targets of these names call: demo, shop, chat, url, token, smoke and rotate-key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from local import aws, chat, demo, rotation, web
+from local import aws, chat, demo, rotation, shop, web
 from local.deployment import (
     DEPLOYED_TOKEN_SECONDS,
     STATE,
@@ -41,6 +41,17 @@ def run_demo() -> None:
         endpoint = deploy(running)
         try:
             asyncio.run(demo.converse(demo.Deployed(endpoint.url, local_secret(endpoint))))
+        except StepFailed as failure:
+            raise StepFailed(f"{failure}\n{end_of(running.log)}") from None
+    print("\nAll of it held.")
+
+
+def run_shop() -> None:
+    forget_aws_settings()
+    with _started(STATE / "shop") as running:
+        deployed = shop.deploy_shop(running)
+        try:
+            asyncio.run(shop.tell(deployed))
         except StepFailed as failure:
             raise StepFailed(f"{failure}\n{end_of(running.log)}") from None
     print("\nAll of it held.")
@@ -118,6 +129,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="deploy to an emulator, hold a conversation, stop")
+    commands.add_parser("shop", help="deploy the sample shop to an emulator, tell its story, stop")
     commands.add_parser("chat", help="deploy to an emulator and keep it running")
     commands.add_parser("url", help="print the address of the running local deployment")
     for_token = commands.add_parser("token", help="print a connection token")
@@ -140,23 +152,29 @@ def main() -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        match arguments.command:
-            case "demo":
-                run_demo()
-            case "chat":
-                run_chat()
-            case "url":
-                print(Endpoint.read().url)
-            case "token":
-                print_token(arguments.user, arguments.stack)
-            case "smoke":
-                run_smoke(arguments.stack, arguments.url, arguments.token_in)
-            case "rotate-key":
-                rotate_key(arguments.stack, retire=arguments.retire)
+        _run(arguments)
     except StepFailed as failure:
         sys.exit(f"\nerror: {failure}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    match arguments.command:
+        case "demo":
+            run_demo()
+        case "shop":
+            run_shop()
+        case "chat":
+            run_chat()
+        case "url":
+            print(Endpoint.read().url)
+        case "token":
+            print_token(arguments.user, arguments.stack)
+        case "smoke":
+            run_smoke(arguments.stack, arguments.url, arguments.token_in)
+        case "rotate-key":
+            rotate_key(arguments.stack, retire=arguments.retire)
 
 
 def _interrupt(*_: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from local.deployment import DEPLOYED_TOKEN_SECONDS, token
 from local.progress import StepFailed
-from parley import Chat, Event, Message, ParleyError, PresenceChange, Sent, State, TokenPlace, TokenRefused
+from parley import Chat, Ended, Event, Message, ParleyError, PresenceChange, Sent, State, TokenPlace, TokenRefused
 
 ANSWER_SECONDS = 60
 """A busy laptop takes long to start each function for the first time."""
@@ -76,6 +76,22 @@ class DemoDevice:
             expect(False, what)
         self._told.remove(next(filter(wanted, self._told)))
         expect(True, what)
+
+    async def ended(self) -> str:
+        """Waits until the server ends this client for good, and says with which code. Raises StepFailed if not."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                async for event in self.chat:
+                    self._told.append(event)
+        except Ended as ended:
+            return ended.code
+        except TimeoutError:
+            pass
+        raise StepFailed(f"{self.name} was not ended within {ANSWER_SECONDS} s")
+
+    def was_told(self, wanted: Callable[[Event], bool]) -> bool:
+        """Whether it was told such a thing beside what was waited for."""
+        return any(map(wanted, self._told))
 
 
 async def converse(deployed: Deployed, alice: str = "alice", bob: str = "bob") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,22 +73,34 @@ def deploy(running: Emulator, *context: str, stage: str = STAGE) -> Endpoint:
     `context` are further settings, as `name=value`; what stages.toml says of another stage counts too. Raises
     StepFailed.
     """
+    throwaway = ["throwaway=true"] if stage == STAGE else []
+    with step("Deploying the stack (cdk deploy)"):
+        outputs = deploy_app(running, PROJECT, f"emulator={running.endpoint}", f"stage={stage}", *throwaway, *context)
+    stack = outputs[f"Parley-{stage}"]
+    return endpoint_of(running, stage, stack["Url"], stack["TableName"])
+
+
+def deploy_app(running: Emulator, app: Path, *context: str, packages: Path | None = None) -> dict[str, dict[str, str]]:
+    """Deploys the CDK app in a folder to the emulator; its outputs, by stack and by name. Raises StepFailed.
+
+    `context` is the app's, as `name=value`; the app can import what is in `packages`, too.
+    """
     outputs, log = running.scratch / "outputs.json", running.folder / "cdk.log"
     private_file(log)
     # The CDK's own check of the template takes most of a synth; it is made of what goes to AWS, and by the tests.
     environment = {**running.environment, "CDK_DISABLE_CLI_TELEMETRY": "1", "CDK_VALIDATION": "false"}
+    if packages:
+        environment["PYTHONPATH"] = str(packages)
     advice = f"The emulator's own log is {running.log}."
     if running.state.exists():
         advice += f" If what it kept is in the way, remove {running.state}."
     _make_asset_bucket(running)
-    with step("Deploying the stack (cdk deploy)"):
-        throwaway = ["throwaway=true"] if stage == STAGE else []
-        values = [f"emulator={running.endpoint}", f"stage={stage}", *throwaway, *context]
-        options = [word for value in values for word in ("--context", value)]
-        arguments = ["--require-approval", "never", "--outputs-file", str(outputs)]
-        run([*_cdk(running, "deploy"), *arguments, *options], environment=environment, log=log, advice=advice)
-    stack = json.loads(outputs.read_text())[f"Parley-{stage}"]
-    return _endpoint(running, stage, stack["Url"], stack["TableName"])
+    options = [word for value in context for word in ("--context", value)]
+    arguments = ["--require-approval", "never", "--outputs-file", str(outputs)]
+    command = [*_cdk(running, "deploy"), *arguments, *options]
+    run(command, environment=environment, log=log, advice=advice, folder=app)
+    deployed: dict[str, dict[str, str]] = json.loads(outputs.read_text())
+    return deployed
 
 
 def _make_asset_bucket(running: Emulator) -> None:
@@ -102,7 +115,7 @@ def _cdk(running: Emulator, command: str) -> list[str]:
     return [str(PROJECT / "node_modules" / ".bin" / "cdk"), command, "--output", output, "--no-notices"]
 
 
-def _endpoint(running: Emulator, stage: str, url: str, table: str) -> Endpoint:
+def endpoint_of(running: Emulator, stage: str, url: str, table: str) -> Endpoint:
     """The addresses on the emulator: its own names under `.amazonaws.com` lead nowhere."""
     api_id = str(urlsplit(url).hostname).partition(".")[0]
     path = f"127.0.0.1:{running.port}/_aws/execute-api/{api_id}/{stage}"

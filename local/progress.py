@@ -47,11 +47,12 @@ def _tick(title: str, started: float, done: threading.Event) -> None:
         print(f"\r  {title} ... {time.monotonic() - started:.0f} s", end="", flush=True)
 
 
-def run(command: Sequence[str], *, environment: Mapping[str, str], log: Path, advice: str) -> None:
-    """Runs a command with its output in `log`. Raises StepFailed with the end of the log and the advice."""
+def run(command: Sequence[str], *, environment: Mapping[str, str], log: Path, advice: str, folder: Path) -> None:
+    """Runs a command in a folder with its output in `log`. Raises StepFailed with the end of the log and the advice."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
+            cwd=folder,
             env=dict(environment),
             stdout=output,
             stderr=output,

@@ -69,7 +69,7 @@ class Chat(Construct):
         self._key = kms.Key.from_key_arn(self, "Key", arn) if arn else None
         tags = tags_of(settings)
         self._table = ChatTable(self, "Table", settings=settings, key=self._key, tags=tags).table
-        self._secret: secretsmanager.Secret | None = None
+        self._secret: secretsmanager.ISecret | None = None
         self._api = ChatApi(
             self,
             "Chat",
@@ -277,8 +277,11 @@ class Chat(Construct):
             if self._settings.throwaway
             else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
-        self._secret = secret
         arn = secret_arn(secret)
+        # By its ARN, so that a grant to read it holds on the emulator, too.
+        self._secret = secretsmanager.Secret.from_secret_attributes(
+            self, "Token", secret_complete_arn=arn, encryption_key=self._key
+        )
         authorizer = self._gatekeeper(
             {
                 "TOKEN_SOURCE": self._settings.token_source,

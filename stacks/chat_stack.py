@@ -8,7 +8,7 @@ from constructs import Construct
 
 from .chat import Chat, tags_of
 from .settings import SETTINGS, ChatSettings
-from .target import secret_arn, target
+from .target import target
 
 
 class ChatStack(Stack):
@@ -36,7 +36,7 @@ class ChatStack(Stack):
         )
         if self.chat.token_secret:
             how = f"make token USER=alice STACK={self.stack_name}"
-            self._output("TokenSecretArn", secret_arn(self.chat.token_secret), f"For a token: {how}")
+            self._output("TokenSecretArn", self.chat.token_secret.secret_arn, f"For a token: {how}")
             hours = str(settings.max_token_hours)
             self._output("MaxTokenHours", hours, "How long a token may live, and so a rotated key")
         if self.chat.web_url:

@@ -40,6 +40,7 @@ SLOWEST = (
     "docs/test_snippets",
     "stack",
     "stack/test_distribution",
+    "e2e/test_shop",
     "e2e/test_chat",
     "upgrade/test_versions",
     "local/test_reload",

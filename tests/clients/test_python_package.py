@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
-import sys
 import threading
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 import websockets
 
+from tests.environments import environment, packages_of, run
 from tests.fakes.chatting_server import chatting
 from tests.hang import HANG_SECONDS
+from tools.wheels import CLIENT, build
 
 PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "clients" / "python"
@@ -33,40 +32,18 @@ LAYERS = (
     ("__init__",),
 )
 """Calls go one way only: a module imports from the layers before its own."""
-BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built from a copy: building leaves things beside the sources."""
-    if os.environ.get("CI") != "true":
-        pytest.importorskip("setuptools", minversion="70.1")  # builds wheels without another package
-    folder = tmp_path_factory.mktemp("build")
-    for path in PACKAGE.rglob("*"):
-        if path.is_file() and path.suffix in {".py", ".typed", ".toml", ".md"}:
-            copy = folder / "source" / path.relative_to(PACKAGE)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
-    return folder / run(sys.executable, "-c", BUILD, folder, cwd=folder / "source").splitlines()[-1]
+    return build(CLIENT, tmp_path_factory.mktemp("build") / "wheel")
 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has the package and what it depends on, and nothing else of ours."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True, symlinks=True)
-    python = folder / "bin" / "python"
-    quiet = ("--quiet", "--no-index", "--no-deps", "--disable-pip-version-check")
-    run(python, "-m", "pip", "install", *quiet, wheel, cwd=folder)
-    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
-    (site / "websockets").symlink_to(Path(websockets.__file__).parent)
+    python = environment(wheel, tmp_path_factory.mktemp("environment"))
+    (packages_of(python) / "websockets").symlink_to(Path(websockets.__file__).parent)
     return python
 
 

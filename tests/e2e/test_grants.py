@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -20,42 +20,23 @@ from local.emulator import Emulator
 from parley.backend import Backend, BackendError
 from tests.conftest import Connect
 from tests.fakes.clock import HOUR_MS
+from tests.grants import granted, without
 from tests.hang import until
 from tests.raw_connection import raw_connection
 
+OURS = "Parley-local-"
+"""How the names of the stack's roles begin. Other tests make roles of their own."""
 
-@contextmanager
-def _without(endpoint: Endpoint, role: str, action: str) -> Iterator[None]:
-    """The deployed role without one of its actions."""
-    iam = local_client("iam", endpoint)
-    names = [one["RoleName"] for one in iam.list_roles()["Roles"]]
-    (name,) = (one for one in names if one.startswith(f"Parley-local-{role}Role"))
-    (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    whole = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-    cut = json.loads(json.dumps(whole))
-    for statement in cut["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        statement["Action"] = [one for one in actions if one != action]
-    assert cut != whole
-    cut["Statement"] = [statement for statement in cut["Statement"] if statement["Action"]]
-    iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(cut))
-    try:
-        yield
-    finally:
-        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(whole))
+
+def _without(endpoint: Endpoint, function: str, action: str) -> AbstractContextManager[None]:
+    """The role of a function without one of its actions."""
+    return without(local_client("iam", endpoint), f"{OURS}{function}Role", action)
 
 
 def _allowed(endpoint: Endpoint) -> set[str]:
     """What the deployed roles of the functions allow, but for their logs, which the emulator writes by itself."""
-    iam = local_client("iam", endpoint)
-    allowed: set[str] = set()
-    for role in filter(_is_ours, (one["RoleName"] for one in iam.list_roles()["Roles"])):
-        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-            for statement in document["Statement"]:
-                for action in _listed(statement["Action"]):
-                    allowed |= {_named(role, action, resource) for resource in _listed(statement["Resource"])}
-    return {grant for grant in allowed if " logs:" not in grant}
+    grants = granted(local_client("iam", endpoint), OURS)
+    return {_named(role, action, resource) for role, action, resource in grants if not action.startswith("logs:")}
 
 
 def _made(running: Emulator) -> set[str]:
@@ -66,19 +47,14 @@ def _made(running: Emulator) -> set[str]:
 
 
 def _is_ours(role: str) -> bool:
-    """Other tests make roles of their own."""
-    return role.startswith("Parley-local-")
+    return role.startswith(OURS)
 
 
 def _named(role: str, action: str, resource: str) -> str:
     """`Message execute-api:ManageConnections POST`, where the role's name begins with `Parley-local-MessageRole`."""
-    function = role.removeprefix("Parley-local-").partition("Role")[0]
+    function = role.removeprefix(OURS).partition("Role")[0]
     method = resource.partition("/@connections/")[0].rpartition("/")[2] if "/@connections/" in resource else ""
     return f"{function} {action} {method}".rstrip()
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 @pytest.mark.usefixtures("acquainted")

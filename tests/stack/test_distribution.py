@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
 import sysconfig
-import venv
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,47 +17,23 @@ from local import deployment
 from local.deployment import Endpoint, local_client, token
 from local.emulator import PROJECT, emulator
 from parley.backend import Backend
-from tests.docs.pages import blocks
+from tests.docs.pages import blocks, files
+from tests.environments import environment, packages_of, run
 from tests.raw_connection import raw_connection
-
-BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
-
-
-def run(*command: str | Path, cwd: Path, **variables: str) -> str:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(command, cwd=cwd, env=kept | variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def tracked() -> list[str]:
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    found = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout.splitlines()
-    return [path for path in found if (PROJECT / path).is_file()]
+from tools.wheels import CONSTRUCT, build
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The distribution, built from a copy of what is committed, as `pip install git+https://…` does."""
-    folder = tmp_path_factory.mktemp("build")
-    for path in tracked():
-        if path.startswith(("stacks/", "lambda_src/", "clients/")) or "/" not in path:
-            copy = folder / "source" / path
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PROJECT / path, copy)
-    return folder / run(sys.executable, "-c", BUILD, folder, cwd=folder / "source").splitlines()[-1]
+    return build(CONSTRUCT, tmp_path_factory.mktemp("build") / "wheel")
 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has our distribution; what it depends on is that of this one."""
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True, symlinks=True)
-    python = folder / "bin" / "python"
-    quiet = ("--quiet", "--no-index", "--no-deps", "--disable-pip-version-check")
-    run(python, "-m", "pip", "install", *quiet, wheel, cwd=folder)
-    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    python = environment(wheel, folder)
+    (packages_of(python) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (folder / "bin" / "uv").symlink_to(Path(sys.executable).with_name("uv"))
     return python
 
@@ -76,11 +49,9 @@ def app(tmp_path: Path) -> Path:
 def test_the_wheel_holds_the_construct_and_what_it_is_made_of_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    here = {
-        path for path in tracked() if path.startswith(("lambda_src/", "clients/web/", "clients/javascript/parley/"))
-    }
+    here = {path for path in files() if path.startswith(("lambda_src/", "clients/web/", "clients/javascript/parley/"))}
     expected = {f"parley_cdk/{path}" for path in here if not path.endswith(".in")}
-    expected |= {f"parley_cdk/{path.removeprefix('stacks/')}" for path in tracked() if path.startswith("stacks/")}
+    expected |= {f"parley_cdk/{path.removeprefix('stacks/')}" for path in files() if path.startswith("stacks/")}
     assert names == expected
 
 
@@ -115,7 +86,7 @@ def test_the_app_is_deployed_and_its_backend_and_a_user_talk(python: Path, app: 
         options = ("--require-approval", "never", "--no-notices", "--outputs-file", str(outputs))
         run(cdk, "deploy", "--app", f"{python} app.py", *options, cwd=app, **running.environment)
         (url,) = json.loads(outputs.read_text())["Shop"].values()
-        endpoint = deployment._endpoint(running, "prod", url, "")
+        endpoint = deployment.endpoint_of(running, "prod", url, "")
         with raw_connection(f"{endpoint.url}?token={token(_key(endpoint), 'alice')}") as alice:
             assert alice.ask("sync")["user"] == "alice"
             Backend(_function(endpoint), client=local_client("lambda", endpoint)).send("shop", "alice", "welcome")
