@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.message import Message as TextualMessage
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -37,7 +38,7 @@ from parley import (
     Unsent,
 )
 
-MAX_PRESENCE_USERS = 100  # the server takes no more at a time
+CHAT_ROWS = 2  # of the screen, for each chat of the list
 QUIT_SECONDS = 3  # for acknowledgements of what was sent last
 
 # The footer of a narrow terminal has room for the first keys only.
@@ -47,6 +48,22 @@ HISTORY = Binding.Group("Scroll")
 
 class ChatList(OptionList, can_focus=False):
     """For the eye and the mouse; keys are the screen's, so that one can always write."""
+
+    class Scrolled(TextualMessage):
+        """Other chats are in sight."""
+
+    @property
+    def rows_in_sight(self) -> range:
+        """Which of the chats are in sight, in part at least."""
+        first = self.scroll_offset.y // CHAT_ROWS
+        return range(first, -(-(self.scroll_offset.y + self.size.height) // CHAT_ROWS))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self.post_message(self.Scrolled())
+
+    def on_resize(self) -> None:
+        self.post_message(self.Scrolled())
 
 
 class ChatScreen(Screen[None]):
@@ -73,7 +90,6 @@ class ChatScreen(Screen[None]):
         self._chat = chat
         self._threads: defaultdict[str, Thread] = defaultdict(lambda: Thread(max_loaded))
         self._presences = Presences()
-        self._is_asking = False
         self._view = ConversationView(chat, self._presences, self._threads.__getitem__)
         self._new: list[str] = []
         self._lines: list[Line] = []
@@ -124,9 +140,6 @@ class ChatScreen(Screen[None]):
         match event:
             case Message(peer=peer):
                 self._threads[peer].take(event)
-                conversation = self._chat.chat_with(peer)
-                if conversation and conversation.has_written:  # a stranger would be answered for as nobody is
-                    self._presences.noticed(event.sender)
             case Unsent(peer=peer, seq=seq):
                 self._threads[peer].take_back(seq)
             case Sent(id=id):
@@ -140,6 +153,9 @@ class ChatScreen(Screen[None]):
                     self._threads[peer] = thread.anew()
             case Connected() | Disconnected():
                 self._trouble = event if isinstance(event, Disconnected) else None
+
+    def on_chat_list_scrolled(self) -> None:
+        self._refresh_soon()
 
     def on_conversation_view_changed(self) -> None:
         self._refresh_soon()
@@ -240,23 +256,6 @@ class ChatScreen(Screen[None]):
         self.set_class(peer is not None, "-open")
         self.set_focus(self._view.composer)
 
-    def _ask_presence(self) -> None:
-        if not self._is_asking and self._to_ask():
-            self._is_asking = True
-            self.run_worker(self._fetch_presence())
-
-    async def _fetch_presence(self) -> None:
-        while users := self._to_ask()[:MAX_PRESENCE_USERS]:
-            self._presences.asked(users)
-            with suppress(ParleyError):
-                for presence in await self._chat.presence(*users):
-                    self._presences.take(presence)
-            self._refresh_soon()
-        self._is_asking = False
-
-    def _to_ask(self) -> list[str]:
-        return self._presences.to_ask(line.peer for line in self._lines)
-
     # What is shown
 
     def _refresh_soon(self) -> None:
@@ -274,7 +273,14 @@ class ChatScreen(Screen[None]):
             self._show_list()
             self._view.show()
         self._view.mark_read()
-        self._ask_presence()
+        self._watch_sight()
+
+    def _watch_sight(self) -> None:
+        """Says whose presence is shown: of the open chat, and in the list of no strangers, who never are online."""
+        rows = self.query_one(ChatList).rows_in_sight
+        listed = [self._chat.chat_with(line.peer) for line in self._lines[rows.start : rows.stop]]
+        known = [conversation.peer for conversation in listed if conversation and conversation.has_written]
+        self._chat.watch([*known, *([self._view.peer] if self._view.peer else [])])
 
     def _show_banner(self) -> None:
         banner = self.query_one("#banner", Static)
@@ -298,10 +304,14 @@ class ChatScreen(Screen[None]):
         lines += [Line(peer, is_online=False, unread=0, preview=BLOCKED) for peer in unlisted]
         options = self.query_one(ChatList)
         width = self.size.width if self.has_class("-narrow") else LIST_WIDTH
-        if (lines, width) != (self._lines, self._list_width):
-            self._lines, self._list_width = lines, width
-            options.set_options(Option(line.content(width), id=line.peer) for line in lines)
         peers = [line.peer for line in lines]
+        if (peers, width) == ([line.peer for line in self._lines], self._list_width):
+            for number, (line, before) in enumerate(zip(lines, self._lines, strict=True)):
+                if line != before:  # the others stay, and the list where somebody has scrolled it to
+                    options.replace_option_prompt_at_index(number, line.content(width))
+        else:
+            options.set_options(Option(line.content(width), id=line.peer) for line in lines)
+        self._lines, self._list_width = lines, width
         options.highlighted = peers.index(self._view.peer) if self._view.peer in peers else None
 
     def _line(self, conversation: Conversation) -> Line:

@@ -69,7 +69,6 @@ class Page {
   #isStale = false; // whether something has changed since the page was drawn
   #ticked = Date.now();
   #wasConnected = false;
-  #asking = new Set(); // whose presence is being asked for
 
   constructor(config, user) {
     this.#config = config;
@@ -80,7 +79,7 @@ class Page {
     const address = addressFor(config, user);
     this.#client = new ChatClient({ address, store: store ?? NO_STORE, backlogOf: "unread", debug });
     const open = (peer) => this.#open(peer);
-    this.#list = new ChatList(this.#client, drafts, { open, changed: () => this.#draw() });
+    this.#list = new ChatList(this.#client, drafts, { open, changed: () => this.#draw(), scrolled: () => this.#drawSoon() });
     this.#view = new ConversationView(this.#client, drafts);
     this.#banner = new Banner({ tryNow: () => this.#client.wake(), signIn: () => this.#signInAgain() });
     this.#notifier = new Notifier(id("notify"), open);
@@ -111,10 +110,6 @@ class Page {
     on("message", ({ message }) => this.#onMessage(message));
     on("unsent", ({ peer, sender }) => sender === peer && peer !== this.#user && announce(`${peer} took a message back`));
     on("failed", ({ peer, message }) => announce(`Not sent to ${peer}: ${message}`));
-    // Who does something is there. Of somebody new nobody has told so far.
-    on("receipt", ({ sender, ts }) => ts !== null && this.#expectPresent(sender));
-    on("typing", ({ peer, isComposing }) => isComposing && this.#expectPresent(peer));
-    on("sent", ({ peer, delivered }) => delivered && this.#expectPresent(peer));
   }
 
   #listen() {
@@ -200,22 +195,12 @@ class Page {
     this.#banner.doubt = null;
     const { peer } = this.#view;
     if (peer !== null) this.#client.open(peer);
-    void this.#client.askPresence([...new Set([...this.#client.chats.map((chat) => chat.peer), peer])].filter(Boolean));
   }
 
   #onMessage({ from, text }) {
     if (from === this.#user || this.#client.status.state !== "online") return;
-    if (this.#client.chat(from).hasWritten) this.#expectPresent(from); // a stranger would be answered for as nobody is
     announce(`${from}: ${beginning(text, SAID)}`);
     this.#notifier.tell(from, text);
-  }
-
-  /** Asks whether somebody is there who must be, but is not known to be. */
-  async #expectPresent(user) {
-    if (user === this.#user || this.#client.presence(user)?.online || this.#asking.has(user)) return;
-    this.#asking.add(user);
-    await this.#client.askPresence([user]);
-    this.#asking.delete(user);
   }
 
   // Drawing
@@ -235,6 +220,7 @@ class Page {
     this.#banner.show(this.#client.status);
     this.#view.update(); // first: it marks read what is looked at
     this.#list.render(this.#view.peer);
+    this.#client.watch([...(this.#view.peer === null ? [] : [this.#view.peer]), ...this.#list.inSight]);
     this.#drawUnread(this.#client.chats.reduce((sum, chat) => sum + chat.unread, 0));
   }
 

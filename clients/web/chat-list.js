@@ -1,6 +1,6 @@
 /** The list of chats: who, the latest words, how many of them are unread, who is online. And the way to new ones. */
 
-import { avatar, element, hidden, isComposing, reconcile, setText } from "./dom.js";
+import { avatar, element, hidden, isComposing, itemOf, reconcile, setText } from "./dom.js";
 import { isUserId } from "./parley/chat-client.js";
 import { TAKEN_BACK, tickElement } from "./rows.js";
 import { userIdProblem } from "./sign-in.js";
@@ -21,8 +21,8 @@ export class ChatList {
   #field = document.getElementById("new-chat-peer");
   #problem = document.getElementById("new-chat-problem");
 
-  /** `open(peer)` opens a chat; `changed()` has the list drawn. */
-  constructor(client, drafts, { open, changed }) {
+  /** `open(peer)` opens a chat; `changed()` has the list drawn; `scrolled()` says that others are in sight. */
+  constructor(client, drafts, { open, changed, scrolled }) {
     this.#client = client;
     this.#drafts = drafts;
     this.#open = open;
@@ -32,6 +32,7 @@ export class ChatList {
       if (button) this.#choose(button.dataset.peer);
     });
     this.#list.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#list.addEventListener("scroll", scrolled, { passive: true });
     this.#list.addEventListener("focusin", (event) => this.#makeTabStop(event.target));
     this.#field.addEventListener("input", () => this.#onInput());
     this.#field.addEventListener("keydown", (event) => this.#onFieldKey(event));
@@ -56,6 +57,17 @@ export class ChatList {
   reset() {
     this.#field.value = "";
     this.#showProblem("");
+  }
+
+  /** The peers of the chats that are in sight, in part at least; no strangers, who are answered for as nobody is. */
+  get inSight() {
+    const { top, bottom } = this.#list.getBoundingClientRect();
+    const shown = [...this.#list.children].filter((child) => {
+      const row = child.getBoundingClientRect();
+      return row.bottom > top && row.top < bottom;
+    });
+    const lines = shown.map(itemOf).filter(({ isNew }) => !isNew);
+    return lines.map(({ peer }) => peer).filter((peer) => this.#client.chat(peer).hasWritten);
   }
 
   render(current) {

@@ -69,7 +69,6 @@ export class ConversationView {
     this.#scroller.setAttribute("aria-label", `Messages with ${peer}`);
     this.#composer.writeTo(peer);
     this.#client.open(peer);
-    if (!this.#client.presence(peer)) void this.#client.askPresence([peer]);
   }
 
   /** Puts the keyboard where one writes; on a touch screen only on the heading, so that no keyboard slides in. */

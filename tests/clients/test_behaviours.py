@@ -47,7 +47,7 @@ def _all_parsed(*steps: str, **keys: str) -> list[Case]:
         ("told: conected", "expected a mapping, found 'conected'"),
         (
             "app: {sends: hi, to: bob}",
-            "exactly one of send, read, typing, block, unblock, unsend, older, restart is required",
+            "exactly one of send, read, typing, block, unblock, unsend, watch, older, restart is required",
         ),
         ("app: {send: hi}", "'to' is missing"),
         ("app: {send: 5, to: bob}", "'send' must be of type str"),

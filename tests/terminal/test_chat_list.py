@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from clients.terminal.rows import LIST_WIDTH
+from clients.terminal.screen import ChatList
 from tests.asynchronous import asynchronous, until
 from tests.terminal.screen import running
 from tests.terminal.server import Server
@@ -59,27 +60,39 @@ async def test_a_long_user_id_takes_one_line(server: Server, width: int) -> None
 
 
 @asynchronous
-async def test_presence_is_asked_for_once_of_each_who_is_listed(server: Server) -> None:
-    peers = {f"user{number:03}" for number in range(250)}
-    for peer in peers:
-        server.store(peer, "alice", "hi")
-    server.online = peers
+async def test_presence_is_asked_for_once_of_each_who_is_in_sight(server: Server) -> None:
+    peers = [f"user{number:03}" for number in range(250)]
+    for number, peer in enumerate(peers):
+        for _ in range(number + 1):
+            server.store(peer, "alice", "hi")
+    server.online = set(peers)
+    newest = peers[::-1]
 
     def asked() -> list[str]:
-        return sorted(user for frame in server.sent("presence") for user in frame["users"])
+        return [user for frame in server.sent("presence") for user in frame["users"]]
+
+    def shown() -> list[str]:
+        return [line.peer for line in screen.app.chat_screen._lines if line.is_online]
 
     async with running(server, backlog=0) as screen:
-        await until(lambda: len(asked()) >= 250)
-        await until(lambda: all(line.is_online for line in screen.app.chat_screen._lines))
-        server.compose("user001", "composing")
+        await until(lambda: len(shown()) >= 12)
+        first = asked()
+        assert newest[:12] == first[:12] == shown()[:12]
+        assert len(first) < 20  # the screen has 24 rows
+        server.compose(newest[1], "composing")
         await screen.settles()
-        assert asked() == sorted(peers)
-        assert len(server.sent("presence")) == 3
+        assert asked() == first
+        # Others are asked for when they come into sight.
+        screen.app.chat_screen.query_one(ChatList).scroll_to(y=200, animate=False)
+        await until(lambda: newest[100] in shown())
+        assert set(asked()[len(first) :]) <= set(newest[99:115])
+        assert len(set(asked())) == len(asked())
+        # On each connection anew, and what is not in sight is not known any more.
         server.frames.clear()
         server.drop()
-        await until(lambda: len(asked()) >= 250)
-        await screen.settles()
-        assert asked() == sorted(peers)
+        await until(lambda: newest[100] in asked())
+        await until(lambda: newest[100] in shown())
+        assert set(asked()) == set(shown()) <= set(newest[99:115])
 
 
 @asynchronous

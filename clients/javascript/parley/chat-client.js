@@ -135,6 +135,9 @@ const Events = /** @type {new () => ChatEventTarget} */ (/** @type {unknown} */ 
  * @property {typeof WebSocket} [WebSocket]
  */
 
+/** Chats whose users are in sight where the application does not say whose are: as many as a screen shows. */
+const IN_SIGHT = 10;
+
 /** One user's chat. Add listeners, then `start`. */
 export class ChatClient extends Events {
   #store;
@@ -189,7 +192,10 @@ export class ChatClient extends Events {
     });
     this.#sender = new Sender(this.#connections, this.#conversations, this.#gaps, this.#timers, most.unsent, {
       arrive: (conversation, message) => this.#arrive(conversation, message),
-      sent: (detail) => this.#emit("sent", detail),
+      sent: (detail) => {
+        if (detail.delivered) this.#notice(detail.peer);
+        this.#emit("sent", detail);
+      },
       failed: (detail) => this.#emit("failed", detail),
       save: () => this.#save(),
     });
@@ -408,6 +414,22 @@ export class ChatClient extends Events {
     await this.#unsending.ask(peer, seq);
   }
 
+  /**
+   * Says whose presence is shown: `presence` knows it then, on each connection. To be called whenever other chats come
+   * into sight: who was asked for on this connection already costs nothing. Without users, those of the latest 10 chats
+   * are.
+   *
+   * @param {string[]} [users]
+   */
+  watch(users) {
+    this.#hints.watch(() => users ?? this.#latest());
+  }
+
+  #latest() {
+    const known = this.chats.filter(({ hasWritten }) => hasWritten); // a stranger would be answered for as nobody is
+    return known.slice(0, IN_SIGHT).map(({ peer }) => peer);
+  }
+
   /** Asks who of the users is online; `presence` knows then. @param {string[]} users */
   async askPresence(users) {
     await this.#hints.ask(users);
@@ -498,8 +520,10 @@ export class ChatClient extends Events {
       connected: () => {
         this.#setStatus({ state: "online" });
         this.#emit("connected", { user: this.user });
+        this.#hints.connected();
       },
       disconnected: (retryInMs, reason) => {
+        this.#hints.lost();
         this.#setStatus({ state: "waiting", until: this.#timers.now() + retryInMs, reason });
         this.#emit("disconnected", { retryInMs });
       },
@@ -517,13 +541,17 @@ export class ChatClient extends Events {
     }
     switch (frame.type) {
       case "message":
+        // A stranger would be answered for as nobody is.
+        if (this.#conversations.get(frame.from)?.hasWritten) this.#notice(frame.from);
         this.#onMessage(messageOf(frame));
         break;
       case "receipt":
+        this.#notice(frame.from);
         this.#receipts.received(frame);
         this.#changed();
         break;
       case "typing":
+        if (frame.state === "composing") this.#notice(frame.from);
         this.#hints.show(frame.from, frame.state === "composing");
         break;
       case "presence":
@@ -533,6 +561,11 @@ export class ChatClient extends Events {
         this.#blocks.learn(frame.user, frame.blocked);
         break;
     }
+  }
+
+  /** A user must be there. @param {string} user */
+  #notice(user) {
+    if (user !== this.user) this.#hints.notice(user);
   }
 
   /** @param {Message} message */

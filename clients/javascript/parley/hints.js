@@ -1,6 +1,6 @@
 /** Rules 8 and 9 of docs/protocol.md: presence and typing. Hints: nothing is queued for them, nothing is asked twice. */
 
-import { MAX_PRESENCE_USERS } from "./frames.js";
+import { MAX_PRESENCE_USERS, isUserId } from "./frames.js";
 
 /** @typedef {import("./connections.js").Connections} Connections */
 /** @typedef {import("./frames.js").Presence} PresenceOfUser */
@@ -20,6 +20,15 @@ export class Hints {
   #composed = new Map();
   /** @type {Map<string, Presence>} */
   #presences = new Map();
+  /** @type {() => string[]} whose presence the application shows */
+  #inSight = () => [];
+  /** @type {Set<string>} whose presence was asked for on this connection */
+  #asked = new Set();
+  /** @type {Set<string>} whose presence is being asked for */
+  #awaited = new Set();
+  #isConnected = false;
+  /** @type {unknown} */
+  #pause;
 
   /**
    * @param {Connections} connections
@@ -75,15 +84,65 @@ export class Hints {
     return this.#presences.get(user);
   }
 
+  /**
+   * Asks who of these users is online, now and on each later connection: once, and again at a sign of life.
+   *
+   * @param {() => string[]} inSight
+   */
+  watch(inSight) {
+    this.#inSight = inSight;
+    this.#ask();
+  }
+
+  /** There is a connection, and everything that was missed was told. */
+  connected() {
+    this.#isConnected = true;
+    this.#asked.clear();
+    this.#timers.cancel(this.#pause);
+    this.#goOn();
+  }
+
+  /** There is no connection any more: nobody tells who comes and goes. */
+  lost() {
+    this.#isConnected = false;
+    this.forgetPresences();
+  }
+
+  /** A sign of life. Who is not known to be there may have come without a word of it. @param {string} user */
+  notice(user) {
+    if (this.#presences.get(user)?.online || this.#awaited.has(user)) return;
+    this.#asked.delete(user);
+    this.#ask();
+  }
+
+  /** Not at each row of a list that is scrolled: what was in sight for a moment is not asked for. */
+  #ask() {
+    if (!this.#isConnected || this.#pause !== undefined) return;
+    const unasked = this.#inSight().filter((user) => !this.#asked.has(user) && isUserId(user));
+    const users = [...new Set(unasked)].slice(0, MAX_PRESENCE_USERS);
+    if (!users.length) return;
+    for (const user of users) this.#asked.add(user);
+    this.#pause = this.#timers.after(this.#timers.timing.presence, () => this.#goOn());
+    void this.ask(users);
+  }
+
+  #goOn() {
+    this.#pause = undefined;
+    this.#ask();
+  }
+
   /** Asks who of the users is online. @param {string[]} users */
   async ask(users) {
-    for (let first = 0; first < users.length; first += MAX_PRESENCE_USERS) {
-      const some = users.slice(first, first + MAX_PRESENCE_USERS);
-      try {
+    for (const user of users) this.#awaited.add(user);
+    try {
+      for (let first = 0; first < users.length; first += MAX_PRESENCE_USERS) {
+        const some = users.slice(first, first + MAX_PRESENCE_USERS);
         this.learn((await this.#connections.ask({ action: "presence", users: some })).users);
-      } catch {
-        return; // asked for again on the next connection
       }
+    } catch {
+      // asked for again on the next connection
+    } finally {
+      for (const user of users) this.#awaited.delete(user);
     }
   }
 

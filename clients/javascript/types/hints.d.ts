@@ -31,6 +31,18 @@ export class Hints {
     show(peer: string, isComposing: boolean): void;
     /** @param {string} user */
     presence(user: string): Presence | undefined;
+    /**
+     * Asks who of these users is online, now and on each later connection: once, and again at a sign of life.
+     *
+     * @param {() => string[]} inSight
+     */
+    watch(inSight: () => string[]): void;
+    /** There is a connection, and everything that was missed was told. */
+    connected(): void;
+    /** There is no connection any more: nobody tells who comes and goes. */
+    lost(): void;
+    /** A sign of life. Who is not known to be there may have come without a word of it. @param {string} user */
+    notice(user: string): void;
     /** Asks who of the users is online. @param {string[]} users */
     ask(users: string[]): Promise<void>;
     /** Rule 10. The revisions may come again. */

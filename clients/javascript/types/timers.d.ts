@@ -14,6 +14,7 @@
  * @property {number} drain how long an old connection is kept for replies to what was asked on it
  * @property {number} composingShown
  * @property {number} composingEvery
+ * @property {number} presence between questions for the presence of who comes into sight
  * @property {number} receipts receipts of messages that come together go out together
  */
 /**
@@ -95,6 +96,10 @@ export type Timing = {
     drain: number;
     composingShown: number;
     composingEvery: number;
+    /**
+     * between questions for the presence of who comes into sight
+     */
+    presence: number;
     /**
      * receipts of messages that come together go out together
      */

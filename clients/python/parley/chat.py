@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -157,6 +157,16 @@ class Chat:
         self._check_open()
         presences: tuple[PresenceChange, ...] = await self._ask(self._session.ask_presence(users))
         return presences
+
+    def watch(self, users: Iterable[str] | None = None) -> None:
+        """Says whose presence is shown: `PresenceChange` tells of each, again after each `Connected`.
+
+        Call it whenever other chats come into sight: who was asked for on this connection already costs nothing.
+        Without `users`, those of the latest 10 chats are. What was known of others ends with the connection.
+        """
+        self._check_open()
+        self._session.watch(users)
+        self._carry_out()
 
     async def block(self, user: str) -> None:
         """Blocks a user, and waits until that is done: nothing that it does from then on reaches this user.

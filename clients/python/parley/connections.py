@@ -46,6 +46,7 @@ class Connections:
         rng: random.Random,
         *,
         became_current: Callable[[int], None],
+        connected: Callable[[], None],
         was_lost: Callable[[int], None],
     ) -> None:
         self.current: int | None = None
@@ -59,6 +60,7 @@ class Connections:
         self._random = rng
         self._backoff = Backoff(timing, rng)
         self._became_current = became_current
+        self._connected = connected
         self._was_lost = was_lost
         self._states: dict[int, ConnectionState] = {}
         self._numbers = itertools.count(1)
@@ -148,6 +150,7 @@ class Connections:
         if connection == self.current:
             self.is_ready = True
             self._mailbox.put(Connected(user))
+            self._connected()
         elif self.current is not None:
             self._drain(self.current)
             self._make_current(connection)

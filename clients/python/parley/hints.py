@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from . import frames
 from .connections import Connections
+from .errors import Refused
 from .events import PresenceChange, Typing
-from .frames import Frame
+from .frames import MAX_PRESENCE_USERS, USER_ID, Frame
 from .mailbox import Mailbox
-from .requests import Requests
+from .requests import Ask, Lost, Requests, Script
 from .timers import Timer, Timers, Timing
 
 
@@ -31,6 +34,14 @@ class Hints:
         self._timing = timing
         self._most_presences = most_presences
         self._presences: dict[str, PresenceChange] = {}
+        self._in_sight: Callable[[], Iterable[str]] = tuple
+        """Whose presence the application shows."""
+        self._asked: set[str] = set()
+        """Whose presence was asked for on this connection."""
+        self._awaited: set[str] = set()
+        """Whose presence is being asked for."""
+        self._is_connected = False
+        self._pause: Timer | None = None
         self._composing: dict[str, Timer] = {}
         """Who is shown as composing, and when that ends."""
         self._said: dict[str, float] = {}
@@ -63,6 +74,54 @@ class Hints:
             self._composing[peer] = self._timers.after(shown, lambda: self.show_composing(peer, False))
         if composing != (timer is not None):
             self._mailbox.put(Typing(peer, composing))
+
+    def watch(self, in_sight: Callable[[], Iterable[str]]) -> None:
+        """Asks who of these users is online, now and on each later connection: once, and again at a sign of life."""
+        self._in_sight = in_sight
+        self._ask()
+
+    def connected(self) -> None:
+        """There is a connection, and everything that was missed was told."""
+        self._is_connected = True
+        self._asked.clear()
+        if self._pause:
+            self._pause.cancel()
+        self._go_on()
+
+    def lost(self) -> None:
+        """There is no connection any more: nobody tells who comes and goes."""
+        self._is_connected = False
+        self.forget_presences()
+
+    def notice(self, user: str) -> None:
+        """A sign of life. Who is not known to be there may have come without a word of it."""
+        known = self._presences.get(user)
+        if (known is None or not known.online) and user not in self._awaited:
+            self._asked.discard(user)
+            self._ask()
+
+    def _ask(self) -> None:
+        """Not at each row of a list that is scrolled: what was in sight for a moment is not asked for."""
+        if not self._is_connected or self._pause is not None:
+            return
+        unasked = [user for user in self._in_sight() if user not in self._asked and USER_ID.fullmatch(user)]
+        if users := list(dict.fromkeys(unasked))[:MAX_PRESENCE_USERS]:
+            self._asked.update(users)
+            self._pause = self._timers.after(self._timing.presence, self._go_on)
+            self._requests.run(self._learn_of(users))
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._ask()
+
+    def _learn_of(self, users: list[str]) -> Script:
+        self._awaited.update(users)
+        try:
+            self.learn((yield Ask(frames.presence(users))))
+        except (Lost, Refused):
+            pass  # asked again on the next connection
+        finally:
+            self._awaited.difference_update(users)
 
     def learn(self, frame: Frame) -> tuple[PresenceChange, ...]:
         """Keeps the highest `rev` of each user, and returns what the frame says."""

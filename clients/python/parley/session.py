@@ -36,6 +36,9 @@ from .state import State
 from .sync import Sync
 from .timers import Backoff, Timers, Timing
 
+IN_SIGHT = 10
+"""Chats whose users are in sight where the application does not say whose are: as many as a screen shows."""
+
 
 class Session:
     """One user's conversations, over whatever connections it takes, without I/O.
@@ -77,6 +80,7 @@ class Session:
             timing,
             rng,
             became_current=self._became_current,
+            connected=self._on_connected,
             was_lost=self._was_lost,
         )
         self._requests = requests = Requests(connections, self._timers, Backoff(timing, rng), timing.reply)
@@ -351,6 +355,15 @@ class Session:
             frames.check_user(name)
         return self._question(frames.presence(names), self._hints.learn)
 
+    def watch(self, users: Iterable[str] | None) -> None:
+        """These users are in sight, or those of the latest chats: PresenceChange tells who of them is online."""
+        names = None if users is None else tuple(users)
+        self._hints.watch(self._latest if names is None else lambda: names)
+
+    def _latest(self) -> list[str]:
+        # A stranger would be answered for as nobody is.
+        return [conversation.peer for conversation in self.conversations if conversation.has_written][:IN_SIGHT]
+
     def forget_question(self, id: str) -> None:
         """The answer is not needed any more."""
         self._requests.cancel(id)
@@ -376,6 +389,8 @@ class Session:
     # How the rules are put together
 
     def _dispatch(self, connection: int, frame: Frame) -> None:
+        if user := self._shows_life(frame):
+            self._hints.notice(user)
         match frame:
             case {"type": "error", "code": "token_expired"}:
                 self._on_token_expired(connection)
@@ -393,6 +408,20 @@ class Session:
                 self._blocks.received(frame)
             case _:
                 self._requests.received(connection, frame)
+
+    def _shows_life(self, frame: Frame) -> str | None:
+        """Who must be there, by this frame, and may be seen to be."""
+        match frame:
+            case {"type": "message", "from": user}:
+                known = self._conversations.get(user)
+                is_seen = known is not None and known.has_written  # a stranger would be answered for as nobody is
+            case {"type": "receipt", "from": user} | {"type": "typing", "state": "composing", "from": user}:
+                is_seen = True
+            case {"type": "ack", "to": str(user), "delivered": int(delivered)}:
+                is_seen = delivered > 0
+            case _:
+                return None
+        return user if is_seen and user != self.user else None
 
     def _on_token_expired(self, connection: int) -> None:
         if self._can_renew_token:
@@ -448,9 +477,14 @@ class Session:
             if not conversation.is_idle or self._gaps.is_behind(conversation):
                 self._conversations.touch(conversation)
 
+    def _on_connected(self) -> None:
+        self._hints.connected()
+
     def _was_lost(self, connection: int) -> None:
         self._sync.lose(connection)
         self._requests.lose(connection)
+        if self._connections.current is None:
+            self._hints.lost()
 
     def _start_anew(self, epoch: str) -> None:
         """Rule 10. The server speaks of another history: only what is unsent is kept."""

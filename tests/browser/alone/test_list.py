@@ -241,3 +241,32 @@ def test_one_answer_to_whether_somebody_is_reading(open_alone: OpenAlone, server
     server.says("bob", "last")
     expect(at_alice.page).to_have_title("(1) Parley")
     at_alice.expect_unread("bob", 1)
+
+
+def test_presence_is_asked_for_of_the_chats_in_sight_and_of_others_when_they_come_into_sight(
+    open_alone: OpenAlone, server: FakeServer
+) -> None:
+    peers = [f"user{number:03}" for number in range(100)]
+    for peer in peers:
+        server.said(peer, "hi")
+    server.chat.online |= set(peers)
+    newest = peers[::-1]
+
+    def asked() -> list[str]:
+        return [user for frame in server.asked if frame["action"] == "presence" for user in frame["users"]]
+
+    at_alice = open_alone()
+    expect(at_alice.line(newest[0]).locator(".online")).to_have_count(1)
+    first = asked()
+    assert first == newest[: len(first)]
+    assert len(first) < 20
+    at_alice.line(newest[-1]).scroll_into_view_if_needed()
+    expect(at_alice.line(newest[-1]).locator(".online")).to_have_count(1)
+    assert len(asked()) == len(set(asked())) < 60
+    # On the next connection those are asked for that are in sight then.
+    server.asked.clear()
+    server.drop()
+    server.wait_for(at_alice.page, lambda: newest[-1] in asked())
+    assert len(asked()) < 20
+    expect(at_alice.line(newest[-1]).locator(".online")).to_have_count(1)
+    expect(at_alice.line(newest[0]).locator(".online")).to_have_count(0)

@@ -253,19 +253,22 @@ class Script:
         self._do("event", event={"type": kind} | fields)
 
     def _app(self, given: Given) -> None:
-        match given.one_of("send", "read", "typing", "block", "unblock", "unsend", "older", "restart"):
+        match given.one_of("send", "read", "typing", "block", "unblock", "unsend", "watch", "older", "restart"):
             case "send":
                 self._do("send", text=given.take("send", str), to=given.take("to", str))
             case "read":
                 self._do("read", peer=given.take("read", str), **given.some("seq", "fails"))
             case "typing":
                 self._do("type", composing=_is_composing(given), to=given.take("to", str))
-            case "block":
-                self._do("block", user=given.take("block", str), blocked=True)
-            case "unblock":
-                self._do("block", user=given.take("unblock", str), blocked=False)
+            case "block" | "unblock" as how:
+                self._do("block", user=given.take(how, str), blocked=how == "block")
             case "unsend":
                 self._do("unsend", peer=given.take("unsend", str), seq=given.take("seq", int))
+            case "watch":
+                users = given.take("watch", list, str)
+                if isinstance(users, str) and users != "latest":
+                    raise BadCase(f"{given.what}: what is watched is a list of users, or latest")
+                self._do("watch", users=None if users == "latest" else users)
             case "older":
                 self._do("older", peer=given.take("older", str))
             case "restart":

@@ -271,3 +271,7 @@ class CaseDriver(Driver):
     def on_type(self, to: str, composing: bool) -> None:
         self.session.typing(to, composing)
         self.collect()
+
+    def on_watch(self, users: list[str] | None) -> None:
+        self.session.watch(users)
+        self.collect()

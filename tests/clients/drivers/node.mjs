@@ -342,6 +342,10 @@ class Driver {
     check(isDeepStrictEqual(this.#client.blocked, peers), `blocked: ${JSON.stringify(this.#client.blocked)}`);
   }
 
+  async watch({ users }) {
+    this.#client.watch(users ?? undefined);
+  }
+
   async type({ to, composing }) {
     this.#client.typing(to, composing);
   }

@@ -157,3 +157,6 @@ class CaseDriver:
 
     async def on_type(self, to: str, composing: bool) -> None:
         self._chat.typing(to, composing)
+
+    async def on_watch(self, users: list[str] | None) -> None:
+        self._chat.watch(users)
