@@ -30,8 +30,10 @@ async def test_a_text_that_is_too_long_stays_where_it_was_written(server: Server
 @asynchronous
 async def test_typing_is_told_to_the_other(server: Server) -> None:
     server.store("bob", "alice", "hi")
+    server.online.add("bob")
     async with running(server) as screen:
         await screen.open("bob")
+        await screen.shows("● bob")  # who is away is not told
         await screen.press("h", "e", "y")
         await until(lambda: len(server.sent("typing")) == 1)
         await screen.press("backspace", "backspace", "backspace")

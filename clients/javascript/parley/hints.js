@@ -20,6 +20,8 @@ export class Hints {
   #composed = new Map();
   /** @type {Map<string, Presence>} */
   #presences = new Map();
+  /** @type {Map<string, number>} when the server last said so of each */
+  #learned = new Map();
   /** @type {() => string[]} whose presence the application shows */
   #inSight = () => [];
   /** @type {Set<string>} whose presence was asked for on this connection */
@@ -48,13 +50,21 @@ export class Hints {
   /** Says that the user composes, as often as the protocol allows. @param {string} peer @param {boolean} isComposing */
   compose(peer, isComposing) {
     const connection = this.#connections.current;
-    if (!connection) return;
+    if (!connection || (isComposing && this.#isAway(peer))) return;
     const { composingEvery, composingShown } = this.#timers.timing;
     const age = this.#timers.now() - (this.#composed.get(peer) ?? -Infinity);
     if (isComposing ? age < composingEvery : age >= composingShown) return;
     if (isComposing) this.#composed.set(peer, this.#timers.now());
     else this.#composed.delete(peer);
     connection.tell({ action: "typing", to: peer, state: isComposing ? "composing" : "paused" });
+  }
+
+  /** Whether nobody would see that we compose, as is known of a minute ago at most, or is being asked. @param {string} user */
+  #isAway(user) {
+    if (this.#presences.get(user)?.online ?? true) return false;
+    if (this.#timers.now() - (this.#learned.get(user) ?? 0) < this.#timers.timing.away) return true;
+    this.notice(user); // it may have come without a word of it; if so, the next key says that we compose
+    return this.#awaited.has(user);
   }
 
   /** A message says that it is written. @param {string} peer */
@@ -149,18 +159,24 @@ export class Hints {
   /** Rule 10. The revisions may come again. */
   forgetPresences() {
     this.#presences.clear();
+    this.#learned.clear();
   }
 
   /** Keeps the highest revision of each user. @param {PresenceOfUser[]} users */
   learn(users) {
     for (const { user, online, last_seen: lastSeen, rev } of users) {
+      this.#learned.set(user, this.#timers.now());
       const presence = { online: online === true, lastSeen: lastSeen ?? null, rev };
       if (!isNews(presence, this.#presences.get(user))) continue;
       this.#presences.delete(user);
       this.#presences.set(user, presence);
       this.#events.presence({ user, ...presence });
     }
-    while (this.#presences.size > this.#mostPresences) this.#presences.delete([...this.#presences.keys()][0]);
+    for (const oldest of this.#presences.keys()) {
+      if (this.#presences.size <= this.#mostPresences) break;
+      this.#presences.delete(oldest);
+      this.#learned.delete(oldest);
+    }
   }
 }
 

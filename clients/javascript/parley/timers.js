@@ -15,6 +15,7 @@
  * @property {number} drain how long an old connection is kept for replies to what was asked on it
  * @property {number} composingShown
  * @property {number} composingEvery
+ * @property {number} away how long nobody is told that we compose who is known to be away, without asking again
  * @property {number} presence between questions for the presence of who comes into sight
  * @property {number} receipts receipts of messages that come together go out together
  */
@@ -45,6 +46,7 @@ export const TIMING = Object.freeze({
   drain: 10_000,
   composingShown: 12_000,
   composingEvery: 10_000,
+  away: 60_000,
   presence: 200,
   receipts: 200,
 });

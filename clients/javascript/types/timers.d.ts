@@ -14,6 +14,7 @@
  * @property {number} drain how long an old connection is kept for replies to what was asked on it
  * @property {number} composingShown
  * @property {number} composingEvery
+ * @property {number} away how long nobody is told that we compose who is known to be away, without asking again
  * @property {number} presence between questions for the presence of who comes into sight
  * @property {number} receipts receipts of messages that come together go out together
  */
@@ -96,6 +97,10 @@ export type Timing = {
     drain: number;
     composingShown: number;
     composingEvery: number;
+    /**
+     * how long nobody is told that we compose who is known to be away, without asking again
+     */
+    away: number;
     /**
      * between questions for the presence of who comes into sight
      */

@@ -34,6 +34,8 @@ class Hints:
         self._timing = timing
         self._most_presences = most_presences
         self._presences: dict[str, PresenceChange] = {}
+        self._learned: dict[str, float] = {}
+        """When the server last said so of each."""
         self._in_sight: Callable[[], Iterable[str]] = tuple
         """Whose presence the application shows."""
         self._asked: set[str] = set()
@@ -50,7 +52,7 @@ class Hints:
     def typing(self, to: str, composing: bool) -> None:
         """Tells the peer that the user composes, as often as the protocol allows, or no longer does."""
         now, said = self._timers.now, self._said.get(to)
-        if self._connections.current is None:
+        if self._connections.current is None or (composing and self._is_away(to)):
             return
         if composing and (said is None or now - said >= self._timing.composing_every):
             self._said[to] = now
@@ -59,6 +61,16 @@ class Hints:
             return
         frame = frames.typing(to, composing) | {"id": self._requests.new_id("typing")}
         self._connections.write(self._connections.current, frame)
+
+    def _is_away(self, user: str) -> bool:
+        """Whether nobody would see that we compose, as is known of a minute ago at most, or is being asked."""
+        known = self._presences.get(user)
+        if known is None or known.online:
+            return False
+        if self._timers.now - self._learned[user] < self._timing.away:
+            return True
+        self.notice(user)  # it may have come without a word of it; if so, the next key says that we compose
+        return user in self._awaited
 
     def was_sent(self, to: str) -> None:
         """A message ends composing: the peer takes it so, and the next key says it anew."""
@@ -128,17 +140,20 @@ class Hints:
         users = frames.presences(frame)
         for presence in users:
             known = self._presences.get(presence.user)
+            self._learned[presence.user] = self._timers.now
             if known is None or (presence.rev >= known.rev and presence != known):
                 self._presences.pop(presence.user, None)
                 self._presences[presence.user] = presence
                 self._mailbox.put(presence)
         while len(self._presences) > self._most_presences:
-            del self._presences[next(iter(self._presences))]
+            oldest = next(iter(self._presences))
+            del self._presences[oldest], self._learned[oldest]
         return users
 
     def forget_presences(self) -> None:
         """Their revisions may come again."""
         self._presences.clear()
+        self._learned.clear()
 
     def _forget(self, to: str, at: float) -> None:
         if self._said.get(to) == at:
