@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import venv
 from pathlib import Path
+
+from local.emulator import PROJECT
 
 
 def environment(wheel: Path, folder: Path) -> Path:
@@ -14,6 +17,16 @@ def environment(wheel: Path, folder: Path) -> Path:
     python = folder / "bin" / "python"
     quiet = ("--quiet", "--no-index", "--no-deps", "--disable-pip-version-check")
     run(python, "-m", "pip", "install", *quiet, wheel, cwd=folder)
+    return python
+
+
+def environment_with(wheel: Path, extra: str, folder: Path) -> Path:
+    """The Python of an environment with the wheel and what its extra depends on, in the versions that we have."""
+    python, uv = folder / "bin" / "python", Path(sys.executable).with_name("uv")
+    constraints = (PROJECT / "requirements.txt", PROJECT / "tests" / "requirements.txt")
+    pins = [word for constraint in constraints for word in ("--constraint", constraint)]
+    run(uv, "venv", "--quiet", "--python", sys.executable, folder, cwd=folder.parent)
+    run(uv, "pip", "install", "--quiet", "--python", python, *pins, f"{wheel}[{extra}]", cwd=folder)
     return python
 
 

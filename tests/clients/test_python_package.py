@@ -19,6 +19,7 @@ from tools.wheels import CLIENT, build
 
 PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "clients" / "python"
+FUNCTIONS = PROJECT / "lambda_src"
 MODULES = {path.stem: path.read_text("utf-8") for path in sorted((PACKAGE / "parley").glob("*.py"))}
 LAYERS = (
     ("bounds", "errors", "events", "preview", "timers"),
@@ -52,10 +53,16 @@ def test_the_wheel_holds_every_module_and_says_that_it_has_types(wheel: Path) ->
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
         (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         described = archive.read(metadata).decode()
-    assert sorted(names) == sorted(["parley/py.typed", *(f"parley/{name}.py" for name in MODULES)])
+    testing = [f"parley/{path.relative_to(PACKAGE / 'parley')}" for path in (PACKAGE / "parley/testing").glob("*.py")]
+    functions = [f"parley/testing/functions/{path.relative_to(FUNCTIONS)}" for path in FUNCTIONS.rglob("*.py")]
+    modules = [f"parley/{name}.py" for name in MODULES]
+    assert sorted(names) == sorted(["parley/py.typed", *modules, *testing, *functions])
     assert re.findall(r"^Requires-Dist: (\w+)[^;\n]*(;.*)?$", described, re.MULTILINE) == [
         ("websockets", ""),
         ("boto3", '; extra == "aws"'),
+        ("boto3", '; extra == "testing"'),
+        ("pyjwt", '; extra == "testing"'),
+        ("pytest", '; extra == "testing"'),
     ]
     assert "Name: parley-client\n" in described
 

@@ -18,7 +18,7 @@ PATH = re.compile(r"(?:[\w.-]+/)+(?:[\w.-]+)?|[\w-]+\.(?:py|js|mjs|md|yaml|toml|
 MADE = re.compile(r"^(\.local|\.venv|node_modules|cdk\.out)/|docs/performance/aws\.md$|^package-lock\.json$")
 """What a command writes, and is not part of the project."""
 
-IN_A_PAGE_OF_ITS_OWN = {"hello.py", "hello.mjs", "config.json", "state.json"}
+IN_A_PAGE_OF_ITS_OWN = {"hello.py", "hello.mjs", "config.json", "state.json", "test_parcels.py"}
 MAKE = re.compile(r"\bmake ((?:-\S+ (?:\.\./\S+ )?)?)([a-z]+(?:-[a-z]+)*)")
 
 

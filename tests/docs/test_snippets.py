@@ -17,7 +17,6 @@ import pytest
 from chat.protocol import Send, parse
 from chat.signing_keys import ALGORITHM
 from local.emulator import PROJECT
-from tests.backend_schema import problem
 from tests.docs.conftest import read_until, shell
 from tests.docs.pages import Block, blocks, pages
 
@@ -138,15 +137,6 @@ def test_a_token_is_made_as_the_page_says() -> None:
     claims = jwt.decode(made["connection_token"](secret, "alice"), secret, [ALGORITHM])
     assert claims["sub"] == "alice"
     assert claims["exp"] - claims["iat"] == 3600
-
-
-def test_a_backend_is_tested_as_the_page_says() -> None:
-    made: dict[str, Any] = {}
-    exec(having("python", "class FakeLambda", "docs/integrating.md"), made)  # noqa: S102
-    made["test_a_customer_is_told_once_that_the_parcel_has_left"]()
-    fake = made["FakeLambda"]()
-    answer = fake.invoke(FunctionName="chat", Payload=b'{"id": "1", "to": "bob"}')
-    assert problem("results", json.loads(answer["Payload"].read())) is None
 
 
 def test_a_session_is_driven_as_the_page_says() -> None:

@@ -11,6 +11,7 @@ import pytest
 from chat.budget import OPERATION_SECONDS, SECONDS
 from chat.conversations import REPEATED_MS
 from chat.sdk import CONFIG
+from parley.testing.server import SETTINGS
 from tests.stack.conftest import ROOT, Synthesize, Synthesized
 from tests.stack.test_settings import KEY
 
@@ -62,6 +63,14 @@ def test_functions_are_given_the_settings_that_they_require_and_no_more(default:
     given = {setting for setting in function["Environment"]["Variables"] if not setting.startswith("AWS_")}
 
     assert given == required
+
+
+def test_the_chat_for_tests_of_others_has_the_settings_of_the_stack(default: Synthesized) -> None:
+    variables = [default.function(name)[1]["Environment"]["Variables"] for name in FUNCTIONS]
+    given = {name: value for one in variables for name, value in one.items() if not name.startswith("AWS_")}
+
+    assert set(SETTINGS) == set(given)
+    assert SETTINGS.items() >= {name: value for name, value in given.items() if isinstance(value, str)}.items()
 
 
 def test_functions_share_one_asset(default: Synthesized) -> None:
