@@ -1,8 +1,9 @@
-"""The commands of the pages for operators: each can be typed, names what there is, and gives what is required."""
+"""The commands of the pages for people: each can be typed, names what there is, and gives what is required."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -15,14 +16,27 @@ from botocore.session import Session
 from local import __main__ as local_commands
 from local import cdk
 from local.cdk import REMOVAL
+from local.emulator import PROJECT
 from tests.docs.pages import blocks, code, pages
 from tests.local.test_make import make, project
 
 __all__ = ["project"]  # a fixture
 
-PAGES = ("docs/deploying.md", "docs/operations.md", "docs/first-deployment.md")
+PAGES = (
+    "docs/backend.md",
+    "docs/clients.md",
+    "docs/construct.md",
+    "docs/deploying.md",
+    "docs/first-deployment.md",
+    "docs/integrating.md",
+    "docs/operations.md",
+    "examples/shop/README.md",
+)
+"""Those for people who use it, deploy it or run it. Others name commands without what is typed behind them."""
+
 PARSERS = {"local": local_commands.arguments_parser, "local.cdk": cdk.arguments_parser}
 AWS = re.compile(r"\baws ([a-z0-9]+) ([a-z0-9-]+)((?: (?!\|)[^\n|;)]*)?)")
+INSTALL = re.compile(r"(?:pip|npm) install ['\"]?(?:\./|\.\./parley)/?([\w/]*)(?:\[(\w+)\])?")
 GLOBAL_OPTIONS = {"cli-binary-format", "query", "output", "region", "profile"}
 HIGH_LEVEL = {("s3", "rb"): {"force"}}
 """What the command line adds to the services' own operations."""
@@ -40,6 +54,12 @@ def make_commands() -> Iterator[tuple[str, str]]:
             for line in text.splitlines():
                 if found := re.match(r"make ((?:[a-z-]+)(?: [A-Z_]+=(?:\"[^\"]*\"|\S+))*)\s*(?:#.*)?$", line):
                     yield page, found[1]
+
+
+def installs() -> list[tuple[str, str, str]]:
+    """Each page, folder and extra of what is installed from a folder of ours."""
+    found = {(page, *one) for page in pages() for text in written(page) for one in INSTALL.findall(text)}
+    return sorted(found)
 
 
 def aws_commands() -> list[tuple[str, str, str]]:
@@ -66,6 +86,21 @@ def test_commands_of_make_and_aws_are_found() -> None:
         command for _, command in make_commands()
     }
     assert len(aws_commands()) > 10
+
+
+@pytest.mark.parametrize(("page", "folder", "extra"), installs())
+def test_what_is_installed_from_a_folder_is_there(page: str, folder: str, extra: str) -> None:
+    if (PROJECT / folder / "package.json").exists() and not (PROJECT / folder / "pyproject.toml").exists():
+        assert not extra
+        return
+    project = tomllib.loads((PROJECT / folder / "pyproject.toml").read_text())["project"]
+    assert not extra or extra in project["optional-dependencies"]
+
+
+def test_installs_are_found() -> None:
+    assert {("docs/backend.md", "clients/python", "aws"), ("docs/integrating.md", "clients/python", "testing")} <= set(
+        installs()
+    )
 
 
 @cache

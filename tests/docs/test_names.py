@@ -140,3 +140,9 @@ def test_pages_do_not_say_where_they_were_written() -> None:
 
 def test_what_is_said_to_be_slow_is_there() -> None:
     assert [name for name in SLOWEST if not (PROJECT / "tests" / f"{name}.py").exists() and name != STACK] == []
+
+
+def test_each_issuer_has_its_settings_and_says_what_an_app_calls() -> None:
+    issuers = [row[0] for row in table("docs/deploying.md", "issuer")]
+    assert [row[0] for row in table("docs/integrating.md", "issuer")] == issuers
+    assert len(issuers) == 5
