@@ -118,7 +118,7 @@ def _frame(world: _World, hour: Hour, cost: Cost) -> bool:
     except OverLimit:
         hour.dollars += _dollars(Cost(Bill(), frames=2))
         return False
-    limits.charge("mallory", messages=cost.frames + cost.bill.pushes)
+    limits.charge("mallory", messages=cost.frames + int(cost.bill.pushes))
     hour.dollars += _dollars(cost)
     hour.frames += 1
     return True

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 from bench import plots
 from bench.functions import NOWHERE, TEXT, environment, event, running_in
-from bench.instance import Instance, connection, create_table, instance
+from bench.instance import RETENTION_MS, Instance, connection, create_table, instance
 from bench.measure import Limit, Section, table
 from bench.meter import Bill, Meter
 from bench.prices import Dollars, dollars, duration_ms, logs, prices, running
+from chat.backend_protocol import MAX_BATCH
+from chat.clock import now_ms
 from chat.conversations import TAIL_LENGTH
 from chat.protocol import UserPresence
 from chat.sdk import client
+from chat.wiring import backend_routes
 from tools.dynamodb_local import dynamodb_local
 
 CHATS, MESSAGES = 10, 20
@@ -25,21 +28,23 @@ SEND, FLOOR_NAME, BASELINE_NAME = "send", "floor", "plain baseline"
 SEND_FIRST, SEND_LONG_TAIL = "send, the first between two users", "send, behind long messages"
 RETRIED_AMONG = 100
 SEND_RETRY = f"send, a retry behind {RETRIED_AMONG} messages"
+BACKEND_SEND, BACKEND_BATCH = "a backend's send", "a backend's send, one of a batch of 100"
 BASELINE_PUTS = "plain baseline, without its transaction"
 LONG_TEXT = "x" * 850  # with its keys and times the message stays below the 1 KiB of a write unit
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One action's bill and price. `frames` are the caller's, the reply among them."""
+    """One action's bill and price. `frames` are the caller's, the reply among them; a `batch` shares an invocation."""
 
     bill: Bill
     frames: int
     invocations: int = 1
+    batch: int = 1
 
     @property
     def dollars(self) -> Dollars:
-        return dollars(self.bill, frames=self.frames, invocations=self.invocations)
+        return dollars(self.bill, frames=self.frames, invocations=self.invocations, batch=self.batch)
 
     @property
     def logs(self) -> float:
@@ -77,7 +82,7 @@ def run() -> Section:
 def costs(dynamodb_url: str) -> dict[str, Cost]:
     """Every action's cost: two users with a device each, ten chats and a conversation of twenty messages."""
     with running_in(environment(dynamodb_url, NOWHERE)):
-        found = _ours()
+        found = _ours() | _of_a_backend()
         baseline = _baseline()
     found[BASELINE_NAME] = Cost(baseline, frames=2)
     found[BASELINE_PUTS] = Cost(_without_transaction(baseline), frames=2)
@@ -133,6 +138,29 @@ def _sends(warm: Instance) -> dict[str, Cost]:
     return found
 
 
+def _of_a_backend() -> dict[str, Cost]:
+    """A shop that writes to customers who have heard of it before, each with a device."""
+    warm = instance()
+    handler = importlib.import_module("backend")
+    routes = backend_routes(warm.table, warm.gateway, clock=now_ms, parallel=warm.meter, retention_ms=RETENTION_MS)
+    customers = [f"customer-{number}" for number in range(MAX_BATCH)]
+    for customer in customers:
+        warm.connections.connect(connection(customer))
+
+    def send(number: int) -> object:
+        message = {"to": customers[0], "id": f"{number}", "text": TEXT}
+        return handler.serve({"action": "send", "user": "shop", **message}, "", routes)
+
+    def send_batch(number: int) -> object:
+        messages = [{"to": customer, "id": f"batch-{number}", "text": TEXT} for customer in customers]
+        return handler.serve({"action": "send_batch", "user": "shop", "messages": messages}, "", routes)
+
+    send_batch(1)
+    one, batch = measured(warm, lambda: send(1), frames=0), measured(warm, lambda: send_batch(2), frames=0)
+    shares = {name: value / MAX_BATCH for name, value in asdict(batch.bill).items()}
+    return {BACKEND_SEND: one, BACKEND_BATCH: Cost(Bill(**shares), frames=0, batch=MAX_BATCH)}
+
+
 def measured(warm: Instance, action: Callable[[], object], *, frames: int = 2, invocations: int = 1) -> Cost:
     """`frames` are the caller's: the one that it sends, and the reply."""
     warm.meter.reset()
@@ -180,9 +208,8 @@ def _text(found: Mapping[str, Cost]) -> str:
     header = ["", "calls", "round trips", "read units", "write units", "pushes", "assumed ms", "$ a million", "logs, $"]
     rows = [(name, *_figures(cost)) for name, cost in found.items()]
     assumed = prices()["assumed_milliseconds"]
-    send, baseline, puts, first, long_tail = (
-        found[name].dollars.total for name in (SEND, BASELINE_NAME, BASELINE_PUTS, SEND_FIRST, SEND_LONG_TAIL)
-    )
+    named = (SEND, BASELINE_NAME, BASELINE_PUTS, SEND_FIRST, SEND_LONG_TAIL, BACKEND_SEND, BACKEND_BATCH)
+    send, baseline, puts, first, long_tail, backend, batch = (found[name].dollars.total for name in named)
     return f"""\
 Counted at the SDK, on DynamoDB Local, between two users with one device each; the text has {len(TEXT)} characters.
 Units are the engine's own count, from the sizes of the items; a read of an item that does not exist counts as on AWS.
@@ -205,6 +232,9 @@ nearly 1 KiB, that is half a read unit more, and the send costs ${long_tail:.2f}
 users reads the log twice and both chats, {found[SEND_FIRST].bill.calls} calls for ${first:.2f}. A retry reads what was
 stored in the last eleven minutes, up to a thousand messages; in a calm conversation that is what any send reads. Each
 10 ms that a function runs longer are ${running(10):.2f}.
+
+A backend's send has no frames of a caller's and costs ${backend:.2f}, without what the backend itself is billed for.
+Those of a batch share one request of Lambda's, and cost ${batch:.2f}: they are sent one after the other.
 """
 
 
@@ -212,10 +242,10 @@ def _figures(cost: Cost) -> tuple[object, ...]:
     bill = cost.bill
     units = f"{bill.read_units:g}", f"{bill.write_units:g}"
     return (
-        bill.calls,
-        bill.table_round_trips,
+        f"{bill.calls:g}",
+        f"{bill.table_round_trips:g}",
         *units,
-        bill.pushes,
+        f"{bill.pushes:g}",
         f"{duration_ms(bill):g}",
         f"{cost.dollars.total:.2f}",
         f"{cost.logs:.2f}",

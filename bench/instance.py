@@ -38,6 +38,7 @@ class Instance:
 
     table: DynamoTable
     client: Any
+    gateway: ApiGateway
     table_name: str
     meter: Meter
     messages: MessageRoutes
@@ -93,4 +94,4 @@ def instance(parallel: Parallel | None = None) -> Instance:
         table, api_gateway, clock=now_ms, parallel=parallel or meter, retention_ms=RETENTION_MS, epoch="1"
     )
     connections = connection_routes(table, api_gateway, Silent(), clock=now_ms)
-    return Instance(table, dynamodb, name, meter, messages, connections)
+    return Instance(table, dynamodb, api_gateway, name, meter, messages, connections)

@@ -23,15 +23,15 @@ READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
 
 @dataclass
 class Bill:
-    """What was asked of DynamoDB and of `@connections`."""
+    """What was asked of DynamoDB and of `@connections`; by one of many, it may be a fraction of it."""
 
-    calls: int = 0
+    calls: float = 0
     read_units: float = 0
     write_units: float = 0
-    pushes: int = 0
-    table_round_trips: int = 0
-    push_round_trips: int = 0
-    beside_pushes: int = 0
+    pushes: float = 0
+    table_round_trips: float = 0
+    push_round_trips: float = 0
+    beside_pushes: float = 0
     """Of the round trips to the table, those during a round of pushes, which takes longer."""
 
 
@@ -58,7 +58,7 @@ class Meter:
 
     def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         start = self.bill.table_round_trips, self.bill.push_round_trips
-        results, trips = [], [(0, 0)]
+        results, trips = [], [(0.0, 0.0)]
         for call in calls:
             self.bill.table_round_trips, self.bill.push_round_trips = 0, 0
             results.append(call())

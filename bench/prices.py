@@ -34,14 +34,17 @@ def prices() -> Any:
     return json.loads((Path(__file__).parent.parent / "stacks" / "prices.json").read_text(encoding="utf-8"))
 
 
-def dollars(bill: Bill, *, frames: int, invocations: int = 1) -> Dollars:
-    """`frames` are those of the caller: what it sent, and the reply; pushes are counted by the bill."""
+def dollars(bill: Bill, *, frames: int, invocations: int = 1, batch: int = 1) -> Dollars:
+    """`frames` are those of the caller: what it sent, and the reply; pushes are counted by the bill.
+
+    The action is one of a `batch` that share an invocation.
+    """
     list_prices: Mapping[str, float] = prices()["list_prices_in_dollars"]
     return Dollars(
         websocket=MILLION * list_prices["websocket_message_32_kb"] * (frames + bill.pushes),
         writes=MILLION * list_prices["write_unit"] * bill.write_units,
         reads=MILLION * list_prices["read_unit"] * bill.read_units,
-        functions=invocations * (MILLION * list_prices["lambda_request"] + running(duration_ms(bill))),
+        functions=invocations * (MILLION * list_prices["lambda_request"] / batch + running(duration_ms(bill))),
     )
 
 
