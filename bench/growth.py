@@ -111,9 +111,16 @@ def _chat_list(warm: Instance, count: int) -> Actions:
     return {
         "send": lambda: warm.ask(user, "send", to=peers[0], text=TEXT),
         "sync, first page of 50": lambda: warm.ask(user, "sync"),
+        "sync, all pages": lambda: _all_pages(warm, user),
         "sync, a heartbeat without change": lambda: warm.ask(user, "sync", since=since),
         "announcement": lambda: warm.messages.announce(online),
     }
+
+
+def _all_pages(warm: Instance, user: str) -> None:
+    page = warm.ask(user, "sync")
+    while "next" in page:
+        page = warm.ask(user, "sync", next=page["next"])
 
 
 def _open(warm: Instance, *users: str) -> None:
@@ -186,7 +193,8 @@ Median milliseconds and units, by the number of messages that the conversation a
 {_growth(by_messages)}
 
 And by the number of chats that the user has. `sync` reads up to 2,000 of them, to sort them by time without an index
-that every message would have to write; so it grows by one read unit for each 4 KB of the list, about 27 chats:
+that every message would have to write; so it grows by one read unit for each 4 KB of the list, about 27 chats. The
+pages after the first read only what is on them:
 
 {_growth(by_chats)}
 """

@@ -229,7 +229,10 @@ class ConversationView(Vertical):
     def _show_heading(self) -> None:
         if self.peer:
             is_composing = self._thread_with(self.peer).is_composing
-            state = "typing…" if is_composing else presence_text(self._presences.of(self.peer))
+            conversation = self._chat.chat_with(self.peer)
+            is_stranger = conversation is not None and not conversation.has_written
+            presence = presence_text(self._presences.of(self.peer), is_stranger=is_stranger)
+            state = "typing…" if is_composing else presence
             if self.peer in self._chat.blocked:
                 state = f"{BLOCKED} (Ctrl+B unblocks)"
             name = self._shortened(self.peer, beside=HEADING_MARGIN + len(state))

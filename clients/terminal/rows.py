@@ -134,14 +134,17 @@ def local_time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(min(max(0, milliseconds), LATEST_MS) / 1_000, tz=UTC).astimezone()
 
 
-def presence_text(presence: PresenceChange | None) -> str:
-    """Whether somebody is there, in words."""
+NOT_SHARED = "status not shared yet"
+
+
+def presence_text(presence: PresenceChange | None, *, is_stranger: bool) -> str:
+    """Whether somebody is there, in words. Strangers are not asked for: they are answered for as nobody is."""
     if presence is None:
-        return ""
+        return NOT_SHARED if is_stranger else ""
     if presence.online:
         return "online"
     if presence.last_seen is None:
-        return "status not shared yet"  # strangers are answered for as nobody is
+        return NOT_SHARED
     time = local_time(presence.last_seen)
     is_today = time.date() == datetime.now(tz=UTC).astimezone().date()
     return f"last seen {time:%H:%M}" if is_today else f"last seen {time.day} {time:%B %Y}"

@@ -276,11 +276,10 @@ class ChatScreen(Screen[None]):
         self._watch_sight()
 
     def _watch_sight(self) -> None:
-        """Says whose presence is shown: of the open chat, and in the list of no strangers, who never are online."""
+        """Says which chats are in sight."""
         rows = self.query_one(ChatList).rows_in_sight
-        listed = [self._chat.chat_with(line.peer) for line in self._lines[rows.start : rows.stop]]
-        known = [conversation.peer for conversation in listed if conversation and conversation.has_written]
-        self._chat.watch([*known, *([self._view.peer] if self._view.peer else [])])
+        listed = [line.peer for line in self._lines[rows.start : rows.stop]]
+        self._chat.watch([*listed, *([self._view.peer] if self._view.peer else [])])
 
     def _show_banner(self) -> None:
         banner = self.query_one("#banner", Static)

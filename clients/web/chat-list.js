@@ -59,15 +59,14 @@ export class ChatList {
     this.#showProblem("");
   }
 
-  /** The peers of the chats that are in sight, in part at least; no strangers, who are answered for as nobody is. */
+  /** The peers of the chats that are in sight, in part at least. */
   get inSight() {
     const { top, bottom } = this.#list.getBoundingClientRect();
     const shown = [...this.#list.children].filter((child) => {
       const row = child.getBoundingClientRect();
       return row.bottom > top && row.top < bottom;
     });
-    const lines = shown.map(itemOf).filter(({ isNew }) => !isNew);
-    return lines.map(({ peer }) => peer).filter((peer) => this.#client.chat(peer).hasWritten);
+    return shown.map(itemOf).filter(({ isNew }) => !isNew).map(({ peer }) => peer);
   }
 
   render(current) {

@@ -9,6 +9,7 @@ import { TAKEN_BACK, rowElement, rowsOf } from "./rows.js";
 import { ScrollPlace } from "./scroll-place.js";
 import { dayOf, lastSeen } from "./times.js";
 
+const NOT_SHARED = "status not shared yet";
 const MOST_UNREAD = 300; // messages that are fetched to begin at the first unread one
 const DAY_SHOWN_MS = 1_200; // after the last scrolling
 
@@ -125,9 +126,10 @@ export class ConversationView {
 
   // Drawing
 
-  #renderStatus({ isBlocked }) {
+  #renderStatus({ isBlocked, seq, hasWritten }) {
     const isComposing = this.#client.isComposing(this.#peer);
-    const known = isBlocked ? "blocked" : presenceWords(this.#client.presence(this.#peer));
+    const isStranger = seq > 0 && !hasWritten;
+    const known = isBlocked ? "blocked" : presenceWords(this.#client.presence(this.#peer), isStranger);
     setText(this.#status, this.#blockProblem || (isComposing ? "typing…" : known));
     this.#status.classList.toggle("composing", isComposing);
     setText(this.#block, isBlocked ? "Unblock" : "Block");
@@ -353,9 +355,9 @@ function dayAbove(row) {
   return row;
 }
 
-function presenceWords(presence) {
-  if (!presence) return "";
+/** Strangers are not asked for: they are answered for as nobody is. */
+function presenceWords(presence, isStranger) {
+  if (!presence) return isStranger ? NOT_SHARED : "";
   if (presence.online) return "online";
-  // Strangers are answered for as nobody is.
-  return presence.lastSeen === null ? "status not shared yet" : lastSeen(presence.lastSeen);
+  return presence.lastSeen === null ? NOT_SHARED : lastSeen(presence.lastSeen);
 }

@@ -463,13 +463,17 @@ class Conversations:
         """
         items = self._table.query(Query(user_partition(user), newest_first=True, limit=MOST_CHATS_READ + 1))
         found = overview_of(items)
-        return found if len(items) <= MOST_CHATS_READ else self._part(user, items, found.connections)
+        return found if len(items) <= MOST_CHATS_READ else self._part(user, items, MOST_CHATS_READ, found.connections)
 
-    def overview_from(self, user: str, cursor: Cursor | None) -> Overview:
-        """The overview that a page of the chat list is of; without connections, if it is a later part of a long one."""
+    def overview_from(self, user: str, cursor: Cursor | None, most: int | None = None) -> Overview:
+        """The overview that a page of the chat list is of; without connections, if it is a later part.
+
+        A later part has `most` chats, or nearly; MOST_CHATS_READ if that is not said.
+        """
         if cursor is None or cursor.ts is not None:
             return self.overview(user)
-        return self._part(user, self._items_behind(user, chat_key(user, cursor.peer).sk))
+        most = most or MOST_CHATS_READ
+        return self._part(user, self._items_behind(user, chat_key(user, cursor.peer).sk, most), most)
 
     def chats(self, user: str) -> Iterator[Chat]:
         """All chats of the user, however many there are."""
@@ -479,16 +483,17 @@ class Conversations:
             overview = self.overview_from(user, overview.cursor(None))
             yield from overview.chats
 
-    def _part(self, user: str, items: Sequence[Item], connections: Collection[str] = ()) -> Overview:
+    def _part(self, user: str, items: Sequence[Item], most: int, connections: Collection[str] = ()) -> Overview:
         while True:
-            chats, more = _chats_in(items), len(items) > MOST_CHATS_READ
+            chats, more = _chats_in(items), len(items) > most
             if chats or not more:
                 return Overview(chats, connections, part=True, more=more)
             # The user is to see none of them, so there is none to go on from at the next request.
-            items = self._items_behind(user, str(items[-1]["sk"]))
+            most = MOST_CHATS_READ
+            items = self._items_behind(user, str(items[-1]["sk"]), most)
 
-    def _items_behind(self, user: str, sk: str) -> Sequence[Item]:
-        pk, limit = user_partition(user), MOST_CHATS_READ + 2
+    def _items_behind(self, user: str, sk: str, most: int) -> Sequence[Item]:
+        pk, limit = user_partition(user), most + 2
         items = self._table.query(Query(pk, FIRST_CHAT, sk, newest_first=True, limit=limit))
         return [item for item in items if item["sk"] != sk]
 

@@ -32,7 +32,8 @@ PAGE_ROOM = 30_500
 MAX_ID_LENGTH = 64
 MAX_PRESENCE_USERS = 100  # BatchGetItem takes at most 100 keys
 MAX_PAGE = 100  # chats or messages; the same limit of BatchGetItem holds for the previews
-DEFAULT_PAGE = 50
+DEFAULT_PAGE = 50  # the first of a chat list; its later ones have no previews, and 100 chats then
+MAX_CHAT_BYTES = 512  # a chat without a preview, as JSON: the longest id, and eight numbers
 PREVIEW_LENGTH = 200  # characters of a last message in a chat list
 HEARTBEAT_MS = 270_000  # 4.5 minutes; API Gateway ends a connection after 10 idle minutes
 MAX_INTEGER = 2**53 - 1  # what JSON carries exactly between languages (RFC 8259, section 6)
@@ -163,9 +164,9 @@ Request = Send | Sync | History | Receipt | Typing | Presence | Ping | Block | U
 
 
 class Cursor(NamedTuple):
-    """Where the next page of a chat list starts: behind this chat, newest first.
+    """Where the next page of a chat list starts: without `ts` behind this peer, by the order of the peers backwards.
 
-    Without `ts` the list is read in parts, and the next page starts behind this peer.
+    With it behind this chat, newest first: of a backend's list, and of what an older version has begun.
     """
 
     ts: int | None
@@ -239,8 +240,8 @@ def _request(fields: Mapping[str, object], id: str | None) -> Request:
         case "send":
             return Send(id, _user(fields, "to"), _text(fields), _flag(fields, "retry"))
         case "sync":
-            since, limit = _integer(fields, "since"), _integer(fields, "limit", 1, MAX_PAGE)
-            return Sync(id, since, limit or DEFAULT_PAGE, _cursor(fields))
+            since, limit, next = _integer(fields, "since"), _integer(fields, "limit", 1, MAX_PAGE), _cursor(fields)
+            return Sync(id, since, limit or (DEFAULT_PAGE if next is None else MAX_PAGE), next)
         case "history":
             return _history(fields, id)
         case "receipt":

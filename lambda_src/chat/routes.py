@@ -15,6 +15,7 @@ from chat.conversations import REPEATED_MS, Advanced, Conversations, Overview
 from chat.delivery import Delivered, Delivery, Gateway, end
 from chat.parallel import Parallel, both
 from chat.protocol import (
+    MAX_CHAT_BYTES,
     PAGE_ROOM,
     STAY_AWAY_MS,
     Block,
@@ -166,21 +167,34 @@ class MessageRoutes:
         now = self._clock()
         # Without `since`, a chat counts that does not say when it changed.
         since = -1 if request.since is None else request.since - SYNC_OVERLAP_MS
-        overview = self._registered_overview(caller, request.next)
+        overview = self._registered_overview(caller, request)
         changed = [chat for chat in overview.behind(request.next) if chat.changed > since]
         page = changed[: request.limit]
-        previews = self._conversations.previews(caller.user, page)
+        # What is far down the list is looked at by few: they ask for it then.
+        previews = self._conversations.previews(caller.user, page) if request.next is None else {}
         fields = [chat_fields(chat, previews.get(chat.peer)) for chat in page]
-        count = fit([encoded_size(chat) for chat in fields], PAGE_ROOM)
-        next = overview.cursor(page[count - 1] if len(changed) > count else None)
+        count = fit([encoded_size(chat) for chat in fields], PAGE_ROOM - MAX_CHAT_BYTES)
+        if overview.part:
+            next = overview.cursor(page[count - 1] if len(changed) > count else None)
+        elif len(changed) > count:
+            # The rest is read on by the peers' ids, each once, and not again for each page. So the first of them in
+            # that order is on this page: the next one starts behind it.
+            first = max(changed[count - 1 :], key=lambda chat: chat.peer)
+            fields[count - 1 :] = [chat_fields(first, None)]
+            next = Cursor(None, first.peer)
+        else:
+            next = None
         return sync_reply(request, caller.user, fields[:count], next=next, server_time=now, epoch=self._epoch)
 
-    def _registered_overview(self, caller: Connection, next: Cursor | None) -> Overview:
+    def _registered_overview(self, caller: Connection, request: Sync) -> Overview:
         """The caller's chats, or a part of them, read after it is known that every sender sees this connection."""
+        next = request.next
         is_later_part = next is not None and next.ts is None
         if is_later_part and not self._sessions.has(caller):
             self._sessions.restore(caller)
-        overview = self._conversations.overview_from(caller.user, next)
+        # Few have changed since: to find them, it takes a long part.
+        most = request.limit if request.since is None else None
+        overview = self._conversations.overview_from(caller.user, next, most)
         if is_later_part or caller.id in overview.connections:
             return overview
         self._sessions.restore(caller)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chat.acquaintance import PEER_WROTE
+from chat.acquaintance import PEER_WROTE, WROTE
 from chat.conversations import (
     FIRST_READ,
     MOST_CHATS_READ,
@@ -374,6 +374,46 @@ def test_history_skips_what_is_hidden(chat: Chat) -> None:
     for bound in ({}, {"after": 5}):
         cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=50, **bound)
         assert cost.read <= 20
+
+
+def with_chats(count: int) -> Chat:
+    """Alice has so many chats, in which both have written."""
+    chat = in_memory()
+    chat.clock.advance(HOUR_MS)
+    ids = [f"{uuid.UUID(int=1_000 + 7_919 * number % count)}" for number in range(count)]  # not in the order of time
+    for number, peer in enumerate(ids):
+        numbers = {"seq": 42, "ts": chat.clock() - number, "changed": chat.clock() - HOUR_MS, "read": 42}
+        written = {"peer_read": 42, "peer_delivered": 42, WROTE: 42, PEER_WROTE: 41}
+        chat.store([{**chat_key(ALICE, peer)._asdict(), **numbers, **written}])
+    return chat
+
+
+def all_pages(chat: Chat, since: int | None = None) -> tuple[list[str], list[float]]:
+    """The peers that a sync lists over all of its pages, and the read units of each page."""
+    found, read, next = list[str](), list[float](), dict[str, str]()
+    while not read or next:
+        chat.meter.reset()
+        reply = chat.warm.serve(chat.alice, action="sync", since=since, **next)
+        assert len(chat.meter.cost.calls) <= 2
+        read.append(chat.meter.cost.read)
+        found += [one["peer"] for one in reply["chats"]]
+        next = {"next": reply["next"]} if "next" in reply else {}
+    return found, read
+
+
+@pytest.mark.parametrize(
+    ("chats", "pages", "read"),
+    [(50, 1, 28), (300, 4, 57), (1_000, 11, 128), (MOST_CHATS_READ, 21, 231), (5_000, 51, 410)],
+)
+def test_a_fresh_client_reads_its_chat_list_about_twice_however_long_it_is(chats: int, pages: int, read: int) -> None:
+    chat = with_chats(chats)
+    found, cost = all_pages(chat)
+    print(f"{len(cost)} pages, {sum(cost):g} read")
+    assert len(set(found)) == chats
+    assert len(found) <= chats + 50  # those of the first page may be on another, too
+    assert len(cost) <= pages
+    assert sum(cost) <= read
+    assert all(one <= 6 for one in cost[1:])
 
 
 @pytest.mark.parametrize("chats", [MOST_CHATS_READ - 1, MOST_CHATS_READ, 44_000])

@@ -23,7 +23,6 @@ from chat.delivery import Delivered, Delivery, Gateway, end
 from chat.protocol import (
     MAX_INTEGER,
     Chat,
-    Cursor,
     Frame,
     History,
     Message,
@@ -123,9 +122,9 @@ class EventuallyConsistentSync(Conversations):
 class PartsBeforeRegistering(MessageRoutes):
     """Reads a part of a chat list, and only then looks whether senders see the connection."""
 
-    def _registered_overview(self, caller: Connection, next: Cursor | None) -> Overview:
-        overview = self._conversations.overview_from(caller.user, next)
-        if next is not None and not self._sessions.has(caller):
+    def _registered_overview(self, caller: Connection, request: Sync) -> Overview:
+        overview = self._conversations.overview_from(caller.user, request.next)
+        if request.next is not None and not self._sessions.has(caller):
             self._sessions.restore(caller)
         return overview
 

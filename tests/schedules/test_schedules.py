@@ -170,6 +170,16 @@ def test_a_chat_list_that_is_read_in_parts_hides_no_message(build: Build, monkey
     _explore(build)
 
 
+@pytest.mark.parametrize(
+    "build", [sends_while_a_device_connects, a_device_that_was_taken_out_syncs, a_push_meets_a_handshake], ids=_name
+)
+def test_a_chat_list_that_is_read_on_behind_its_newest_hides_no_message(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.schedules.clients.PAGE", 1)
+    _explore(build)
+
+
 @pytest.mark.parametrize("faults", [0, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_retry_and_its_first_try_are_one_whatever_comes_between(monkeypatch: pytest.MonkeyPatch, faults: int) -> None:
     monkeypatch.setattr("chat.conversations.TAIL_LENGTH", SHORT_TAIL)
@@ -353,10 +363,11 @@ def test_a_mutation_is_found(build: Build, code: Code, consequence: str) -> None
     _assert_found(build, code, consequence)
 
 
+@pytest.mark.parametrize("most", ["chat.conversations.MOST_CHATS_READ", "tests.schedules.clients.PAGE"])
 def test_a_part_of_a_list_that_is_read_before_senders_see_the_connection_is_found(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, most: str
 ) -> None:
-    monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 1)
+    monkeypatch.setattr(most, 1)
     code = Code(routes=mutations.PartsBeforeRegistering)
     _assert_found(a_device_that_was_taken_out_syncs, code, "bob-phone misses .* although no push failed")
 

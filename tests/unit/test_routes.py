@@ -10,9 +10,12 @@ import pytest
 from chat.conversations import REPEATED_MS, TAIL_LENGTH, Advanced
 from chat.delivery import Pushed
 from chat.protocol import (
+    MAX_CHAT_BYTES,
     MAX_FRAME_BYTES,
+    MAX_INTEGER,
     STAY_AWAY_MS,
     Block,
+    Chat,
     ChatError,
     Cursor,
     ErrorCode,
@@ -29,14 +32,16 @@ from chat.protocol import (
     TypingState,
     Unsend,
     UserPresence,
+    chat_fields,
     encode,
+    encoded_size,
     message_frame,
     presence_frame,
 )
 from chat.routes import MAX_ANNOUNCED_CHATS, SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Update, chat_key, sessions_key
-from tests.fakes.clock import MINUTE_MS, ManualClock
+from tests.fakes.clock import HOUR_MS, MINUTE_MS, ManualClock
 from tests.unit.system import System, fails_at, on_the_wire
 
 HI = Send("m1", "bob", "hi")
@@ -465,15 +470,68 @@ def test_a_list_that_grows_long_while_it_is_paged_through_is_paged_through_anew(
     monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 3)
     alice = system.connect("alice")
     write_to_many(system, alice, 2)
-    first = system.serve(alice, sync(limit=1))
+    (newest,) = chats(system.serve(alice, sync(limit=1)))
     write_to_many(system, alice, 6)
 
-    rest = [*peers(first)]
-    while "next" in first:
-        first = system.serve(alice, sync(limit=2, next=Cursor.decode(str(first["next"]))))
-        rest += peers(first)
+    # As an older version goes on.
+    rest, cursor = [newest["peer"]], Cursor(newest["ts"], newest["peer"])
+    reply = system.serve(alice, sync(limit=2, next=cursor))
+    while "next" in reply:
+        rest += peers(reply)
+        reply = system.serve(alice, sync(limit=2, next=Cursor.decode(str(reply["next"]))))
+    rest += peers(reply)
 
     assert {f"peer-{number:03d}" for number in range(6)} == set(rest)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_what_moves_while_a_list_is_paged_through_is_on_a_page_or_in_the_sync_that_follows(
+    system: System, limit: int
+) -> None:
+    alice, writer = system.connect("alice"), system.connect("peer-002")
+    write_to_many(system, alice, 5)
+    system.clock.advance(HOUR_MS)
+    reply = first = system.serve(alice, sync(limit=limit))
+    found = {chat["peer"]: chat["seq"] for chat in chats(first)}
+    for number in range(10):
+        system.serve(writer, Send(None, "alice", "hi"))
+        system.serve(system.connect(f"aaa-{number}"), Send(None, "alice", "hi"))
+        system.serve(system.connect(f"zzz-{number}"), Send(None, "alice", "hi"))
+        if "next" in reply:
+            reply = system.serve(alice, sync(limit=limit, next=Cursor.decode(str(reply["next"]))))
+            found |= {chat["peer"]: chat["seq"] for chat in chats(reply)}
+    while "next" in reply:
+        reply = system.serve(alice, sync(limit=limit, next=Cursor.decode(str(reply["next"]))))
+        found |= {chat["peer"]: chat["seq"] for chat in chats(reply)}
+    for peer in all_pages(system, alice, int(str(first["server_time"])), 100):
+        found[peer] = 11 if peer == "peer-002" else 1
+
+    now = {chat["peer"]: chat["seq"] for chat in chats(system.serve(alice, sync(limit=100)))}
+    assert len(now) == 25
+    assert found == now
+
+
+def test_the_first_page_has_the_newest_chats_and_previews_and_later_ones_have_no_previews(system: System) -> None:
+    alice = system.connect("alice")
+    names = [f"{name}-{number}" for number in range(4) for name in ("b", "a", "c")]
+    for name in names:
+        system.clock.advance(1_000)
+        system.serve(alice, Send(None, name, "hi"))
+
+    first = system.serve(alice, sync(limit=6))
+    later = chats(system.serve(alice, sync(limit=100, next=Cursor.decode(str(first["next"])))))
+
+    newest_first = names[::-1]
+    assert peers(first) == [*newest_first[:5], max(newest_first[5:])]
+    assert ["last" in chat for chat in chats(first)] == [True] * 5 + [False]
+    assert {*peers(first), *(chat["peer"] for chat in later)} == set(names)
+    assert not any("last" in chat for chat in later)
+
+
+def test_no_chat_without_a_preview_is_longer_than_a_page_leaves_room_for() -> None:
+    most = MAX_INTEGER
+    chat = Chat("x" * 128, most, most, most, most, most, most, most, most, blocked=True, acquainted=True)
+    assert encoded_size(chat_fields(chat, None)) < MAX_CHAT_BYTES
 
 
 @pytest.mark.parametrize("page", [1, 2])
@@ -489,7 +547,8 @@ def test_each_page_of_a_long_list_puts_the_connection_back_before_it_reads(
 
     system.serve(alice, sync(next=cursor))
 
-    assert system.steps[-3:] == ["update", "query", "get"]
+    reads = ["query", "get"] if page == 1 else ["query"]  # a later page has no previews
+    assert system.steps[-1 - len(reads) :] == ["update", *reads]
     assert system.connection_routes._sessions.has(alice)
 
 

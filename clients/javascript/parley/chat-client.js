@@ -207,6 +207,11 @@ export class ChatClient extends Events {
     this.#hints = new Hints(this.#connections, this.#timers, most.presences, {
       typing: (detail) => this.#emitChange("typing", detail),
       presence: (detail) => this.#emitChange("presence", detail),
+      isStranger: (user) => {
+        const conversation = this.#conversations.get(user);
+        return conversation !== undefined && conversation.seq > 0 && !conversation.hasWritten;
+      },
+      cameIntoSight: (users) => users.forEach((user) => this.#showPreview(user)),
     });
     this.#blocks = new Blocks(this.#connections, this.#conversations, (conversation) => {
       const { peer, isBlocked } = conversation;
@@ -426,7 +431,7 @@ export class ChatClient extends Events {
   }
 
   #latest() {
-    const known = this.chats.filter(({ hasWritten }) => hasWritten); // a stranger would be answered for as nobody is
+    const known = this.chats.filter(({ hasWritten }) => hasWritten);
     return known.slice(0, IN_SIGHT).map(({ peer }) => peer);
   }
 
@@ -541,8 +546,7 @@ export class ChatClient extends Events {
     }
     switch (frame.type) {
       case "message":
-        // A stranger would be answered for as nobody is.
-        if (this.#conversations.get(frame.from)?.hasWritten) this.#notice(frame.from);
+        this.#notice(frame.from);
         this.#onMessage(messageOf(frame));
         break;
       case "receipt":
@@ -561,6 +565,12 @@ export class ChatClient extends Events {
         this.#blocks.learn(frame.user, frame.blocked);
         break;
     }
+  }
+
+  /** Only the first page of a sync has previews. @param {string} peer */
+  #showPreview(peer) {
+    const conversation = this.#conversations.get(peer);
+    if (conversation) void this.#gaps.preview(conversation);
   }
 
   /** A user must be there. @param {string} user */

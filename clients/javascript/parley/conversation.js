@@ -242,6 +242,16 @@ export class Conversation {
     this.hasOlder = true;
   }
 
+  /** Whether the list of chats has nothing to show of it. */
+  get lacksPreview() {
+    return this.seq > 0 && !this.preview;
+  }
+
+  /** Shows a message in the list of chats, if it is the last one. @param {Message} message */
+  showPreview(message) {
+    if (message.seq === this.seq) this.#hear(message);
+  }
+
   /** @param {Message} message */
   #hear({ from, seq, text, ts, unsent, unsends }) {
     if (seq >= this.seq) Object.assign(this, { seq, ts, preview: { from, text, unsent: unsent ? ts : null, unsends } });

@@ -86,6 +86,18 @@ export class Gaps {
     return conversation.fetchingOlder;
   }
 
+  /** Fetches the beginning of the last message, for the list of chats. @param {Conversation} conversation */
+  async preview(conversation) {
+    if (!conversation.lacksPreview || conversation.filling) return;
+    try {
+      const { messages } = await this.#page({ peer: conversation.peer, limit: 1 });
+      messages.forEach((message) => conversation.showPreview(message));
+      this.#changed();
+    } catch {
+      // a blank line in a list, until it comes into sight again
+    }
+  }
+
   /** @param {Conversation} conversation */
   async #fill(conversation) {
     try {

@@ -26,6 +26,8 @@ export class Hints {
   #inSight = () => [];
   /** @type {Set<string>} whose presence was asked for on this connection */
   #asked = new Set();
+  /** @type {Set<string>} who was in sight on this connection */
+  #seen = new Set();
   /** @type {Set<string>} whose presence is being asked for */
   #awaited = new Set();
   #isConnected = false;
@@ -39,6 +41,8 @@ export class Hints {
    * @param {object} events
    * @param {(detail: { peer: string, isComposing: boolean }) => void} events.typing
    * @param {(detail: { user: string } & Presence) => void} events.presence
+   * @param {(user: string) => boolean} events.isStranger whether nothing would be said of a user
+   * @param {(users: string[]) => void} events.cameIntoSight
    */
   constructor(connections, timers, mostPresences, events) {
     this.#connections = connections;
@@ -108,6 +112,7 @@ export class Hints {
   connected() {
     this.#isConnected = true;
     this.#asked.clear();
+    this.#seen.clear();
     this.#timers.cancel(this.#pause);
     this.#goOn();
   }
@@ -128,11 +133,17 @@ export class Hints {
   /** Not at each row of a list that is scrolled: what was in sight for a moment is not asked for. */
   #ask() {
     if (!this.#isConnected || this.#pause !== undefined) return;
-    const unasked = this.#inSight().filter((user) => !this.#asked.has(user) && isUserId(user));
-    const users = [...new Set(unasked)].slice(0, MAX_PRESENCE_USERS);
+    const inSight = [...new Set(this.#inSight())].filter(isUserId);
+    const fresh = inSight.filter((user) => !this.#seen.has(user));
+    // A stranger would be answered for as nobody is.
+    const unasked = inSight.filter((user) => !this.#asked.has(user) && !this.#events.isStranger(user));
+    const users = unasked.slice(0, MAX_PRESENCE_USERS);
+    if (!fresh.length && !users.length) return;
+    this.#pause = this.#timers.after(this.#timers.timing.presence, () => this.#goOn());
+    for (const user of fresh) this.#seen.add(user);
+    this.#events.cameIntoSight(fresh);
     if (!users.length) return;
     for (const user of users) this.#asked.add(user);
-    this.#pause = this.#timers.after(this.#timers.timing.presence, () => this.#goOn());
     void this.ask(users);
   }
 

@@ -152,6 +152,10 @@ export class Conversation {
     takeOlder(messages: Message[], before: number, more: boolean): void;
     /** From now on as many messages are kept as are shown; or, with false, fewer: the others are fetched again. */
     show(isShown?: boolean): void;
+    /** Whether the list of chats has nothing to show of it. */
+    get lacksPreview(): boolean;
+    /** Shows a message in the list of chats, if it is the last one. @param {Message} message */
+    showPreview(message: Message): void;
     /**
      * The peer is blocked, or not any more. False if that is nothing new.
      *

@@ -20,6 +20,8 @@ export class Gaps {
     fill(conversation: Conversation): Promise<void>;
     /** Fetches older messages; resolves when they are here. Throws Lost or Refused. @param {Conversation} conversation */
     older(conversation: Conversation): Promise<void>;
+    /** Fetches the beginning of the last message, for the list of chats. @param {Conversation} conversation */
+    preview(conversation: Conversation): Promise<void>;
     #private;
 }
 export type Connections = import("./connections.js").Connections;

@@ -11,6 +11,8 @@ export class Hints {
      * @param {object} events
      * @param {(detail: { peer: string, isComposing: boolean }) => void} events.typing
      * @param {(detail: { user: string } & Presence) => void} events.presence
+     * @param {(user: string) => boolean} events.isStranger whether nothing would be said of a user
+     * @param {(users: string[]) => void} events.cameIntoSight
      */
     constructor(connections: Connections, timers: Timers, mostPresences: number, events: {
         typing: (detail: {
@@ -20,6 +22,8 @@ export class Hints {
         presence: (detail: {
             user: string;
         } & Presence) => void;
+        isStranger: (user: string) => boolean;
+        cameIntoSight: (users: string[]) => void;
     });
     /** Says that the user composes, as often as the protocol allows. @param {string} peer @param {boolean} isComposing */
     compose(peer: string, isComposing: boolean): void;

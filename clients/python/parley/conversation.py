@@ -309,15 +309,24 @@ class ConversationState:
             told.append(self._skip(target))
         return [*told, *self._take_ahead()]
 
+    @property
+    def lacks_preview(self) -> bool:
+        """Whether the chat list has nothing to show of it."""
+        return self.seq > 0 and self.latest.text is None
+
+    def preview(self, message: Message) -> None:
+        """Shows the message in the chat list, if it is the last one."""
+        if message.seq == self.seq:
+            is_unsent = message.unsent or message.unsends > 0
+            self.latest = Latest(message.ts, message.sender, preview_of(message.text), is_unsent)
+
     def _take(self, message: Message) -> Message:
         if not self.queued:
             self.told = message.seq - 1
         self.queued += 1
         self.last = message.seq
         self.hear_of(message.seq)
-        if message.seq == self.target:
-            is_unsent = message.unsent or message.unsends > 0
-            self.latest = Latest(message.ts, message.sender, preview_of(message.text), is_unsent)
+        self.preview(message)
         if message.is_own:
             self._write()
             self.marks.read = max(self.marks.read, message.seq)

@@ -65,6 +65,19 @@ class Gaps:
         else:
             self._touch_next()
 
+    def preview(self, conversation: ConversationState) -> None:
+        """Fetches the beginning of the last message for the chat list: only the first page of a `sync` has it."""
+        if conversation.lacks_preview and not conversation.is_fetching and self._connections.current is not None:
+            self._requests.run(self._fetch_preview(conversation))
+
+    def _fetch_preview(self, conversation: ConversationState) -> Script:
+        try:
+            page = yield Ask(frames.history(conversation.peer, 1))
+            for message in frames.page_of(page, conversation.peer):
+                conversation.preview(message)
+        except (Refused, Lost):
+            pass  # a blank line in a list, until it comes into sight again
+
     def _fill(self, conversation: ConversationState, *, is_lookup: bool) -> Script:
         """Reads the history up to its end. A look-up reads on while the mailbox is full, as sending waits for it."""
         is_over, began = False, self._timers.now

@@ -26,6 +26,8 @@ class Hints:
         timing: Timing,
         *,
         most_presences: int,
+        is_stranger: Callable[[str], bool],
+        came_into_sight: Callable[[list[str]], None],
     ) -> None:
         self._requests = requests
         self._connections = connections
@@ -33,6 +35,8 @@ class Hints:
         self._timers = timers
         self._timing = timing
         self._most_presences = most_presences
+        self._is_stranger = is_stranger
+        self._came_into_sight = came_into_sight
         self._presences: dict[str, PresenceChange] = {}
         self._learned: dict[str, float] = {}
         """When the server last said so of each."""
@@ -40,6 +44,8 @@ class Hints:
         """Whose presence the application shows."""
         self._asked: set[str] = set()
         """Whose presence was asked for on this connection."""
+        self._seen: set[str] = set()
+        """Who was in sight on this connection."""
         self._awaited: set[str] = set()
         """Whose presence is being asked for."""
         self._is_connected = False
@@ -96,6 +102,7 @@ class Hints:
         """There is a connection, and everything that was missed was told."""
         self._is_connected = True
         self._asked.clear()
+        self._seen.clear()
         if self._pause:
             self._pause.cancel()
         self._go_on()
@@ -116,10 +123,17 @@ class Hints:
         """Not at each row of a list that is scrolled: what was in sight for a moment is not asked for."""
         if not self._is_connected or self._pause is not None:
             return
-        unasked = [user for user in self._in_sight() if user not in self._asked and USER_ID.fullmatch(user)]
-        if users := list(dict.fromkeys(unasked))[:MAX_PRESENCE_USERS]:
-            self._asked.update(users)
+        in_sight = [user for user in dict.fromkeys(self._in_sight()) if USER_ID.fullmatch(user)]
+        new = [user for user in in_sight if user not in self._seen]
+        # A stranger would be answered for as nobody is.
+        unasked = [user for user in in_sight if user not in self._asked and not self._is_stranger(user)]
+        users = unasked[:MAX_PRESENCE_USERS]
+        if new or users:
             self._pause = self._timers.after(self._timing.presence, self._go_on)
+        self._seen.update(new)
+        self._came_into_sight(new)
+        if users:
+            self._asked.update(users)
             self._requests.run(self._learn_of(users))
 
     def _go_on(self) -> None:

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from . import frames, state, unsending
@@ -84,7 +85,16 @@ class Session:
             was_lost=self._was_lost,
         )
         self._requests = requests = Requests(connections, self._timers, Backoff(timing, rng), timing.reply)
-        self._hints = Hints(requests, connections, mailbox, self._timers, timing, most_presences=bounds.presences)
+        self._hints = Hints(
+            requests,
+            connections,
+            mailbox,
+            self._timers,
+            timing,
+            most_presences=bounds.presences,
+            is_stranger=self._is_stranger,
+            came_into_sight=self._came_into_sight,
+        )
         self._gaps = Gaps(
             requests,
             connections,
@@ -361,8 +371,18 @@ class Session:
         self._hints.watch(self._latest if names is None else lambda: names)
 
     def _latest(self) -> list[str]:
-        # A stranger would be answered for as nobody is.
-        return [conversation.peer for conversation in self.conversations if conversation.has_written][:IN_SIGHT]
+        known = (conversation.peer for conversation in self.conversations if conversation.has_written)
+        return list(islice(known, IN_SIGHT))
+
+    def _is_stranger(self, user: str) -> bool:
+        """Whether this user has something of the other's, and has not written to it: nothing would be said of it."""
+        conversation = self._conversations.get(user)
+        return conversation is not None and conversation.seq > 0 and not conversation.has_written
+
+    def _came_into_sight(self, users: list[str]) -> None:
+        for user in users:
+            if conversation := self._conversations.get(user):
+                self._gaps.preview(conversation)
 
     def forget_question(self, id: str) -> None:
         """The answer is not needed any more."""
@@ -410,18 +430,16 @@ class Session:
                 self._requests.received(connection, frame)
 
     def _shows_life(self, frame: Frame) -> str | None:
-        """Who must be there, by this frame, and may be seen to be."""
+        """Who must be there, by this frame."""
         match frame:
-            case {"type": "message", "from": user}:
-                known = self._conversations.get(user)
-                is_seen = known is not None and known.has_written  # a stranger would be answered for as nobody is
-            case {"type": "receipt", "from": user} | {"type": "typing", "state": "composing", "from": user}:
-                is_seen = True
-            case {"type": "ack", "to": str(user), "delivered": int(delivered)}:
-                is_seen = delivered > 0
+            case {"type": "message" | "receipt", "from": user} if user != self.user:
+                return str(user)
+            case {"type": "typing", "state": "composing", "from": user}:
+                return str(user)
+            case {"type": "ack", "to": str(user), "delivered": int(delivered)} if delivered > 0 and user != self.user:
+                return user
             case _:
                 return None
-        return user if is_seen and user != self.user else None
 
     def _on_token_expired(self, connection: int) -> None:
         if self._can_renew_token:
