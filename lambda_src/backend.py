@@ -33,7 +33,7 @@ from chat.protocol import ChatError, ErrorCode, Frame, Presence, error_frame
 from chat.routes import Served
 from chat.sdk import client
 from chat.settings import required
-from chat.wiring import backend_routes
+from chat.wiring import backend_routes, event_bus
 
 DAY_MS = 86_400_000
 
@@ -43,6 +43,7 @@ _routes = backend_routes(
     clock=now_ms,
     parallel=Threads(),
     retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,
+    bus=event_bus(os.environ, client),
 )
 
 

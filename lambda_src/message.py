@@ -18,7 +18,7 @@ from chat.routes import MessageRoutes, Served
 from chat.sdk import client
 from chat.sessions import Barred, Connection
 from chat.settings import epoch_of, required
-from chat.wiring import limits, message_routes
+from chat.wiring import event_bus, limits, message_routes
 
 DAY_MS = 86_400_000
 
@@ -33,6 +33,7 @@ _routes = message_routes(
     retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,
     new_chats=int(required(os.environ, "NEW_CHATS")),
     epoch=epoch_of(required(os.environ, "TABLE_NAME"), required(os.environ, "EPOCH")),
+    bus=event_bus(os.environ, client),
 )
 
 
@@ -65,7 +66,9 @@ def serve(event: WebSocketEvent, routes: MessageRoutes, limits: Limits) -> Respo
         served = Served(None)  # nobody waits for an answer, and nobody repeats it
     reply = served.reply or {}
     if not limited:  # or who is refused would have to wait for longer
-        limits.charge(connection.user, messages=1 + bool(reply) + (served.delivered.pushes if served.delivered else 0))
+        pushes = served.delivered.pushes if served.delivered else 0
+        # An event costs what a message of the API does.
+        limits.charge(connection.user, messages=1 + bool(reply) + pushes + served.events)
     log.line(
         "INFO",
         "frame",

@@ -33,11 +33,16 @@ TABLE_THROTTLES = 10
 
 CONCURRENCY_PERCENT = 80
 
+LATE_MS = 15 * 60_000
+"""Far longer than a burst takes, and long before a record is given up."""
+
 
 class Alarms(Construct):
     """All alarms; they notify the topic, if there is one."""
 
-    def __init__(self, scope: Construct, id: str, *, watched: Watched, topic: sns.ITopic | None) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, watched: Watched, topic: sns.ITopic | None, has_events: bool
+    ) -> None:
         super().__init__(scope, id)
         self.by_name: dict[str, cloudwatch.Alarm] = {}
         self._watched = watched
@@ -47,6 +52,8 @@ class Alarms(Construct):
         self._watch_delivery()
         self._watch_limits()
         self._watch_handshakes()
+        if has_events:
+            self._watch_events()
 
     def _watch_functions(self) -> None:
         for name, function in self._watched.functions.items():
@@ -162,6 +169,26 @@ class Alarms(Construct):
             ),
             "Nobody gets in: every handshake was refused for a quarter of an hour.",
             periods=TRIES,
+        )
+
+    def _watch_events(self) -> None:
+        self._alarm(
+            "EventFailures",
+            self._watched.logged("EventFailures"),
+            "Events were not put on the bus. Messages are stored and delivered all the same.",
+        )
+        if self._watched.lost_events is None:
+            return
+        self._alarm(
+            "EventsLate",
+            self._watched.functions["Stream"].metric("IteratorAge", statistic="Maximum", period=PERIOD),
+            f"Events of what is stored come more than {LATE_MS // 60_000} minutes late.",
+            threshold=LATE_MS,
+        )
+        self._alarm(
+            "EventsLost",
+            self._watched.lost_events.metric_approximate_number_of_messages_visible(period=PERIOD),
+            "Events of what is stored were given up; the queue says which part of the table's stream they were in.",
         )
 
     def _alarm(

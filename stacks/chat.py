@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -27,8 +28,9 @@ from .log_metrics import FunctionName
 from .monitoring import Monitoring
 from .routes import throttles
 from .sdk_description import OPERATIONS
-from .settings import ChatSettings, IdentityMode, TokenSource
+from .settings import ChatSettings, EventLevel, IdentityMode, TokenSource
 from .table import ChatTable
+from .table_stream import READING, TableStream
 from .target import secret_arn, target
 from .watched import Watched
 from .web import ChatWeb
@@ -79,12 +81,14 @@ class Chat(Construct):
             access_log=settings.access_log and self._target.is_watched,
         )
         self._domain_url = self._make_domain()
+        self._bus = self._make_bus()
         self._code = asset(OIDC_LOCK if settings.identity is IdentityMode.OIDC else LOCK)
         self._message = self._message_function()
         self._announcement = self._announcement_function()
         self._connection = self._connection_function()
         self._authorizer = self._authorizer_function()
         self._backend = self._backend_function()
+        self._stream = self._read_stream()
         self._api.add_routes(
             authorizer=self._authorizer.invoked,
             identity_source=settings.handshake.identity_source,
@@ -100,6 +104,8 @@ class Chat(Construct):
             "Connection": self._connection,
             "Message": self._message,
         }
+        if self._stream:
+            self._functions["Stream"] = self._stream[0]
         self._monitoring = Monitoring(
             self,
             "Monitoring",
@@ -108,6 +114,7 @@ class Chat(Construct):
                 table=self._table,
                 functions=self._functions,
                 namespace=f"Parley/{settings.stage}",
+                lost_events=self._stream[1].lost if self._stream else None,
             ),
             settings=settings,
             target=self._target,
@@ -148,6 +155,11 @@ class Chat(Construct):
         return self._secret
 
     @property
+    def bus(self) -> events.IEventBus | None:
+        """Where your rules find what happens in the chat; None without the setting `events`."""
+        return self._bus
+
+    @property
     def dashboard(self) -> cloudwatch.Dashboard | None:
         """None on the emulator, which has none."""
         return self._monitoring.dashboard
@@ -178,6 +190,7 @@ class Chat(Construct):
             "NEW_CHATS": str(self._settings.new_chats),
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
+            **self._event_bus(),
         }
         message = self._function(
             "Message",
@@ -189,6 +202,7 @@ class Chat(Construct):
         self._grant_table(message, CHATTING)
         for method in ("POST", "DELETE"):  # one whose token has expired, or whose user does not stop, is closed
             self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn(method))
+        self._grant_bus(message)
         return message
 
     def _announcement_function(self) -> ChatFunction:
@@ -227,6 +241,7 @@ class Chat(Construct):
             "TABLE_NAME": self._table.table_name,
             "RETENTION_DAYS": str(self._settings.retention_days),
             **self._gateway_endpoint(),
+            **self._event_bus(),
         }
         backend = self._function(
             "Backend",
@@ -239,9 +254,28 @@ class Chat(Construct):
         self._grant_table(backend, [ERASING], partitions=USERS)
         for method in ("POST", "DELETE"):  # a user that is kicked is told why
             self._grant(backend, ["execute-api:ManageConnections"], self._api.connections_arn(method))
+        self._grant_bus(backend)
         # An id stands for one message for ten minutes, so what Lambda tries again must not be older.
         backend.invoked.configure_async_invoke(retry_attempts=2, max_event_age=Duration.minutes(5))
         return backend
+
+    def _make_bus(self) -> events.EventBus | None:
+        if self._settings.events is EventLevel.NONE:
+            return None
+        return events.EventBus(self, "Events", description="What happens in the chat: docs/events.md")
+
+    def _read_stream(self) -> tuple[ChatFunction, TableStream] | None:
+        """The function that puts on the bus what is stored, and what feeds it."""
+        if self._settings.events is not EventLevel.MESSAGES:
+            return None
+        function = self._function("Stream", "stream.handler", "Tells the product what is stored", self._event_bus())
+        arn = str(self._table.table_stream_arn)
+        stream = TableStream(self, "TableStream", stream_arn=arn, function=function)
+        self._grant(function, [f"dynamodb:{one}" for one in READING], arn)
+        self._grant_key(function, ["Decrypt"], "dynamodb")
+        self._grant(function, ["sqs:SendMessage"], stream.lost.queue_arn)
+        self._grant_bus(function)
+        return function, stream
 
     def _authorizer_function(self) -> ChatFunction:
         settings = self._settings
@@ -350,6 +384,16 @@ class Chat(Construct):
     def _gateway_endpoint(self) -> dict[str, str]:
         """The address of `@connections`, where the SDK itself looks for it."""
         return {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": self.callback_url}
+
+    def _event_bus(self) -> dict[str, str]:
+        """Where a function puts events, and whether with texts; nothing if it puts none."""
+        if self._bus is None:
+            return {}
+        return {"EVENT_BUS": self._bus.event_bus_name, "EVENT_TEXT": str(self._settings.event_text).lower()}
+
+    def _grant_bus(self, grantee: ChatFunction) -> None:
+        if self._bus:
+            self._grant(grantee, ["events:PutEvents"], self._bus.event_bus_arn)
 
     def _grant_table(self, grantee: ChatFunction, operations: list[str], *, partitions: str | None = None) -> None:
         """The operations on the table; `partitions` narrows them to its partitions of that pattern."""

@@ -122,7 +122,7 @@ class Dashboard(Construct):
         asked = QUERIES[query]
         return cloudwatch.LogQueryWidget(
             title=title,
-            log_group_names=[self._watched.log_groups[name].log_group_name for name in asked.functions],
+            log_group_names=[log.log_group_name for log in self._watched.logs_of(asked.functions)],
             query_lines=list(asked.lines),
             view=cloudwatch.LogQueryVisualizationType.TABLE,
             width=WIDTH // 3,

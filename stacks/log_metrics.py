@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-FunctionName = Literal["Announcement", "Authorizer", "Backend", "Connection", "Message"]
+FunctionName = Literal["Announcement", "Authorizer", "Backend", "Connection", "Message", "Stream"]
 
 PUSHING: tuple[FunctionName, ...] = ("Message", "Announcement", "Backend")
 """The functions that push to other users' connections."""
@@ -78,3 +78,6 @@ LOG_METRICS = (
     LogMetric("AnnouncementFailures", PUSHING, '{ $.message = "announcement failed" }'),
     LogMetric("PruneFailures", PUSHING, '{ $.message = "prune failed" }'),
 )
+
+EVENT_METRICS = (LogMetric("EventFailures", ("Message", "Backend", "Stream"), '{ $.message = "event failed" }'),)
+"""What is counted where events are put on a bus. The function `Stream` is there with all events alone."""

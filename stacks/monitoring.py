@@ -12,9 +12,9 @@ from constructs import Construct
 
 from .alarms import Alarms
 from .dashboard import Dashboard
-from .log_metrics import LOG_METRICS, LogMetric
+from .log_metrics import EVENT_METRICS, LOG_METRICS, LogMetric
 from .queries import QUERIES
-from .settings import ChatSettings
+from .settings import ChatSettings, EventLevel
 from .target import Target
 from .watched import Watched
 
@@ -31,13 +31,16 @@ class Monitoring(Construct):
         self._settings = settings
         self.alarms: dict[str, cloudwatch.Alarm] = {}
         self.dashboard: cloudwatch.Dashboard | None = None
-        for metric in LOG_METRICS:
+        self._has_events = settings.events is not EventLevel.NONE
+        for metric in (*LOG_METRICS, *(EVENT_METRICS if self._has_events else ())):
             self._count(metric)
         if target.is_watched:
             self._watch()
 
     def _watch(self) -> None:
-        self.alarms = Alarms(self, "Alarms", watched=self._watched, topic=self._topic()).by_name
+        self.alarms = Alarms(
+            self, "Alarms", watched=self._watched, topic=self._topic(), has_events=self._has_events
+        ).by_name
         self.dashboard = Dashboard(self, "Dashboard", watched=self._watched).dashboard
         self._save_queries()
         if self._settings.monthly_budget is not None:
@@ -45,6 +48,8 @@ class Monitoring(Construct):
 
     def _count(self, metric: LogMetric) -> None:
         for function in metric.functions:
+            if function not in self._watched.log_groups:
+                continue
             logs.MetricFilter(
                 self,
                 f"{metric.name}{function}Filter",
@@ -72,7 +77,7 @@ class Monitoring(Construct):
                 f"{name.capitalize()}Query",
                 name=f"{Stack.of(self).stack_name}/{name}",
                 query_string="\n| ".join(query.lines),
-                log_group_names=[self._watched.log_groups[function].log_group_name for function in query.functions],
+                log_group_names=[log.log_group_name for log in self._watched.logs_of(query.functions)],
             )
 
     def _budget(self, dollars: int) -> None:

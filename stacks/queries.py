@@ -6,13 +6,16 @@ from typing import NamedTuple
 
 from .log_metrics import FunctionName
 
-ALL: tuple[FunctionName, ...] = ("Announcement", "Authorizer", "Backend", "Connection", "Message")
+ALL: tuple[FunctionName, ...] = ("Announcement", "Authorizer", "Backend", "Connection", "Message", "Stream")
 
 _PERCENTILES = ", ".join(f"pct(duration_ms, {it}) as p{it}" for it in (50, 95, 99))
 
 
 class Query(NamedTuple):
-    """A query, and the functions whose logs it reads. Whoever asks fills in what is in capitals."""
+    """A query, and the functions whose logs it reads, of those that there are.
+
+    Whoever asks fills in what is in capitals.
+    """
 
     functions: tuple[FunctionName, ...]
     lines: tuple[str, ...]

@@ -17,6 +17,7 @@ from botocore.loaders import Loader
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "apigatewaymanagementapi": ("DeleteConnection", "PostToConnection"),
     "dynamodb": ("BatchGetItem", "DeleteItem", "PutItem", "Query", "UpdateItem"),
+    "events": ("PutEvents",),
     "lambda": ("Invoke",),
     "secretsmanager": ("GetSecretValue",),
 }

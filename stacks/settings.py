@@ -26,6 +26,7 @@ _CLAIM = re.compile(r"[!-~]{1,64}")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _HOSTED_ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
+_STREAM = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}/stream/[0-9T:.-]{1,40}")
 _ROUTE_RATES = re.compile(r"[$a-z]+:[0-9]{1,9}(,[$a-z]+:[0-9]{1,9})*")
 _ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(,https?://[a-z0-9.-]+(:[0-9]{1,5})?)*")
 _RATES_HINT = "routes and their events a second, like send:1000,ping:10"
@@ -66,6 +67,14 @@ class TokenSource(StrEnum):
     SUBPROTOCOL = "subprotocol"
 
 
+class EventLevel(StrEnum):
+    """Which events are put on a bus for the product: none, that nobody was there to take a message, or all."""
+
+    NONE = "none"
+    UNDELIVERED = "undelivered"
+    MESSAGES = "messages"
+
+
 class Handshake(NamedTuple):
     """The one place of a handshake that says who the user is, for API Gateway and for people."""
 
@@ -93,22 +102,24 @@ _EXAMPLES = {
 class ChatSettings:
     """What a deployment can choose.
 
-    `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery. On others a
-    table can be recovered as it was in the last `recovery_days`; what was erased since is in there. Data and the secret
-    are encrypted with the key `kms_key_arn`, if there is one. `emulator` is the endpoint of a local emulator, None on
-    AWS. The rate, in events a second, and the burst are those of each route that is used all the time; `route_rates`
-    has rates of single ones. `reserved_concurrency` is how many instances the message function has, at most and for
-    sure; the table gives at most so many request units a second, if there is a number. `user_rate` is how many messages
-    a second one user may go on sending, `new_chats` how many conversations it may begin in an hour. A token may live
-    for at most `max_token_hours`. Handshakes of browsers are taken from the pages of `allowed_origins`, if there are
-    any; from any page if there are none. Alarms notify the SNS topic, or the e-mail address, if there is one; the
-    address is also told when the month's costs near `monthly_budget` dollars. With `web`, the stack hosts the web page
-    too. With `table_name` the stack makes no table and uses that one. Another `epoch` than before tells clients that
-    the data has gone back; another table does, too. With `access_log`, API Gateway logs each handshake and frame; with
-    `tracing`, X-Ray samples invocations; with `gradual_shift`, a new version of a function gets a tenth of the traffic
-    first. Clients connect to `domain_name`, a name in the zone `hosted_zone_id` of Route 53, if there is one.
+        `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery. On others a
+        table can be recovered as it was in the last `recovery_days`; what was erased since is in there. Data and the secret
+        are encrypted with the key `kms_key_arn`, if there is one. `emulator` is the endpoint of a local emulator, None on
+        AWS. The rate, in events a second, and the burst are those of each route that is used all the time; `route_rates`
+        has rates of single ones. `reserved_concurrency` is how many instances the message function has, at most and for
+        sure; the table gives at most so many request units a second, if there is a number. `user_rate` is how many messages
+        a second one user may go on sending, `new_chats` how many conversations it may begin in an hour. A token may live
+        for at most `max_token_hours`. Handshakes of browsers are taken from the pages of `allowed_origins`, if there are
+        any; from any page if there are none. Alarms notify the SNS topic, or the e-mail address, if there is one; the
+        address is also told when the month's costs near `monthly_budget` dollars. With `web`, the stack hosts the web page
+        too. With `table_name` the stack makes no table and uses that one. Another `epoch` than before tells clients that
+        the data has gone back; another table does, too. `events` says what is put on a bus for the product, `event_text`
+    whether with texts; what is stored is read from the table's stream, `table_stream_arn` if the stack does not make
+    the table. With `access_log`, API Gateway logs each handshake and frame; with
+        `tracing`, X-Ray samples invocations; with `gradual_shift`, a new version of a function gets a tenth of the traffic
+        first. Clients connect to `domain_name`, a name in the zone `hosted_zone_id` of Route 53, if there is one.
 
-    In the context a setting has the name of its field here, in camel case.
+        In the context a setting has the name of its field here, in camel case.
     """
 
     stage: str = "dev"
@@ -136,7 +147,10 @@ class ChatSettings:
     monthly_budget: int | None = None
     web: bool = False
     table_name: str | None = None
+    table_stream_arn: str | None = None
     epoch: str = "1"
+    events: EventLevel = EventLevel.NONE
+    event_text: bool = False
     access_log: bool = False
     tracing: bool = False
     gradual_shift: bool = False
@@ -174,6 +188,7 @@ class ChatSettings:
                 "the settings domainName and hostedZoneId belong together: give the name, and the id of the zone of "
                 "Route 53 that answers for it"
             )
+        self._check_events()
         if self.web and self.identity is IdentityMode.OIDC:
             raise BadContext(
                 "the setting web='true' cannot be used with identity='oidc': the page has no sign-in of an "
@@ -203,6 +218,22 @@ class ChatSettings:
             raise BadContext(
                 "the settings maxReadRequestUnits and maxWriteRequestUnits are for a table that the stack makes: leave "
                 f"them out, or set those of {self.table_name} with aws dynamodb update-table --on-demand-throughput"
+            )
+
+    def _check_events(self) -> None:
+        if self.event_text and self.events is EventLevel.NONE:
+            raise BadContext(
+                "the setting eventText='true' requires events: give events=undelivered or events=messages, or leave "
+                "eventText out"
+            )
+        needs_stream = self.table_name is not None and self.events is EventLevel.MESSAGES
+        if needs_stream != (self.table_stream_arn is not None):
+            raise BadContext(
+                f"the settings tableName={self.table_name!r} and events='messages' require tableStreamArn: switch the "
+                "table's stream on, with new and old images, and give its ARN; or give events=undelivered"
+                if needs_stream
+                else f"the setting tableStreamArn={self.table_stream_arn!r} is for tableName with events=messages "
+                "alone; give those, or leave it out"
             )
 
     @property
@@ -275,7 +306,12 @@ class ChatSettings:
             monthly_budget=_optional_number(context, "monthlyBudget", 1, 1_000_000),
             web=_boolean(context, "web"),
             table_name=_optional(context, "tableName", _TABLE, "the name of a table, not its ARN"),
+            table_stream_arn=_optional(
+                context, "tableStreamArn", _STREAM, "the ARN of a stream, as describe-table says LatestStreamArn"
+            ),
             epoch=_matching(context, "epoch", default.epoch, _EPOCH, "1 to 32 of A-Z a-z 0-9 . _ : -, like 2"),
+            events=_choice(context, "events", default.events),
+            event_text=_boolean(context, "eventText"),
             access_log=_boolean(context, "accessLog"),
             tracing=_boolean(context, "tracing"),
             gradual_shift=_boolean(context, "gradualShift"),

@@ -10,11 +10,11 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from .settings import ChatSettings
+from .settings import ChatSettings, EventLevel
 
 
 class ChatTable(Construct):
-    """On demand, `pk` and `sk`, no secondary index; messages expire by `ttl`.
+    """On demand, `pk` and `sk`, no secondary index; messages expire by `ttl`. It has a stream if events are read of it.
 
     With `table_name` in the settings it is a table that exists already, one that was restored for instance, and nothing
     of it is changed.
@@ -27,7 +27,9 @@ class ChatTable(Construct):
         self.table: dynamodb.ITableV2 = (
             self._made(settings, key, tags)
             if settings.table_name is None
-            else dynamodb.TableV2.from_table_name(self, "Table", settings.table_name)
+            else dynamodb.TableV2.from_table_attributes(
+                self, "Table", table_name=settings.table_name, table_stream_arn=settings.table_stream_arn
+            )
         )
 
     def _made(self, settings: ChatSettings, key: kms.IKey | None, tags: Mapping[str, str]) -> dynamodb.TableV2:
@@ -46,6 +48,10 @@ class ChatTable(Construct):
                 point_in_time_recovery_enabled=not settings.throwaway,
                 recovery_period_in_days=None if settings.throwaway else settings.recovery_days,
             ),
+            # Who came and who went is what the sessions of a user were before and after.
+            dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
+            if settings.events is EventLevel.MESSAGES
+            else None,
             # A stack's tags do not reach a replica, and the table's costs would belong to nobody.
             tags=[CfnTag(key=key, value=value) for key, value in tags.items()],
             removal_policy=RemovalPolicy.DESTROY if settings.throwaway else RemovalPolicy.RETAIN,

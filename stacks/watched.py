@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 
 from .functions import ChatFunction
 from .log_metrics import FunctionName
@@ -27,10 +28,12 @@ class Watched:
         table: dynamodb.ITableV2,
         functions: Mapping[FunctionName, ChatFunction],
         namespace: str,
+        lost_events: sqs.IQueue | None = None,
     ) -> None:
         self.functions: dict[FunctionName, lambda_.Function] = {name: it.function for name, it in functions.items()}
         self.log_groups: dict[FunctionName, logs.LogGroup] = {name: it.log_group for name, it in functions.items()}
         self.namespace = namespace
+        self.lost_events = lost_events
         self._api = {"ApiId": api.api.api_id, "Stage": api.stage.stage_name}
         self._table = {"TableName": table.table_name}
 
@@ -45,6 +48,10 @@ class Watched:
     def table(self, name: str) -> cloudwatch.Metric:
         """A metric of DynamoDB for the table."""
         return self._sum("AWS/DynamoDB", name, self._table)
+
+    def logs_of(self, functions: Iterable[FunctionName]) -> list[logs.LogGroup]:
+        """The logs of those of the functions that there are."""
+        return [self.log_groups[name] for name in functions if name in self.log_groups]
 
     def log_bytes(self, function: FunctionName) -> cloudwatch.Metric:
         """What the function writes into its log."""

@@ -90,5 +90,7 @@ def _may_pass(response: Any, caught_exception: Exception | None) -> bool:
         return isinstance(caught_exception, HTTPClientError)
     http, parsed = response
     status: int = http.status_code
+    if parsed.get("FailedEntryCount"):  # of PutEvents, which answers 200 with what the bus has not taken
+        return True
     is_throttled = status == HTTPStatus.TOO_MANY_REQUESTS or parsed.get("Error", {}).get("Code") in THROTTLED
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or is_throttled

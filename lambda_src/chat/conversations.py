@@ -71,6 +71,7 @@ from chat.table import (
     message_sort_key,
     sessions_key,
     user_partition,
+    users_of,
 )
 
 TAIL_LENGTH = 8
@@ -714,6 +715,15 @@ def _digest_in(tombstone: Item) -> bytes:
     except ValueError:
         _log_skipped(tombstone)
         return b""
+
+
+def message_of(item: Item) -> Message | None:
+    """The message in an item that stands alone; None, and a line in the log, if there is none in it."""
+    users = users_of(attribute(item, "pk", ""))
+    if users is None:
+        _log_skipped(item)
+        return None
+    return _message(item, *users)
 
 
 def _message(item: Item, user: str, peer: str) -> Message | None:

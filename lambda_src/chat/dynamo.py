@@ -206,6 +206,11 @@ def _attribute(value: str | int) -> dict[str, str]:
     return {"S": value} if isinstance(value, str) else {"N": str(value)}
 
 
+def plain_item(image: Mapping[str, Mapping[str, Any]]) -> Item:
+    """An item as the table's stream has it, without types; empty for none."""
+    return _plain([image])[0]
+
+
 def _plain(items: Collection[Mapping[str, Mapping[str, Any]]]) -> list[Item]:
     """The items, with the attributes that this version knows: strings and numbers.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chat import log
 from chat.announcements import Announcer
@@ -25,6 +25,7 @@ from chat.protocol import (
     ErrorCode,
     Frame,
     History,
+    Message,
     Ping,
     Presence,
     Receipt,
@@ -56,6 +57,9 @@ from chat.protocol import (
 from chat.sessions import MAX_CONNECTIONS, Bar, Connection, Sessions
 from chat.table import FAILED_CALLS
 
+if TYPE_CHECKING:
+    from chat.bus import Bus
+
 SYNC_OVERLAP_MS = 60_000
 """How far `since` reaches back: more than a function can run between stamping `changed` and its write, plus skew."""
 
@@ -78,14 +82,15 @@ NOBODY_YET = Delivered()
 
 
 class Served(NamedTuple):
-    """The reply to a frame, and what the pushes it led to came to."""
+    """The reply to a frame, what the pushes it led to came to, and how many events the product was told."""
 
     reply: Frame | None
     delivered: Delivered | None = None
+    events: int = 0
 
 
 class MessageRoutes:
-    """Every route that a client's frame can take."""
+    """Every route that a client's frame can take. With a bus, the product learns of what nobody was there to take."""
 
     def __init__(
         self,
@@ -97,6 +102,7 @@ class MessageRoutes:
         clock: Clock,
         parallel: Parallel,
         epoch: str,
+        bus: Bus | None = None,
     ) -> None:
         self._conversations = conversations
         self._blocking = blocking
@@ -105,6 +111,7 @@ class MessageRoutes:
         self._clock = clock
         self._parallel = parallel
         self._epoch = epoch
+        self._bus = bus
 
     def serve(self, caller: Connection, request: Request, received_at: int | None = None) -> Served:
         """Does what the frame asks for. Raises ChatError if it cannot.
@@ -143,8 +150,10 @@ class MessageRoutes:
         advance = partial(self._conversations.advance, appended.message)
         advanced, first = both(self._parallel, advance, partial(self._delivery.push, others, frame))
         delivered = self._tell_of_message(caller, request.to, frame, advanced, first)
+        events = self._tell_product(appended.message, advanced, delivered)
         count = delivered.taken_by(request.to) if advanced.acquainted else 0
-        return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count), delivered)
+        ack = send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count)
+        return Served(ack, delivered, events)
 
     def unsend(self, caller: Connection, request: Unsend) -> Served:
         appended = self._conversations.unsend(caller.user, request.peer, request.seq)
@@ -162,6 +171,18 @@ class MessageRoutes:
         if advanced.newly:
             self._introduce(caller.user, to)
         return delivered
+
+    def _tell_product(self, message: Message, advanced: Advanced, delivered: Delivered) -> int:
+        """Says that no device of the recipient took the message. Returns how many events that was.
+
+        To be called behind the pushes and before the acknowledgement, for a duplicate too: its first try may have died
+        before it came here. What the recipient hides, or was taken back, is nobody's to hear of.
+        """
+        is_owed = not (message.sender == message.to or message.unsent or advanced.hidden)
+        if self._bus is None or not is_owed or delivered.taken_by(message.to):
+            return 0
+        self._bus.undelivered(message)
+        return 1
 
     def sync(self, caller: Connection, request: Sync) -> Frame:
         now = self._clock()

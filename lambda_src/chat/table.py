@@ -49,6 +49,11 @@ def user_partition(user: str) -> str:
     return f"USER#{user}"
 
 
+def user_of(partition: str) -> str:
+    """The user whose partition it is."""
+    return partition.removeprefix("USER#")
+
+
 def sessions_key(user: str) -> Key:
     return Key(user_partition(user), SESSIONS)
 
@@ -61,6 +66,15 @@ def log_partition(user: str, peer: str) -> str:
     """The same for both sides of a conversation."""
     first, second = sorted((user, peer))
     return f"CHAT#{first}#{second}"
+
+
+def users_of(partition: str) -> tuple[str, str] | None:
+    """The two users whose log the partition is; None if it is none. Of a log with oneself, both are the same."""
+    match partition.split("#"):
+        case ["CHAT", first, second]:
+            return first, second
+        case _:
+            return None
 
 
 def message_key(user: str, peer: str, seq: int) -> Key:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from chat.announcements import Announcer
 from chat.backend_routes import BackendRoutes
@@ -16,7 +17,14 @@ from chat.limits import Limits
 from chat.parallel import Parallel
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sessions import Sessions
+from chat.settings import required
 from chat.table import Consumed, ErasableTable, Table
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+    from chat.bus import Bus, EventBus
+    from chat.sdk import Service
 
 
 def message_routes(
@@ -28,12 +36,15 @@ def message_routes(
     retention_ms: int,
     epoch: str,
     new_chats: int | None = None,
+    bus: Bus | None = None,
 ) -> MessageRoutes:
     sessions = Sessions(table, clock)
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel, new_chats=new_chats)
     blocking = Blocking(table, conversations, sessions, clock)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
-    return MessageRoutes(conversations, blocking, sessions, delivery, clock=clock, parallel=parallel, epoch=epoch)
+    return MessageRoutes(
+        conversations, blocking, sessions, delivery, clock=clock, parallel=parallel, epoch=epoch, bus=bus
+    )
 
 
 def limits(table: Table, consumed: Callable[[], Consumed], *, clock: Clock, rate: int) -> Limits:
@@ -44,12 +55,29 @@ def connection_routes(table: Table, gateway: Gateway, announcer: Announcer, *, c
     return ConnectionRoutes(Sessions(table, clock), gateway, announcer)
 
 
+def event_bus(environment: Mapping[str, str], client: Callable[[Service], BaseClient]) -> EventBus | None:
+    """The bus that the environment names, if it names one."""
+    name = environment.get("EVENT_BUS")
+    if not name:
+        return None
+    # A function without a bus does not pay for it at its cold start.
+    from chat.bus import EventBus  # noqa: PLC0415
+
+    return EventBus(client("events"), name, has_text=required(environment, "EVENT_TEXT") == "true")
+
+
 def backend_routes(
-    table: ErasableTable, gateway: Gateway, *, clock: Clock, parallel: Parallel, retention_ms: int
+    table: ErasableTable,
+    gateway: Gateway,
+    *,
+    clock: Clock,
+    parallel: Parallel,
+    retention_ms: int,
+    bus: Bus | None = None,
 ) -> BackendRoutes:
     """A backend's routes. How many conversations it begins is its own affair, unlike a user's."""
     messages = message_routes(
-        table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch=""
+        table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch="", bus=bus
     )  # which names no history: a sync does
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
     sessions = Sessions(table, clock)

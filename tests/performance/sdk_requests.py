@@ -36,6 +36,12 @@ CALLS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
         ),
         "UpdateItem": ("update_item", {"TableName": "chat", "Key": KEY, "UpdateExpression": "REMOVE x", **WRITE}),
     },
+    "events": {
+        "PutEvents": (
+            "put_events",
+            {"Entries": [{"EventBusName": "chat", "Source": "parley", "DetailType": "é", "Detail": '{"seq":1}'}]},
+        ),
+    },
     "lambda": {"Invoke": ("invoke", {"FunctionName": "message", "InvocationType": "Event", "Payload": b"{}"})},
     "secretsmanager": {"GetSecretValue": ("get_secret_value", {"SecretId": "token"})},
 }

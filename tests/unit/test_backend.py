@@ -187,7 +187,7 @@ def test_unread_is_counted_in_total_and_by_chat(system: System, routes: BackendR
 
     unread = done(routes, {"action": "unread", "user": "alice"})
 
-    assert (unread["total"], unread["chats"]) == (2, [{"peer": "bob", "unread": 2}])
+    assert (unread["total"], unread["chats"]) == (2, [{"peer": "bob", "unread": 2, "read": 0}])
     assert done(routes, {"action": "unread", "user": "nobody"})["total"] == 0
 
 

@@ -1,0 +1,94 @@
+"""The EventBridge bus on which a product's own code learns what happens in the chat.
+
+`docs/events.md` and `docs/events.schema.json` say what an event holds; where they differ from this, that is a bug.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat import log
+from chat.protocol import Frame, Message, UserPresence
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+SOURCE = "parley"
+VERSION = 1
+"""Of what an event holds. It rises when a field goes or means something else; a new field leaves it as it is."""
+
+MOST_EVENTS = 10
+"""Events of one call, by EventBridge's quota."""
+
+
+class Event(NamedTuple):
+    """Something that has happened: its detail type, and its detail."""
+
+    type: str
+    detail: Frame
+
+
+class Bus(Protocol):
+    """Where a route says what nobody else would know."""
+
+    def undelivered(self, message: Message) -> None:
+        """Says that no device of the recipient took the message. Never raises."""
+
+
+class EventBus:
+    """The bus on EventBridge. Texts are left out of its events, unless it is to have them."""
+
+    def __init__(self, client: BaseClient, name: str, *, has_text: bool) -> None:
+        self._client: Any = client
+        self._name = name
+        self._has_text = has_text
+
+    def undelivered(self, message: Message) -> None:
+        try:
+            self.put([self.of_message("message.undelivered", message)])
+        except (ClientError, BotoCoreError) as error:
+            # The message is stored, and that is what its sender asks for.
+            log.failure("event failed", error, user=message.to)
+
+    def of_message(self, type: str, message: Message) -> Event:
+        detail = {
+            "version": VERSION,
+            "from": message.sender,
+            "to": message.to,
+            "seq": message.seq,
+            "id": message.id,
+            "ts": message.ts,
+        }
+        return Event(type, {**detail, "text": message.text} if self._has_text else detail)
+
+    def put(self, events: Sequence[Event]) -> None:
+        """Puts all of the events. Raises ClientError or BotoCoreError if the bus does not have them all."""
+        for start in range(0, len(events), MOST_EVENTS):
+            entries = [self._entry(event) for event in events[start : start + MOST_EVENTS]]
+            _check(self._client.put_events(Entries=entries))
+
+    def _entry(self, event: Event) -> dict[str, str]:
+        detail = json.dumps(event.detail, ensure_ascii=False, separators=(",", ":"))
+        return {"EventBusName": self._name, "Source": SOURCE, "DetailType": event.type, "Detail": detail}
+
+
+def unsent(message: Message) -> Event:
+    """That a message was taken back, by the one that says so."""
+    detail = {"from": message.sender, "to": message.to, "seq": message.seq, "unsends": message.unsends}
+    return Event("message.unsent", {"version": VERSION, **detail, "ts": message.ts})
+
+
+def came_or_went(presence: UserPresence) -> Event:
+    detail = {"user": presence.user, "last_seen": presence.last_seen, "rev": presence.rev}
+    return Event("user.online" if presence.online else "user.offline", {"version": VERSION, **detail})
+
+
+def _check(response: Any) -> None:
+    """Raises ClientError for what the bus has not taken: the answer to the call is a success all the same."""
+    if response["FailedEntryCount"]:
+        refused = next(entry for entry in response["Entries"] if "ErrorCode" in entry)
+        raise ClientError({"Error": {"Code": refused["ErrorCode"], "Message": ""}}, "PutEvents")
