@@ -13,10 +13,10 @@ from chat import wiring
 from chat.blocking import Blocking
 from chat.conversations import Conversations
 from chat.delivery import Delivery, Pushed
-from chat.protocol import ChatError, ErrorCode
+from chat.protocol import ChatError, ErrorCode, Message
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sessions import Sessions
-from chat.table import Item, Key, Query, Update, Updated
+from chat.table import Item, Key, Query, Update, Updated, message_key
 from tests.fakes.clock import RETENTION_MS
 from tests.fakes.memory import MemoryAnnouncer, MemoryTable, serially
 from tests.schedules.explorer import Outcome, Player, Step, Way
@@ -54,6 +54,7 @@ class Code:
     blocking: type[Blocking] = Blocking
     delivery: type[Delivery] = Delivery
     sessions: type[Sessions] = Sessions
+    has_bus: bool = False
 
     def message_function(self, player: Player) -> MessageRoutes:
         """A new instance."""
@@ -74,6 +75,7 @@ class Code:
                 retention_ms=RETENTION_MS,
                 new_chats=NEW_CHATS,
                 epoch=player.step(deployed),
+                bus=StepBus(player) if self.has_bus else None,
             )
 
 
@@ -151,6 +153,35 @@ class StepGateway:
             return Outcome()
 
         self._player.step(Step(f"close {connection_id}", {"": way}))
+
+
+class StepBus:
+    """`Bus`, one step an event."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def undelivered(self, message: Message) -> None:
+        key = message_key(message.sender, message.to, message.seq)
+
+        def put(world: World) -> Outcome:
+            world.tell_product(key)
+            return Outcome()
+
+        def failed(world: World) -> Outcome:
+            world.event_failed = True
+            return Outcome()
+
+        faults = {**DIES, "fails": failed, "dies behind it": _then_dies(put)}
+        self._player.step(Step(f"puts the event of {message.seq}", {"": put}, faults))
+
+
+def _then_dies(way: Way) -> Way:
+    def dies(world: World) -> Outcome:
+        way(world)
+        return Outcome(error=Died())
+
+    return dies
 
 
 class EitherOrder:

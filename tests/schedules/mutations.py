@@ -8,6 +8,7 @@ from unittest.mock import patch
 from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV, may
 from chat.blocking import Blocking
 from chat.conversations import (
+    Advanced,
     Appended,
     Conversations,
     Enough,
@@ -88,6 +89,36 @@ class FirstLookStale(Sessions):
         key = sessions_key(user)
         item = self._table.get([key], consistent=False).get(key, {})
         return [] if attribute(item, HAS_BLOCKED, 0) else connections(user, item, self._clock())
+
+
+class EventsOfFirstTries(MessageRoutes):
+    """Takes a message that is stored for one of which the product knows."""
+
+    def _tell_product(self, message: Message, advanced: Advanced, delivered: Delivered) -> int:
+        is_first = message.ts == self._clock()
+        return super()._tell_product(message, advanced, delivered) if is_first else 0
+
+
+class ConnectedIsTaken(MessageRoutes):
+    """Takes a user with a connection for one that has the message."""
+
+    def _tell_product(self, message: Message, advanced: Advanced, delivered: Delivered) -> int:
+        was_there = bool(delivered.pushes)
+        return 0 if was_there else super()._tell_product(message, advanced, delivered)
+
+
+class EventsOfAllMessages(MessageRoutes):
+    """Tells the product of every message, whoever took it."""
+
+    def _tell_product(self, message: Message, advanced: Advanced, delivered: Delivered) -> int:
+        return super()._tell_product(message, advanced, Delivered())
+
+
+class EventsOfBlocked(MessageRoutes):
+    """Tells the product of what the recipient does not see."""
+
+    def _tell_product(self, message: Message, advanced: Advanced, delivered: Delivered) -> int:
+        return super()._tell_product(message, advanced._replace(hidden=False), delivered)
 
 
 class MovesBeforeAppend(Conversations):

@@ -571,6 +571,55 @@ def a_block_meets_signs_of_life(code: Code, *, faults: int = 0) -> Scenario:
     return Scenario(actors, world(open=[ALICE_PHONE, BOB_PHONE], faults=faults), check_blocked, unreliable=["bob"])
 
 
+def nobody_takes_a_message(
+    code: Code, *, faults: int = 1, on_two_instances: bool = False, connects: bool = False
+) -> Scenario:
+    """A message to a user whose one connection is gone, until it is acknowledged; perhaps another one just opens."""
+
+    def again(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a", retry=True)
+
+    code = replace(code, has_bus=True)
+    actors = {"alice": _sends_until_acknowledged(code, BOB, "a")}
+    if on_two_instances:
+        actors["alice again"] = again
+    if connects:
+        actors["bob"] = _connects(code, BOB_LAPTOP, {ALICE: 2})
+    start = replace(world(gone=[BOB_GONE], faults=faults), has_bus=True)
+    return Scenario(actors, start, check, unreliable=["alice", "alice again"])
+
+
+def a_device_takes_a_message(code: Code, *, faults: int = 1) -> Scenario:
+    """The product is told of no message that a device is there to take."""
+
+    def check_quiet(world: World) -> None:
+        check(world)
+        if world.told and not world.push_failed:
+            raise Violation(f"the product is told of {world.told}, which a device of the recipient has")
+
+    code = replace(code, has_bus=True)
+    actors = {"alice": _sends_until_acknowledged(code, BOB, "a"), "bob": _listens(code, BOB_PHONE, {ALICE: 2})}
+    start = replace(world(open=[BOB_PHONE], gone=[BOB_GONE], faults=faults), has_bus=True)
+    return Scenario(actors, start, check_quiet, unreliable=["alice"])
+
+
+def a_block_meets_a_message_that_nobody_takes(code: Code, *, faults: int = 0) -> Scenario:
+    """Bob writes while Alice, none of whose devices is there, is blocking him."""
+
+    def blocker(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_LAPTOP).block(BOB)
+
+    def bob(player: Player) -> None:
+        phone = BlockableConnection(player, code, BOB_PHONE)
+        phone.send(ALICE, "b")
+        player.pause(last=True)
+        _must(phone.send(ALICE, "b", retry=True))
+
+    code = replace(code, has_bus=True)
+    start = replace(world(faults=faults), has_bus=True)
+    return Scenario({"alice blocks": blocker, "bob": bob}, start, check, unreliable=["bob"])
+
+
 def a_message_is_taken_back(code: Code, *, faults: int = 1, connects: bool = False, held: int = 0) -> Scenario:
     """Its sender repeats that until it is acknowledged. One device is there; another, which has `held`, connects."""
     laptop = {"bob's laptop": _connects(code, BOB_LAPTOP, {ALICE: held})} if connects else {}

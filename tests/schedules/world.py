@@ -78,6 +78,14 @@ class World:
     acknowledged: frozenset[Sent | Marked] = frozenset()
     gone: frozenset[Key] = frozenset()
     """Messages of which nobody sends anything any more that knows their text: no push has it from here on."""
+    has_bus: bool = False
+    """Whether the product is told of messages that no device of the recipient took."""
+    taken: frozenset[Key] = frozenset()
+    """Messages that a device of the recipient took, as far as that is of interest."""
+    told: frozenset[Key] = frozenset()
+    """Messages of which the bus has an event."""
+    event_failed: bool = False
+    """Whether an event did not reach the bus."""
     numbered: frozenset[Key] = frozenset()
     """The key of every message that was ever stored, deleted ones included."""
     before: Mapping[Key, Item] = field(default_factory=dict)
@@ -118,7 +126,8 @@ class World:
             self._table_state = self._share(frozenset(self.frozen.items()))
         unread = frozenset((name, repr(frames)) for name, frames in self.pushed.items()) if self.pushed else None
         heard = (self.hearing, self.hearing_changes, self.begun, self.unheard, self.ended)
-        ghosts = (self.acknowledged, self.gone, self.numbered, self.push_failed, heard)
+        events = (self.taken, self.told, self.event_failed)
+        ghosts = (self.acknowledged, self.gone, self.numbered, self.push_failed, heard, events)
         return self._table_state, unread, self.open, ghosts, self.now, self.epoch, self.faults, self.settled
 
     @property
@@ -197,6 +206,21 @@ class World:
 
     def acknowledge(self, promise: Sent | Marked) -> None:
         self.acknowledged |= {promise}
+        if self.has_bus and isinstance(promise, Sent):
+            self._check_product_knows(promise)
+
+    def _check_product_knows(self, sent: Sent) -> None:
+        key = message_key(sent.sender, sent.to, sent.seq)
+        is_owed = sent.heard and sent.sender != sent.to and "text" in self.items.get(key, {})
+        if is_owed and not self.event_failed and key not in self.taken | self.told:
+            raise Violation(f"{sent} was taken by nobody, and the product does not know")
+
+    def tell_product(self, key: Key) -> None:
+        """The bus has the event of a message."""
+        if key not in self.items:
+            raise Violation(f"the product is told of {key}, which is not stored")
+        self.must_be_heard(("message", str(self.items[key]["id"])))
+        self.told |= {key}
 
     def push(self, connection_id: str, frame: Frame) -> bool:
         """Whether the connection takes it."""
@@ -207,7 +231,14 @@ class World:
         self._check_heard(to, frame)
         self._check_gone(to, frame)
         self.pushed = {**self.pushed, connection_id: (*self.pushed.get(connection_id, ()), frame)}
+        if self.has_bus:
+            self._note_taken(to, frame)
         return True
+
+    def _note_taken(self, by: str, frame: Frame) -> None:
+        match frame:
+            case {"type": "message", "from": str(sender), "to": str(to), "seq": int(seq)} if to == by:
+                self.taken |= {message_key(sender, to, seq)}
 
     def _check_acquainted(self, to: str, frame: Frame) -> None:
         match frame:
@@ -242,7 +273,7 @@ class World:
 
     def must_be_heard(self, thing: Hashable) -> None:
         if thing in self.unheard:
-            raise Violation(f"{thing} is said to be delivered to somebody who has blocked its sender")
+            raise Violation(f"{thing} is told of, although the recipient has blocked its sender")
 
     def _check_heard(self, to: str, frame: Frame) -> None:
         match frame:
