@@ -17,6 +17,7 @@ ROLLBACK_ALARMS: Mapping[FunctionName, tuple[str, ...]] = {
     "Backend": ("BackendErrors", "InternalErrors"),
     "Connection": ("ConnectionErrors", "ConnectionFailures"),
     "Message": ("MessageErrors", "InternalErrors"),
+    "Stream": ("StreamErrors",),
 }
 """Those that a bad version sets off by itself. Their windows are five minutes, so two of them are looked at."""
 

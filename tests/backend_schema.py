@@ -39,17 +39,17 @@ def problem(side: Side, value: object) -> str | None:
 
 @cache
 def _validator(side: Side, name: str) -> Any:
-    definitions = schema()["$defs"] if side == "events" else _closed(schema()["$defs"])
+    definitions = schema()["$defs"] if side == "events" else closed(schema()["$defs"])
     return Draft202012Validator({"$ref": f"#/$defs/{side}/{name}", "$defs": definitions})
 
 
-def _closed(node: Any) -> Any:
+def closed(node: Any) -> Any:
     match node:
         case {"type": "object", "properties": _}:
-            return {"additionalProperties": False} | {key: _closed(value) for key, value in node.items()}
+            return {"additionalProperties": False} | {key: closed(value) for key, value in node.items()}
         case dict():
-            return {key: _closed(value) for key, value in node.items()}
+            return {key: closed(value) for key, value in node.items()}
         case list():
-            return [_closed(value) for value in node]
+            return [closed(value) for value in node]
         case _:
             return node

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from chat.delivery import Pushed
-from chat.protocol import UserPresence
+from chat.protocol import Message, UserPresence
 from parley.testing import memory
 
 T = TypeVar("T")
@@ -78,3 +78,13 @@ class MemoryAnnouncer:
 
     def announce(self, presence: UserPresence) -> None:
         self.announced.append(presence)
+
+
+class MemoryBus:
+    """Keeps what the product is told."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def undelivered(self, message: Message) -> None:
+        self.messages.append(message)

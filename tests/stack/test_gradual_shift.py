@@ -10,13 +10,13 @@ from stacks.gradual_shift import ROLLBACK_ALARMS
 from tests.stack.conftest import Synthesize, Synthesized, rendered
 from tests.stack.test_permissions import allowed
 
-NAMES = ("Announcement", "Authorizer", "Backend", "Connection", "Message")
-NOT_BY_API = ("Announcement", "Backend")
+NAMES = ("Announcement", "Authorizer", "Backend", "Connection", "Message", "Stream")
+NOT_BY_API = ("Announcement", "Backend", "Stream")
 
 
 @pytest.fixture(scope="module")
 def shifting(synthesize: Synthesize) -> Synthesized:
-    return synthesize(gradualShift=True)
+    return synthesize(gradualShift=True, events="messages")
 
 
 def alias(stack: Synthesized, name: str) -> str:
@@ -57,6 +57,12 @@ def test_announcements_go_to_the_alias_which_may_be_invoked_and_tries_once(shift
     assert announcement in json.dumps(connection["Environment"]["Variables"]["ANNOUNCEMENT_FUNCTION"])
     assert ("lambda:InvokeFunction", f"${{{announcement}}}") in allowed(shifting, "connection")
     assert config["MaximumRetryAttempts"] == 0
+
+
+def test_the_tables_stream_goes_to_the_alias(shifting: Synthesized) -> None:
+    _, mapping = shifting.one("AWS::Lambda::EventSourceMapping")
+
+    assert mapping["FunctionName"] == {"Ref": alias(shifting, "Stream")}
 
 
 @pytest.mark.parametrize("name", NAMES)

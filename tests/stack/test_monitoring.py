@@ -11,9 +11,15 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 
 from stacks.chat import Chat
-from stacks.log_metrics import LOG_METRICS, LogMetric
+from stacks.log_metrics import EVENT_METRICS, LOG_METRICS, LogMetric
 from stacks.queries import QUERIES
 from tests.stack.conftest import NO_BUNDLING, ROOT, Resource, Synthesize, Synthesized
+
+
+@pytest.fixture
+def all_events(synthesize: Synthesize) -> Synthesized:
+    """The stack with all that there can be to watch."""
+    return synthesize(events="messages")
 
 
 def alarms(stack: Synthesized) -> list[Resource]:
@@ -21,20 +27,22 @@ def alarms(stack: Synthesized) -> list[Resource]:
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
-@pytest.mark.parametrize("name", ["announcement", "authorizer", "backend", "connection", "message"])
-def test_errors_and_throttles_of_each_function_raise_an_alarm(default: Synthesized, name: str, metric: str) -> None:
-    id, _ = default.function(name)
+@pytest.mark.parametrize("name", ["announcement", "authorizer", "backend", "connection", "message", "stream"])
+def test_errors_and_throttles_of_each_function_raise_an_alarm(
+    all_events: Synthesized, name: str, metric: str
+) -> None:
+    id, _ = all_events.function(name)
     dimensions = [{"Name": "FunctionName", "Value": {"Ref": id}}]
-    (alarm,) = (it for it in alarms(default) if (it.get("MetricName"), it.get("Dimensions")) == (metric, dimensions))
+    (alarm,) = (it for it in alarms(all_events) if (it.get("MetricName"), it.get("Dimensions")) == (metric, dimensions))
 
     assert alarm["Namespace"] == "AWS/Lambda"
     assert alarm["Threshold"] == 1
 
 
-@pytest.mark.parametrize("metric", LOG_METRICS, ids=lambda metric: metric.name)
-def test_each_metric_is_read_from_the_logs_of_its_functions(default: Synthesized, metric: LogMetric) -> None:
-    functions = [default.function(name.lower())[1] for name in metric.functions]
-    filters = default.all("AWS::Logs::MetricFilter").values()
+@pytest.mark.parametrize("metric", [*LOG_METRICS, *EVENT_METRICS], ids=lambda metric: metric.name)
+def test_each_metric_is_read_from_the_logs_of_its_functions(all_events: Synthesized, metric: LogMetric) -> None:
+    functions = [all_events.function(name.lower())[1] for name in metric.functions]
+    filters = all_events.all("AWS::Logs::MetricFilter").values()
     of_name = (it for it in filters if it["MetricTransformations"][0]["MetricName"] == metric.name)
     found = [it for it in of_name if it["FilterPattern"] == metric.pattern]
 
@@ -121,6 +129,31 @@ def test_failures_that_only_the_log_shows_raise_an_alarm(
     assert (found.get("Dimensions"), found["Threshold"]) == (dimensions, 1)
 
 
+def test_events_that_are_late_lost_or_not_put_raise_an_alarm(all_events: Synthesized) -> None:
+    stream, _ = all_events.function("stream")
+    (lost,) = (id for id in all_events.all("AWS::SQS::Queue") if "Lost" in id)
+    late, gone, failed = (alarm(all_events, name) for name in ("EventsLate", "EventsLost", "EventFailures"))
+
+    assert (late["MetricName"], late["Statistic"], late["Threshold"]) == ("IteratorAge", "Maximum", 900_000)
+    assert late["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": stream}}]
+    assert (gone["MetricName"], gone["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
+    assert gone["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [lost, "QueueName"]}}]
+    assert (failed["Namespace"], failed["MetricName"], failed["Threshold"]) == ("Parley/dev", "EventFailures", 1)
+
+
+def test_only_what_there_is_is_watched(synthesize: Synthesize, default: Synthesized) -> None:
+    undelivered = synthesize(events="undelivered")
+
+    more = {re.sub(r"^\w*Alarms|\w{8}$", "", id) for id in _more(undelivered, default, "AWS::CloudWatch::Alarm")}
+    assert more == {"EventFailures"}
+    filters = _more(undelivered, default, "AWS::Logs::MetricFilter")
+    assert len(filters) == 2
+
+
+def _more(stack: Synthesized, than: Synthesized, type: str) -> set[str]:
+    return stack.all(type).keys() - than.all(type).keys()
+
+
 def test_slow_frames_raise_an_alarm(default: Synthesized) -> None:
     id, _ = default.function("message")
     found = alarm(default, "SlowFrames")
@@ -130,19 +163,19 @@ def test_slow_frames_raise_an_alarm(default: Synthesized) -> None:
     assert found["EvaluationPeriods"] == 3
 
 
-def test_every_metric_of_ours_that_an_alarm_or_the_dashboard_reads_is_counted(default: Synthesized) -> None:
-    template = json.dumps([default.all("AWS::CloudWatch::Alarm"), default.all("AWS::CloudWatch::Dashboard")])
+def test_every_metric_of_ours_that_an_alarm_or_the_dashboard_reads_is_counted(all_events: Synthesized) -> None:
+    template = json.dumps([all_events.all("AWS::CloudWatch::Alarm"), all_events.all("AWS::CloudWatch::Dashboard")])
     read = set(re.findall(r'"MetricName": "(\w+)", "Namespace": "Parley/dev"', template))  # of alarms
     read |= set(re.findall(r'\["Parley/dev","(\w+)"', template.replace("\\", "")))  # of the dashboard
 
     assert {"Errors", "FailedPushes", "PruneFailures"} < read
-    assert read <= {metric.name for metric in LOG_METRICS}
+    assert read <= {metric.name for metric in (*LOG_METRICS, *EVENT_METRICS)}
 
 
-def test_every_alarm_names_its_section_of_the_runbook(default: Synthesized) -> None:
+def test_every_alarm_names_its_section_of_the_runbook(all_events: Synthesized) -> None:
     runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     sections = {name.lower().replace(" ", "-") for name in re.findall(r"^### (.+)$", runbook, re.MULTILINE)}
-    named = {it["AlarmDescription"].partition("docs/operations.md#")[2] for it in alarms(default)}
+    named = {it["AlarmDescription"].partition("docs/operations.md#")[2] for it in alarms(all_events)}
 
     assert named == sections
 

@@ -21,6 +21,7 @@ CONTEXTS: list[dict[str, object]] = [
     {},
     {"web": True, "alarmEmail": "oncall@example.com", "monthlyBudget": 100},
     {"accessLog": True, "tracing": True, "gradualShift": True, **DOMAIN},
+    {"events": "messages", "gradualShift": True},
     {"kmsKeyArn": KEY, "reservedConcurrency": 200, "maxReadRequestUnits": 40_000, "maxWriteRequestUnits": 9_000},
 ]
 
@@ -39,11 +40,14 @@ REASONS = {
     "IAM4 Shift/Backend": SHIFTS,
     "IAM4 Shift/Connection": SHIFTS,
     "IAM4 Shift/Message": SHIFTS,
+    "IAM4 Shift/Stream": SHIFTS,
     "L1 Announcement/Function": "Python 3.13 is the newest version that the project is tested with everywhere",
     "L1 Authorizer/Function": "Python 3.13 is the newest version that the project is tested with everywhere",
     "L1 Backend/Function": "Python 3.13 is the newest version that the project is tested with everywhere",
     "L1 Connection/Function": "Python 3.13 is the newest version that the project is tested with everywhere",
     "L1 Message/Function": "Python 3.13 is the newest version that the project is tested with everywhere",
+    "L1 Stream/Function": "Python 3.13 is the newest version that the project is tested with everywhere",
+    "SQS3 TableStream/Lost": "it is where what was given up goes",
     "L1 CDKBucketDeployment": "the CDK chooses the runtime of its own function",
     "SMG4 TokenSecret": "a rotation has to keep the old key until its tokens have ended: `make rotate-key`",
     "S1 Web/Bucket": "it holds one public page, and only CloudFront reads it",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -166,6 +167,42 @@ def test_the_backend_function_is_invoked_by_whom_the_policy_is_attached_to_and_b
     assert not [one for one in stack.all("AWS::Lambda::Permission").values() if id in json.dumps(one["FunctionName"])]
 
 
+def bus_arn(stack: Synthesized) -> str:
+    id, _ = stack.one("AWS::Events::EventBus")
+    return f"${{{id}.Arn}}"
+
+
+def test_without_events_nobody_may_put_any(default: Synthesized) -> None:
+    assert not default.all("AWS::Events::EventBus")
+    assert "events:" not in json.dumps(statements(default))
+
+
+@pytest.mark.parametrize("events", ["undelivered", "messages"])
+@pytest.mark.parametrize("name", ["announcement", "authorizer", "backend", "connection", "message"])
+def test_with_events_those_that_send_may_put_them_on_the_one_bus_and_no_more(
+    synthesize: Synthesize, default: Synthesized, name: str, events: str
+) -> None:
+    stack = synthesize(events=events)
+
+    more = {("events:PutEvents", bus_arn(stack))} if name in {"backend", "message"} else set()
+    assert allowed(stack, name) == allowed(default, name) | more
+
+
+def test_the_stream_function_may_read_the_tables_stream_put_events_and_say_what_it_gave_up(
+    synthesize: Synthesize,
+) -> None:
+    stack = synthesize(events="messages")
+    table, _ = stack.one("AWS::DynamoDB::GlobalTable")
+    lost, _ = stack.one("AWS::SQS::Queue")
+
+    reading = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    assert allowed(stack, "stream") == own_log(stack, "stream") | {
+        *((f"dynamodb:{operation}", f"${{{table}.StreamArn}}") for operation in reading),
+        ("events:PutEvents", bus_arn(stack)),
+        ("sqs:SendMessage", f"${{{lost}.Arn}}"),
+    }
+
+
 def with_a_function_of_yours(grant: Callable[[Chat, iam.Role], object]) -> dict[str, Any]:
     """The resources of somebody's own stack, with the chat in it and a role to which something of it is granted."""
     app = cdk.App(context=NO_BUNDLING)
@@ -309,14 +346,20 @@ def test_only_this_api_invokes_functions(default: Synthesized) -> None:
 
 
 def test_the_sdk_describes_every_call_that_the_functions_may_make(synthesize: Synthesize) -> None:
-    stack = synthesize()
+    stack = synthesize(events="messages")
     functions = ("announcement", "authorizer", "backend", "connection", "message")
     granted = {action for name in functions for action, _ in allowed(stack, name)}
     dynamodb = {action.removeprefix("dynamodb:") for action in granted if action.startswith("dynamodb:")}
 
     assert dynamodb == set(OPERATIONS["dynamodb"])
     others = {action for action in granted if not action.startswith(("dynamodb:", "logs:"))}
-    assert others == {"execute-api:ManageConnections", "lambda:InvokeFunction", "secretsmanager:GetSecretValue"}
+    assert others == {
+        "events:PutEvents",
+        "execute-api:ManageConnections",
+        "lambda:InvokeFunction",
+        "secretsmanager:GetSecretValue",
+    }
+    assert sum(map(len, OPERATIONS.values())) == len(dynamodb) + len(others) + 1, "two of them manage connections"
 
 
 def test_function_that_copies_the_page_decrypts_only_what_it_reads_from_a_bucket(synthesize: Synthesize) -> None:
@@ -338,19 +381,19 @@ def test_tracing_lets_functions_send_traces_and_no_more(synthesize: Synthesize, 
 def test_a_customers_key_is_used_through_the_service_that_it_is_for_alone(
     synthesize: Synthesize, default: Synthesized
 ) -> None:
-    stack = synthesize(kmsKeyArn=KEY)
+    stack = synthesize(kmsKeyArn=KEY, events="messages")
     on_the_table = {(f"kms:{operation}", KEY) for operation in WITH_TABLE_KEY}
     on_the_secret = {("kms:Decrypt", KEY)}
 
     more = {
         name: {one for one in allowed(stack, name) if one[0].startswith("kms:")}
-        for name in ("announcement", "authorizer", "backend", "connection", "message")
+        for name in ("announcement", "authorizer", "backend", "connection", "message", "stream")
     }
-    by_service = {
-        rendered(statement["Condition"]["StringEquals"]["kms:ViaService"]): set(listed(statement["Action"]))
-        for statement in statements(stack)
-        if listed(statement["Action"])[0].startswith("kms:")
-    }
+    by_service: dict[str, set[str]] = defaultdict(set)
+    for statement in statements(stack):
+        if listed(statement["Action"])[0].startswith("kms:"):
+            service = rendered(statement["Condition"]["StringEquals"]["kms:ViaService"])
+            by_service[service] |= set(listed(statement["Action"]))
 
     assert more == {
         "announcement": on_the_table,
@@ -358,12 +401,14 @@ def test_a_customers_key_is_used_through_the_service_that_it_is_for_alone(
         "backend": on_the_table,
         "connection": on_the_table,
         "message": on_the_table,
+        "stream": {("kms:Decrypt", KEY)},
     }
     assert by_service == {
         "dynamodb.${AWS::Region}.amazonaws.com": {action for action, _ in on_the_table},
         "secretsmanager.${AWS::Region}.amazonaws.com": {"kms:Decrypt"},
     }
-    assert not [action for name in more for action, _ in allowed(default, name) if action.startswith("kms:")]
+    of_default = more.keys() - {"stream"}
+    assert not [action for name in of_default for action, _ in allowed(default, name) if action.startswith("kms:")]
 
 
 def test_an_authorizer_without_a_secret_uses_no_key(synthesize: Synthesize) -> None:

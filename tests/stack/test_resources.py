@@ -13,11 +13,12 @@ from chat.conversations import REPEATED_MS
 from chat.sdk import CONFIG
 from parley.testing.server import SETTINGS
 from tests.stack.conftest import ROOT, Synthesize, Synthesized
-from tests.stack.test_settings import KEY
+from tests.stack.test_settings import KEY, STREAM
 
 FUNCTIONS = ("announcement", "authorizer", "backend", "connection", "message")
 BY_API = ("announcement", "authorizer", "connection", "message")
 API_GATEWAY_TIMEOUT_SECONDS = 29
+STREAM_HOURS = 24
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -293,3 +294,46 @@ def test_a_stack_that_is_not_to_be_thrown_away_is_not_deleted_by_mistake(
 ) -> None:
     assert default.termination_protection
     assert not synthesize(throwaway=True).termination_protection
+
+
+def test_the_stream_is_there_for_all_events_alone(default: Synthesized, synthesize: Synthesize) -> None:
+    for stack in (default, synthesize(events="undelivered")):
+        _, table = stack.one("AWS::DynamoDB::GlobalTable")
+        assert "StreamSpecification" not in table
+        assert not stack.all("AWS::Lambda::EventSourceMapping")
+    _, table = synthesize(events="messages").one("AWS::DynamoDB::GlobalTable")
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_what_is_stored_is_told_until_it_is_told_and_one_record_holds_up_no_other(synthesize: Synthesize) -> None:
+    stack = synthesize(events="messages")
+    id, _ = stack.function("stream")
+    lost, _ = stack.one("AWS::SQS::Queue")
+    mapping_id, mapping = stack.one("AWS::Lambda::EventSourceMapping")
+
+    assert mapping["FunctionName"] == {"Fn::GetAtt": [id, "Arn"]}
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert "MaximumRetryAttempts" not in mapping, "it is tried until it is too old"
+    assert mapping["MaximumRecordAgeInSeconds"] == STREAM_HOURS // 2 * 3_600, "what is given up can still be read"
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": [lost, "Arn"]}}}
+    depends = stack.template["Resources"][mapping_id]["DependsOn"]
+    assert any(one.startswith("StreamRoleDefaultPolicy") for one in depends)
+
+
+def test_a_table_that_exists_is_read_by_the_stream_that_the_setting_names(synthesize: Synthesize) -> None:
+    _, mapping = synthesize(events="messages", tableName="restored", tableStreamArn=STREAM).one(
+        "AWS::Lambda::EventSourceMapping"
+    )
+
+    assert mapping["EventSourceArn"] == STREAM
+
+
+@pytest.mark.parametrize("has_text", [False, True])
+def test_texts_are_in_events_if_they_are_asked_for(synthesize: Synthesize, *, has_text: bool) -> None:
+    stack = synthesize(events="messages", eventText=has_text)
+    bus, _ = stack.one("AWS::Events::EventBus")
+
+    for name in ("backend", "message", "stream"):
+        given = stack.function(name)[1]["Environment"]["Variables"]
+        assert (given["EVENT_BUS"], given["EVENT_TEXT"]) == ({"Ref": bus}, str(has_text).lower())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stacks.settings import BadContext, ChatSettings, IdentityMode, TokenSource
+from stacks.settings import BadContext, ChatSettings, EventLevel, IdentityMode, TokenSource
 from stacks.stages import with_stage
 from tests.hang import HANG_SECONDS
 from tests.stack.conftest import CONTEXT, NO_BUNDLING, ROOT, Synthesize
@@ -23,6 +23,7 @@ OIDC: dict[str, object] = {
 }
 DOMAIN: dict[str, object] = {"domainName": "chat.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"}
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f3f2a10-7c51-4d55-9d6b-3a1d2c4e5f60"
+STREAM = "arn:aws:dynamodb:eu-central-1:123456789012:table/restored/stream/2026-11-28T10:40:00.123"
 TOPIC = "arn:aws-cn:sns:cn-north-1:123456789012:a_b-c"
 
 
@@ -57,7 +58,10 @@ def test_no_context_gives_the_safe_settings() -> None:
         monthly_budget=None,
         web=False,
         table_name=None,
+        table_stream_arn=None,
         epoch="1",
+        events=EventLevel.NONE,
+        event_text=False,
         access_log=False,
         tracing=False,
         gradual_shift=False,
@@ -107,6 +111,10 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"tableName": "Parley-prod.restored_2"}, "table_name", "Parley-prod.restored_2"),
         ({"epoch": "2026-11-28T10:40:00Z"}, "epoch", "2026-11-28T10:40:00Z"),
         ({"epoch": 2}, "epoch", "2"),
+        ({"events": "undelivered"}, "events", EventLevel.UNDELIVERED),
+        ({"events": "messages", "eventText": "true"}, "event_text", True),
+        ({"events": "messages", "tableName": "restored", "tableStreamArn": STREAM}, "table_stream_arn", STREAM),
+        ({"events": "undelivered", "tableName": "restored"}, "table_stream_arn", None),
         ({"accessLog": "true"}, "access_log", True),
         ({"tracing": "true"}, "tracing", True),
         ({"gradualShift": True}, "gradual_shift", True),
@@ -161,6 +169,12 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
         ),
         *(("throwaway", bad, "true or false") for bad in ("", "yes", "1", 1)),
         *(("web", bad, "true or false") for bad in ("", "on", 1)),
+        *(("events", bad, "one of none, undelivered, messages") for bad in ("", "all", "true", True)),
+        *(("eventText", bad, "true or false") for bad in ("", "on")),
+        *(
+            ("tableStreamArn", bad, "as describe-table says LatestStreamArn")
+            for bad in ("", "restored", STREAM.partition("/stream")[0], STREAM + "/", "2026-11-28T10:40:00.123")
+        ),
         *(("accessLog", bad, "true or false") for bad in ("", "on")),
         *(("tracing", bad, "true or false") for bad in ("", "on")),
         *(("gradualShift", bad, "true or false") for bad in ("", "on")),
@@ -210,6 +224,10 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
         ({"routeRates": "send:10,ping:5,send:20"}, "names a route twice"),
         ({"tableName": "restored", "maxReadRequestUnits": "10"}, "--on-demand-throughput"),
         ({"tableName": "restored", "maxWriteRequestUnits": "10"}, "for a table that the stack makes"),
+        ({"eventText": True}, "requires events: give events=undelivered or events=messages"),
+        ({"events": "messages", "tableName": "restored"}, "require tableStreamArn: switch the table's stream on"),
+        ({"events": "undelivered", "tableName": "restored", "tableStreamArn": STREAM}, "with events=messages alone"),
+        ({"events": "messages", "tableStreamArn": STREAM}, "is for tableName with events=messages alone"),
         ({"domainName": "chat.example.com"}, "belong together"),
         ({"hostedZoneId": "Z0123456789ABCDEFGHIJ"}, "belong together"),
         (OIDC | {"web": True}, "web='true' cannot be used with identity='oidc'"),
@@ -227,7 +245,8 @@ NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
     "userRate, newChats, throttlingRate, throttlingBurst, routeRates, reservedConcurrency, maxReadRequestUnits, "
     "maxWriteRequestUnits, throwaway, recoveryDays, kmsKeyArn, alarmTopicArn, alarmEmail, monthlyBudget, web, "
-    "tableName, epoch, accessLog, tracing, gradualShift, domainName, hostedZoneId, emulator"
+    "tableName, tableStreamArn, epoch, events, eventText, accessLog, tracing, gradualShift, domainName, hostedZoneId, "
+    "emulator"
 )
 
 

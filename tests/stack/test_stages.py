@@ -41,7 +41,7 @@ def test_a_stage_differs_in_what_was_reviewed(
     assert found == snapshot.use_extension(JSONSnapshotExtension)
 
 
-@pytest.mark.parametrize("variant", ["bounded", "customer's key"])
+@pytest.mark.parametrize("variant", ["bounded", "customer's key", "undelivered", "messages"])
 def test_a_setting_differs_in_what_was_reviewed(
     synthesize: Synthesize, default: Synthesized, snapshot: SnapshotAssertion, variant: str
 ) -> None:

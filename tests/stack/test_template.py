@@ -35,6 +35,9 @@ VARIANTS: dict[str, dict[str, object]] = {
         "recoveryDays": 7,
     },
     "customer's key": {"kmsKeyArn": KEY},
+    "undelivered": {"events": "undelivered"},
+    "messages": {"events": "messages", "eventText": True},
+    "messages, customer's key, shifting": {"events": "messages", "kmsKeyArn": KEY, "gradualShift": True},
     "web": {"web": True},
     "web, throwaway": {"web": True, "throwaway": True},
 }

@@ -32,6 +32,9 @@ with pytest.MonkeyPatch.context() as environment:
         environment.setenv(name, value)
     for handler in ("announcement", "authorizer", "backend", "connection", "message"):
         import_module(handler)
+    for name, value in {"EVENT_BUS": "bus", "EVENT_TEXT": "false"}.items():
+        environment.setenv(name, value)
+    import_module("stream")
 
 
 @pytest.fixture

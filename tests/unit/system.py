@@ -7,13 +7,25 @@ from typing import Any
 
 from chat.acquaintance import PEER_WROTE, WROTE
 from chat.delivery import Pushed
-from chat.protocol import Frame, Request, encode
+from chat.protocol import Frame, Message, Request, encode
 from chat.sessions import Connection
 from chat.table import Consumed, Update, chat_key
 from chat.wiring import connection_routes, limits, message_routes
 from tests.fakes.clock import RETENTION_MS, ManualClock
 from tests.fakes.instances import RATE
-from tests.fakes.memory import Hook, MemoryAnnouncer, MemoryGateway, MemoryTable, serially
+from tests.fakes.memory import Hook, MemoryAnnouncer, MemoryBus, MemoryGateway, MemoryTable, serially
+
+
+class RecordingBus(MemoryBus):
+    """A bus that says when it is called."""
+
+    def __init__(self, record: Hook) -> None:
+        super().__init__()
+        self._record = record
+
+    def undelivered(self, message: Message) -> None:
+        self._record("event")
+        super().undelivered(message)
 
 
 class RecordingGateway(MemoryGateway):
@@ -58,10 +70,10 @@ class System:
     def _after(self, operation: str) -> None:
         self.after(operation)
 
-    def restart(self) -> None:
+    def restart(self, *, bus: MemoryBus | None = None) -> None:
         """A cold start: what a warm function remembers is gone."""
         self.routes = message_routes(
-            self.table, self.gateway, clock=self.clock, parallel=serially, retention_ms=RETENTION_MS, epoch="1"
+            self.table, self.gateway, clock=self.clock, parallel=serially, retention_ms=RETENTION_MS, epoch="1", bus=bus
         )
         self.limits = limits(self.table, lambda: self.consumed, clock=self.clock, rate=RATE)
         self.conversations = self.routes._conversations
