@@ -37,6 +37,7 @@ CONSEQUENCES = {
     "retentionDays": "it is how long messages are kept that are sent from now on",
     "recoveryDays": "what the table held before that can be recovered no more, or erased texts can for longer",
     "kmsKeyArn": "data and secret can be read only as long as the new key can be used",
+    "eventText": "it decides whether the texts of messages are handed to whatever listens to the bus",
     "tableName": "the data is that of another table, and clients load all of it anew; give gradualShift=false with it",
     "epoch": "clients forget what they have and load everything anew; give gradualShift=false with it",
     "throwaway": "it decides whether the table and the secret outlive the stack",

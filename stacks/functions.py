@@ -1,4 +1,4 @@
-"""The five functions over one asset, each with a role of its own that may at first only write its log."""
+"""The functions over one asset, each with a role of its own that may at first only write its log."""
 
 from __future__ import annotations
 

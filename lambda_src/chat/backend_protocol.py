@@ -259,9 +259,7 @@ def chats_result(user: str, chats: Sequence[Chat], previews: Mapping[str, Messag
 
 
 def unread_result(user: str, chats: Sequence[Chat]) -> Frame:
-    by_chat = [
-        {"peer": chat.peer, "unread": unread_in(chat), "read": chat.read} for chat in chats if unread_in(chat)
-    ]
+    by_chat = [{"peer": chat.peer, "unread": unread_in(chat), "read": chat.read} for chat in chats if unread_in(chat)]
     return {"type": "unread", "user": user, "total": sum(map(unread_in, chats)), "chats": by_chat}
 
 

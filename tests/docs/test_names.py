@@ -122,6 +122,18 @@ def test_every_alarm_is_described() -> None:
     assert sum("MetricStat" in metric for metrics in billed for metric in metrics) == 26, "deploying.md counts them"
 
 
+def test_every_alarm_that_comes_with_events_is_described() -> None:
+    snapshot = "test_stages/test_a_setting_differs_in_what_was_reviewed[messages].json"
+    differences = json.loads((PROJECT / "tests/stack/__snapshots__" / snapshot).read_text())
+    alarms = {
+        found[1]
+        for path in differences
+        if (found := re.fullmatch(r"/Resources/MonitoringAlarms(\w+)[0-9A-F]{8}", path))
+    }
+    described = {name for row in table("docs/operations.md", "with events") for name in re.findall(r"`(\w+)`", row[0])}
+    assert described == alarms
+
+
 def test_every_page_of_docs_is_in_the_readme() -> None:
     linked = {link.partition("#")[0] for link in links("README.md")}
     assert {page for page in pages() if page.startswith("docs/")} <= linked

@@ -28,9 +28,7 @@ def alarms(stack: Synthesized) -> list[Resource]:
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
 @pytest.mark.parametrize("name", ["announcement", "authorizer", "backend", "connection", "message", "stream"])
-def test_errors_and_throttles_of_each_function_raise_an_alarm(
-    all_events: Synthesized, name: str, metric: str
-) -> None:
+def test_errors_and_throttles_of_each_function_raise_an_alarm(all_events: Synthesized, name: str, metric: str) -> None:
     id, _ = all_events.function(name)
     dimensions = [{"Name": "FunctionName", "Value": {"Ref": id}}]
     (alarm,) = (it for it in alarms(all_events) if (it.get("MetricName"), it.get("Dimensions")) == (metric, dimensions))

@@ -31,9 +31,10 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
     failed = []
     for record in event["Records"]:
         try:
-            _look(_undelivered(json.loads(record["body"])["detail"]))
+            message = _undelivered(json.loads(record["body"])["detail"])
+            _log("INFO", "looked", **message._asdict(), notified=_notifies(message))
         except Exception as error:  # of one message; the others are none the worse for it
-            print(json.dumps({"level": "ERROR", "message": "notification failed", "error": type(error).__name__}))
+            _log("ERROR", "notification failed", error=type(error).__name__)
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
 
@@ -42,17 +43,22 @@ def _undelivered(detail: Mapping[str, Any]) -> Undelivered:
     return Undelivered(user=detail["to"], peer=detail["from"], seq=detail["seq"])
 
 
-def _look(message: Undelivered) -> None:
+def _log(level: str, message: str, **fields: object) -> None:
+    print(json.dumps({"level": level, "message": message, **fields}))
+
+
+def _notifies(message: Undelivered) -> bool:
+    """Whether its user was notified for it."""
     read = _read(message)
     if message.seq <= read:
-        return
+        return False
     unread = _unread(message, read)
     if not unread or not _claim(message, read):
-        return
+        return False
     notification = {"user": message.user, "from": message.peer, "unread": unread}
     boto3.client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Message=json.dumps(notification))
     _update(message, "SET told = :told", "seq = :seq", {":told": {"BOOL": True}, ":seq": _number(message.seq)})
-    print(json.dumps({"level": "INFO", "message": "notified", "user": message.user}))
+    return True
 
 
 def _read(message: Undelivered) -> int:
