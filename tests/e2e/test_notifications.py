@@ -138,11 +138,28 @@ def _listening(running: Emulator, endpoint: Endpoint, outputs: dict[str, str]) -
     (bus,) = (one["Name"] for one in rules.list_event_buses()["EventBuses"] if one["Name"].startswith(STACK))
     rules.put_rule(Name="all", EventBusName=bus, EventPattern=json.dumps({"source": ["parley"]}))
     rules.put_targets(Rule="all", EventBusName=bus, Targets=[{"Id": "seen", "Arn": seen.arn}])
+    by_topic = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": told.arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [by_topic]})
+    sqs.set_queue_attributes(QueueUrl=told.url, Attributes={"Policy": policy})
     local_client("sns", endpoint).subscribe(TopicArn=outputs["TopicArn"], Protocol="sqs", Endpoint=told.arn)
+    _close(outputs["TopicArn"], endpoint)
     secrets = local_client("secretsmanager", endpoint)
     secret = str(secrets.get_secret_value(SecretId=outputs["TokenSecretArn"])["SecretString"])
     backend = Backend(outputs["BackendFunction"], client=local_client("lambda", endpoint))
     return Notifying(running, endpoint, backend, secret, seen, told)
+
+
+def _close(topic: str, endpoint: Endpoint) -> None:
+    """Gives the topic a policy that lets nobody in by itself, as `enforce_ssl` does on AWS. The one that a topic begins
+    with lets all of the account in, whatever rights they have."""
+    only = {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "sns:Publish"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**only, "Resource": topic}]})
+    local_client("sns", endpoint).set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
 
 
 def test_what_nobody_took_is_on_the_bus_when_it_is_acknowledged(notifying: Notifying, alice: str, bob: str) -> None:
