@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from functools import partial
 
 from chat.sessions import Connection
 from parley import Close, Event, Open, Session, Timing, Write
+from parley.state import State
 from tests.costs.meter import MeteredMemory
 from tests.fakes.clock import ManualClock
 from tests.fakes.instances import instance
@@ -71,7 +73,12 @@ class Device:
     """One client of a user. `told` gets each of its events."""
 
     def __init__(
-        self, network: Network, user: str, timing: Timing, told: Callable[[Session, Event], None] = lambda *_: None
+        self,
+        network: Network,
+        user: str,
+        timing: Timing,
+        told: Callable[[Session, Event], None] = lambda *_: None,
+        state: State | None = None,
     ) -> None:
         number = len(network.devices) + 1
         self._network = network
@@ -83,6 +90,7 @@ class Device:
             rng=random.Random(number),
             new_id=lambda: f"{user}-{next(network._order)}",
             backlog=0,
+            state=state,
             timing=timing,
         )
         network.devices[self._connection.id] = self
@@ -91,9 +99,13 @@ class Device:
         self.settle()
 
     @property
+    def id(self) -> str:
+        return self._connection.id
+
+    @property
     def due_at(self) -> int | None:
         deadline = self.session.deadline
-        return None if deadline is None else round(deadline * 1_000)
+        return None if deadline is None else math.ceil(deadline * 1_000)
 
     def receive(self, text: str) -> None:
         self.session.received(self._link, text)

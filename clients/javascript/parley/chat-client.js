@@ -420,9 +420,9 @@ export class ChatClient extends Events {
   }
 
   /**
-   * Says whose presence is shown: `presence` knows it then, on each connection. To be called whenever other chats come
-   * into sight: who was asked for on this connection already costs nothing. Without users, those of the latest 10 chats
-   * are.
+   * Says which chats are in sight: `presence` knows of their users then, on each connection. To be called whenever others
+   * come into sight: who was asked for on this connection already costs nothing. A chat far down the list has a preview
+   * only then. Without users, the latest 10 chats are in sight.
    *
    * @param {string[]} [users]
    */

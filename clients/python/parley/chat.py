@@ -159,9 +159,10 @@ class Chat:
         return presences
 
     def watch(self, users: Iterable[str] | None = None) -> None:
-        """Says whose presence is shown: `PresenceChange` tells of each, again after each `Connected`.
+        """Says which chats are in sight: `PresenceChange` tells of each of their users, again after each `Connected`.
 
-        Call it whenever other chats come into sight: who was asked for on this connection already costs nothing.
+        Call it whenever others come into sight: who was asked for on this connection already costs nothing. A chat far
+        down the list has a `last_text` only then.
         Without `users`, those of the latest 10 chats are. What was known of others ends with the connection.
         """
         self._check_open()
