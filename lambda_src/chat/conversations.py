@@ -33,6 +33,7 @@ from chat.hidden import (
 from chat.parallel import Parallel
 from chat.protocol import (
     MAX_ESCAPED_TEXT_BYTES,
+    MAX_PAGE,
     PAGE_ROOM,
     Chat,
     ChatError,
@@ -98,9 +99,9 @@ DIGEST = "digest"
 of the message that takes it back: its number."""
 
 FIRST_READ = 21
-"""Messages that `history` reads first: a page of twenty, and one beyond it. Then it reads up to twice as many as it has
-read, until the page or its frame is full: how long messages are shows only once they are paid for. Of the longest,
-three fill a frame, and a hundred would be 205 read units."""
+"""Messages that `history` reads first: a page of twenty, and one beyond it. Then it reads as many as fill the frame if
+they are as long as the last ones, at most twice as many as it has read: how long messages are shows only once they are
+paid for. Of the longest, three fill a frame, and a hundred would be 205 read units."""
 
 MOST_CHATS_READ = 2_000
 """Chats that one frame reads at most: some 72 read units, and a third of a second of the function. Many users together
@@ -430,7 +431,7 @@ class Conversations:
         now, pk = self._clock(), log_partition(user, request.peer)
         # One beyond the page tells whether there is more.
         while first <= last and len(messages) <= request.limit and fit(sizes, PAGE_ROOM) == len(sizes):
-            limit = max(2, min(max(FIRST_READ, 2 * read), request.limit + 1 - len(messages)))
+            limit = max(2, min(max(FIRST_READ, 2 * read), request.limit + 1 - len(messages), _more_that_fit(sizes)))
             items = self._table.query(Query(pk, first, last, newest_first=newest_first, limit=limit))
             read += len(items)
             kept = [item for item in items if not _has_expired(item, now)]
@@ -685,6 +686,12 @@ def _beyond(items: Sequence[Item], step: Literal[1, -1], hidden: Sequence[Range]
     if skipped := range_with(hidden, seq):
         seq = skipped.last + 1 if step == 1 else skipped.first - 1
     return message_sort_key(seq)
+
+
+def _more_that_fit(sizes: Sequence[int]) -> int:
+    """How many more messages fill the frame if they are as long as the last ones, and one beyond them."""
+    last = sizes[-FIRST_READ:]
+    return (PAGE_ROOM - sum(sizes)) * len(last) // sum(last) + 2 if last else MAX_PAGE + 1
 
 
 def _has_expired(item: Item, now: int) -> bool:

@@ -268,6 +268,20 @@ def test_a_history_of_the_longest_messages_ends_where_the_frame_is_full(chat: Ch
     holds(cost, calls=["Query", "BatchGetItem"], written=0, read=45)
 
 
+@BOUNDS
+@pytest.mark.parametrize("length", [200, 500, 1_000, 1_400])
+def test_a_history_of_messages_of_one_length_reads_what_it_sends(
+    chat: Chat, bound: dict[str, int], length: int
+) -> None:
+    chat.fill(200, "x" * length)
+    chat.meter.reset()
+    bound = {"before": 190} if "before" in bound else bound
+    sent = len(chat.warm.serve(chat.alice, action="history", peer=BOB, limit=100, **bound)["messages"])
+    least = read_units(sent * item_size(chat.message(BOB, 1, "x" * length)), consistent=True)
+    # Each query rounds up, and has one message beyond the page or two; the chat item says what is hidden.
+    assert chat.meter.cost.read <= least + len(chat.meter.cost.calls) + 1
+
+
 def test_a_history_reads_no_more_than_three_times_what_it_shows(chat: Chat) -> None:
     """Short messages, behind which long ones wait: the most that a page can cost beyond its first query."""
     chat.fill(FIRST_READ, "x")
