@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from chat.bus import Bus
 from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Gateway
@@ -47,8 +48,11 @@ def instance(
     parallel: Parallel = serially,
     retention_ms: int = RETENTION_MS,
     epoch: str = "1",
+    bus: Bus | None = None,
 ) -> Instance:
-    messages = message_routes(table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch=epoch)
+    messages = message_routes(
+        table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch=epoch, bus=bus
+    )
     connections = connection_routes(table, gateway, MemoryAnnouncer(), clock=clock)
     own = limits(table, Consumed, clock=clock, rate=RATE)
     return Instance(messages, connections, messages._conversations, messages._sessions, own)

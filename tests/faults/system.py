@@ -10,6 +10,7 @@ import connection
 import message
 
 from chat.acquaintance import PEER_WROTE, WROTE
+from chat.bus import Bus
 from chat.delivery import Gateway
 from chat.dynamo import DynamoTable
 from chat.events import Response
@@ -28,6 +29,7 @@ class System:
     engine: Engine
     gateway: Gateway = field(default_factory=MemoryGateway)
     clock: ManualClock = field(default_factory=ManualClock)
+    bus: Bus | None = None
 
     def __post_init__(self) -> None:
         self.table_name = self.engine.create_table()
@@ -37,7 +39,7 @@ class System:
         self._observer = self.engine.shared
 
     def instance(self) -> Instance:
-        return instance(self.table, self.gateway, clock=self.clock)
+        return instance(self.table, self.gateway, clock=self.clock, bus=self.bus)
 
     def connection(self, user: str, device: str) -> Connection:
         return Connection(user, f"{user}-{device}=", self.clock())
