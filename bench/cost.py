@@ -15,11 +15,12 @@ from bench.measure import Limit, Section, table
 from bench.meter import Bill, Meter
 from bench.prices import Dollars, dollars, duration_ms, logs, prices, running
 from chat.backend_protocol import MAX_BATCH
+from chat.bus import EventBus
 from chat.clock import now_ms
 from chat.conversations import TAIL_LENGTH
 from chat.protocol import UserPresence
 from chat.sdk import client
-from chat.wiring import backend_routes
+from chat.wiring import backend_routes, message_routes
 from tools.dynamodb_local import dynamodb_local
 
 CHATS, MESSAGES = 10, 20
@@ -29,6 +30,8 @@ SEND_FIRST, SEND_LONG_TAIL = "send, the first between two users", "send, behind 
 RETRIED_AMONG = 100
 SEND_RETRY = f"send, a retry behind {RETRIED_AMONG} messages"
 BACKEND_SEND, BACKEND_BATCH = "a backend's send", "a backend's send, one of a batch of 100"
+SEND_AWAY = "send, to somebody who is away"
+SEND_AWAY_TOLD = f"{SEND_AWAY}, with events"
 BASELINE_PUTS = "plain baseline, without its transaction"
 LONG_TEXT = "x" * 850  # with its keys and times the message stays below the 1 KiB of a write unit
 
@@ -82,7 +85,7 @@ def run() -> Section:
 def costs(dynamodb_url: str) -> dict[str, Cost]:
     """Every action's cost: two users with a device each, ten chats and a conversation of twenty messages."""
     with running_in(environment(dynamodb_url, NOWHERE)):
-        found = _ours() | _of_a_backend()
+        found = _ours() | _to_nobody() | _of_a_backend()
         baseline = _baseline()
     found[BASELINE_NAME] = Cost(baseline, frames=2)
     found[BASELINE_PUTS] = Cost(_without_transaction(baseline), frames=2)
@@ -136,6 +139,26 @@ def _sends(warm: Instance) -> dict[str, Cost]:
         warm.ask("bob", "send", to="alice", text=TEXT)
     found[SEND_RETRY] = measured(warm, lambda: warm.ask("alice", "send", **retried, retry=True))
     return found
+
+
+def _to_nobody() -> dict[str, Cost]:
+    """A message to somebody who is away, without a bus and with one."""
+    warm, sdk = populated(), client("events")
+    warm.meter.watch_bus(sdk)
+    told = message_routes(
+        warm.table,
+        warm.gateway,
+        clock=now_ms,
+        parallel=warm.meter,
+        retention_ms=RETENTION_MS,
+        epoch="1",
+        bus=EventBus(sdk, "bus", has_text=False),
+    )
+    sides = {SEND_AWAY: warm, SEND_AWAY_TOLD: replace(warm, messages=told)}
+    return {
+        name: measured(warm, partial(side.ask, "alice", "send", to="friend-0", text=TEXT))
+        for name, side in sides.items()
+    }
 
 
 def _of_a_backend() -> dict[str, Cost]:
@@ -205,19 +228,21 @@ def _without_transaction(bill: Bill) -> Bill:
 
 
 def _text(found: Mapping[str, Cost]) -> str:
-    header = ["", "calls", "round trips", "read units", "write units", "pushes", "assumed ms", "$ a million", "logs, $"]
+    counted = ("calls", "round trips", "read units", "write units", "pushes", "events")
+    header = ["", *counted, "assumed ms", "$ a million", "logs, $"]
     rows = [(name, *_figures(cost)) for name, cost in found.items()]
     assumed = prices()["assumed_milliseconds"]
     named = (SEND, BASELINE_NAME, BASELINE_PUTS, SEND_FIRST, SEND_LONG_TAIL, BACKEND_SEND, BACKEND_BATCH)
     send, baseline, puts, first, long_tail, backend, batch = (found[name].dollars.total for name in named)
+    away, told = (found[name].dollars.total for name in (SEND_AWAY, SEND_AWAY_TOLD))
     return f"""\
 Counted at the SDK, on DynamoDB Local, between two users with one device each; the text has {len(TEXT)} characters.
 Units are the engine's own count, from the sizes of the items; a read of an item that does not exist counts as on AWS.
 Dollars are list prices of {prices()["region"]}, {prices()["date"]} (`stacks/prices.json`): WebSocket messages (the
-caller's frame, the reply, the pushes), units, and Lambda at 512 MB. Lambda's time is assumed, not measured:
+caller's frame, the reply, the pushes), units, events, and Lambda at 512 MB. Lambda's time is assumed, not measured:
 {assumed["table_round_trip"]} ms a round trip to the table, {assumed["push_round_trip"]} ms a round of pushes,
-{assumed["code"]} ms of code. Logs are beside that: a line of at most {prices()["log_bytes_an_invocation"]} bytes for
-each invocation. Connection minutes, storage and data transfer are not included.
+{assumed["event_round_trip"]} ms an event, {assumed["code"]} ms of code. Logs are beside that: a line of at most
+{prices()["log_bytes_an_invocation"]} bytes for each invocation. Connection minutes, storage and data transfer are not included.
 
 {table(header, rows)}
 
@@ -233,6 +258,9 @@ users reads the log twice and both chats, {found[SEND_FIRST].bill.calls} calls f
 stored in the last eleven minutes, up to a thousand messages; in a calm conversation that is what any send reads. Each
 10 ms that a function runs longer are ${running(10):.2f}.
 
+A message to somebody who is away costs ${away:.2f}. With the setting `events` the product is told of it, and it costs
+${told:.2f}; one that a device takes costs what it did.
+
 A backend's send has no frames of a caller's and costs ${backend:.2f}, without what the backend itself is billed for.
 Those of a batch share one request of Lambda's, and cost ${batch:.2f}: they are sent one after the other.
 """
@@ -246,6 +274,7 @@ def _figures(cost: Cost) -> tuple[object, ...]:
         f"{bill.table_round_trips:g}",
         *units,
         f"{bill.pushes:g}",
+        f"{bill.events:g}",
         f"{duration_ms(bill):g}",
         f"{cost.dollars.total:.2f}",
         f"{cost.logs:.2f}",

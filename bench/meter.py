@@ -33,6 +33,8 @@ class Bill:
     push_round_trips: float = 0
     beside_pushes: float = 0
     """Of the round trips to the table, those during a round of pushes, which takes longer."""
+    events: float = 0
+    """Put on the bus one by one, each a round trip."""
 
 
 @dataclass
@@ -55,6 +57,10 @@ class Meter:
     def watch_gateway(self, client: Any) -> None:
         """Watches the client, and answers in the gateway's place."""
         client.meta.events.register("before-send.apigatewaymanagementapi", self._pushed)
+
+    def watch_bus(self, client: Any) -> None:
+        """Watches the client, and answers in the bus's place."""
+        client.meta.events.register("before-send.events", self._told)
 
     def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         start = self.bill.table_round_trips, self.bill.push_round_trips
@@ -88,14 +94,22 @@ class Meter:
         with self._lock:
             self.bill.pushes += 1
             self.bill.push_round_trips += 1
-        return AWSResponse(request.url, 200, HTTPHeaders(), _Nothing())
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Body(b""))
+
+    def _told(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        with self._lock:
+            self.bill.events += 1
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Body(b'{"FailedEntryCount": 0, "Entries": []}'))
 
 
-class _Nothing:
-    """The body of an answer that has none."""
+class _Body:
+    """The body of an answer."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
 
     def stream(self, **_: object) -> list[bytes]:
-        return []
+        return [self._data] if self._data else []
 
 
 def _ask_for_units(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:

@@ -23,10 +23,11 @@ class Dollars:
     writes: float
     reads: float
     functions: float
+    events: float
 
     @property
     def total(self) -> float:
-        return self.websocket + self.writes + self.reads + self.functions
+        return self.websocket + self.writes + self.reads + self.functions + self.events
 
 
 @cache
@@ -45,6 +46,7 @@ def dollars(bill: Bill, *, frames: int, invocations: int = 1, batch: int = 1) ->
         writes=MILLION * list_prices["write_unit"] * bill.write_units,
         reads=MILLION * list_prices["read_unit"] * bill.read_units,
         functions=invocations * (MILLION * list_prices["lambda_request"] / batch + running(duration_ms(bill))),
+        events=MILLION * list_prices["event_64_kb"] * bill.events,
     )
 
 
@@ -66,4 +68,4 @@ def duration_ms(bill: Bill) -> float:
     assumed: Mapping[str, float] = prices()["assumed_milliseconds"]
     trips = bill.table_round_trips - bill.beside_pushes
     calls = assumed["table_round_trip"] * trips + assumed["push_round_trip"] * bill.push_round_trips
-    return calls + assumed["code"]
+    return calls + assumed["event_round_trip"] * bill.events + assumed["code"]

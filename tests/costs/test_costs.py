@@ -31,7 +31,8 @@ from tests.costs.chat import ALICE, BOB, TEXT, Chat, in_memory, on_engine
 from tests.costs.meter import WRITE_UNIT, Cost, item_size, read_units, write_units
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.engines import Engine
-from tests.fakes.memory import MemoryGateway
+from tests.fakes.instances import instance
+from tests.fakes.memory import MemoryBus, MemoryGateway
 from tests.fakes.sdk import Recorder
 from tests.hang import HANG_SECONDS
 
@@ -110,6 +111,17 @@ def test_the_engine_counts_the_same_units(chat: Chat) -> None:
 def test_a_send(chat: Chat) -> None:
     chat.fill(20)
     holds(chat.cost(chat.warm, chat.alice, **send()), calls=SEND, written=3, read=TAIL + EARLY + LISTENERS)
+
+
+def test_a_send_that_nobody_takes_puts_one_event_and_costs_the_table_nothing(chat: Chat) -> None:
+    bus = MemoryBus()
+    told = instance(chat.table, chat.gateway, clock=chat.clock, parallel=Threads(), bus=bus)
+    chat.fill(20, peer="carol")
+    holds(chat.cost(told, chat.alice, **send(to="carol")), calls=SEND, written=3, read=TAIL + EARLY + LISTENERS)
+    assert len(bus.messages) == 1
+    chat.fill(20)
+    chat.cost(told, chat.alice, **send())
+    assert len(bus.messages) == 1, "bob's devices have it"
 
 
 def test_a_send_behind_long_messages(chat: Chat) -> None:

@@ -22,14 +22,14 @@ from tests.faults.system import System
 from tests.faults.test_calls import FAULTS
 
 SEND: dict[str, object] = {"action": "send", "to": "bob", "id": "m1", "text": "meet me at the harbour"}
+Answer = tuple[int, dict[str, Any]]
+
 TAKEN = (200, {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})
 REFUSED = (200, {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "later"}]})
 THROTTLED = (400, {"__type": "ThrottlingException"})
 DENIED = (400, {"__type": "AccessDeniedException"})
 UNAVAILABLE = (500, {"__type": "InternalException"})
-SILENCE = (0, {})
-
-Answer = tuple[int, dict[str, Any]]
+SILENCE: Answer = (0, {})
 
 
 @dataclass

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from bench.cost import BASELINE_NAME, SEND, SEND_FIRST, SEND_LONG_TAIL, Cost
+from bench.cost import BASELINE_NAME, SEND, SEND_AWAY, SEND_AWAY_TOLD, SEND_FIRST, SEND_LONG_TAIL, Cost
 from bench.meter import Bill
 
 BUDGETS = {
@@ -39,3 +40,15 @@ def test_a_million_direct_messages_stay_within_their_price(found: Mapping[str, C
 
 def test_a_message_costs_less_than_through_a_plain_handler(found: Mapping[str, Cost]) -> None:
     assert found[SEND].dollars.total < found[BASELINE_NAME].dollars.total
+
+
+def test_an_event_is_all_that_a_message_to_nobody_costs_more(found: Mapping[str, Cost]) -> None:
+    without, told = found[SEND_AWAY].bill, found[SEND_AWAY_TOLD].bill
+
+    assert (without.events, told.events, without.pushes) == (0, 1, 0)
+    assert replace(told, events=0) == without
+    assert 1 < found[SEND_AWAY_TOLD].dollars.total - found[SEND_AWAY].dollars.total < 1.1
+
+
+def test_nothing_else_costs_an_event(found: Mapping[str, Cost]) -> None:
+    assert {name for name, cost in found.items() if cost.bill.events} == {SEND_AWAY_TOLD}

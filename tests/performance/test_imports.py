@@ -11,7 +11,7 @@ import pytest
 from bench.functions import compile_sdk
 from tests.performance.imports import Done, run
 
-HANDLERS = ("message", "connection", "authorizer")
+HANDLERS = ("message", "connection", "authorizer", "backend")
 BOTO3 = "import boto3; boto3.client('dynamodb'); boto3.client('apigatewaymanagementapi')"
 HEAVY = frozenset({"asyncio", "aws_lambda_powertools", "boto3", "cryptography", "pydantic", "requests", "s3transfer"})
 MOST_MODULES = 380  # of which Python and the SDK make about 340; a package that is not listed above shows here
@@ -53,6 +53,12 @@ def test_the_sdk_reads_nothing_about_services_that_are_not_used(cold: tuple[str,
 def test_the_garbage_collector_is_turned_down_before_the_sdk_is_imported(cold: tuple[str, Done]) -> None:
     handler, done = cold
     assert done.collections < MOST_COLLECTIONS, handler
+
+
+def test_without_events_nothing_of_them_is_imported_or_read(cold: tuple[str, Done]) -> None:
+    _, done = cold
+    assert not {"chat.bus", "chat.stream"} & set(done.modules)
+    assert not [path for path in done.opened if "/data/events/" in path]
 
 
 def test_the_sdk_of_the_asset_is_the_one_that_runs(asset: Path) -> None:

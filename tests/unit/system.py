@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chat.acquaintance import PEER_WROTE, WROTE
+from chat.bus import Bus
 from chat.delivery import Pushed
 from chat.protocol import Frame, Message, Request, encode
 from chat.sessions import Connection
@@ -70,7 +71,7 @@ class System:
     def _after(self, operation: str) -> None:
         self.after(operation)
 
-    def restart(self, *, bus: MemoryBus | None = None) -> None:
+    def restart(self, *, bus: Bus | None = None) -> None:
         """A cold start: what a warm function remembers is gone."""
         self.routes = message_routes(
             self.table, self.gateway, clock=self.clock, parallel=serially, retention_ms=RETENTION_MS, epoch="1", bus=bus

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import message
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -14,6 +15,7 @@ from chat.protocol import Block, Message, Send, Unsend, UserPresence
 from chat.wiring import event_bus
 from tests import event_schema
 from tests.fakes.memory import MemoryBus
+from tests.unit.events import websocket_event
 from tests.unit.system import RecordingBus, System
 
 MESSAGE = Message("alice", "bob", 7, "m7", "meet me at the harbour", 1_800_000_000_000)
@@ -216,3 +218,15 @@ def test_without_a_bus_not_one_step_is_made_more() -> None:
         steps.append(system.steps)
 
     assert steps[0] == steps[1]
+
+
+def test_an_event_is_charged_as_a_message_of_the_api_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    charged: list[int] = []
+    for bus in (None, RecordingBus(lambda _: None)):
+        system = System()
+        system.restart(bus=bus)
+        monkeypatch.setattr(system.limits, "charge", lambda _, messages: charged.append(messages))
+        body = json.dumps({"action": "send", "id": "m1", "to": "bob", "text": TEXT})
+        message.serve(websocket_event("MESSAGE", body=body), system.routes, system.limits)
+
+    assert charged == [2, 3]

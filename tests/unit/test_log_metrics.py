@@ -12,22 +12,27 @@ import backend
 import connection
 import message
 import pytest
+import stream
 from botocore.exceptions import ConnectTimeoutError
 
 from chat.announcements import announcement
+from chat.bus import EventBus
 from chat.delivery import Pushed
 from chat.events import AuthorizerEvent
 from chat.identity import Identity, Refused
 from chat.limits import MAX_REFUSALS
 from chat.protocol import UserPresence
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
+from chat.table import sessions_key
 from chat.wiring import backend_routes
-from stacks.log_metrics import LOG_METRICS
+from stacks.log_metrics import EVENT_METRICS, LOG_METRICS
 from tests.fakes.clock import RETENTION_MS
 from tests.fakes.memory import serially
 from tests.filter_pattern import matcher
 from tests.unit.events import handshake, websocket_event
 from tests.unit.system import System, always
+from tests.unit.test_bus import Events
+from tests.unit.test_stream import record
 
 SEND = {"action": "send", "id": "m1", "to": "bob", "text": "hi"}
 FAILURE = RuntimeError("unreachable")
@@ -36,7 +41,7 @@ FAILURE = RuntimeError("unreachable")
 def counted(function: str, lines: list[dict[str, Any]]) -> Counter[str]:
     """What the metrics of the function's log make of the lines; the dimension's value after a colon."""
     counts: Counter[str] = Counter()
-    for metric in (metric for metric in LOG_METRICS if function in metric.functions):
+    for metric in (metric for metric in (*LOG_METRICS, *EVENT_METRICS) if function in metric.functions):
         for line in filter(matcher(metric.pattern), lines):
             value = line[metric.dimension.field.removeprefix("$.")] if metric.dimension else None
             name = metric.name if value is None else f"{metric.name}:{value}"
@@ -190,3 +195,16 @@ def test_appends_that_lose_their_number(system: System, capsys: pytest.CaptureFi
     serve(system, {**SEND, "id": "m3"})
 
     assert counted("Message", logged(capsys)) == {"AppendConflicts": 1, "Messages": 2}
+
+
+def test_events_that_are_not_put(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    broken: Any = Events(refuses=1)
+    system.restart(bus=EventBus(broken, "bus", has_text=False))
+    serve(system, SEND)
+    assert counted("Message", logged(capsys)) == {"Messages": 1, "EventFailures": 1}
+
+    online = {"@alice-phone=": system.clock.now}
+    coming = record(sessions_key("alice"), None, online, system.clock.now)
+    with pytest.raises(RuntimeError):
+        stream.serve({"Records": [coming]}, EventBus(broken, "bus", has_text=False))
+    assert counted("Stream", logged(capsys)) == {"EventFailures": 1}
