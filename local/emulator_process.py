@@ -4,7 +4,7 @@ What may reach it is in gate.py. The functions' keys are this run's own too: Min
 names, which anybody can compute as well.
 
 On AWS a function's log goes to CloudWatch. MiniStack puts it there too, but not for functions that a WebSocket invokes:
-it reads their output and drops it. Here each invocation's output is appended to the file in FUNCTION_LOG as well.
+it reads their output and drops it. Here each line of it is appended to the file in FUNCTION_LOG as well.
 
 It ends, with the workers that run the functions, when its standard input does, so that it does not outlive the process
 that started it, even one that was killed. Told to stop, MiniStack ends its connections, saves what it has to keep, and
@@ -19,6 +19,7 @@ import hmac
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import IO, Any
@@ -36,17 +37,18 @@ UNSUPPORTED_DATA = 1003
 
 
 def keep_logs(path: str) -> None:
-    """Appends the output of every invocation from now on to the file."""
-    invoke = Worker.invoke
+    """Appends each line that a function writes from now on to the file, when it is written.
 
-    def invoke_and_keep(self: Worker, *arguments: Any, **options: Any) -> Any:
-        result = invoke(self, *arguments, **options)
-        if log := result.get("log"):
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(log.rstrip("\n") + "\n")
-        return result
+    MiniStack gives up waiting for an invocation's last lines after some milliseconds, and counts them to the next one.
+    """
 
-    Worker.invoke = invoke_and_keep
+    def read_and_keep(self: Worker) -> None:
+        with open(path, "a", encoding="utf-8", buffering=1) as file, suppress(OSError, ValueError):
+            for line in self._proc.stderr:
+                file.write(line)
+                self._stderr_queue.put(line.rstrip("\n"))
+
+    Worker._read_stderr = read_and_keep
 
 
 def keep_calls(path: str) -> None:
