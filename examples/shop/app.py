@@ -1,4 +1,4 @@
-"""A shop whose customers are written to: the shop's own function beside the chat, in one stack."""
+"""A shop that writes to its customers: its own function, and its notifications, beside the chat, in one stack."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
 from constructs import Construct
+from notifications import Notifications
 from parley_cdk.chat import Chat
-from parley_cdk.settings import ChatSettings
+from parley_cdk.settings import ChatSettings, EventLevel
 
 HERE = Path(__file__).parent
 
 
 class Shop(cdk.Stack):
-    """`client` is what to install the chat's client from, and `emulator` where the stack goes, if not to AWS."""
+    """`client` is what to install the chat's client from, and `emulator` where the stack goes, if not to AWS.
 
-    def __init__(self, scope: Construct, id: str, *, client: str, emulator: str | None) -> None:
+    A customer is notified of what is unread after `delay` seconds.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, client: str, delay: int, emulator: str | None) -> None:
         super().__init__(scope, id)
-        settings = ChatSettings(stage="prod", retention_days=90, throwaway=True, emulator=emulator)
+        undelivered = EventLevel.UNDELIVERED
+        settings = ChatSettings(stage="prod", retention_days=90, events=undelivered, throwaway=True, emulator=emulator)
         chat = Chat(self, "Chat", settings=settings)
 
         shop = lambda_.Function(
@@ -37,7 +43,11 @@ class Shop(cdk.Stack):
         )
         chat.grant_backend(shop)
 
+        unread = sns.Topic(self, "Unread", display_name="Subscribe what mails or pushes")
+        Notifications(self, "Notifications", chat=chat, topic=unread, delay=cdk.Duration.seconds(delay))
+
         cdk.CfnOutput(self, "ShopFunction", value=shop.function_name)
+        cdk.CfnOutput(self, "UnreadTopic", value=unread.topic_arn)
         cdk.CfnOutput(self, "ChatUrl", value=chat.url)
         cdk.CfnOutput(self, "TokenSecretArn", value=chat.token_secret.secret_arn)
 
@@ -53,5 +63,6 @@ def functions(client: str) -> lambda_.Code:
 
 # With the rights of whoever deploys; the CDK's own synthesizer would take on roles that the emulator does not have.
 app = cdk.App(default_stack_synthesizer=cdk.CliCredentialsStackSynthesizer())
-Shop(app, "Shop", client=app.node.get_context("client"), emulator=app.node.try_get_context("emulator"))
+context = app.node.get_all_context()
+Shop(app, "Shop", client=context["client"], delay=int(context["delay"]), emulator=context.get("emulator"))
 app.synth()
