@@ -48,6 +48,7 @@ SLOWEST = (
     "browser/test_talking",
     "model/test_conversations",
     "e2e/test_prod",
+    "e2e/test_notifications",
     "local/test_chat",
     "together/test_together",
     "e2e/test_evictions",

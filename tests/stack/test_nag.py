@@ -73,14 +73,14 @@ def _findings(output: Path, context: dict[str, object]) -> set[str]:
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         app.synth()
     (report,) = json.loads((output / "validation-report.json").read_text())["pluginReports"]
-    return {_named(violation["ruleName"], where) for violation in report["violations"] for where in _paths(violation)}
+    return {named(violation["ruleName"], where) for violation in report["violations"] for where in paths(violation)}
 
 
-def _paths(violation: Any) -> list[str]:
+def paths(violation: Any) -> list[str]:
     return [construct["constructPath"] for construct in violation["violatingConstructs"]]
 
 
-def _named(rule: str, path: str) -> str:
+def named(rule: str, path: str) -> str:
     """`AwsSolutions-IAM5[Resource::…]` at `Parley-dev/Message/Role/DefaultPolicy/Resource` as `IAM5 Message/Role`."""
     code = re.sub(r"^AwsSolutions-|\[.*$", "", rule)
     parts = [part for part in path.removesuffix("/Resource").split("/")[1:] if part != "Default"]

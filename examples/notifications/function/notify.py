@@ -56,7 +56,12 @@ def _notifies(message: Undelivered) -> bool:
     if not unread or not _claim(message, read):
         return False
     notification = {"user": message.user, "from": message.peer, "unread": unread}
-    boto3.client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Message=json.dumps(notification))
+    try:
+        boto3.client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Message=json.dumps(notification))
+    except Exception:
+        # Any other message of the conversation may notify, should this one never succeed.
+        _update(message, "REMOVE seq", "seq = :seq", {":seq": _number(message.seq)})
+        raise
     _update(message, "SET told = :told", "seq = :seq", {":told": {"BOOL": True}, ":seq": _number(message.seq)})
     return True
 
