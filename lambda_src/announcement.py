@@ -30,6 +30,7 @@ _routes = message_routes(
     parallel=Threads(),
     retention_ms=0,  # an announcement stores no message,
     epoch="",  # and names no history
+    announced_chats=int(required(os.environ, "ANNOUNCED_CHATS")),
 )
 
 

@@ -44,6 +44,7 @@ _routes = backend_routes(
     parallel=Threads(),
     retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,
     bus=event_bus(os.environ, client),
+    announced_chats=int(required(os.environ, "ANNOUNCED_CHATS")),
 )
 
 

@@ -32,6 +32,7 @@ _routes = message_routes(
     parallel=Threads(),
     retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,
     new_chats=int(required(os.environ, "NEW_CHATS")),
+    announced_chats=int(required(os.environ, "ANNOUNCED_CHATS")),
     epoch=epoch_of(required(os.environ, "TABLE_NAME"), required(os.environ, "EPOCH")),
     bus=event_bus(os.environ, client),
 )

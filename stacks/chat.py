@@ -188,6 +188,7 @@ class Chat(Construct):
             "EPOCH": self._settings.epoch,
             "RETENTION_DAYS": str(self._settings.retention_days),
             "NEW_CHATS": str(self._settings.new_chats),
+            "ANNOUNCED_CHATS": str(self._settings.announced_chats),
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
             **self._event_bus(),
@@ -208,6 +209,7 @@ class Chat(Construct):
     def _announcement_function(self) -> ChatFunction:
         environment = {
             "TABLE_NAME": self._table.table_name,
+            "ANNOUNCED_CHATS": str(self._settings.announced_chats),
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
         }
@@ -240,6 +242,7 @@ class Chat(Construct):
         environment = {
             "TABLE_NAME": self._table.table_name,
             "RETENTION_DAYS": str(self._settings.retention_days),
+            "ANNOUNCED_CHATS": str(self._settings.announced_chats),
             **self._gateway_endpoint(),
             **self._event_bus(),
         }

@@ -102,23 +102,24 @@ _EXAMPLES = {
 class ChatSettings:
     """What a deployment can choose.
 
-    `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery. On others
-    a table can be recovered as it was in the last `recovery_days`; what was erased since is in there. Data and the
-    secret are encrypted with the key `kms_key_arn`, if there is one. `emulator` is the endpoint of a local
-    emulator, None on AWS. The rate, in events a second, and the burst are those of each route that is used all the
-    time; `route_rates` has rates of single ones. `reserved_concurrency` is how many instances the message function
-    has, at most and for sure; the table gives at most so many request units a second, if there is a number.
-    `user_rate` is how many messages a second one user may go on sending, `new_chats` how many conversations it may
-    begin in an hour. A token may live for at most `max_token_hours`. Handshakes of browsers are taken from the
-    pages of `allowed_origins`, if there are any; from any page if there are none. Alarms notify the SNS topic, or
-    the e-mail address, if there is one; the address is also told when the month's costs near `monthly_budget`
-    dollars. With `web`, the stack hosts the web page too. With `table_name` the stack makes no table and uses that
-    one. Another `epoch` than before tells clients that the data has gone back; another table does, too. `events`
-    says what is put on a bus for the product, `event_text` whether with texts; what is stored is read from the
-    table's stream, `table_stream_arn` if the stack does not make the table. With `access_log`, API Gateway logs
-    each handshake and frame; with `tracing`, X-Ray samples invocations; with `gradual_shift`, a new version of a
-    function gets a tenth of the traffic first. Clients connect to `domain_name`, a name in the zone
-    `hosted_zone_id` of Route 53, if there is one.
+    `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery. On
+    others a table can be recovered as it was in the last `recovery_days`; what was erased since is in there.
+    Data and the secret are encrypted with the key `kms_key_arn`, if there is one. `emulator` is the endpoint of
+    a local emulator, None on AWS. The rate, in events a second, and the burst are those of each route that is
+    used all the time; `route_rates` has rates of single ones. `reserved_concurrency` is how many instances the
+    message function has, at most and for sure; the table gives at most so many request units a second, if there
+    is a number. `user_rate` is how many messages a second one user may go on sending, `new_chats` how many
+    conversations it may begin in an hour. Comings and goings are told to the partners of a user's
+    `announced_chats` latest chats. A token may live for at most `max_token_hours`. Handshakes of browsers are
+    taken from the pages of `allowed_origins`, if there are any; from any page if there are none. Alarms notify
+    the SNS topic, or the e-mail address, if there is one; the address is also told when the month's costs near
+    `monthly_budget` dollars. With `web`, the stack hosts the web page too. With `table_name` the stack makes no
+    table and uses that one. Another `epoch` than before tells clients that the data has gone back; another
+    table does, too. `events` says what is put on a bus for the product, `event_text` whether with texts; what
+    is stored is read from the table's stream, `table_stream_arn` if the stack does not make the table. With
+    `access_log`, API Gateway logs each handshake and frame; with `tracing`, X-Ray samples invocations; with
+    `gradual_shift`, a new version of a function gets a tenth of the traffic first. Clients connect to
+    `domain_name`, a name in the zone `hosted_zone_id` of Route 53, if there is one.
 
     In the context a setting has the name of its field here, in camel case.
     """
@@ -134,6 +135,7 @@ class ChatSettings:
     retention_days: int = 365
     user_rate: int = 10
     new_chats: int = 50
+    announced_chats: int = 10
     throttling_rate: int = 500
     throttling_burst: int = 1_000
     route_rates: str | None = None
@@ -293,6 +295,7 @@ class ChatSettings:
             retention_days=_number(context, "retentionDays", default.retention_days, 1, 36_500),
             user_rate=_number(context, "userRate", default.user_rate, 1, 10_000),
             new_chats=_number(context, "newChats", default.new_chats, 1, 1_000_000),
+            announced_chats=_number(context, "announcedChats", default.announced_chats, 0, 100),
             throttling_rate=_number(context, "throttlingRate", default.throttling_rate, 1, MOST_RATE),
             throttling_burst=_number(context, "throttlingBurst", default.throttling_burst, 1, MOST_BURST),
             route_rates=_optional(context, "routeRates", _ROUTE_RATES, _RATES_HINT),

@@ -64,8 +64,8 @@ SYNC_OVERLAP_MS = 60_000
 """How far `since` reaches back: more than a function can run between stamping `changed` and its write, plus skew."""
 
 MAX_ANNOUNCED_CHATS = 100
-"""A coming or going is announced to the partners of this many of the latest chats, so that it costs no more for
-users with thousands; one BatchGetItem reads them all."""
+"""To the partners of at most so many of a user's latest chats is a coming or going announced: one BatchGetItem reads
+them all. The stack's default is fewer, since telling is what grows with the chats; others are told when they ask."""
 
 
 EVICTED = close_frame(
@@ -103,6 +103,7 @@ class MessageRoutes:
         parallel: Parallel,
         epoch: str,
         bus: Bus | None = None,
+        announced_chats: int = MAX_ANNOUNCED_CHATS,
     ) -> None:
         self._conversations = conversations
         self._blocking = blocking
@@ -112,6 +113,7 @@ class MessageRoutes:
         self._parallel = parallel
         self._epoch = epoch
         self._bus = bus
+        self._announced_chats = announced_chats
 
     def serve(self, caller: Connection, request: Request, received_at: int | None = None) -> Served:
         """Does what the frame asks for. Raises ChatError if it cannot.
@@ -304,10 +306,10 @@ class MessageRoutes:
             log.failure("going away failed", error)
 
     def announce(self, presence: UserPresence) -> Delivered:
-        """Tells those who may see a user that it came online or went offline."""
+        """Tells those who may see a user, and with whom it talked last, that it came online or went offline."""
         chats = self._conversations.overview(presence.user).chats
         acquainted = [chat.peer for chat in chats if chat.acquainted]
-        partners = [peer for peer in acquainted if peer != presence.user][:MAX_ANNOUNCED_CHATS]
+        partners = [peer for peer in acquainted if peer != presence.user][: self._announced_chats]
         listeners = self._sessions.of(partners)
         # Who turns out to be gone here is not announced in turn: one coming must not set off a chain.
         return self._delivery.push([one for user in listeners.values() for one in user], presence_frame([presence]))

@@ -15,7 +15,7 @@ from chat.erasing import Erasing
 from chat.kicking import Kicking
 from chat.limits import Limits
 from chat.parallel import Parallel
-from chat.routes import ConnectionRoutes, MessageRoutes
+from chat.routes import MAX_ANNOUNCED_CHATS, ConnectionRoutes, MessageRoutes
 from chat.sessions import Sessions
 from chat.settings import required
 from chat.table import Consumed, ErasableTable, Table
@@ -37,13 +37,22 @@ def message_routes(
     epoch: str,
     new_chats: int | None = None,
     bus: Bus | None = None,
+    announced_chats: int = MAX_ANNOUNCED_CHATS,
 ) -> MessageRoutes:
     sessions = Sessions(table, clock)
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel, new_chats=new_chats)
     blocking = Blocking(table, conversations, sessions, clock)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
     return MessageRoutes(
-        conversations, blocking, sessions, delivery, clock=clock, parallel=parallel, epoch=epoch, bus=bus
+        conversations,
+        blocking,
+        sessions,
+        delivery,
+        clock=clock,
+        parallel=parallel,
+        epoch=epoch,
+        announced_chats=announced_chats,
+        bus=bus,
     )
 
 
@@ -74,11 +83,19 @@ def backend_routes(
     parallel: Parallel,
     retention_ms: int,
     bus: Bus | None = None,
+    announced_chats: int = MAX_ANNOUNCED_CHATS,
 ) -> BackendRoutes:
     """A backend's routes. How many conversations it begins is its own affair, unlike a user's."""
     messages = message_routes(
-        table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch="", bus=bus
-    )  # which names no history: a sync does
+        table,
+        gateway,
+        clock=clock,
+        parallel=parallel,
+        retention_ms=retention_ms,
+        epoch="",  # which names no history: a sync does
+        announced_chats=announced_chats,
+        bus=bus,
+    )
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
     sessions = Sessions(table, clock)
     kicking = Kicking(sessions, gateway, clock=clock, parallel=parallel)

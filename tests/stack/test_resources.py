@@ -132,6 +132,13 @@ def test_a_table_that_exists_is_used_by_everything_that_used_the_stacks_own(
     assert after.count("table/restored") == before.count(f'["{logical_id}", "Arn"]')
 
 
+def test_each_function_that_can_find_a_user_gone_knows_how_many_to_tell(synthesize: Synthesize) -> None:
+    chosen = synthesize(announcedChats=25)
+
+    for handler in ("announcement", "backend", "message"):
+        assert chosen.function(handler)[1]["Environment"]["Variables"]["ANNOUNCED_CHATS"] == "25"
+
+
 def test_the_conversations_that_a_user_may_begin_reach_the_function_that_counts_them(synthesize: Synthesize) -> None:
     _, message = synthesize(newChats=7).function("message")
 

@@ -44,6 +44,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         retention_days=365,
         user_rate=10,
         new_chats=50,
+        announced_chats=10,
         throttling_rate=500,
         throttling_burst=1_000,
         route_rates=None,
@@ -91,6 +92,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"retentionDays": "1"}, "retention_days", 1),
         ({"userRate": "25"}, "user_rate", 25),
         ({"newChats": "1000"}, "new_chats", 1_000),
+        ({"announcedChats": "0"}, "announced_chats", 0),
         ({"retentionDays": 36_500}, "retention_days", 36_500),
         ({"throttlingRate": "10000"}, "throttling_rate", 10_000),
         ({"throttlingBurst": 5_000}, "throttling_burst", 5_000),
@@ -243,10 +245,10 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
-    "userRate, newChats, throttlingRate, throttlingBurst, routeRates, reservedConcurrency, maxReadRequestUnits, "
-    "maxWriteRequestUnits, throwaway, recoveryDays, kmsKeyArn, alarmTopicArn, alarmEmail, monthlyBudget, web, "
-    "tableName, tableStreamArn, epoch, events, eventText, accessLog, tracing, gradualShift, domainName, hostedZoneId, "
-    "emulator"
+    "userRate, newChats, announcedChats, throttlingRate, throttlingBurst, routeRates, reservedConcurrency, "
+    "maxReadRequestUnits, maxWriteRequestUnits, throwaway, recoveryDays, kmsKeyArn, alarmTopicArn, alarmEmail, "
+    "monthlyBudget, web, tableName, tableStreamArn, epoch, events, eventText, accessLog, tracing, gradualShift, "
+    "domainName, hostedZoneId, emulator"
 )
 
 

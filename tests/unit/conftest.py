@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "RETENTION_DAYS": "30",
     "USER_RATE": "10",
     "NEW_CHATS": "50",
+    "ANNOUNCED_CHATS": "10",
     "ANNOUNCEMENT_FUNCTION": "announcement",
     "IDENTITY": "token",
     "TOKEN_SOURCE": "query",

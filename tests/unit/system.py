@@ -9,6 +9,7 @@ from chat.acquaintance import PEER_WROTE, WROTE
 from chat.bus import Bus
 from chat.delivery import Pushed
 from chat.protocol import Frame, Message, Request, encode
+from chat.routes import MessageRoutes
 from chat.sessions import Connection
 from chat.table import Consumed, Update, chat_key
 from chat.wiring import connection_routes, limits, message_routes
@@ -73,13 +74,23 @@ class System:
 
     def restart(self, *, bus: Bus | None = None) -> None:
         """A cold start: what a warm function remembers is gone."""
-        self.routes = message_routes(
-            self.table, self.gateway, clock=self.clock, parallel=serially, retention_ms=RETENTION_MS, epoch="1", bus=bus
-        )
+        self.routes = self.message_routes(bus)
         self.limits = limits(self.table, lambda: self.consumed, clock=self.clock, rate=RATE)
         self.conversations = self.routes._conversations
         self.sessions = self.routes._sessions
         self.delivery = self.routes._delivery
+
+    def message_routes(self, bus: Bus | None = None, **settings: int) -> MessageRoutes:
+        return message_routes(
+            self.table,
+            self.gateway,
+            clock=self.clock,
+            parallel=serially,
+            retention_ms=RETENTION_MS,
+            epoch="1",
+            bus=bus,
+            **settings,
+        )
 
     def connect(self, user: str, device: str = "phone") -> Connection:
         connection = Connection(user, f"{user}-{device}=", self.clock.now)

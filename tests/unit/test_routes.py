@@ -38,7 +38,7 @@ from chat.protocol import (
     message_frame,
     presence_frame,
 )
-from chat.routes import MAX_ANNOUNCED_CHATS, SYNC_OVERLAP_MS
+from chat.routes import SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Update, chat_key, sessions_key
 from tests.fakes.clock import HOUR_MS, MINUTE_MS, ManualClock
@@ -813,16 +813,41 @@ def test_a_note_to_oneself_makes_no_partner(system: System) -> None:
 
 
 def test_a_coming_is_announced_to_the_latest_chats_only(system: System) -> None:
-    for number in range(MAX_ANNOUNCED_CHATS + 1):
-        peer = f"peer-{number}"
-        system.acquaint("alice", peer)
-        system.table.update(chat_key("alice", peer), Update(put={"seq": 1, "ts": number}))
-        system.connect(peer)
+    routes = system.message_routes(announced_chats=3)
+    latest_first = ["stranger-1", "erin", "bob", "stranger-2", "dave", "carol", "frank"]
+    for age, peer in enumerate(latest_first):
+        if peer.startswith("stranger"):
+            system.serve(system.connect(peer), Send(None, "alice", "hi"))
+        else:
+            system.acquaint("alice", peer)
+            system.connect(peer)
+        system.table.update(chat_key("alice", peer), Update(put={"seq": 1, "ts": 1_000 - age}))
+    system.gateway.pushed.clear()
 
-    system.routes.announce(ONLINE)
+    routes.announce(ONLINE)
 
-    told = {id for id, _ in system.gateway.pushed}
-    assert told == {f"peer-{number}-phone=" for number in range(1, MAX_ANNOUNCED_CHATS + 1)}
+    assert {id for id, _ in system.gateway.pushed} == {f"{peer}-phone=" for peer in ("erin", "bob", "dave")}
+
+
+def test_where_comings_are_announced_to_nobody_nobody_is_told(system: System) -> None:
+    system.acquaint("alice", "bob")
+    bob = system.connect("bob")
+
+    system.message_routes(announced_chats=0).announce(ONLINE)
+
+    assert system.pushed(bob) == []
+
+
+def test_two_who_meet_are_told_of_each_other_however_few_chats_are_announced(system: System) -> None:
+    system.routes = system.message_routes(announced_chats=0)
+    alice, bob = system.connect("alice"), system.connect("bob")
+
+    system.serve(alice, HI)
+    system.serve(bob, Send(None, "alice", "hi"))
+
+    for connection, peer in ((alice, "bob"), (bob, "alice")):
+        told = [frame for data in system.pushed(connection) if (frame := json.loads(data))["type"] == "presence"]
+        assert [(one["user"], one["online"]) for frame in told for one in frame["users"]] == [(peer, True)]
 
 
 def test_who_turns_out_to_be_gone_while_pushed_to_is_announced(system: System, clock: ManualClock) -> None:
