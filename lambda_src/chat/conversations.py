@@ -44,6 +44,7 @@ from chat.protocol import (
     Receipt,
     ReceiptKind,
     UserPresence,
+    data_in,
     encoded_size,
     fit,
     is_user_id,
@@ -95,8 +96,9 @@ CLOCKS_MS = 60_000
 UNSENT = "unsent"
 UNSENDS = "unsends"
 DIGEST = "digest"
-"""Attributes of a message that was taken back: when, and what its text is compared with where it is sent once more; and
-of the message that takes it back: its number."""
+DATA = "data"
+"""Attributes of a message that was taken back: when, and what its text and data are compared with where it is sent once
+more; of the message that takes it back: its number; and of a message with data, beside its text: that, as JSON."""
 
 FIRST_READ = 21
 """Messages that `history` reads first: a page of twenty, and one beyond it. Then it reads as many as fill the frame if
@@ -245,15 +247,23 @@ class Conversations:
         self._parallel = parallel
 
     def append(
-        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+        self,
+        sender: str,
+        to: str,
+        id: str | None,
+        text: str,
+        *,
+        data: str = "",
+        since: int | None = None,
+        unsends: int = 0,
     ) -> Appended:
-        """Stores the message under the next number, or finds it stored: same sender, same id, same text.
+        """Stores the message under the next number, or finds it stored: same sender, same id, same text and data.
 
         `since` is when it may have been stored at the earliest, in milliseconds since the epoch; now, if not given.
         With `unsends` it has no text, and takes back the message of that number.
 
-        Raises ChatError: `bad_request` if the id stands for another text, `too_many_requests` if too many are writing,
-        or if the sender has begun too many conversations.
+        Raises ChatError: `bad_request` if the id stands for another text or other data, `too_many_requests` if too many
+        are writing, or if the sender has begun too many conversations.
         """
         id = id or uuid.uuid4().hex  # so that an append whose reply was lost finds itself
         back_to_then = _back_to_time(self._clock() if since is None else since)
@@ -263,11 +273,11 @@ class Conversations:
             tail = self._tail(sender, to, back_to_then)
         for attempt in range(APPEND_ATTEMPTS):
             if entry := tail.find(sender, id):
-                return Appended(_stored(entry, to, text, unsends), duplicate=True)
+                return Appended(_stored(entry, to, text, data, unsends), duplicate=True)
             if tail.seq == 0 and attempt == 0:
                 self.begin(sender)
             now = self._clock()
-            message = Message(sender, to, tail.seq + 1, id, text, now, unsends=unsends)
+            message = Message(sender, to, tail.seq + 1, id, text, now, unsends=unsends, data=data)
             expires = max((now + self._retention_ms) // 1_000, tail.expires)
             if self._table.insert(_item(message, expires)):
                 return Appended(message, duplicate=False)
@@ -278,16 +288,16 @@ class Conversations:
         raise _too_many()
 
     def unsend(self, user: str, peer: str, seq: int) -> Appended:
-        """Takes a message of the user's back: its text goes, its number stays. Then stores the message that says so.
+        """Takes a message of the user's back: its text and data go, its number stays. Then stores what says so.
 
-        In this order: who has that message reads no text any more. Raises ChatError: `bad_request` if there is no such
+        In this order: who has that message reads nothing any more. Raises ChatError: `bad_request` if there is no such
         message of the user's, and what `append` raises.
         """
         message = self._stored_message(user, peer, seq)
         if message is None or message.sender != user or message.unsends:
             reason = f"this user has no message {seq} with {peer} that it could take back"
             raise ChatError(ErrorCode.BAD_REQUEST, reason)
-        unsent = message.unsent or self._remove_text(message)
+        unsent = message.unsent or self._remove_content(message)
         # A first try, here or on another device, may have stored it any time since.
         return self.append(user, peer, f"unsend {seq}", "", since=unsent - CLOCKS_MS, unsends=seq)
 
@@ -296,11 +306,11 @@ class Conversations:
         item = self._table.get([key]).get(key)
         return _message(item, user, peer) if item and not _has_expired(item, self._clock()) else None
 
-    def _remove_text(self, message: Message) -> int:
+    def _remove_content(self, message: Message) -> int:
         """Makes a tombstone of the message. Returns when it became one."""
         key, now = message_key(message.sender, message.to, message.seq), self._clock()
-        tombstone: dict[str, str | int] = {UNSENT: now, DIGEST: _digest(message.text).hex()}
-        made, before = self._table.update(key, Update(put=tombstone, remove=["text"], only_if=[Present("text")]))
+        tombstone: dict[str, str | int] = {UNSENT: now, DIGEST: _digest(message.text, message.data).hex()}
+        made, before = self._table.update(key, Update(put=tombstone, remove=["text", DATA], only_if=[Present("text")]))
         return now if made else attribute(before, UNSENT, now)
 
     def begin(self, user: str) -> None:
@@ -645,20 +655,24 @@ def _longest_pause(attempt: int) -> float:
     return FIRST_PAUSE_SECONDS if attempt == 0 else PAUSE_SECONDS / (1 + attempt / 3)
 
 
-def _stored(entry: Entry, to: str, text: str, unsends: int) -> Message:
-    if entry.digest != _digest(text):
-        raise ChatError(ErrorCode.BAD_REQUEST, "this id was used for another text; give each message its own")
-    text = "" if entry.unsent else text
-    return Message(entry.sender, to, entry.seq, entry.id, text, entry.ts, entry.unsent, unsends)
+def _stored(entry: Entry, to: str, text: str, data: str, unsends: int) -> Message:
+    if entry.digest != _digest(text, data):
+        what = "another text, or other data" if data else "another text"
+        raise ChatError(ErrorCode.BAD_REQUEST, f"this id was used for {what}; give each message its own")
+    text, data = ("", "") if entry.unsent else (text, data)
+    return Message(entry.sender, to, entry.seq, entry.id, text, entry.ts, entry.unsent, unsends, data)
 
 
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=16).digest()
+def _digest(text: str, data: str) -> bytes:
+    digest = blake2b(text.encode(), digest_size=16).digest()
+    return blake2b(data.encode(), digest_size=16, key=digest).digest() if data else digest
 
 
 def _item(message: Message, expires: int) -> Item:
     key = message_key(message.sender, message.to, message.seq)
     said: dict[str, str | int] = {UNSENDS: message.unsends} if message.unsends else {"text": message.text}
+    if message.data:
+        said[DATA] = message.data
     return {
         "pk": key.pk,
         "sk": key.sk,
@@ -709,7 +723,7 @@ def _entry_of(item: Item) -> Entry | None:
         seq,
         sender=attribute(item, "from", ""),
         id=attribute(item, "id", ""),
-        digest=_digest_in(item) if unsent else _digest(attribute(item, "text", "")),
+        digest=_digest_in(item) if unsent else _digest(attribute(item, "text", ""), attribute(item, DATA, "")),
         ts=attribute(item, "ts", 0),
         expires=attribute(item, "ttl", 0),
         unsent=unsent,
@@ -741,9 +755,11 @@ def _message(item: Item, user: str, peer: str) -> Message | None:
     seq, sender, id = _seq(item), attribute(item, "from", ""), attribute(item, "id", "")
     text, ts, ttl = attribute(item, "text", ""), attribute(item, "ts", 0), attribute(item, "ttl", 0)
     unsent, unsends = attribute(item, UNSENT, 0), attribute(item, UNSENDS, 0)
-    says = text or unsent or unsends
-    if not (seq and sender and id and says and ts and ttl) or encoded_size(text) > MAX_ESCAPED_TEXT_BYTES:
+    data = data_in(stored) if (stored := attribute(item, DATA, "")) else ""
+    says = text or data or unsent or unsends
+    is_whole = seq and sender and id and says and ts and ttl
+    if not seq or not is_whole or encoded_size(text) + len(data.encode()) > MAX_ESCAPED_TEXT_BYTES:
         _log_skipped(item)
         return None
-    text = "" if unsent or unsends else text
-    return Message(sender, peer if sender == user else user, seq, id, text, ts, unsent, unsends)
+    text, data = ("", "") if unsent or unsends else (text, data)
+    return Message(sender, peer if sender == user else user, seq, id, text, ts, unsent, unsends, data)

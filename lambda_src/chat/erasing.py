@@ -14,7 +14,7 @@ from typing import NamedTuple
 from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV
 from chat.backend_protocol import LogCursor
 from chat.clock import Clock
-from chat.conversations import DIGEST, UNSENT
+from chat.conversations import DATA, DIGEST, UNSENT
 from chat.parallel import Parallel
 from chat.table import (
     BEFORE_ALL,
@@ -30,6 +30,9 @@ from chat.table import (
     peer_behind,
     sessions_key,
 )
+
+CONTENT = ("text", DATA, DIGEST)
+"""What a message says: the digest of one that was taken back would tell it to whoever guesses."""
 
 ERASED_PAGE = 100
 """Messages of one portion, both sides': a second at most, of which the updates side by side take the most."""
@@ -70,15 +73,14 @@ class Erasing:
         return erased
 
     def _erase_texts(self, user: str, items: Sequence[Item]) -> int:
-        # The digest of a message that was taken back would tell whoever guesses what it said.
-        written = [item for item in items if item.get("from") == user and not item.keys().isdisjoint({"text", DIGEST})]
+        written = [item for item in items if item.get("from") == user and not item.keys().isdisjoint(CONTENT)]
         return sum(self._parallel([partial(self._erase_text, item) for item in written]))
 
     def _erase_text(self, item: Item) -> bool:
-        key, what = Key(str(item["pk"]), str(item["sk"])), "text" if "text" in item else DIGEST
+        key, what = Key(str(item["pk"]), str(item["sk"])), next(name for name in CONTENT if name in item)
         put = {} if UNSENT in item else {UNSENT: self._clock()}
         # One that has expired meanwhile is not made again.
-        return self._table.update(key, Update(put=put, remove=["text", DIGEST], only_if=[Present(what)])).made
+        return self._table.update(key, Update(put=put, remove=CONTENT, only_if=[Present(what)])).made
 
     def _forget_chat(self, user: str, peer: str) -> int:
         # Should the user come back and block the peer, that is the first time again.

@@ -23,8 +23,15 @@ MAX_TEXT_BYTES = 8 * 1024
 """Of a message's text, in UTF-8."""
 
 MAX_ESCAPED_TEXT_BYTES = 30_000
-"""Of a text in JSON. A control character takes six bytes there, so a text of 8 KiB may need 48 KiB.
-What else a frame carries (three user ids, two frame ids, names and numbers) stays below 2,000 bytes."""
+"""Of a text in JSON, together with its data. A control character takes six bytes there, so a text of 8 KiB may need
+48 KiB. What else a frame carries (three user ids, two frame ids, names and numbers) stays below 2,000 bytes."""
+
+MAX_DATA_BYTES = 2 * 1024
+"""Of a message's data, in UTF-8, as compact JSON."""
+
+MAX_DATA_DEPTH = 32
+"""Objects and lists within each other, the data itself included: as deep as a document in DynamoDB may be, where a
+product may want to keep what it gets. Of the parsers in use none takes less."""
 
 PAGE_ROOM = 30_500
 """Bytes for the messages or chats of one reply: what MAX_FRAME_BYTES leaves beside its other fields."""
@@ -91,10 +98,13 @@ class ChatError(Exception):
 
 
 class Send(NamedTuple):
+    """`data` is JSON, as `canonical` makes it; empty if there is none."""
+
     id: str | None
     to: str
     text: str
     retry: bool = False
+    data: str = ""
 
 
 class Sync(NamedTuple):
@@ -238,7 +248,8 @@ def _refuse_constant(name: str) -> None:
 def _request(fields: Mapping[str, object], id: str | None) -> Request:
     match fields.get("action"):
         case "send":
-            return Send(id, _user(fields, "to"), _text(fields), _flag(fields, "retry"))
+            text, data = _content(fields)
+            return Send(id, _user(fields, "to"), text, _flag(fields, "retry"), data)
         case "sync":
             since, limit, next = _integer(fields, "since"), _integer(fields, "limit", 1, MAX_PAGE), _cursor(fields)
             return Sync(id, since, limit or (DEFAULT_PAGE if next is None else MAX_PAGE), next)
@@ -333,18 +344,81 @@ def _users(fields: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(users))  # asked twice, answered once
 
 
-def _text(fields: Mapping[str, object]) -> str:
-    text = _required(fields.get("text"), "text")
-    if not isinstance(text, str) or not text:
+def _content(fields: Mapping[str, object]) -> tuple[str, str]:
+    """The text and the data of a message, of which it has one at least."""
+    data = "" if fields.get("data") is None else canonical(fields["data"])
+    text = _text(fields, may_be_empty=bool(data))
+    if encoded_size(text) + len(data.encode()) > MAX_ESCAPED_TEXT_BYTES:
+        message = f"the text is over {MAX_ESCAPED_TEXT_BYTES} bytes of JSON, with its data: too much of it is escaped"
+        raise ChatError(ErrorCode.PAYLOAD_TOO_LARGE, message)
+    return text, data
+
+
+def _text(fields: Mapping[str, object], *, may_be_empty: bool) -> str:
+    text = fields.get("text")
+    if text is None and may_be_empty:
+        return ""
+    text = _required(text, "text")
+    if not isinstance(text, str) or not (text or may_be_empty):
         raise _bad("the field 'text' must be a string that is not empty")
     if not _is_unicode(text):
         raise _bad("the field 'text' holds half of a surrogate pair, which is not a character")
     if len(text.encode()) > MAX_TEXT_BYTES:
         raise ChatError(ErrorCode.PAYLOAD_TOO_LARGE, f"the text is over {MAX_TEXT_BYTES} bytes of UTF-8")
-    if encoded_size(text) > MAX_ESCAPED_TEXT_BYTES:
-        message = f"the text is over {MAX_ESCAPED_TEXT_BYTES} bytes of JSON: too many characters need escaping"
-        raise ChatError(ErrorCode.PAYLOAD_TOO_LARGE, message)
     return text
+
+
+def canonical(data: object) -> str:
+    """Custom data as compact JSON with sorted keys, so that the same data is the same string.
+
+    Only what Python, JavaScript and a table carry without loss, as Matrix has it in its canonical JSON: no fraction and
+    no number beyond 2^53 - 1. Raises ChatError (`bad_request`, `payload_too_large`).
+    """
+    if not isinstance(data, dict) or not data:
+        raise _bad("the field 'data' must be a JSON object that is not empty")
+    _check_data(data, 1)
+    encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    if len(encoded.encode()) > MAX_DATA_BYTES:
+        raise ChatError(ErrorCode.PAYLOAD_TOO_LARGE, f"the data is over {MAX_DATA_BYTES} bytes of JSON, in UTF-8")
+    return encoded
+
+
+def data_in(stored: str) -> str:
+    """The data that was stored, if it is any; empty if it is something else."""
+    try:
+        return canonical(json.loads(stored))
+    except (ValueError, RecursionError, ChatError):
+        return ""
+
+
+def _check_data(value: object, depth: int) -> None:
+    match value:
+        case None | bool():
+            return
+        case str():
+            _check_data_characters(value)
+        case int() if abs(value) <= MAX_INTEGER:
+            return
+        case int() | float():
+            raise _bad(f"a number in 'data' must be whole and at most {MAX_INTEGER}; write any other as a string")
+        case dict() | list():
+            if depth > MAX_DATA_DEPTH:
+                raise _bad(f"the field 'data' has more than {MAX_DATA_DEPTH} objects and lists within each other")
+            for key in value if isinstance(value, dict) else ():
+                _check_data_key(key)
+            for inner in value.values() if isinstance(value, dict) else value:
+                _check_data(inner, depth + 1)
+
+
+def _check_data_key(key: str) -> None:
+    _check_data_characters(key)
+    if key == "__proto__":
+        raise _bad("'data' holds the key '__proto__', which can change an object's prototype in JavaScript")
+
+
+def _check_data_characters(value: str) -> None:
+    if not _is_unicode(value):
+        raise _bad("the field 'data' holds half of a surrogate pair, which is not a character")
 
 
 def _integer(fields: Mapping[str, object], name: str, low: int = 0, high: int = MAX_INTEGER) -> int | None:
@@ -383,10 +457,10 @@ def _cursor(fields: Mapping[str, object]) -> Cursor | None:
 
 
 class Message(NamedTuple):
-    """One entry of a conversation's log. `ts` is in milliseconds since the epoch.
+    """One entry of a conversation's log. `ts` is in milliseconds since the epoch, `data` JSON, empty if there is none.
 
-    `unsent` is when it was taken back: then its text is gone. `unsends` is the number of the message that this one
-    takes back: then it says nothing else. Each is 0 if there is nothing of the kind.
+    `unsent` is when it was taken back: then its text and its data are gone. `unsends` is the number of the message that
+    this one takes back: then it says nothing else. Each is 0 if there is nothing of the kind.
     """
 
     sender: str
@@ -397,6 +471,7 @@ class Message(NamedTuple):
     ts: int
     unsent: int = 0
     unsends: int = 0
+    data: str = ""
 
 
 class Chat(NamedTuple):
@@ -444,6 +519,8 @@ def _message_fields(message: Message) -> Frame:
         "text": message.text,
         "ts": message.ts,
     }
+    if message.data:
+        fields["data"] = json.loads(message.data)
     return {**fields, **_unsent_fields(message)}
 
 
@@ -492,7 +569,8 @@ def chat_fields(chat: Chat, last: Message | None) -> Frame:
     if chat.blocked:
         fields["blocked"] = True
     if last is not None:
-        fields["last"] = {"from": last.sender, "text": preview_of(last.text), **_unsent_fields(last)}
+        has_data = {"has_data": True} if last.data else {}
+        fields["last"] = {"from": last.sender, "text": preview_of(last.text), **has_data, **_unsent_fields(last)}
     return fields
 
 

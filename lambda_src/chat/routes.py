@@ -144,7 +144,8 @@ class MessageRoutes:
     def send(self, caller: Connection, request: Send, received_at: int) -> Served:
         # A first try may be overtaken by its retry, if the function was slow to start.
         since = received_at - REPEATED_MS if request.retry else received_at
-        append = partial(self._conversations.append, caller.user, request.to, request.id, request.text, since=since)
+        message = (caller.user, request.to, request.id, request.text)
+        append = partial(self._conversations.append, *message, data=request.data, since=since)
         appended, early = both(self._parallel, append, partial(self._sessions.of_open_user, request.to))
         frame = message_frame(appended.message)
         others = [one for one in early if one.id != caller.id]

@@ -125,12 +125,20 @@ class MovesBeforeAppend(Conversations):
     """Moves the chat lists to a message that is stored only then."""
 
     def append(
-        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+        self,
+        sender: str,
+        to: str,
+        id: str | None,
+        text: str,
+        *,
+        data: str = "",
+        since: int | None = None,
+        unsends: int = 0,
     ) -> Appended:
         tail = self._tail(sender, to, lambda _: True)
         if tail.find(sender, id or "") is None:
             self.advance(Message(sender, to, tail.seq + 1, id or "", text, self._clock()))
-        return super().append(sender, to, id, text, since=since)
+        return super().append(sender, to, id, text, data=data, since=since)
 
 
 class DuplicateOnlyAcknowledged(MessageRoutes):
@@ -236,19 +244,35 @@ class AmongEightOnly(Conversations):
     """Looks for a message in a tail, whenever it may have been stored."""
 
     def append(
-        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+        self,
+        sender: str,
+        to: str,
+        id: str | None,
+        text: str,
+        *,
+        data: str = "",
+        since: int | None = None,
+        unsends: int = 0,
     ) -> Appended:
-        return super().append(sender, to, id, text, since=MAX_INTEGER)
+        return super().append(sender, to, id, text, data=data, since=MAX_INTEGER)
 
 
 class FirstTriesAmongEightOnly(Conversations):
     """Looks further back for a message that is repeated, but not for one that has been on its way for long."""
 
     def append(
-        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+        self,
+        sender: str,
+        to: str,
+        id: str | None,
+        text: str,
+        *,
+        data: str = "",
+        since: int | None = None,
+        unsends: int = 0,
     ) -> Appended:
         is_retry = since is not None and since < self._clock()
-        return super().append(sender, to, id, text, since=since if is_retry else MAX_INTEGER)
+        return super().append(sender, to, id, text, data=data, since=since if is_retry else MAX_INTEGER)
 
 
 class OneEpoch(MessageRoutes):
@@ -262,10 +286,10 @@ class TextRemovedLast(Conversations):
     """Says that a message is taken back before it is."""
 
     def unsend(self, user: str, peer: str, seq: int) -> Appended:
-        with patch.object(self, "_remove_text", lambda _: self._clock()):
+        with patch.object(self, "_remove_content", lambda _: self._clock()):
             appended = super().unsend(user, peer, seq)
         if (message := self._stored_message(user, peer, seq)) and not message.unsent:
-            self._remove_text(message)
+            self._remove_content(message)
         return appended
 
 
@@ -285,9 +309,17 @@ class UnsendAppendedAnyTime(Conversations):
     """Stores what takes a message back each time that it is asked to."""
 
     def append(
-        self, sender: str, to: str, id: str | None, text: str, *, since: int | None = None, unsends: int = 0
+        self,
+        sender: str,
+        to: str,
+        id: str | None,
+        text: str,
+        *,
+        data: str = "",
+        since: int | None = None,
+        unsends: int = 0,
     ) -> Appended:
-        appended = super().append(sender, to, None if unsends else id, text, since=since, unsends=unsends)
+        appended = super().append(sender, to, None if unsends else id, text, data=data, since=since, unsends=unsends)
         return appended._replace(message=appended.message._replace(id=f"unsend {unsends}")) if unsends else appended
 
 

@@ -20,6 +20,8 @@ from chat.protocol import (
     ACTIONS,
     DEFAULT_PAGE,
     HEARTBEAT_MS,
+    MAX_DATA_BYTES,
+    MAX_DATA_DEPTH,
     MAX_ESCAPED_TEXT_BYTES,
     MAX_FRAME_BYTES,
     MAX_ID_LENGTH,
@@ -148,6 +150,8 @@ def at(path: str) -> Any:
         ("components/messages/sendRequest/payload/properties/id/maxLength", MAX_ID_LENGTH),
         ("components/schemas/Text/maxLength", MAX_TEXT_BYTES),
         ("components/schemas/Text/x-max-bytes", MAX_TEXT_BYTES),
+        ("components/schemas/Data/x-max-bytes", MAX_DATA_BYTES),
+        ("components/schemas/Data/x-max-depth", MAX_DATA_DEPTH),
         ("components/schemas/Text/x-max-json-bytes", MAX_ESCAPED_TEXT_BYTES),
         ("components/schemas/OptionalLimit/maximum", MAX_PAGE),
         ("components/schemas/OptionalLimit/default", DEFAULT_PAGE),
@@ -210,6 +214,7 @@ TEMPORARY_ERROR = ChatError(ErrorCode.TOO_MANY_REQUESTS, "later", id="1", retry_
 SEND, SYNC = Send("1", "bob", "hello"), Sync("1", None, 50, None)
 HISTORY, RECEIPT = History("1", "bob", None, None, 50), Receipt("1", "bob", ReceiptKind.READ, 42)
 UNSEND = Unsend("1", "bob", 42)
+CARD = MESSAGE._replace(text="", data='{"order":17,"parts":[{"price":"19.90"},null,true]}')
 TOMBSTONE = MESSAGE._replace(text="", unsent=1_767_225_700_000)
 UNSENDING = MESSAGE._replace(seq=43, id="unsend 42", text="", unsends=42)
 TYPING, PRESENCE, PING = Typing("1", "bob", TypingState.PAUSED), Presence("1", ("bob",)), Ping("1")
@@ -243,6 +248,7 @@ BUILT: dict[str, tuple[str, list[Frame]]] = {
                 protocol.chat_fields(CHAT, MESSAGE._replace(text="é" * 300)),
                 protocol.chat_fields(CHAT._replace(seq=0, blocked=True), None),
                 protocol.chat_fields(CHAT, TOMBSTONE),
+                protocol.chat_fields(CHAT, CARD),
                 protocol.chat_fields(CHAT, UNSENDING),
             )
         ],
@@ -250,7 +256,7 @@ BUILT: dict[str, tuple[str, list[Frame]]] = {
     "history_reply": (
         "historyReply",
         [
-            protocol.history_reply(HISTORY, [MESSAGE, TOMBSTONE, UNSENDING], more=True),
+            protocol.history_reply(HISTORY, [MESSAGE, CARD, TOMBSTONE, UNSENDING], more=True),
             protocol.history_reply(HISTORY._replace(id=None), [], more=False),
         ],
     ),
@@ -282,7 +288,7 @@ BUILT: dict[str, tuple[str, list[Frame]]] = {
     ),
     "message_frame": (
         "message",
-        [protocol.message_frame(message) for message in (MESSAGE, TOMBSTONE, UNSENDING)],
+        [protocol.message_frame(message) for message in (MESSAGE, CARD, TOMBSTONE, UNSENDING)],
     ),
     "receipt_frame": ("receipt", [protocol.receipt_frame(RECEIPT, "alice", 1)]),
     "typing_frame": ("typing", [protocol.typing_frame(TYPING, "alice", 1)]),
@@ -380,6 +386,12 @@ def is_taken(frame: object) -> bool:
 
 SEND_FRAME = {"action": "send", "to": "bob", "text": "hello"}
 RECEIPT_FRAME = {"action": "receipt", "peer": "bob", "kind": "read", "seq": 1}
+NO_DATA: list[object] = [
+    *({}, [], "{}", 1, True),
+    *({"a": 1.5}, {"a": [1e-7]}, {"a": {"b": MAX_INTEGER + 1}}, {"a": -MAX_INTEGER - 1}),
+    *({"__proto__": {}}, {"a": [{"__proto__": 1}]}),
+]
+DEEPEST: Frame = json.loads('{"a":' * MAX_DATA_DEPTH + "1" + "}" * MAX_DATA_DEPTH)
 
 
 @pytest.mark.parametrize(
@@ -387,6 +399,11 @@ RECEIPT_FRAME = {"action": "receipt", "peer": "bob", "kind": "read", "seq": 1}
     [
         {**SEND_FRAME, "id": "é" * MAX_ID_LENGTH, "to": "a" * 128, "text": "x" * MAX_TEXT_BYTES},
         {**SEND_FRAME, "id": None, "colour": "blue"},
+        {**SEND_FRAME, "data": None},
+        {**SEND_FRAME, "data": {"": "", "n": [MAX_INTEGER, -MAX_INTEGER, None, True, {}, []]}},
+        {"action": "send", "to": "bob", "data": {"a": "x" * (MAX_DATA_BYTES - len('{"a":""}'))}},
+        {**SEND_FRAME, "text": "", "data": DEEPEST},
+        {**SEND_FRAME, "text": None, "data": {"prototype": 1}},
         {**SEND_FRAME, "to": "Az09_.@:|+=-"},
         {"action": "sync", "since": 0, "limit": MAX_PAGE},
         {"action": "sync", "since": None, "limit": None, "next": None},
@@ -420,6 +437,9 @@ def test_what_just_fits_is_taken_by_document_and_code(frame: Frame) -> None:
         ({**SEND_FRAME, "id": 1}, ErrorCode.BAD_REQUEST),
         ({**SEND_FRAME, "text": ""}, ErrorCode.BAD_REQUEST),
         ({**SEND_FRAME, "text": 1}, ErrorCode.BAD_REQUEST),
+        ({**SEND_FRAME, "text": 1, "data": {"a": 1}}, ErrorCode.BAD_REQUEST),
+        ({**SEND_FRAME, "text": "", "data": None}, ErrorCode.BAD_REQUEST),
+        *(({**SEND_FRAME, "data": data}, ErrorCode.BAD_REQUEST) for data in NO_DATA),
         ({**SEND_FRAME, "text": "x" * (MAX_TEXT_BYTES + 1)}, ErrorCode.PAYLOAD_TOO_LARGE),
         ({"action": "sync", "since": -1}, ErrorCode.BAD_REQUEST),
         ({"action": "sync", "since": True}, ErrorCode.BAD_REQUEST),
@@ -457,6 +477,16 @@ def test_a_bad_frame_is_refused_by_document_and_code(frame: object, code: ErrorC
         ({**SEND_FRAME, "text": "é" * (MAX_TEXT_BYTES // 2 + 1)}, ErrorCode.PAYLOAD_TOO_LARGE),
         ({**SEND_FRAME, "text": "\x01" * (MAX_ESCAPED_TEXT_BYTES // 6)}, ErrorCode.PAYLOAD_TOO_LARGE),
         ({**SEND_FRAME, "text": "\ud800"}, ErrorCode.BAD_REQUEST),
+        ({**SEND_FRAME, "data": {"a": "x" * (MAX_DATA_BYTES - len('{"a":""}') + 1)}}, ErrorCode.PAYLOAD_TOO_LARGE),
+        ({**SEND_FRAME, "data": {"é" * (MAX_DATA_BYTES // 2 - 2): 1}}, ErrorCode.PAYLOAD_TOO_LARGE),
+        ({**SEND_FRAME, "data": {"a": DEEPEST}}, ErrorCode.BAD_REQUEST),
+        ({**SEND_FRAME, "data": {"a": "\ud800"}}, ErrorCode.BAD_REQUEST),
+        ({**SEND_FRAME, "data": {"\udfff": 1}}, ErrorCode.BAD_REQUEST),
+        ({**SEND_FRAME, "data": {"a": 1.0}}, ErrorCode.BAD_REQUEST),
+        (
+            {**SEND_FRAME, "text": "\x01" * ((MAX_ESCAPED_TEXT_BYTES - 100) // 6), "data": {"a": "x" * 200}},
+            ErrorCode.PAYLOAD_TOO_LARGE,
+        ),
         ({"action": "sync", "since": 1.0}, ErrorCode.BAD_REQUEST),
         ({"action": "sync", "next": "page 2 please"}, ErrorCode.BAD_REQUEST),
     ],

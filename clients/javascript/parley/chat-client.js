@@ -39,6 +39,7 @@ export {
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./conversation.js").Entry} Entry */
 /** @typedef {import("./conversation.js").Told} Told */
+/** @typedef {import("./data.js").Data} Data */
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./frames.js").Push} Push */
 /** @typedef {import("./frames.js").SyncFrame} SyncFrame */
@@ -337,16 +338,20 @@ export class ChatClient extends Events {
    * Throws Refused if the server could never take it, RangeError if too many wait already.
    *
    * @param {string} to
-   * @param {string} text
+   * @param {string} text may be empty where there is data
+   * @param {object} [options]
+   * @param {Data | null} [options.data] goes beside the text, or instead of it: an object of at most 2 KiB of JSON,
+   *   without fractions
    */
-  send(to, text) {
+  send(to, text, { data = null } = {}) {
     if (!isUserId(to)) throw new Refused("bad_request", `'${to}' is not a valid user id: use ${USER_ID_RULE}.`);
-    const problem = textProblem(text, this.#maxTextBytes);
+    const problem = textProblem(text, this.#maxTextBytes, data);
     if (problem) throw new Refused("bad_request", problem);
     const id = crypto.randomUUID();
     const conversation = this.#conversations.of(to);
     const ts = this.#timers.now() + this.#clockOffset;
-    this.#sender.queue(conversation, { id, to, text, ts, isTried: false });
+    const own = data ? { data: structuredClone(data) } : {}; // the application may go on using its own
+    this.#sender.queue(conversation, { id, to, text, ...own, ts, isTried: false });
     this.#hints.composed(to);
     void this.#sender.settle(conversation);
     return id;
@@ -356,7 +361,7 @@ export class ChatClient extends Events {
   retry(id) {
     const outgoing = this.#conversations.withOutgoing(id)?.outbox.find((one) => one.id === id);
     this.discard(id);
-    if (outgoing) this.send(outgoing.to, outgoing.text);
+    if (outgoing) this.send(outgoing.to, outgoing.text, { data: outgoing.data });
   }
 
   /** Drops a message that was refused. @param {string} id */

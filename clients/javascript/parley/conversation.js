@@ -16,6 +16,7 @@
 import { tombstoneOf } from "./unsending.js";
 
 /** @typedef {import("./bounds.js").Bounds} Bounds */
+/** @typedef {import("./data.js").Data} Data */
 /** @typedef {import("./frames.js").ListedChat} ListedChat */
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./frames.js").Preview} Preview */
@@ -31,6 +32,7 @@ import { tombstoneOf } from "./unsending.js";
  * @property {string} id
  * @property {string} to
  * @property {string} text
+ * @property {Data | null} [data]
  * @property {number} ts when it was written, by the server's clock
  * @property {boolean} [isTried] whether a frame of it may have left, so that it may be stored already
  * @property {number} [knownAt] when it was first tried, or last looked for in the history; undefined if it was neither, here
@@ -52,16 +54,17 @@ import { tombstoneOf } from "./unsending.js";
  * @property {string} from
  * @property {string} to
  * @property {string} text
+ * @property {Data | null} [data]
  * @property {number} ts
  * @property {EntryState | null} state
- * @property {boolean} [unsent] whether it was taken back; then it has no text
+ * @property {boolean} [unsent] whether it was taken back; then it has no text and no data
  * @property {string | null} [problem]
  */
 
 /**
  * `from` is null if it has expired; `unsent`: it was taken back, or takes another one back.
  *
- * @typedef {Pick<Entry, "text" | "ts" | "state" | "unsent"> & { from: string | null }} Latest
+ * @typedef {Pick<Entry, "text" | "ts" | "state" | "unsent"> & { from: string | null, hasData: boolean }} Latest
  */
 
 /** A receipt of ours: how far it should go, and how far the server is known to have it. */
@@ -253,8 +256,10 @@ export class Conversation {
   }
 
   /** @param {Message} message */
-  #hear({ from, seq, text, ts, unsent, unsends }) {
-    if (seq >= this.seq) Object.assign(this, { seq, ts, preview: { from, text, unsent: unsent ? ts : null, unsends } });
+  #hear({ from, seq, text, ts, unsent, unsends, data }) {
+    if (seq < this.seq) return;
+    const preview = { from, text, has_data: Boolean(data), unsent: unsent ? ts : null, unsends };
+    Object.assign(this, { seq, ts, preview });
   }
 
   /** @param {Message} message @returns {Told} */
@@ -384,11 +389,11 @@ export class Conversation {
   /** The latest of it, as the chat list shows it; null if nothing was said. @param {string} user @returns {Latest | null} */
   latest(user) {
     const pending = this.#pending(user).at(-1);
-    if (pending) return pending;
+    if (pending) return { ...pending, hasData: Boolean(pending.data) };
     if (!this.seq) return null;
-    const { from = null, text = "", unsent, unsends } = this.preview ?? {};
+    const { from = null, text = "", has_data: hasData, unsent, unsends } = this.preview ?? {};
     const state = from === user ? this.#stateOf({ from, to: this.peer, seq: this.seq }) : null;
-    return { from, text, ts: this.ts, state, unsent: Boolean(unsent || unsends) };
+    return { from, text, ts: this.ts, state, hasData: Boolean(hasData), unsent: Boolean(unsent || unsends) };
   }
 
   /** @param {Message} message @returns {Entry} */
@@ -407,8 +412,8 @@ export class Conversation {
   #pending(user) {
     return this.outbox
       .filter(({ found }) => !found || found.seq > (this.last ?? 0))
-      .map(({ id, to, text, ts, problem }) => ({
-        ...{ key: `q${id}`, id, from: user, to, text, ts, problem },
+      .map(({ id, to, text, data, ts, problem }) => ({
+        ...{ key: `q${id}`, id, from: user, to, text, data, ts, problem },
         state: problem ? "failed" : "queued",
       }));
   }

@@ -1,5 +1,9 @@
 /** Frames and limits of docs/protocol.md: which texts are frames, and what the server could never take. */
 
+import { dataProblem, isData } from "./data.js";
+
+/** @typedef {import("./data.js").Data} Data */
+
 /**
  * A message, as the server stores it.
  *
@@ -10,18 +14,25 @@
  * @property {string} id
  * @property {string} text
  * @property {number} ts milliseconds since the epoch
- * @property {boolean} [unsent] whether it was taken back; then it has no text
+ * @property {Data} [data] what the sender's application has added, or has sent instead of a text, which is empty then.
+ *   It is what a peer wrote: check it, and show it as text, never as markup. It is not to be changed
+ * @property {boolean} [unsent] whether it was taken back; then it has no text and no data
  * @property {number} [unsends] the number of the message that this one takes back; there is nothing to show of it
  */
 
 /**
  * A message in a frame. `unsent` is when it was taken back.
  *
- * @typedef {Omit<Message, "unsent" | "unsends"> & { unsent?: number | null, unsends?: number | null }} SentMessage
+ * @typedef {Omit<Message, "unsent" | "unsends" | "data"> & { unsent?: number | null, unsends?: number | null,
+ *   data?: Data | null }} SentMessage
  */
 
 /** @typedef {"read" | "delivered"} ReceiptKind */
-/** @typedef {Pick<SentMessage, "from" | "text" | "unsent" | "unsends">} Preview the beginning of the latest message */
+/**
+ * The beginning of the latest message.
+ *
+ * @typedef {Pick<SentMessage, "from" | "text" | "unsent" | "unsends"> & { has_data?: boolean | null }} Preview
+ */
 
 /**
  * A chat as `sync` lists it.
@@ -92,7 +103,7 @@ export const DEFAULT_HEARTBEAT_MS = 270_000;
 export const DEFAULT_TEXT_BYTES = 8 * 1024;
 export const USER_ID_RULE = "1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -";
 const USER_ID = /^[A-Za-z0-9_.@:|+=-]{1,128}$/;
-const MAX_ESCAPED_TEXT_BYTES = 30_000; // API Gateway ends a connection for a frame over 32 KiB
+const MAX_ESCAPED_TEXT_BYTES = 30_000; // with the data; API Gateway ends a connection for a frame over 32 KiB
 const MAX_MOMENT = 8_640_000_000_000_000; // the last that is a date
 
 /** @param {unknown} value @returns {value is string} */
@@ -106,19 +117,23 @@ export function byteLength(text) {
 }
 
 /**
- * What keeps the server from taking a text, in words for the user, or null.
+ * What keeps the server from taking a text, and data beside it, in words for the user, or null.
  *
  * @param {string} text
- * @param {number} maxBytes
+ * @param {number} maxBytes of the text
+ * @param {Data | null} [data]
  */
-export function textProblem(text, maxBytes) {
+export function textProblem(text, maxBytes, data) {
   if (typeof text !== "string") return "The text is not a string.";
-  if (!text) return "There is nothing to send.";
+  const hasData = data !== null && data !== undefined;
+  if (!text && !hasData) return "There is nothing to send.";
   if (!text.isWellFormed()) return "The text contains half of a character.";
   const over = charactersOver(text, maxBytes);
   if (over) return `The message is too long by ${over.toLocaleString("en")} character${over === 1 ? "" : "s"}.`;
-  if (byteLength(JSON.stringify(text)) > MAX_ESCAPED_TEXT_BYTES) return "The text has too many control characters.";
-  return null;
+  const wrong = hasData ? dataProblem(data) : null;
+  if (wrong) return wrong;
+  const size = byteLength(JSON.stringify(text) + (hasData ? JSON.stringify(data) : ""));
+  return size > MAX_ESCAPED_TEXT_BYTES ? "The text has too many control characters." : null;
 }
 
 /** How many characters at its end have to go: the limit is one of bytes, but people count characters. */
@@ -154,7 +169,10 @@ const listOf = (shape) => (value) => Array.isArray(value) && value.every(shaped(
 /** @type {Shape} */
 const UNSENT = { unsent: optional(moment), unsends: optional(whole) };
 /** @type {Shape} */
-const MESSAGE = { from: string, to: string, seq: whole, id: string, text: string, ts: moment, ...UNSENT };
+const MESSAGE = {
+  ...{ from: string, to: string, seq: whole, id: string, text: string, ts: moment },
+  ...{ data: optional(isData), ...UNSENT },
+};
 /** @type {Shape} */
 const CHAT = {
   peer: string,
@@ -165,7 +183,7 @@ const CHAT = {
   peer_delivered: whole,
   wrote: optional(whole),
   blocked: optional(boolean),
-  last: optional(shaped({ from: string, text: string, ...UNSENT })),
+  last: optional(shaped({ from: string, text: string, has_data: optional(boolean), ...UNSENT })),
 };
 /** @type {Record<string, Shape>} */
 const SHAPES = {
@@ -224,9 +242,10 @@ export function parsed(data) {
 }
 
 /** The message in a frame. @param {SentMessage} frame @returns {Message} */
-export function messageOf({ from, to, seq, id, text, ts, unsent, unsends }) {
+export function messageOf({ from, to, seq, id, text, ts, unsent, unsends, data }) {
   if (unsends) return { from, to, seq, id, text: "", ts, unsends };
-  return unsent ? { from, to, seq, id, text: "", ts, unsent: true } : { from, to, seq, id, text, ts };
+  if (unsent) return { from, to, seq, id, text: "", ts, unsent: true };
+  return { from, to, seq, id, text, ts, ...(data ? { data } : {}) };
 }
 
 /** Whether a frame answers an action. @param {Frame} frame @param {string} action */

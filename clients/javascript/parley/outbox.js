@@ -127,6 +127,7 @@ export class Sender {
 
   async #send(/** @type {Conversation} */ conversation, /** @type {Outgoing} */ outgoing) {
     const { id, to, text } = outgoing;
+    const data = outgoing.data ? { data: outgoing.data } : {};
     const again = { retry: true };
     const first = outgoing.isTried ? again : {};
     outgoing.knownAt ??= this.#timers.now();
@@ -138,7 +139,7 @@ export class Sender {
     try {
       const connection = this.#connections.current;
       if (!connection) throw new Lost();
-      const ack = await connection.ask({ action: "send", id, to, text, ...first }, { isMoot, whenRepeated: again });
+      const ack = await connection.ask({ action: "send", id, to, text, ...data, ...first }, { isMoot, whenRepeated: again });
       this.#onAck(conversation, outgoing, ack);
     } catch (error) {
       if (error instanceof Refused) this.#refused(conversation, outgoing, error);
@@ -154,7 +155,8 @@ export class Sender {
    */
   #onAck(conversation, outgoing, { seq, ts, delivered }) {
     const { id, to, text } = outgoing;
-    const stored = { from: this.#conversations.user ?? "", to, seq, id, text, ts: ts ?? outgoing.ts };
+    const data = outgoing.data ? { data: outgoing.data } : {};
+    const stored = { from: this.#conversations.user ?? "", to, seq, id, text, ...data, ts: ts ?? outgoing.ts };
     this.#acknowledge(conversation, outgoing, stored, delivered ?? null);
     if (conversation.last === null && !conversation.seq) conversation.beginAfter(seq - 1); // it was forgotten
     this.#events.arrive(conversation, stored);

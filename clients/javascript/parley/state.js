@@ -6,6 +6,7 @@
  */
 
 import { anew } from "./conversation.js";
+import { isData } from "./data.js";
 import { isObject, isUserId, moment, optional, shaped, string, whole } from "./frames.js";
 
 /** @typedef {import("./conversation.js").Outgoing} Outgoing */
@@ -35,6 +36,7 @@ const isOutgoing = shaped({
   id: string,
   to: isUserId,
   text: string,
+  data: optional(isData),
   ts: moment,
   base: optional(whole),
   found: optional(shaped({ seq: whole, ts: moment })),

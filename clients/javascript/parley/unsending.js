@@ -40,5 +40,6 @@ export class Unsending {
 
 /** What is left of a message that was taken back. @param {Message} message @returns {Message} */
 export function tombstoneOf(message) {
-  return { ...message, text: "", unsent: true };
+  const { data, ...left } = message;
+  return { ...left, text: "", unsent: true };
 }

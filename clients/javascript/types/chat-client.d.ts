@@ -48,9 +48,14 @@ export class ChatClient extends ChatClient_base {
      * Throws Refused if the server could never take it, RangeError if too many wait already.
      *
      * @param {string} to
-     * @param {string} text
+     * @param {string} text may be empty where there is data
+     * @param {object} [options]
+     * @param {Data | null} [options.data] goes beside the text, or instead of it: an object of at most 2 KiB of JSON,
+     *   without fractions
      */
-    send(to: string, text: string): `${string}-${string}-${string}-${string}-${string}`;
+    send(to: string, text: string, { data }?: {
+        data?: import("./data.js").Data | null | undefined;
+    }): `${string}-${string}-${string}-${string}-${string}`;
     /** Sends a message that was refused once more, as a new one. @param {string} id */
     retry(id: string): void;
     /** Drops a message that was refused. @param {string} id */
@@ -107,6 +112,7 @@ export type Address = import("./connections.js").Address;
 export type Conversation = import("./conversation.js").Conversation;
 export type Entry = import("./conversation.js").Entry;
 export type Told = import("./conversation.js").Told;
+export type Data = import("./data.js").Data;
 export type Message = import("./frames.js").Message;
 export type Push = import("./frames.js").Push;
 export type SyncFrame = import("./frames.js").SyncFrame;

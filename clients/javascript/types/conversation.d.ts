@@ -4,6 +4,7 @@ export function anew({ knownAt, found, ...outgoing }: Outgoing): {
     id: string;
     to: string;
     text: string;
+    data?: import("./data.js").Data | null | undefined;
     /**
      * when it was written, by the server's clock
      */
@@ -27,6 +28,7 @@ export function isOwn({ from, to }: {
     to: string;
 }, peer: string): boolean;
 /** @typedef {import("./bounds.js").Bounds} Bounds */
+/** @typedef {import("./data.js").Data} Data */
 /** @typedef {import("./frames.js").ListedChat} ListedChat */
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./frames.js").Preview} Preview */
@@ -40,6 +42,7 @@ export function isOwn({ from, to }: {
  * @property {string} id
  * @property {string} to
  * @property {string} text
+ * @property {Data | null} [data]
  * @property {number} ts when it was written, by the server's clock
  * @property {boolean} [isTried] whether a frame of it may have left, so that it may be stored already
  * @property {number} [knownAt] when it was first tried, or last looked for in the history; undefined if it was neither, here
@@ -59,15 +62,16 @@ export function isOwn({ from, to }: {
  * @property {string} from
  * @property {string} to
  * @property {string} text
+ * @property {Data | null} [data]
  * @property {number} ts
  * @property {EntryState | null} state
- * @property {boolean} [unsent] whether it was taken back; then it has no text
+ * @property {boolean} [unsent] whether it was taken back; then it has no text and no data
  * @property {string | null} [problem]
  */
 /**
  * `from` is null if it has expired; `unsent`: it was taken back, or takes another one back.
  *
- * @typedef {Pick<Entry, "text" | "ts" | "state" | "unsent"> & { from: string | null }} Latest
+ * @typedef {Pick<Entry, "text" | "ts" | "state" | "unsent"> & { from: string | null, hasData: boolean }} Latest
  */
 /** A receipt of ours: how far it should go, and how far the server is known to have it. */
 export class Mark {
@@ -191,6 +195,7 @@ export class Conversation {
     #private;
 }
 export type Bounds = import("./bounds.js").Bounds;
+export type Data = import("./data.js").Data;
 export type ListedChat = import("./frames.js").ListedChat;
 export type Message = import("./frames.js").Message;
 export type Preview = import("./frames.js").Preview;
@@ -217,6 +222,7 @@ export type Outgoing = {
     id: string;
     to: string;
     text: string;
+    data?: import("./data.js").Data | null | undefined;
     /**
      * when it was written, by the server's clock
      */
@@ -266,10 +272,11 @@ export type Entry = {
     from: string;
     to: string;
     text: string;
+    data?: import("./data.js").Data | null | undefined;
     ts: number;
     state: EntryState | null;
     /**
-     * whether it was taken back; then it has no text
+     * whether it was taken back; then it has no text and no data
      */
     unsent?: boolean | undefined;
     problem?: string | null | undefined;
@@ -279,4 +286,5 @@ export type Entry = {
  */
 export type Latest = Pick<Entry, "text" | "ts" | "state" | "unsent"> & {
     from: string | null;
+    hasData: boolean;
 };

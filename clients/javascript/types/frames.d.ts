@@ -3,12 +3,13 @@ export function isUserId(value: unknown): value is string;
 /** In UTF-8, as the limits count. @param {string} text */
 export function byteLength(text: string): number;
 /**
- * What keeps the server from taking a text, in words for the user, or null.
+ * What keeps the server from taking a text, and data beside it, in words for the user, or null.
  *
  * @param {string} text
- * @param {number} maxBytes
+ * @param {number} maxBytes of the text
+ * @param {Data | null} [data]
  */
-export function textProblem(text: string, maxBytes: number): string | null;
+export function textProblem(text: string, maxBytes: number, data?: Data | null): string | null;
 /** @param {unknown} value @returns {value is Record<string, any>} */
 export function isObject(value: unknown): value is Record<string, any>;
 /**
@@ -19,12 +20,12 @@ export function isObject(value: unknown): value is Record<string, any>;
  */
 export function parsed(data: unknown): Frame | null;
 /** The message in a frame. @param {SentMessage} frame @returns {Message} */
-export function messageOf({ from, to, seq, id, text, ts, unsent, unsends }: SentMessage): Message;
+export function messageOf({ from, to, seq, id, text, ts, unsent, unsends, data }: SentMessage): Message;
 /** Whether a frame answers an action. @param {Frame} frame @param {string} action */
 export function isReply(frame: Frame, action: string): boolean;
 /** Whether the server sends such a frame unasked. @param {Frame} frame @returns {frame is Push} */
 export function isPush(frame: Frame): frame is Push;
-/** Frames and limits of docs/protocol.md: which texts are frames, and what the server could never take. */
+/** @typedef {import("./data.js").Data} Data */
 /**
  * A message, as the server stores it.
  *
@@ -35,16 +36,23 @@ export function isPush(frame: Frame): frame is Push;
  * @property {string} id
  * @property {string} text
  * @property {number} ts milliseconds since the epoch
- * @property {boolean} [unsent] whether it was taken back; then it has no text
+ * @property {Data} [data] what the sender's application has added, or has sent instead of a text, which is empty then.
+ *   It is what a peer wrote: check it, and show it as text, never as markup. It is not to be changed
+ * @property {boolean} [unsent] whether it was taken back; then it has no text and no data
  * @property {number} [unsends] the number of the message that this one takes back; there is nothing to show of it
  */
 /**
  * A message in a frame. `unsent` is when it was taken back.
  *
- * @typedef {Omit<Message, "unsent" | "unsends"> & { unsent?: number | null, unsends?: number | null }} SentMessage
+ * @typedef {Omit<Message, "unsent" | "unsends" | "data"> & { unsent?: number | null, unsends?: number | null,
+ *   data?: Data | null }} SentMessage
  */
 /** @typedef {"read" | "delivered"} ReceiptKind */
-/** @typedef {Pick<SentMessage, "from" | "text" | "unsent" | "unsends">} Preview the beginning of the latest message */
+/**
+ * The beginning of the latest message.
+ *
+ * @typedef {Pick<SentMessage, "from" | "text" | "unsent" | "unsends"> & { has_data?: boolean | null }} Preview
+ */
 /**
  * A chat as `sync` lists it.
  *
@@ -119,6 +127,7 @@ export const string: Check;
 export const optional: (check: Check) => Check;
 /** @type {(shape: Shape) => Check} */
 export const shaped: (shape: Shape) => Check;
+export type Data = import("./data.js").Data;
 /**
  * A message, as the server stores it.
  */
@@ -136,7 +145,12 @@ export type Message = {
      */
     ts: number;
     /**
-     * whether it was taken back; then it has no text
+     * what the sender's application has added, or has sent instead of a text, which is empty then.
+     * It is what a peer wrote: check it, and show it as text, never as markup. It is not to be changed
+     */
+    data?: import("./data.js").Data | undefined;
+    /**
+     * whether it was taken back; then it has no text and no data
      */
     unsent?: boolean | undefined;
     /**
@@ -147,15 +161,18 @@ export type Message = {
 /**
  * A message in a frame. `unsent` is when it was taken back.
  */
-export type SentMessage = Omit<Message, "unsent" | "unsends"> & {
+export type SentMessage = Omit<Message, "unsent" | "unsends" | "data"> & {
     unsent?: number | null;
     unsends?: number | null;
+    data?: Data | null;
 };
 export type ReceiptKind = "read" | "delivered";
 /**
- * the beginning of the latest message
+ * The beginning of the latest message.
  */
-export type Preview = Pick<SentMessage, "from" | "text" | "unsent" | "unsends">;
+export type Preview = Pick<SentMessage, "from" | "text" | "unsent" | "unsends"> & {
+    has_data?: boolean | null;
+};
 /**
  * A chat as `sync` lists it.
  */

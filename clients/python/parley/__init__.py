@@ -27,6 +27,7 @@ What it promises, over lost connections, restarts of either side and several dev
 
 from .bounds import MAX_FETCHES, MAX_OUTBOX, Bounds
 from .chat import Chat
+from .data import MAX_DATA_BYTES, MAX_DATA_DEPTH, Data
 from .dialer import Token, TokenPlace
 from .effects import Answer, Close, Effect, Open, Write
 from .errors import BadUrl, Closed, Ended, ParleyError, Refused, TokenRefused, Unreachable, WrongUser
@@ -57,6 +58,8 @@ from .timers import Timing
 __all__ = [
     "ANEW",
     "DEFAULT_BACKLOG",
+    "MAX_DATA_BYTES",
+    "MAX_DATA_DEPTH",
     "MAX_FETCHES",
     "MAX_OUTBOX",
     "USER_ID",
@@ -70,6 +73,7 @@ __all__ = [
     "Closed",
     "Connected",
     "Conversation",
+    "Data",
     "Disconnected",
     "Effect",
     "Ended",

@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 import boto3
 from botocore.config import Config
 
+from .data import Data
 from .errors import ParleyError
 from .events import HistoryPage, PresenceChange
 from .frames import message
@@ -55,8 +56,10 @@ class Outgoing:
     """A message that is to be sent. Sent again with the same id within ten minutes, it is stored once."""
 
     to: str
-    text: str
+    text: str = ""
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    data: Data | None = field(default=None, hash=False)
+    """Beside the text, or instead of it: at most 2 KiB of JSON, without fractions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class UserChat:
     blocked: bool
     last_from: str | None
     last_text: str | None
+    last_has_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +132,9 @@ class Backend:
         self._function = function
         self._client = client or boto3.client("lambda", config=CONFIG)
 
-    def send(self, user: str, to: str, text: str, *, id: str | None = None) -> Stored:
+    def send(self, user: str, to: str, text: str = "", *, data: Data | None = None, id: str | None = None) -> Stored:
         """Sends a message as the user. Give it an `id` of your own if your code itself may send it again."""
-        outgoing = Outgoing(to, text) if id is None else Outgoing(to, text, id)
+        outgoing = Outgoing(to, text, data=data) if id is None else Outgoing(to, text, id, data)
         return _stored(self._ask("send", user=user, **asdict(outgoing)))
 
     def send_batch(self, user: str, messages: Sequence[Outgoing]) -> list[BatchResult]:
@@ -277,4 +281,5 @@ def _chat(one: dict[str, Any]) -> UserChat:
         blocked=one.get("blocked", False),
         last_from=last.get("from"),
         last_text=last.get("text"),
+        last_has_data=last.get("has_data", False),
     )

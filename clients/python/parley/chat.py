@@ -12,6 +12,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from .data import Data
 from .dialer import Dialer, NotOpened, Token, TokenPlace
 from .effects import Answer, Close, Open, Write
 from .errors import Closed, ParleyError, Unreachable
@@ -113,21 +114,23 @@ class Chat:
         """What the next `connect` needs to go on behind the last event that was read. It holds unsent texts."""
         return self._session.state
 
-    async def send(self, to: str, text: str, *, id: str | None = None) -> Sent:
+    async def send(self, to: str, text: str = "", *, data: Data | None = None, id: str | None = None) -> Sent:
         """Sends a message and waits until it is stored, over reconnects too.
+
+        `data` goes beside the text, or instead of it: a dict of at most 2 KiB of JSON, without fractions.
 
         A wait that is cancelled leaves the message in the queue. Raises Refused if the server does not take it,
         ValueError if it could not.
         """
         self._check_open()
-        answer = self._answer(self._session.post(to, text, id))
+        answer = self._answer(self._session.post(to, text, id, data))
         sent: Sent = await answer
         return sent
 
-    def post(self, to: str, text: str, *, id: str | None = None) -> str:
+    def post(self, to: str, text: str = "", *, data: Data | None = None, id: str | None = None) -> str:
         """Queues a message, online or not, and returns its id; a Sent or Failed event with that id follows."""
         self._check_open()
-        id = self._session.post(to, text, id)
+        id = self._session.post(to, text, id, data)
         self._carry_out()
         return id
 

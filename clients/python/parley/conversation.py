@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
+from .data import Data
 from .events import Conversation, Expired, Message, Pending, ReceiptKind, Sent
 from .preview import preview_of
 
@@ -43,6 +44,7 @@ class Latest(NamedTuple):
     text: str | None = None
     unsent: bool = False
     """Whether it was taken back, or takes another one back."""
+    has_data: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class Outgoing:
 
     id: str
     text: str
+    data: Data | None = None
     was_tried: bool = False
     """Whether a frame of it may have left, so that it may be stored already."""
     known_at: float | None = None
@@ -208,9 +211,10 @@ class ConversationState:
             has_written=self.has_written,
             last_from=self.latest.sender,
             last_text=self.latest.text,
-            pending=tuple(Pending(outgoing.id, outgoing.text) for outgoing in self._pending()),
+            pending=tuple(Pending(outgoing.id, outgoing.text, outgoing.data) for outgoing in self._pending()),
             blocked=self.is_blocked,
             last_unsent=self.latest.unsent,
+            last_has_data=self.latest.has_data,
         )
 
     def _pending(self) -> Iterator[Outgoing]:
@@ -318,7 +322,8 @@ class ConversationState:
         """Shows the message in the chat list, if it is the last one."""
         if message.seq == self.seq:
             is_unsent = message.unsent or message.unsends > 0
-            self.latest = Latest(message.ts, message.sender, preview_of(message.text), is_unsent)
+            has_data = message.data is not None
+            self.latest = Latest(message.ts, message.sender, preview_of(message.text), is_unsent, has_data)
 
     def _take(self, message: Message) -> Message:
         if not self.queued:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from .data import Data
 
 ReceiptKind: TypeAlias = Literal["delivered", "read"]
 
@@ -12,8 +14,11 @@ ReceiptKind: TypeAlias = Literal["delivered", "read"]
 class Message:
     """A message of the conversation with `peer`, from either side. `ts` is in milliseconds since the epoch.
 
-    One that was taken back is `unsent`, and has no text. In a HistoryPage are also those that take another one back:
-    they have no text either, and `unsends` is the number of the other. There is nothing to show of them.
+    `data` is what the sender's application has added, or has sent instead of a text, which is empty then. It is what
+    the peer wrote: check it, and show it as text, never as markup. It is not to be changed.
+
+    One that was taken back is `unsent`, and has no text and no data. In a HistoryPage are also those that take another
+    one back: they have none either, and `unsends` is the number of the other. There is nothing to show of them.
     """
 
     peer: str
@@ -25,6 +30,7 @@ class Message:
     ts: int
     unsent: bool = False
     unsends: int = 0
+    data: Data | None = field(default=None, hash=False)
 
     @property
     def is_own(self) -> bool:
@@ -167,6 +173,7 @@ class Pending:
 
     id: str
     text: str
+    data: Data | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +198,8 @@ class Conversation:
     """Whether the user has blocked the peer."""
     last_unsent: bool = False
     """Whether the last message was taken back, or takes another one back. Then its text is empty."""
+    last_has_data: bool = False
+    """Whether the last message has data. Its text may be empty then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from .data import Data, encode_data, is_data
 from .events import Message, PresenceChange, ReceiptKind
 
 Frame: TypeAlias = dict[str, Any]
@@ -24,7 +25,8 @@ PAGE = 100
 
 DEFAULT_BACKLOG = 50
 DEFAULT_TEXT_BYTES = 8 * 1024
-MAX_ESCAPED_TEXT_BYTES = 30_000  # of a text in JSON; API Gateway ends a connection for a frame over 32 KiB
+MAX_ESCAPED_TEXT_BYTES = 30_000  # as JSON, with the data; API Gateway ends a connection for a frame over 32 KiB
+
 MAX_ID_LENGTH = 64
 MAX_PRESENCE_USERS = 100
 MAX_WHOLE = 2**53 - 1  # what JSON numbers hold exactly in every language
@@ -76,7 +78,16 @@ def list_of(check: Check) -> Check:
 
 
 _UNSENT: Shape = {"unsent": optional(moment), "unsends": optional(whole)}
-_MESSAGE: Shape = {"from": string, "to": string, "seq": whole, "id": string, "text": string, "ts": moment, **_UNSENT}
+_MESSAGE: Shape = {
+    "from": string,
+    "to": string,
+    "seq": whole,
+    "id": string,
+    "text": string,
+    "data": optional(is_data),
+    "ts": moment,
+    **_UNSENT,
+}
 _CHAT: Shape = {
     "peer": string,
     "seq": whole,
@@ -86,7 +97,7 @@ _CHAT: Shape = {
     "peer_delivered": whole,
     "wrote": optional(whole),
     "blocked": optional(boolean),
-    "last": optional(shaped({"from": string, "text": string, **_UNSENT})),
+    "last": optional(shaped({"from": string, "text": string, "has_data": optional(boolean), **_UNSENT})),
 }
 _PRESENCE: Shape = {"user": string, "rev": whole, "last_seen": optional(moment)}
 _SYNC: Shape = {
@@ -164,8 +175,9 @@ def peer_of(message: Frame, user: str) -> str:
 
 def message(frame: Frame, peer: str) -> Message:
     is_unsent, unsends = bool(frame.get("unsent")), frame.get("unsends") or 0
-    text = "" if is_unsent or unsends else frame["text"]
-    return Message(peer, frame["from"], frame["to"], frame["seq"], frame["id"], text, frame["ts"], is_unsent, unsends)
+    text, data = ("", None) if is_unsent or unsends else (frame["text"], frame.get("data"))
+    head = (peer, frame["from"], frame["to"], frame["seq"], frame["id"], text, frame["ts"])
+    return Message(*head, is_unsent, unsends, data)
 
 
 def page_of(frame: Frame, peer: str) -> list[Message]:
@@ -199,8 +211,8 @@ RETRY: Frame = {"retry": True}
 """What a `send` has, of which a frame may have left before."""
 
 
-def send(to: str, text: str, *, was_tried: bool) -> Frame:
-    return {"action": "send", "to": to, "text": text} | (RETRY if was_tried else {})
+def send(to: str, text: str, data: Data | None, *, was_tried: bool) -> Frame:
+    return {"action": "send", "to": to, "text": text} | _given(data=data) | (RETRY if was_tried else {})
 
 
 def receipt(peer: str, kind: ReceiptKind, seq: int) -> Frame:
@@ -235,17 +247,18 @@ def check_user(user: str) -> None:
         raise ValueError(f"{user!r} is not a valid user id: use {USER_ID_RULE}")
 
 
-def check_text(text: str, most: int) -> None:
-    """`most` is in bytes of UTF-8."""
-    if not isinstance(text, str) or not text:
-        raise ValueError("the text of a message must be a string that is not empty")
+def check_content(text: str, data: Data | None, most: int) -> None:
+    """The text and the data of a message, of which it has one at least. `most` is of the text, in bytes of UTF-8."""
+    encoded = "" if data is None else encode_data(data)
+    if not isinstance(text, str) or not (text or encoded):
+        raise ValueError("the text of a message must be a string, and may be empty only where there is data")
     _check_characters(text, "text")
     size = len(text.encode())
     if size > most:
         over = _characters_over(text, size - most)
         too_long = f"the message is too long by {over:,} character{'' if over == 1 else 's'}"
         raise ValueError(f"{too_long}: it has {size} bytes of UTF-8, and may have {most}")
-    if len(json.dumps(text, ensure_ascii=False).encode()) > MAX_ESCAPED_TEXT_BYTES:
+    if len((json.dumps(text, ensure_ascii=False) + encoded).encode()) > MAX_ESCAPED_TEXT_BYTES:
         raise ValueError(f"the text takes more than {MAX_ESCAPED_TEXT_BYTES} bytes of JSON: too much of it is escaped")
 
 

@@ -9,6 +9,7 @@ from . import frames
 from .connections import Connections
 from .conversation import ConversationState, Outgoing
 from .conversations import Conversations
+from .data import Data
 from .effects import Answer, Effect
 from .errors import ParleyError, Refused
 from .events import Failed, Message, Sent
@@ -51,12 +52,12 @@ class Outboxes:
         if any(outgoing.id == id for conversation in self._conversations for outgoing in conversation.outbox.waiting):
             raise ValueError("a message of this id is waiting already; give each message its own id")
 
-    def queue(self, to: str, text: str, id: str) -> None:
+    def queue(self, to: str, text: str, data: Data | None, id: str) -> None:
         """Raises ParleyError if too many messages wait."""
         conversation = self._conversations.of(to)
         if len(conversation.outbox.waiting) >= self._most_unsent:
             raise ParleyError(f"{self._most_unsent} messages to {to} wait to be sent; wait for some of them first")
-        conversation.outbox.waiting.append(Outgoing(id, text))
+        conversation.outbox.waiting.append(Outgoing(id, text, data))
         self._conversations.touch(conversation)
 
     def settle(self, conversation: ConversationState) -> None:
@@ -84,7 +85,7 @@ class Outboxes:
         return outgoing.known_at is None or self._timers.now - outgoing.known_at > RECOGNISED_SECONDS
 
     def _send(self, conversation: ConversationState, outgoing: Outgoing) -> Script:
-        frame = frames.send(conversation.peer, outgoing.text, was_tried=outgoing.was_tried)
+        frame = frames.send(conversation.peer, outgoing.text, outgoing.data, was_tried=outgoing.was_tried)
         if not outgoing.was_tried:
             outgoing.was_tried, outgoing.known_at = True, self._timers.now
 
@@ -126,7 +127,7 @@ class Outboxes:
         if conversation.last is None and not conversation.target:
             conversation.last = seq - 1  # the conversation was forgotten, and starts anew
         user = self._conversations.user or ""
-        self._arrive(conversation, Message(peer, user, peer, seq, outgoing.id, outgoing.text, ts))
+        self._arrive(conversation, Message(peer, user, peer, seq, outgoing.id, outgoing.text, ts, data=outgoing.data))
 
     def recognise(self, conversation: ConversationState, message: Message) -> None:
         """Our own message, coming back, is its acknowledgement."""

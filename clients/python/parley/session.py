@@ -14,6 +14,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from itertools import islice
 from typing import Any
 
@@ -23,6 +24,7 @@ from .bounds import Bounds
 from .connections import MAX_AWAY_MS, Connections
 from .conversation import ConversationState, Told
 from .conversations import Conversations
+from .data import Data
 from .effects import Answer, Effect, Found
 from .errors import Ended, ParleyError, Refused, TokenRefused
 from .events import Conversation, Event, HistoryPage, Message, Reset, Unsent
@@ -298,16 +300,16 @@ class Session:
             self._settle()
         return event
 
-    def post(self, to: str, text: str, id: str | None = None) -> str:
+    def post(self, to: str, text: str, id: str | None = None, data: Data | None = None) -> str:
         """Queues a message and returns its id. Raises ValueError if the server could never accept it."""
         frames.check_user(to)
-        frames.check_text(text, self._sync.max_text_bytes)
+        frames.check_content(text, data, self._sync.max_text_bytes)
         if id is None:
             id = self._new_id()
         else:
             frames.check_id(id)
             self._outboxes.check_id(id)
-        self._outboxes.queue(to, text, id)
+        self._outboxes.queue(to, text, deepcopy(data), id)  # the application may go on using its own
         self._hints.was_sent(to)
         self._settle()
         return id

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .conversation import ConversationState, Latest, Mark, Marks, Outgoing
 from .conversations import Conversations
+from .data import is_data
 from .events import Failed, Reset, Sent
 from .frames import Shape, boolean, integer, list_of, moment, optional, shaped, string, whole
 
@@ -21,7 +22,7 @@ def _pair_of(value: object) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(map(whole, value))  # noqa: PLR2004
 
 
-_OUTGOING: Shape = {"id": string, "text": string, "found": optional(_pair_of)}
+_OUTGOING: Shape = {"id": string, "text": string, "data": optional(is_data), "found": optional(_pair_of)}
 _CHAT: Shape = {
     "peer": string,
     "seq": optional(whole),
@@ -31,6 +32,7 @@ _CHAT: Shape = {
     "last_from": optional(string),
     "last_text": optional(string),
     "last_unsent": optional(boolean),
+    "last_has_data": optional(boolean),
     "unsends": optional(list_of(whole)),
     "read": whole,
     "peer_read": whole,
@@ -110,6 +112,7 @@ def _saved(conversation: ConversationState) -> State:
         "last_from": latest.sender,
         "last_text": latest.text,
         "last_unsent": latest.unsent,
+        "last_has_data": latest.has_data,
         "unsends": sorted(conversation.unsends),
         "read": marks.read,
         "peer_read": marks.peer_read,
@@ -123,7 +126,7 @@ def _saved(conversation: ConversationState) -> State:
 
 def _saved_outgoing(outgoing: Outgoing) -> State:
     found = outgoing.found and [outgoing.found.seq, outgoing.found.ts]
-    return {"id": outgoing.id, "text": outgoing.text, "found": found}
+    return {"id": outgoing.id, "text": outgoing.text, "data": outgoing.data, "found": found}
 
 
 def _restored(chat: State) -> ConversationState:
@@ -135,7 +138,13 @@ def _restored(chat: State) -> ConversationState:
         target=chat["target"],
         has_written=chat.get("has_written") is not False,  # an older state does not say so
         is_blocked=chat.get("blocked") is True,
-        latest=Latest(chat["ts"], chat.get("last_from"), chat.get("last_text"), chat.get("last_unsent") is True),
+        latest=Latest(
+            chat["ts"],
+            chat.get("last_from"),
+            chat.get("last_text"),
+            chat.get("last_unsent") is True,
+            chat.get("last_has_data") is True,
+        ),
         unsends=set(chat.get("unsends") or []),
         marks=Marks(
             chat["read"],
@@ -152,7 +161,8 @@ def _restored(chat: State) -> ConversationState:
 
 
 def _restored_outgoing(peer: str, saved: State) -> Outgoing:
-    outgoing = Outgoing(saved["id"], saved["text"], was_tried=True)  # for all that this state can know
+    # Tried, for all that this state can know.
+    outgoing = Outgoing(saved["id"], saved["text"], saved.get("data"), was_tried=True)
     if found := saved.get("found"):
         seq, ts = found
         outgoing.found = Sent(outgoing.id, peer, seq, ts, delivered=None)

@@ -193,7 +193,9 @@ class Sync:
         conversation.begin_anew(chat["seq"], self._backlog)
         last = chat.get("last") or {}
         is_unsent = bool(last.get("unsent") or last.get("unsends"))
-        conversation.list_up_to(chat["seq"], Latest(chat["ts"], last.get("from"), last.get("text"), is_unsent))
+        has_data = last.get("has_data") is True
+        latest = Latest(chat["ts"], last.get("from"), last.get("text"), is_unsent, has_data)
+        conversation.list_up_to(chat["seq"], latest)
         if conversation.last is None and self._backlog == 0 and not conversation.outbox.must_look_up:
             conversation.last = chat["seq"]
         # An older server does not say so, and has told the peer of every receipt.
