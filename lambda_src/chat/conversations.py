@@ -747,6 +747,14 @@ def message_of(item: Item) -> Message | None:
     return _message(item, *users)
 
 
+def _data_in(item: Item) -> str:
+    stored = attribute(item, DATA, "")
+    data = data_in(stored) if stored else ""
+    if stored and not data:
+        log.line("WARN", "attribute skipped", pk=item["pk"], sk=item["sk"], attribute=DATA)
+    return data
+
+
 def _message(item: Item, user: str, peer: str) -> Message | None:
     """The message in an item of the log; None, and a line in the log, if it lacks anything or fits no frame.
 
@@ -755,7 +763,7 @@ def _message(item: Item, user: str, peer: str) -> Message | None:
     seq, sender, id = _seq(item), attribute(item, "from", ""), attribute(item, "id", "")
     text, ts, ttl = attribute(item, "text", ""), attribute(item, "ts", 0), attribute(item, "ttl", 0)
     unsent, unsends = attribute(item, UNSENT, 0), attribute(item, UNSENDS, 0)
-    data = data_in(stored) if (stored := attribute(item, DATA, "")) else ""
+    data = _data_in(item)
     says = text or data or unsent or unsends
     is_whole = seq and sender and id and says and ts and ttl
     if not seq or not is_whole or encoded_size(text) + len(data.encode()) > MAX_ESCAPED_TEXT_BYTES:

@@ -103,6 +103,19 @@ def test_messages_are_numbered_from_one_whoever_sends(conversations: Conversatio
     assert history(conversations, user="bob", peer="alice") == history(conversations)
 
 
+@pytest.mark.parametrize("text", ["hi", ""])
+def test_data_is_stored_beside_a_text_or_instead_of_it(conversations: Conversations, text: str) -> None:
+    data = '{"é":[1,null,{"\U0010ffff":true}]}'
+    stored = conversations.append("alice", "bob", "m1", text, data=data).message
+    conversations.advance(stored)
+
+    assert (stored.text, stored.data) == (text, data)
+    assert history(conversations).messages == [stored]
+    assert conversations.append("alice", "bob", "m1", text, data=data).duplicate
+    conversations.unsend("alice", "bob", 1)
+    assert [(one.text, one.data) for one in history(conversations).messages] == [("", "")] * 2
+
+
 def test_conversations_are_numbered_each_for_itself(conversations: Conversations) -> None:
     assert send(conversations, "alice", "bob", "hi").seq == 1
     assert send(conversations, "alice", "carol", "hi").seq == 1

@@ -221,6 +221,25 @@ def test_an_odd_message_costs_that_message(scene: Scene, odd: dict[str, Any], ne
     assert numbers(scene.chat, scene.bob, "alice", 50) == [*kept, last + 1, last + 2]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(value for name, value in ODD.items() if name != "a string"),
+        *({"S": text} for text in (SECRET, "", "{}", "[1]", "null", '{"a":1.5}', '{"a":NaN}', '{"a":1', "[" * 9_999)),
+        {"S": json.dumps({"a": SECRET * 300})},
+    ],
+    ids=lambda data: str(data)[:30],
+)
+def test_odd_data_costs_the_data_and_a_message_without_a_text(scene: Scene, data: dict[str, Any]) -> None:
+    talk(scene.chat, scene.alice, "bob", 3)
+    plant(scene.table, message_key("alice", "bob", 1), data=data)
+    plant(scene.table, message_key("alice", "bob", 2), data=data, text={"S": ""})
+
+    page = scene.ask(scene.bob, action="history", peer="alice")["messages"]
+    assert [(one["seq"], one["text"], "data" in one) for one in page] == [(1, "to bob", False), (3, "to bob", False)]
+    assert talk(scene.new(), scene.bob, "alice", 1) == [4]
+
+
 def test_a_message_that_fits_no_frame_is_left_out(scene: Scene) -> None:
     talk(scene.chat, scene.alice, "bob", 3)
     plant(scene.table, message_key("alice", "bob", 2), text={"S": "x" * 350_000})

@@ -350,7 +350,7 @@ export class ChatClient extends Events {
     const id = crypto.randomUUID();
     const conversation = this.#conversations.of(to);
     const ts = this.#timers.now() + this.#clockOffset;
-    const own = data ? { data: structuredClone(data) } : {}; // the application may go on using its own
+    const own = data === null ? {} : { data: structuredClone(data) }; // the application may go on using its own
     this.#sender.queue(conversation, { id, to, text, ...own, ts, isTried: false });
     this.#hints.composed(to);
     void this.#sender.settle(conversation);

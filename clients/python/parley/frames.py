@@ -251,7 +251,7 @@ def check_content(text: str, data: Data | None, most: int) -> None:
     """The text and the data of a message, of which it has one at least. `most` is of the text, in bytes of UTF-8."""
     encoded = "" if data is None else encode_data(data)
     if not isinstance(text, str) or not (text or encoded):
-        raise ValueError("the text of a message must be a string, and may be empty only where there is data")
+        raise ValueError("the text of a message must be a string that is not empty")
     _check_characters(text, "text")
     size = len(text.encode())
     if size > most:

@@ -126,7 +126,8 @@ def _saved(conversation: ConversationState) -> State:
 
 def _saved_outgoing(outgoing: Outgoing) -> State:
     found = outgoing.found and [outgoing.found.seq, outgoing.found.ts]
-    return {"id": outgoing.id, "text": outgoing.text, "data": outgoing.data, "found": found}
+    data = {} if outgoing.data is None else {"data": outgoing.data}
+    return {"id": outgoing.id, "text": outgoing.text, **data, "found": found}
 
 
 def _restored(chat: State) -> ConversationState:

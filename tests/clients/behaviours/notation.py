@@ -25,7 +25,7 @@ MAX_TEXT_BYTES = 8_192
 ACTIONS = {
     "sync": ("since", "next", "limit"),
     "history": ("peer", "after", "before", "limit"),
-    "send": ("to", "text", "retry"),
+    "send": ("to", "text", "data", "retry"),
     "receipt": ("peer", "kind", "seq"),
     "typing": ("to", "state"),
     "presence": ("users",),
@@ -255,7 +255,7 @@ class Script:
     def _app(self, given: Given) -> None:
         match given.one_of("send", "read", "typing", "block", "unblock", "unsend", "watch", "older", "restart"):
             case "send":
-                self._do("send", text=given.take("send", str), to=given.take("to", str))
+                self._do("send", text=given.take("send", str), to=given.take("to", str), **given.some("data"))
             case "read":
                 self._do("read", peer=given.take("read", str), **given.some("seq", "fails"))
             case "typing":
@@ -276,7 +276,17 @@ class Script:
                 self._do("restart")
 
     def _shown(self, given: Given) -> None:
-        match given.one_of("pending", "pending_since", "entries", "chats", "blocked", "total_unread", "last_unsent"):
+        kinds = (
+            "pending",
+            "pending_since",
+            "entries",
+            "chats",
+            "blocked",
+            "total_unread",
+            "last_unsent",
+            "last_has_data",
+        )
+        match given.one_of(*kinds):
             case "pending":
                 self._do("pending", texts=given.take("pending", list), peer=given.take("peer", str))
             case "pending_since":
@@ -287,6 +297,8 @@ class Script:
                 self._do("all_blocked", peers=given.take("blocked", list))
             case "last_unsent":
                 self._do("last_unsent", unsent=given.take("last_unsent", bool), peer=given.take("peer", str))
+            case "last_has_data":
+                self._do("last_has_data", has_data=given.take("last_has_data", bool), peer=given.take("peer", str))
             case "chats":
                 self._do("chats", peers=given.take("chats", list))
             case "total_unread":
@@ -341,7 +353,7 @@ def _message(given: Given) -> Fields:
         seq, peer = written, given.take(way, str)
     sender, to = (peer, USER) if way == "from" else (USER, peer)
     defaults = {"id": f"{sender[0]}{seq}", "text": f"message {seq}", "ts": 10 * seq}
-    return {"from": sender, "to": to, "seq": seq} | defaults | given.some(*defaults, "unsent", "unsends")
+    return {"from": sender, "to": to, "seq": seq} | defaults | given.some(*defaults, "data", "unsent", "unsends")
 
 
 def _told_message(message: Fields) -> Fields:

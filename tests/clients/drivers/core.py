@@ -245,8 +245,8 @@ class CaseDriver(Driver):
         assert (self.frames, self.opening) == ([], [])
         assert self.session.next_event() is None
 
-    def on_send(self, to: str, text: str) -> None:
-        self.session.post(to, text)
+    def on_send(self, to: str, text: str, data: Fields | None = None) -> None:
+        self.session.post(to, text, data=data)
         self.collect()
 
     def on_read(self, peer: str, seq: int | None = None, *, fails: bool = False) -> None:
@@ -264,6 +264,9 @@ class CaseDriver(Driver):
 
     def on_last_unsent(self, peer: str, *, unsent: bool) -> None:
         assert [one.last_unsent for one in self.session.conversations if one.peer == peer] == [unsent]
+
+    def on_last_has_data(self, peer: str, *, has_data: bool) -> None:
+        assert [one.last_has_data for one in self.session.conversations if one.peer == peer] == [has_data]
 
     def on_all_blocked(self, peers: list[str]) -> None:
         assert self.session.blocked == peers

@@ -311,8 +311,8 @@ class Driver {
     this.#start();
   }
 
-  async send({ to, text }) {
-    this.#client.send(to, text);
+  async send({ to, text, data }) {
+    this.#client.send(to, text, { data });
   }
 
   async read({ peer, seq, fails = false }) {
@@ -336,6 +336,11 @@ class Driver {
   async last_unsent({ unsent, peer }) {
     const latest = this.#client.chat(peer).latest("alice");
     check(latest.unsent === unsent && (!unsent || latest.text === ""), `latest: ${JSON.stringify(latest)}`);
+  }
+
+  async last_has_data({ has_data: hasData, peer }) {
+    const latest = this.#client.chat(peer).latest("alice");
+    check(latest.hasData === hasData, `latest: ${JSON.stringify(latest)}`);
   }
 
   async all_blocked({ peers }) {

@@ -132,8 +132,8 @@ class CaseDriver:
         assert not event.done(), event.result()
         event.cancel()
 
-    async def on_send(self, to: str, text: str) -> None:
-        self._chat.post(to, text)
+    async def on_send(self, to: str, text: str, data: Fields | None = None) -> None:
+        self._chat.post(to, text, data=data)
 
     async def on_read(self, peer: str, seq: int | None = None, *, fails: bool = False) -> None:
         with pytest.raises(ValueError, match="has no message") if fails else nullcontext():
@@ -150,6 +150,9 @@ class CaseDriver:
 
     async def on_last_unsent(self, peer: str, *, unsent: bool) -> None:
         assert [one.last_unsent for one in self._chat.chats if one.peer == peer] == [unsent]
+
+    async def on_last_has_data(self, peer: str, *, has_data: bool) -> None:
+        assert [one.last_has_data for one in self._chat.chats if one.peer == peer] == [has_data]
 
     async def on_all_blocked(self, peers: list[str]) -> None:
         await self._in_step()
