@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from clients.terminal.card import DATA
 from clients.terminal.composer import ExactText, act_at_once
 from clients.terminal.keys import Keys
 from clients.terminal.printable import printable
@@ -74,7 +75,8 @@ class TakeBack(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         lines = [
-            Option(Content(printable(one.text)).truncate(WIDTH, ellipsis=True), str(one.seq)) for one in self._messages
+            Option(Content(printable(one.text or DATA)).truncate(WIDTH, ellipsis=True), str(one.seq))
+            for one in self._messages
         ]
         with Vertical():
             yield Static("Take a message back, on every device of both sides", markup=False)

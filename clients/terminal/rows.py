@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from textual.content import Content
 
+from clients.terminal.card import card
 from clients.terminal.printable import printable, unified
 from clients.terminal.thread import Thread
-from parley import Conversation, Message, PresenceChange
+from parley import Conversation, Data, Message, PresenceChange
 
 LIST_WIDTH = 30  # as in terminal.tcss
 NAME_MARGIN = 10  # of a line of the chat list: edges, dot and number
@@ -102,7 +103,7 @@ def _unsent(thread: Thread, conversation: Conversation | None, messages: list[Me
     for pending in conversation.pending if conversation else ():
         if pending.id in stored:
             continue  # found in the history, but not acknowledged yet
-        rows.append(_said(f"pending {pending.id}", "own", pending.text, ticks=PENDING))
+        rows.append(_said(f"pending {pending.id}", "own", _with_data(pending.text, pending.data), ticks=PENDING))
     return rows
 
 
@@ -121,7 +122,11 @@ def _own(message: Message, conversation: Conversation | None, *, is_last_read: b
 
 
 def _text(message: Message) -> str:
-    return f"({TAKEN_BACK})" if message.unsent else message.text
+    return f"({TAKEN_BACK})" if message.unsent else _with_data(message.text, message.data)
+
+
+def _with_data(text: str, data: Data | None) -> str:
+    return text if data is None else "\n".join([*([text] if text else []), *card(data)])
 
 
 def _is_read(message: Message, conversation: Conversation | None) -> bool:

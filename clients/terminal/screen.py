@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from clients.terminal.card import DATA
 from clients.terminal.conversation_view import ConversationView
 from clients.terminal.dialogs import NewChat, TakeBack
 from clients.terminal.keys import Keys
@@ -314,10 +315,11 @@ class ChatScreen(Screen[None]):
         options.highlighted = peers.index(self._view.peer) if self._view.peer in peers else None
 
     def _line(self, conversation: Conversation) -> Line:
-        last = TAKEN_BACK if conversation.last_unsent else conversation.last_text
-        text = conversation.pending[-1].text if conversation.pending else last
+        said = conversation.last_text or (DATA if conversation.last_has_data else "")
+        last = TAKEN_BACK if conversation.last_unsent else said
+        text = conversation.pending[-1].text or DATA if conversation.pending else last
         is_own = bool(conversation.pending) or conversation.last_from == self._chat.user
-        preview = f"{'you: ' if is_own else ''}{printable(text or '')}"
+        preview = f"{'you: ' if is_own else ''}{printable(text)}"
         if self._threads[conversation.peer].is_composing:
             preview = "typing…"
         if conversation.blocked:

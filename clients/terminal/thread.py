@@ -47,10 +47,10 @@ class Thread:
             self.has_older = True
 
     def take_back(self, seq: int) -> None:
-        """The text of a message is gone."""
+        """What a message said is gone."""
         for place, message in enumerate(self.messages):
             if message.seq == seq:
-                self.messages[place] = replace(message, text="", unsent=True)
+                self.messages[place] = replace(message, text="", data=None, unsent=True)
 
     def own(self, user: str) -> list[Message]:
         """The messages of the user's that can be taken back, the last one first; a page at the most."""

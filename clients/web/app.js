@@ -2,6 +2,7 @@
 
 import { announce } from "./announcer.js";
 import { Banner } from "./banner.js";
+import { DATA } from "./card.js";
 import { ChatList } from "./chat-list.js";
 import { ConversationView } from "./conversation-view.js";
 import { avatar, element, isComposing, setText } from "./dom.js";
@@ -197,7 +198,8 @@ class Page {
     if (peer !== null) this.#client.open(peer);
   }
 
-  #onMessage({ from, text }) {
+  #onMessage({ from, text: written, data }) {
+    const text = written || (data ? DATA : "");
     if (from === this.#user || this.#client.status.state !== "online") return;
     announce(`${from}: ${beginning(text, SAID)}`);
     this.#notifier.tell(from, text);

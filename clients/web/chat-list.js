@@ -1,5 +1,6 @@
 /** The list of chats: who, the latest words, how many of them are unread, who is online. And the way to new ones. */
 
+import { DATA } from "./card.js";
 import { avatar, element, hidden, isComposing, itemOf, reconcile, setText } from "./dom.js";
 import { isUserId } from "./parley/chat-client.js";
 import { TAKEN_BACK, tickElement } from "./rows.js";
@@ -164,7 +165,7 @@ export class ChatList {
       isCurrent,
       draft: isCurrent ? "" : beginning(this.#drafts.get(peer), PREVIEW),
       time: latest ? briefly(latest.ts) : "",
-      text: latest?.unsent ? TAKEN_BACK : beginning(latest?.text ?? "", PREVIEW),
+      text: latest?.unsent ? TAKEN_BACK : beginning(latest?.text || (latest?.hasData ? DATA : ""), PREVIEW),
       state: latest?.state ?? null,
       isComposing: this.#client.isComposing(peer),
       isOnline: (!chat.isBlocked && this.#client.presence(peer)?.online) ?? false,

@@ -16,7 +16,8 @@ export function copyAsConversation(rows) {
 function linesOf(rows, selection) {
   const lines = [];
   for (const row of rows.querySelectorAll(".message")) {
-    const text = selectedIn(row.querySelector(".text"), selection);
+    const said = [...row.querySelectorAll(".text, .data .line")].map((node) => selectedIn(node, selection));
+    const text = said.filter(Boolean).join(" ");
     const { ts, from } = itemOf(row);
     if (text) lines.push(`[${timeOf(ts)}] ${from}: ${text}`);
   }

@@ -1,5 +1,6 @@
 /** The rows of a conversation: first as values, then as elements. */
 
+import { DATA, cardElement } from "./card.js";
 import { element, hidden, icon } from "./dom.js";
 import { changesDirection, isEmoji, isTall, partsOf } from "./text.js";
 import { dayOf, fullTime, isToday, midnight, timeOf } from "./times.js";
@@ -57,7 +58,8 @@ export function rowElement(row) {
     "div",
     { class: "bubble" },
     hidden(row.isOwn ? "You: " : `${row.from}: `),
-    textElement(row),
+    ...(row.text || row.unsent ? [textElement(row)] : []),
+    ...(row.data ? [cardElement(row.data)] : []),
     ...(row.isFolded ? [rowButton(row, "unfold", "Show all")] : []),
     element("span", { class: "room", "aria-hidden": "true" }, timeOf(row.ts)),
     foot(row),
@@ -103,7 +105,7 @@ function failure(row) {
 function takeBack({ id, key, text }) {
   const attributes = { type: "button", class: "take-back", tabindex: -1, title: "Take back" };
   const about = { "data-id": id, "data-row": key, "data-action": "ask" };
-  return element("button", { ...attributes, ...about }, icon("undo"), hidden(`Take back: ${text.slice(0, 60)}`));
+  return element("button", { ...attributes, ...about }, icon("undo"), hidden(`Take back: ${(text || DATA).slice(0, 60)}`));
 }
 
 function question(row) {
