@@ -63,7 +63,10 @@ class EventBus:
             "id": message.id,
             "ts": message.ts,
         }
-        return Event(type, {**detail, "text": message.text} if self._has_text else detail)
+        if not self._has_text:
+            return Event(type, detail)
+        data = {"data": json.loads(message.data)} if message.data else {}
+        return Event(type, {**detail, "text": message.text, **data})
 
     def put(self, events: Sequence[Event]) -> None:
         """Puts all of the events. Raises ClientError or BotoCoreError if the bus does not have them all."""

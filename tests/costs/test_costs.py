@@ -22,7 +22,7 @@ from chat.conversations import (
 )
 from chat.delivery import Pushed
 from chat.parallel import Threads
-from chat.protocol import MAX_TEXT_BYTES, UserPresence
+from chat.protocol import MAX_DATA_BYTES, MAX_TEXT_BYTES, UserPresence
 from chat.routes import SYNC_OVERLAP_MS, MessageRoutes
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
 from chat.table import chat_key
@@ -128,6 +128,23 @@ def test_a_send_behind_long_messages(chat: Chat) -> None:
     chat.fill(20, longest_text_for_a_unit(chat))
     cost = chat.cost(chat.warm, chat.alice, **send(longest_text_for_a_unit(chat)))
     holds(cost, calls=SEND, written=3, read=LONG_TAIL + EARLY + LISTENERS)
+
+
+def test_data_costs_its_bytes_and_nothing_else(chat: Chat) -> None:
+    chat.fill(20)
+    card = {"data": {"a": "x" * (MAX_DATA_BYTES - len('{"a":""}'))}}
+    cost = chat.cost(chat.warm, chat.alice, **send("x" * 200), **card)
+    # The message has 2.3 KiB: three units, and one for each of the two chats.
+    holds(cost, calls=SEND, written=5, read=TAIL + EARLY + LISTENERS)
+
+
+def test_a_history_of_data_ends_where_the_frame_is_full(chat: Chat) -> None:
+    chat.fill(100)
+    card = '{"a":"' + "x" * (MAX_DATA_BYTES - len('{"a":""}')) + '"}'
+    chat.store({**chat.message(BOB, seq, ""), "data": card} for seq in range(1, 101))
+    cost = chat.cost(chat.warm, chat.alice, action="history", peer=BOB, limit=100)
+    # Thirteen fit into the frame. How long they are is known once the first page is paid for.
+    holds(cost, calls=["Query", "BatchGetItem"], written=0, read=14)
 
 
 def test_a_send_that_is_overtaken_costs_a_refused_put_and_a_read_more(chat: Chat) -> None:

@@ -74,7 +74,28 @@ def _act(random: Random, frame: Frame) -> None:
     frame["action"] = random.choice(EXAMPLES)["action"]
 
 
-BENDS: list[Callable[[Random, Frame], None]] = [_remove, _replace, _replace, _replace, _add, _add, _swap, _act]
+def _bend_data(random: Random, frame: Frame) -> None:
+    """Data that is bent anywhere, at any depth."""
+    data: Any = random.choice(VALUES)
+    for _ in range(random.choice((1, 1, 2, 5, 31, 32, 40))):
+        name = random.choice(["a", "", "__proto__", "constructor", "\ud800", "x" * 3_000])
+        data = random.choice([{name: data}, {name: data, "b": 1}, [data, data]]) if random.random() < 0.9 else [data]
+        if len(json.dumps(data)) > 4_000:
+            break
+    frame["data"] = data
+
+
+BENDS: list[Callable[[Random, Frame], None]] = [
+    _bend_data,
+    _remove,
+    _replace,
+    _replace,
+    _replace,
+    _add,
+    _add,
+    _swap,
+    _act,
+]
 
 
 def _cut(random: Random, text: str) -> str:

@@ -68,11 +68,21 @@ def test_a_text_is_in_it_if_it_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize("has_text", [False, True])
+def test_data_is_in_it_if_the_text_is(*, has_text: bool) -> None:
+    client = Events()
+
+    bus(client, has_text=has_text).undelivered(MESSAGE._replace(data='{"order":17}'))
+
+    assert json.loads(client.entries[0]["Detail"]).get("data") == ({"order": 17} if has_text else None)
+
+
+@pytest.mark.parametrize("has_text", [False, True])
 def test_every_event_is_as_the_document_says(*, has_text: bool) -> None:
     made = bus(Events(), has_text=has_text)
     events = [
         made.of_message("message.undelivered", MESSAGE),
         made.of_message("message.stored", MESSAGE),
+        made.of_message("message.stored", MESSAGE._replace(data='{"order":17}')),
         unsent(MESSAGE._replace(text="", unsends=6)),
         came_or_went(UserPresence("alice", online=True, last_seen=1, rev=2)),
         came_or_went(UserPresence("alice", online=False, last_seen=None, rev=3)),

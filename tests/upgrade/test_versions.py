@@ -168,6 +168,29 @@ def test_what_is_kept_is_what_the_history_has() -> None:
         }
 
 
+def test_the_version_before_shows_the_text_beside_data_and_leaves_out_data_alone(both: Both) -> None:
+    """What it does not know it leaves as it is; what it has taken back shows no data to anybody."""
+    alice, bob = both.present.connect("alice", "phone"), both.before.connect("bob", "phone")
+    frames = [
+        {"action": "send", "to": "bob", "id": "both", "text": "left", "data": {"order": 17}},
+        {"action": "send", "to": "bob", "id": "alone", "data": {"order": 17}},
+    ]
+    for frame in frames:
+        both.present.ask(alice, frame)
+
+    assert [(one["seq"], one["text"]) for one in history(both.before, bob, "alice")] == [(1, "left")]
+    assert both.before.ask(bob, {"action": "receipt", "peer": "alice", "kind": "read", "seq": 2})["type"] == "ack"
+    assert both.before.ask(alice, {**frames[0], "retry": True})["duplicate"] is True
+    assert both.before.ask(alice, {**frames[1], "retry": True})["code"] == "bad_request"
+    assert send(both.before, bob, "alice", 3)["seq"] == 3
+    assert [one.get("data") for one in history(both.present, bob, "alice")] == [{"order": 17}, {"order": 17}, None]
+    assert all(both.present.ask(alice, {**frame, "retry": True})["duplicate"] for frame in frames)
+
+    both.before.ask(alice, {"action": "unsend", "peer": "bob", "seq": 1})
+    found = history(both.present, bob, "alice")[0]
+    assert (found["text"], "unsent" in found, "data" in found) == ("", True, False)
+
+
 def test_the_version_before_leaves_out_what_was_taken_back_and_does_not_bring_it_back(both: Both) -> None:
     """To it, it has expired. A send that is repeated is refused as another text; the next number is a new one."""
     alice, bob = both.present.connect("alice", "phone"), both.before.connect("bob", "phone")
