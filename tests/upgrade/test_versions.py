@@ -169,7 +169,7 @@ def test_what_is_kept_is_what_the_history_has() -> None:
 
 
 def test_the_version_before_shows_the_text_beside_data_and_leaves_out_data_alone(both: Both) -> None:
-    """What it does not know it leaves as it is; what it has taken back shows no data to anybody."""
+    """What it does not know it leaves as it is."""
     alice, bob = both.present.connect("alice", "phone"), both.before.connect("bob", "phone")
     frames = [
         {"action": "send", "to": "bob", "id": "both", "text": "left", "data": {"order": 17}},
@@ -185,10 +185,6 @@ def test_the_version_before_shows_the_text_beside_data_and_leaves_out_data_alone
     assert send(both.before, bob, "alice", 3)["seq"] == 3
     assert [one.get("data") for one in history(both.present, bob, "alice")] == [{"order": 17}, {"order": 17}, None]
     assert all(both.present.ask(alice, {**frame, "retry": True})["duplicate"] for frame in frames)
-
-    both.before.ask(alice, {"action": "unsend", "peer": "bob", "seq": 1})
-    found = history(both.present, bob, "alice")[0]
-    assert (found["text"], "unsent" in found, "data" in found) == ("", True, False)
 
 
 def test_the_version_before_leaves_out_what_was_taken_back_and_does_not_bring_it_back(both: Both) -> None:
