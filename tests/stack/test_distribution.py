@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from local import deployment
-from local.deployment import Endpoint, local_client, token
+from local.deployment import Endpoint, deploy_app, endpoint_of, local_client, token
 from local.emulator import PROJECT, emulator
 from parley.backend import Backend
 from tests.docs.pages import blocks, files
@@ -75,18 +74,15 @@ def test_an_app_of_ten_lines_is_synthesized(python: Path, app: Path) -> None:
 
 
 def test_the_app_is_deployed_and_its_backend_and_a_user_talk(python: Path, app: Path, tmp_path: Path) -> None:
-    program, outputs = (app / "app.py").read_text(), tmp_path / "outputs.json"
+    program = (app / "app.py").read_text()
+    (app / "cdk.json").write_text(json.dumps({"app": f"{python} app.py"}))
     with emulator(tmp_path / "emulator") as running:
         there = f'ChatSettings(emulator="{running.endpoint}", throwaway=True, '
         # The emulator refuses the roles of `cdk bootstrap` what the caller may.
         stack = 'cdk.Stack(app, "Shop", synthesizer=cdk.CliCredentialsStackSynthesizer()'
         (app / "app.py").write_text(program.replace("ChatSettings(", there).replace('cdk.Stack(app, "Shop"', stack))
-        deployment._make_asset_bucket(running)
-        cdk = PROJECT / "node_modules" / ".bin" / "cdk"
-        options = ("--require-approval", "never", "--no-notices", "--outputs-file", str(outputs))
-        run(cdk, "deploy", "--app", f"{python} app.py", *options, cwd=app, **running.environment)
-        (url,) = json.loads(outputs.read_text())["Shop"].values()
-        endpoint = deployment.endpoint_of(running, "prod", url, "")
+        (url,) = deploy_app(running, app)["Shop"].values()
+        endpoint = endpoint_of(running, "prod", url, "")
         with raw_connection(f"{endpoint.url}?token={token(_key(endpoint), 'alice')}") as alice:
             assert alice.ask("sync")["user"] == "alice"
             Backend(_function(endpoint), client=local_client("lambda", endpoint)).send("shop", "alice", "welcome")
