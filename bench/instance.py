@@ -93,5 +93,5 @@ def instance(parallel: Parallel | None = None) -> Instance:
     messages = message_routes(
         table, api_gateway, clock=now_ms, parallel=parallel or meter, retention_ms=RETENTION_MS, epoch="1"
     )
-    connections = connection_routes(table, api_gateway, Silent(), clock=now_ms)
+    connections = connection_routes(table, api_gateway, Silent(), clock=now_ms, retention_ms=RETENTION_MS)
     return Instance(table, dynamodb, api_gateway, name, meter, messages, connections)

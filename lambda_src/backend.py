@@ -32,10 +32,8 @@ from chat.parallel import Threads
 from chat.protocol import ChatError, ErrorCode, Frame, Presence, error_frame
 from chat.routes import Served
 from chat.sdk import client
-from chat.settings import required
+from chat.settings import DAY_MS, required
 from chat.wiring import backend_routes, event_bus
-
-DAY_MS = 86_400_000
 
 _routes = backend_routes(
     DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")),

@@ -18,17 +18,25 @@ from chat.protocol import ChatError, encode, error_frame, parse
 from chat.routes import ConnectionRoutes
 from chat.sdk import client
 from chat.sessions import Barred
-from chat.settings import required
+from chat.settings import DAY_MS, required
 from chat.subprotocols import SUBPROTOCOL, offered_subprotocols
 from chat.wiring import connection_routes, limits
 
 _table = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME"))
-_limits = limits(_table, _table.take_consumed, clock=now_ms, rate=int(required(os.environ, "USER_RATE")))
+_retention_ms = int(required(os.environ, "RETENTION_DAYS")) * DAY_MS
+_limits = limits(
+    _table,
+    _table.take_consumed,
+    clock=now_ms,
+    rate=int(required(os.environ, "USER_RATE")),
+    retention_ms=_retention_ms,
+)
 _routes = connection_routes(
     _table,
     ApiGateway(client("apigatewaymanagementapi")),
     LambdaAnnouncer(lambda: client("lambda"), required(os.environ, "ANNOUNCEMENT_FUNCTION")),
     clock=now_ms,
+    retention_ms=_retention_ms,
 )
 
 

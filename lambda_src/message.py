@@ -17,20 +17,24 @@ from chat.protocol import ACTION_OF, ChatError, ErrorCode, Request, Typing, enco
 from chat.routes import MessageRoutes, Served
 from chat.sdk import client
 from chat.sessions import Barred, Connection
-from chat.settings import epoch_of, required
+from chat.settings import DAY_MS, epoch_of, required
 from chat.wiring import event_bus, limits, message_routes
 
-DAY_MS = 86_400_000
-
-
 _table = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME"))
-_limits = limits(_table, _table.take_consumed, clock=now_ms, rate=int(required(os.environ, "USER_RATE")))
+_retention_ms = int(required(os.environ, "RETENTION_DAYS")) * DAY_MS
+_limits = limits(
+    _table,
+    _table.take_consumed,
+    clock=now_ms,
+    rate=int(required(os.environ, "USER_RATE")),
+    retention_ms=_retention_ms,
+)
 _routes = message_routes(
     _table,
     ApiGateway(client("apigatewaymanagementapi")),
     clock=now_ms,
     parallel=Threads(),
-    retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,
+    retention_ms=_retention_ms,
     new_chats=int(required(os.environ, "NEW_CHATS")),
     announced_chats=int(required(os.environ, "ANNOUNCED_CHATS")),
     epoch=epoch_of(required(os.environ, "TABLE_NAME"), required(os.environ, "EPOCH")),

@@ -130,6 +130,21 @@ def give_functions_keys_of_their_own(keys: set[str], secret: str) -> None:
     lambda_runtime.execution_credentials = unpredictable
 
 
+def refuse_sums_of_what_is_no_number() -> None:
+    """Makes an update that adds to an attribute of another type an error, as on DynamoDB. MiniStack leaves it so."""
+    from ministack.services import dynamodb  # noqa: PLC0415 - once the environment is as its services are to find it
+
+    evaluate = dynamodb._eval_set_value
+
+    def evaluate_strictly(tokens: Any, *arguments: Any) -> Any:
+        result = evaluate(tokens, *arguments)
+        if any(kind == "PLUS" for kind, *_ in tokens or ()) and "N" not in (result or {}):
+            raise ValueError("An operand in the update expression has an incorrect data type")
+        return result
+
+    dynamodb._eval_set_value = evaluate_strictly
+
+
 def hold(state: Path) -> IO[str]:
     """Waits for another process that is still saving there, and keeps others out until the returned file is closed."""
     state.mkdir(parents=True, exist_ok=True)
@@ -193,6 +208,7 @@ def main() -> None:
     close_gate(keys)
     end_open_connections()
     end_when_saved()
+    refuse_sums_of_what_is_no_number()
     state = os.environ.get("STATE_DIR")
     end_with_input(saves=state is not None)
     lock = hold(Path(state)) if state else None  # noqa: F841 - it is held by being open

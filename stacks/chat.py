@@ -226,6 +226,7 @@ class Chat(Construct):
         environment = {
             "TABLE_NAME": self._table.table_name,
             "ANNOUNCEMENT_FUNCTION": self._announcement.invoked.function_name,
+            "RETENTION_DAYS": str(self._settings.retention_days),
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
         }

@@ -90,7 +90,8 @@ class DynamoTable:
                 return Updated(False, *_plain([old]))
             if _code(error) == "ValidationException" and update.add:
                 # What is added to may be of another type. Whatever else is wrong is wrong with this one, too.
-                return self.update(key, update._replace(put={**update.put, **update.add}, add={}))
+                sums = {name: update.start.get(name, 0) + number for name, number in update.add.items()}
+                return self.update(key, update._replace(put={**update.put, **sums}, add={}))
             raise
         return Updated(True, *_plain([response.get("Attributes", {})]))
 
@@ -171,11 +172,9 @@ class _Expression:
 
 def _update_arguments(key: Key, update: Update) -> dict[str, Any]:
     expression = _Expression()
-    clauses = {
-        "SET": [f"{expression.name(name)} = {expression.value(value)}" for name, value in update.put.items()],
-        "ADD": [f"{expression.name(name)} {expression.value(value)}" for name, value in update.add.items()],
-        "REMOVE": [expression.name(name) for name in update.remove],
-    }
+    puts = [f"{expression.name(name)} = {expression.value(value)}" for name, value in update.put.items()]
+    sums = [_sum(expression, name, update.start.get(name, 0), number) for name, number in update.add.items()]
+    clauses = {"SET": [*puts, *sums], "REMOVE": [expression.name(name) for name in update.remove]}
     arguments: dict[str, Any] = {
         "Key": {"pk": {"S": key.pk}, "sk": {"S": key.sk}},
         "UpdateExpression": " ".join(f"{verb} {', '.join(terms)}" for verb, terms in clauses.items() if terms),
@@ -189,6 +188,11 @@ def _update_arguments(key: Key, update: Update) -> dict[str, Any]:
     if expression.values:
         arguments["ExpressionAttributeValues"] = expression.values
     return arguments
+
+
+def _sum(expression: _Expression, name: str, start: int, number: int) -> str:
+    placeholder = expression.name(name)
+    return f"{placeholder} = if_not_exists({placeholder}, {expression.value(start)}) + {expression.value(number)}"
 
 
 def _condition(condition: Condition, expression: _Expression) -> str:

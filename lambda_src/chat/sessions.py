@@ -15,7 +15,19 @@ from chat import log
 from chat.acquaintance import may
 from chat.clock import Clock
 from chat.protocol import UserPresence
-from chat.table import FAILED_CALLS, Below, Item, Present, Table, Update, attribute, chat_key, sessions_key
+from chat.table import (
+    FAILED_CALLS,
+    TTL,
+    Below,
+    Item,
+    Present,
+    Table,
+    Update,
+    Updated,
+    attribute,
+    chat_key,
+    sessions_key,
+)
 
 MAX_CONNECTION_MS = (2 * 60 + 5) * 60_000
 """How long an entry counts: API Gateway ends a connection after two hours and `$disconnect` is best effort,
@@ -43,7 +55,12 @@ BAR_REMEMBERED_MS = 86_400_000
 """A bar lasts twice as long as the one before, if that was less than a day ago."""
 
 HAS_BLOCKED = "has_blocked"
-"""Attribute of the sessions item: its user has blocked somebody, some time. It stays when that is undone."""
+"""Attribute of the sessions item: its user has blocked somebody, some time. It stays when that is undone, and the item
+does not expire: without it, a message of who is blocked would be pushed before it is known that it is hidden."""
+
+REV = "rev"
+"""Attribute of the sessions item: how often the user's presence has changed. It starts at the milliseconds since the
+epoch: an item that has expired had a lower one, so clients take what comes after it for newer."""
 
 _PREFIX = "@"
 _UNTIL = "-"
@@ -86,11 +103,15 @@ class Barred(Exception):
 
 
 class Sessions:
-    """The sessions items of the table."""
+    """The sessions items of the table.
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+    `retention_ms` is how long one is kept after its user has last connected; for ever, if not given.
+    """
+
+    def __init__(self, table: Table, clock: Clock, *, retention_ms: int | None = None) -> None:
         self._table = table
         self._clock = clock
+        self._retention_ms = retention_ms
 
     def connect(self, connection: Connection) -> Change:
         """Registers the connection: one update, and a second one only to sweep out dead or surplus entries.
@@ -102,7 +123,7 @@ class Sessions:
         others = [other for other in connections(connection.user, before, now) if other.id != connection.id]
         surplus = others[: max(0, len(others) + 1 - MAX_CONNECTIONS)][:SWEPT_AT_ONCE]
         self._sweep(connection.user, before, now, surplus)
-        presence = UserPresence(connection.user, online=True, last_seen=now, rev=attribute(before, "rev", 0) + 1)
+        presence = UserPresence(connection.user, online=True, last_seen=now, rev=attribute(before, REV, now) + 1)
         return Change(presence, went_online_or_offline=not others, evicted=tuple(surplus))
 
     def restore(self, connection: Connection) -> None:
@@ -115,17 +136,30 @@ class Sessions:
 
     def raise_rev(self, user: str) -> UserPresence:
         """Makes the user's presence, as it is, newer than all that was told of it."""
-        before = self._table.update(sessions_key(user), Update(add={"rev": 1})).before
-        known = presence(user, before, self._clock())
-        return known._replace(rev=known.rev + 1)
+        now = self._clock()
+        before = self._table.update(sessions_key(user), Update(add={REV: 1}, start={REV: now})).before
+        return presence(user, before, now)._replace(rev=attribute(before, REV, now) + 1)
 
     def _put(self, connection: Connection, now: int) -> Item:
         entry = {_PREFIX + connection.id: _entry(connection), "last_seen": now}
-        update = Update(put=entry, add={"rev": 1}, only_if=[Below(BARRED_UNTIL, now + 1)])
-        made, before = self._table.update(sessions_key(connection.user), update)
+        update = Update(put=entry, add={REV: 1}, start={REV: now}, only_if=[Below(BARRED_UNTIL, now + 1)])
+        made, before = self._update(connection.user, update, used_until=now)
         if not made:
             raise Barred(Bar(attribute(before, BARRED_UNTIL, 0)))
         return before
+
+    def _update(self, user: str, update: Update, *, used_until: int) -> Updated:
+        """Makes the update, and has the item expire a retention after it is of use, unless its user has blocked."""
+        key = sessions_key(user)
+        if self._retention_ms is None:
+            return self._table.update(key, update)
+        put = {**update.put, TTL: (used_until + self._retention_ms) // 1_000}
+        only_if = [*update.only_if, Below(HAS_BLOCKED, 1)]
+        updated = self._table.update(key, update._replace(put=put, only_if=only_if))
+        if updated.made or not attribute(updated.before, HAS_BLOCKED, 0):
+            return updated
+        # The version before leaves the expiry there when its user blocks.
+        return self._table.update(key, update._replace(remove=[*update.remove, TTL]))
 
     def spend(self, user: str, ms: int) -> int:
         """Takes from the user's account what it was seen to spend, and returns until when the account is spent."""
@@ -137,14 +171,16 @@ class Sessions:
     def bar(self, user: str, ms: int) -> Bar:
         """Bars the user for so long from now on. Whoever calls this closes the connections."""
         now = self._clock()
-        before = self._table.update(sessions_key(user), Update(put={BARRED_UNTIL: now + ms, BARRED_MS: ms})).before
+        update = Update(put={BARRED_UNTIL: now + ms, BARRED_MS: ms})
+        before = self._update(user, update, used_until=now + ms).before
         return Bar(now + ms, tuple(_live(user, before, now)))
 
     def bar_for_longer(self, user: str) -> Bar:
         """Bars the user, for twice as long as the last time. One that is barred already is left so."""
-        key, now = sessions_key(user), self._clock()
+        now = self._clock()
         put = {BARRED_UNTIL: now + FIRST_BAR_MS, BARRED_MS: FIRST_BAR_MS}
-        made, before = self._table.update(key, Update(put=put, only_if=[Below(BARRED_UNTIL, now + 1)]))
+        update = Update(put=put, only_if=[Below(BARRED_UNTIL, now + 1)])
+        made, before = self._update(user, update, used_until=now + FIRST_BAR_MS)
         last, lasted = attribute(before, BARRED_UNTIL, 0), attribute(before, BARRED_MS, 0)
         there = tuple(_live(user, before, now))
         if not made:
@@ -166,14 +202,14 @@ class Sessions:
 
     def _remove(self, user: str, connection_id: str, put: Mapping[str, int]) -> Change | None:
         name = _PREFIX + connection_id
-        update = Update(put=put, add={"rev": 1}, remove=[name], only_if=[Present(name)])
+        now = self._clock()
+        update = Update(put=put, add={REV: 1}, start={REV: now}, remove=[name], only_if=[Present(name)])
         made, before = self._table.update(sessions_key(user), update)
         if not made and not _is_as_we_left_it(before, put):
             return None
-        now = self._clock()
         others = [other for other in _live(user, before, now) if other.id != connection_id]
         last_seen = attribute({**before, **put}, "last_seen", 0) or None
-        rev = attribute(before, "rev", 0) + made
+        rev = attribute(before, REV, now) + made
         presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=rev)
         return Change(presence, went_online_or_offline=not others)
 
@@ -212,7 +248,8 @@ class Sessions:
 
     def begin_to_block(self, user: str) -> None:
         """From here on, what is read of the user's sessions says that it may have blocked somebody."""
-        self._table.update(sessions_key(user), Update(put={HAS_BLOCKED: 1}, only_if=[Below(HAS_BLOCKED, 1)]))
+        stays = Update(put={HAS_BLOCKED: 1}, remove=[TTL], only_if=[Below(HAS_BLOCKED, 1)])
+        self._table.update(sessions_key(user), stays)
 
     def presence(self, users: Iterable[str]) -> list[UserPresence]:
         """Who of the users (at most 100) is online; one consistent read of one batch."""
@@ -275,4 +312,4 @@ def _entries(item: Item) -> Iterator[tuple[str, int, int | None]]:
 def presence(user: str, item: Item, now: int) -> UserPresence:
     """What a sessions item says of its user."""
     online = bool(connections(user, item, now))
-    return UserPresence(user, online, attribute(item, "last_seen", 0) or None, attribute(item, "rev", 0))
+    return UserPresence(user, online, attribute(item, "last_seen", 0) or None, attribute(item, REV, 0))

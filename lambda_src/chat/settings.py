@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 
+DAY_MS = 86_400_000
+
 
 class MissingSetting(Exception):
     """An environment variable that the stack sets is not there."""

@@ -27,6 +27,9 @@ V = TypeVar("V", str, int)
 Item = Mapping[str, str | int]
 """An item's attributes, `pk` and `sk` among them. Numbers are whole."""
 
+TTL = "ttl"
+"""Attribute of an item that expires: when, in seconds since the epoch. TTL deletes it some time after that."""
+
 SESSIONS = "SESSIONS"
 FIRST_CHAT = "CHAT#"
 """The sort key before those of all chat items. That of the sessions item comes after them."""
@@ -138,11 +141,12 @@ Condition = Present | Below | AtLeast
 class Update(NamedTuple):
     """A change to one item, made only if all of `only_if` hold; an item that is not there is created by it.
 
-    An attribute to `add` to that is absent, or not a number, counts as 0.
+    An attribute to `add` to that is absent, or not a number, counts as what it is to `start` from, or as 0.
     """
 
     put: Mapping[str, str | int] = {}
     add: Mapping[str, int] = {}
+    start: Mapping[str, int] = {}
     remove: Collection[str] = ()
     only_if: Sequence[Condition] = ()
 

@@ -39,7 +39,7 @@ def message_routes(
     bus: Bus | None = None,
     announced_chats: int = MAX_ANNOUNCED_CHATS,
 ) -> MessageRoutes:
-    sessions = Sessions(table, clock)
+    sessions = Sessions(table, clock, retention_ms=retention_ms)
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel, new_chats=new_chats)
     blocking = Blocking(table, conversations, sessions, clock)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
@@ -56,12 +56,16 @@ def message_routes(
     )
 
 
-def limits(table: Table, consumed: Callable[[], Consumed], *, clock: Clock, rate: int) -> Limits:
-    return Limits(Sessions(table, clock), consumed, clock, rate=rate)
+def limits(
+    table: Table, consumed: Callable[[], Consumed], *, clock: Clock, rate: int, retention_ms: int | None = None
+) -> Limits:
+    return Limits(Sessions(table, clock, retention_ms=retention_ms), consumed, clock, rate=rate)
 
 
-def connection_routes(table: Table, gateway: Gateway, announcer: Announcer, *, clock: Clock) -> ConnectionRoutes:
-    return ConnectionRoutes(Sessions(table, clock), gateway, announcer)
+def connection_routes(
+    table: Table, gateway: Gateway, announcer: Announcer, *, clock: Clock, retention_ms: int
+) -> ConnectionRoutes:
+    return ConnectionRoutes(Sessions(table, clock, retention_ms=retention_ms), gateway, announcer)
 
 
 def event_bus(environment: Mapping[str, str], client: Callable[[Service], BaseClient]) -> EventBus | None:
@@ -97,7 +101,7 @@ def backend_routes(
         bus=bus,
     )
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
-    sessions = Sessions(table, clock)
+    sessions = Sessions(table, clock, retention_ms=retention_ms)
     kicking = Kicking(sessions, gateway, clock=clock, parallel=parallel)
     erasing = Erasing(table, clock=clock, parallel=parallel)
     return BackendRoutes(messages, conversations, sessions, table, kicking=kicking, erasing=erasing, clock=clock)

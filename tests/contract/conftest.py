@@ -56,4 +56,4 @@ def others(table: Table, clock: ManualClock) -> Conversations:
 
 @pytest.fixture
 def sessions(table: Table, clock: ManualClock) -> Sessions:
-    return Sessions(table, clock)
+    return Sessions(table, clock, retention_ms=RETENTION_MS)

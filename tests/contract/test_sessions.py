@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chat.protocol import UserPresence
-from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, Change, Connection, Sessions, connection_ids
-from chat.table import SESSIONS, Key, Query, Table, sessions_key
-from tests.fakes.clock import ManualClock
+from chat.sessions import HAS_BLOCKED, MAX_CONNECTION_MS, MAX_CONNECTIONS, Change, Connection, Sessions, connection_ids
+from chat.table import SESSIONS, TTL, ErasableTable, Key, Query, Table, Update, attribute, sessions_key
+from tests.fakes.clock import DAY_MS, HOUR_MS, RETENTION_MS, START, ManualClock
 
 MINUTE_MS = 60_000
 
@@ -27,7 +27,7 @@ def attributes(table: Table, user: str = "alice") -> set[str]:
 def test_the_first_connection_brings_its_user_online(sessions: Sessions, clock: ManualClock) -> None:
     change = sessions.connect(connection(clock))
 
-    assert change == Change(UserPresence("alice", True, clock.now, rev=1), went_online_or_offline=True)
+    assert change == Change(UserPresence("alice", True, clock.now, rev=START + 1), went_online_or_offline=True)
     assert sessions.of(["alice"]) == {"alice": [connection(clock)]}
 
 
@@ -36,7 +36,7 @@ def test_a_second_connection_does_not_bring_its_user_online_again(sessions: Sess
 
     change = sessions.connect(connection(clock, "laptop="))
 
-    assert change == Change(UserPresence("alice", True, clock.now, rev=2), went_online_or_offline=False)
+    assert change == Change(UserPresence("alice", True, clock.now, rev=START + 2), went_online_or_offline=False)
     assert ids(sessions) == {"phone=", "laptop="}
 
 
@@ -57,8 +57,8 @@ def test_only_the_last_disconnect_takes_its_user_offline(sessions: Sessions, clo
 
     first, second = sessions.disconnect("alice", "phone="), sessions.disconnect("alice", "laptop=")
 
-    assert first == Change(UserPresence("alice", True, clock.now, rev=3), went_online_or_offline=False)
-    assert second == Change(UserPresence("alice", False, clock.now, rev=4), went_online_or_offline=True)
+    assert first == Change(UserPresence("alice", True, clock.now, rev=START + 3), went_online_or_offline=False)
+    assert second == Change(UserPresence("alice", False, clock.now, rev=START + 4), went_online_or_offline=True)
     assert ids(sessions) == set()
 
 
@@ -85,8 +85,8 @@ def test_pruning_takes_out_one_connection_and_leaves_last_seen(sessions: Session
         sessions.prune(Connection("alice", "laptop=", seen)),
     )
 
-    assert first == Change(UserPresence("alice", True, seen, rev=3), went_online_or_offline=False)
-    assert second == Change(UserPresence("alice", False, seen, rev=4), went_online_or_offline=True)
+    assert first == Change(UserPresence("alice", True, seen, rev=START + 3), went_online_or_offline=False)
+    assert second == Change(UserPresence("alice", False, seen, rev=START + 4), went_online_or_offline=True)
 
 
 def test_pruning_what_is_not_there_does_nothing(sessions: Sessions, clock: ManualClock) -> None:
@@ -105,7 +105,7 @@ def test_restore_puts_a_connection_back_as_it_was(
     sessions.restore(original)
 
     assert sessions.of(["alice"]) == {"alice": [original]}
-    assert sessions.presence(["alice"]) == [UserPresence("alice", True, clock.now, rev=3)]
+    assert sessions.presence(["alice"]) == [UserPresence("alice", True, clock.now, rev=START + 3)]
 
 
 def test_a_connection_counts_for_as_long_as_it_can_live(sessions: Sessions, clock: ManualClock) -> None:
@@ -205,7 +205,7 @@ def test_presence_keeps_the_order_it_was_asked_in(sessions: Sessions, clock: Man
 
     assert sessions.presence(["nobody", "alice"]) == [
         UserPresence("nobody", False, None, rev=0),
-        UserPresence("alice", True, clock.now, rev=1),
+        UserPresence("alice", True, clock.now, rev=START + 1),
     ]
 
 
@@ -219,3 +219,96 @@ def test_a_connection_is_registered_while_its_entry_is_there(
 
     assert Key(str(item["pk"]), str(item["sk"])) == Key("USER#alice", SESSIONS)
     assert (id in connection_ids(item)) is registered
+
+
+def expires_in(table: Table, clock: ManualClock) -> int | None:
+    """In how many milliseconds TTL may delete the sessions of alice; None if it never does."""
+    item = table.get([sessions_key("alice")])[sessions_key("alice")]
+    return attribute(item, TTL, 0) * 1_000 - clock.now if TTL in item else None
+
+
+def test_sessions_are_kept_for_the_retention_after_the_last_handshake(
+    sessions: Sessions, table: Table, clock: ManualClock
+) -> None:
+    sessions.connect(connection(clock, "phone="))
+    assert expires_in(table, clock) == RETENTION_MS
+    clock.advance(DAY_MS)
+
+    sessions.connect(connection(clock, "laptop="))
+    assert expires_in(table, clock) == RETENTION_MS
+    clock.advance(HOUR_MS)
+    sessions.disconnect("alice", "laptop=")
+
+    assert expires_in(table, clock) == RETENTION_MS - HOUR_MS
+
+
+def test_a_connection_that_is_put_back_is_kept_as_long(sessions: Sessions, table: Table, clock: ManualClock) -> None:
+    sessions.restore(connection(clock))
+
+    assert expires_in(table, clock) == RETENTION_MS
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_who_comes_back_after_its_sessions_have_expired_has_a_newer_presence(
+    sessions: Sessions, table: ErasableTable, clock: ManualClock, deleted: bool
+) -> None:
+    for _ in range(3):
+        sessions.connect(connection(clock))
+    sessions.disconnect("alice", connection(clock).id)
+    (before,) = sessions.presence(["alice"])
+    clock.advance(RETENTION_MS)
+    assert expires_in(table, clock) == 0
+    if deleted:
+        table.delete(sessions_key("alice"))
+
+    change = sessions.connect(connection(clock))
+
+    assert change.went_online_or_offline
+    assert change.presence.rev > before.rev
+    assert sessions.presence(["alice"]) == [change.presence]
+    assert expires_in(table, clock) == RETENTION_MS
+
+
+def test_a_revision_goes_on_in_an_item_that_is_not_there(sessions: Sessions, clock: ManualClock) -> None:
+    assert sessions.raise_rev("alice") == UserPresence("alice", False, None, rev=START + 1)
+    assert sessions.presence(["alice"]) == [UserPresence("alice", False, None, rev=START + 1)]
+
+
+def test_the_sessions_of_who_has_blocked_somebody_stay(sessions: Sessions, table: Table, clock: ManualClock) -> None:
+    sessions.connect(connection(clock))
+    sessions.begin_to_block("alice")
+    assert expires_in(table, clock) is None
+
+    sessions.connect(connection(clock, "laptop="))
+    sessions.bar("alice", HOUR_MS)
+
+    assert expires_in(table, clock) is None
+    assert connection_ids(table.get([sessions_key("alice")])[sessions_key("alice")]) >= {"laptop="}
+
+
+def test_sessions_that_say_when_they_expire_and_that_their_user_has_blocked_stay_from_the_next_handshake_on(
+    sessions: Sessions, table: Table, clock: ManualClock
+) -> None:
+    """The version before leaves `ttl` there when its user blocks somebody."""
+    sessions.connect(connection(clock))
+    table.update(sessions_key("alice"), Update(put={HAS_BLOCKED: 1}))
+
+    change = sessions.connect(connection(clock, "laptop="))
+
+    assert change.presence.rev == START + 2
+    assert expires_in(table, clock) is None
+
+
+@pytest.mark.parametrize("ms", [HOUR_MS, 366 * DAY_MS])
+def test_sessions_outlive_a_bar(sessions: Sessions, table: Table, clock: ManualClock, ms: int) -> None:
+    sessions.bar("alice", ms)
+
+    assert expires_in(table, clock) == ms + RETENTION_MS
+
+
+def test_who_is_barred_for_sending_too_much_is_forgotten_as_others_are(
+    sessions: Sessions, table: Table, clock: ManualClock
+) -> None:
+    bar = sessions.bar_for_longer("alice")
+
+    assert expires_in(table, clock) == bar.until - clock.now + RETENTION_MS

@@ -227,6 +227,22 @@ def test_put_replaces_add_adds_and_remove_removes(table: Table) -> None:
     assert stored(table) == {**KEYS, "kept": 1, "replaced": 2, "new": "x", "added": 7, "counter": 1}
 
 
+def test_what_is_added_to_starts_where_it_is_told_to_if_it_is_not_there(table: Table) -> None:
+    counted = Update(add={"counter": 1}, start={"counter": 40})
+    table.update(KEY, counted)
+    table.update(KEY, counted)
+
+    assert stored(table) == {**KEYS, "counter": 42}
+
+
+def test_a_start_counts_for_what_is_not_a_number(table: Table) -> None:
+    table.update(KEY, Update(put={"counter": "many"}))
+
+    table.update(KEY, Update(add={"counter": 1, "other": 1}, start={"counter": 40}))
+
+    assert stored(table) == {**KEYS, "counter": 41, "other": 1}
+
+
 def test_removing_what_is_not_there_does_nothing(table: Table) -> None:
     table.update(KEY, Update(put={"seq": 1}))
 

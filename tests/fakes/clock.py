@@ -8,10 +8,13 @@ DAY_MS = 24 * HOUR_MS
 RETENTION_MS = 30 * DAY_MS
 
 
+START = 1_800_000_000_000
+
+
 class ManualClock:
     """Stands still until it is moved. Milliseconds since the epoch, as everywhere."""
 
-    def __init__(self, now: int = 1_800_000_000_000) -> None:
+    def __init__(self, now: int = START) -> None:
         self.now = now
 
     def __call__(self) -> int:

@@ -53,6 +53,6 @@ def instance(
     messages = message_routes(
         table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch=epoch, bus=bus
     )
-    connections = connection_routes(table, gateway, MemoryAnnouncer(), clock=clock)
-    own = limits(table, Consumed, clock=clock, rate=RATE)
+    connections = connection_routes(table, gateway, MemoryAnnouncer(), clock=clock, retention_ms=retention_ms)
+    own = limits(table, Consumed, clock=clock, rate=RATE, retention_ms=retention_ms)
     return Instance(messages, connections, messages._conversations, messages._sessions, own)

@@ -210,7 +210,7 @@ class SteppedClient(SteppedConnection):
         self._epoch = "1"
 
     def connect(self) -> None:
-        connection_function(self._player).connect(self._connection)
+        connection_function(self._player, self._code.sessions).connect(self._connection)
         self._do("its handshake ends", lambda world: world.open_connection(self._connection))
 
     def sync(self) -> None:

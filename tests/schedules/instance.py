@@ -27,7 +27,7 @@ T = TypeVar("T")
 NEW_CHATS = 50
 """More than any scenario begins: what is explored is that counting them gets in no message's way."""
 
-TIMES = ("ts", "changed", "last_seen", "unsent")
+TIMES = ("ts", "changed", "last_seen", "unsent", "ttl")
 
 
 class Died(BaseException):
@@ -79,8 +79,11 @@ class Code:
             )
 
 
-def connection_function(player: Player) -> ConnectionRoutes:
-    return wiring.connection_routes(StepTable(player), StepGateway(player), MemoryAnnouncer(), clock=player.now)
+def connection_function(player: Player, sessions: type[Sessions]) -> ConnectionRoutes:
+    with patch.object(wiring, "Sessions", sessions):
+        return wiring.connection_routes(
+            StepTable(player), StepGateway(player), MemoryAnnouncer(), clock=player.now, retention_ms=RETENTION_MS
+        )
 
 
 class StepTable:

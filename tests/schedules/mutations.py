@@ -38,6 +38,7 @@ from chat.protocol import (
 from chat.routes import MessageRoutes, Served
 from chat.sessions import HAS_BLOCKED, Connection, Sessions, connections
 from chat.table import (
+    TTL,
     AtLeast,
     Below,
     Condition,
@@ -51,7 +52,7 @@ from chat.table import (
     sessions_key,
     user_partition,
 )
-from tests.fakes.clock import HOUR_MS
+from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.schedules.explorer import Player
 
 
@@ -119,6 +120,24 @@ class EventsOfBlocked(MessageRoutes):
 
     def _tell_product(self, message: Message, advanced: Advanced, delivered: Delivered) -> int:
         return super()._tell_product(message, advanced._replace(hidden=False), delivered)
+
+
+class KeptSinceTheFirstHandshake(Sessions):
+    """Says when the item expires as it is made, and not again."""
+
+    def _update(self, user: str, update: Update, *, used_until: int) -> Updated:
+        with patch.object(self, "_retention_ms", None):
+            updated = super()._update(user, update, used_until=used_until)
+        super()._update(user, Update(only_if=[Below(TTL, 1)]), used_until=used_until)
+        return updated
+
+
+class BlockersExpire(Sessions):
+    """Lets the item go that says that its user has blocked somebody."""
+
+    def _update(self, user: str, update: Update, *, used_until: int) -> Updated:
+        put = {**update.put, TTL: (used_until + RETENTION_MS) // 1_000}
+        return self._table.update(sessions_key(user), update._replace(put=put))
 
 
 class MovesBeforeAppend(Conversations):

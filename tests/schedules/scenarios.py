@@ -17,7 +17,7 @@ from chat.hidden import BLOCK_REV, hides, is_blocked
 from chat.kicking import Kicking
 from chat.protocol import ReceiptKind
 from chat.sessions import Barred, Connection, Sessions
-from chat.table import Key, Update, chat_key, message_key
+from chat.table import TTL, Key, Update, chat_key, message_key, sessions_key
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.memory import MemoryTable, serially
 from tests.schedules.clients import BlockableConnection, SteppedClient, SteppedConnection, text_of
@@ -117,6 +117,39 @@ def sends_while_a_device_connects(code: Code, *, sends: int = 1, held: int = 2) 
 
     actors = {"alice": alice, "bob": _connects(code, BOB_PHONE, {ALICE: held})}
     return Scenario(actors, world(open=[ALICE_PHONE]), check)
+
+
+def a_user_comes_back(code: Code, *, blocked: bool = False) -> Scenario:
+    """Somebody whose sessions have expired connects, and is written to; TTL deletes the sessions at any time.
+
+    It is Bob; with `blocked` it is Alice, who has blocked Bob.
+    """
+    back, other = (ALICE_PHONE, BOB_PHONE) if blocked else (BOB_PHONE, ALICE_PHONE)
+
+    def writer(player: Player) -> None:
+        connection = BlockableConnection if blocked else SteppedConnection
+        connection(player, code, other).send(back.user, "new")
+
+    def ttl(player: Player) -> None:
+        player.step(Step("TTL deletes the sessions, if they have expired", {"": _deletes(sessions_key(back.user))}))
+
+    start = world(blocked=blocked, acquainted=not blocked)
+    table, then = MemoryTable(), START - RETENTION_MS - HOUR_MS
+    table.items = start.items
+    code.sessions(table, lambda: then, retention_ms=RETENTION_MS).connect(Connection(back.user, "long-gone", then))
+    actors = {"writer": writer, back.user: _connects(code, back, {other.user: 2}), "TTL": ttl}
+    return Scenario(actors, replace(start, before=dict(table.items)), check_blocked if blocked else check)
+
+
+def _deletes(key: Key) -> Way:
+    """Deletes the item, if it has expired."""
+
+    def way(world: World) -> Outcome:
+        if 0 < int(world.items.get(key, {}).get(TTL, 0)) * 1_000 <= world.now:
+            world.delete(key)
+        return Outcome()
+
+    return way
 
 
 def a_push_meets_a_handshake(code: Code, *, devices: int = 1) -> Scenario:

@@ -101,10 +101,10 @@ def test_an_operation_is_not_tried_again_once_its_id_may_be_forgotten(default: S
     assert config["MaximumEventAgeInSeconds"] * 1_000 < REPEATED_MS
 
 
-def test_retention_reaches_the_functions_that_store_messages(synthesize: Synthesize) -> None:
+def test_retention_reaches_the_functions_that_store_what_expires(synthesize: Synthesize) -> None:
     stack = synthesize(retentionDays=30)
 
-    for name in ("message", "backend"):
+    for name in ("message", "connection", "backend"):
         assert stack.function(name)[1]["Environment"]["Variables"]["RETENTION_DAYS"] == "30"
 
 

@@ -60,7 +60,9 @@ class System:
         self.table = MemoryTable(before=self._before, after=self._after)
         self.gateway = RecordingGateway(self.steps.append)
         self.announcer = MemoryAnnouncer()
-        self.connection_routes = connection_routes(self.table, self.gateway, self.announcer, clock=self.clock)
+        self.connection_routes = connection_routes(
+            self.table, self.gateway, self.announcer, clock=self.clock, retention_ms=RETENTION_MS
+        )
         self.consumed = Consumed()
         """What each frame has consumed of the table: units of memory cost nothing."""
         self.restart()
@@ -75,7 +77,7 @@ class System:
     def restart(self, *, bus: Bus | None = None) -> None:
         """A cold start: what a warm function remembers is gone."""
         self.routes = self.message_routes(bus)
-        self.limits = limits(self.table, lambda: self.consumed, clock=self.clock, rate=RATE)
+        self.limits = limits(self.table, lambda: self.consumed, clock=self.clock, rate=RATE, retention_ms=RETENTION_MS)
         self.conversations = self.routes._conversations
         self.sessions = self.routes._sessions
         self.delivery = self.routes._delivery

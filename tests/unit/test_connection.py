@@ -10,6 +10,7 @@ import pytest
 
 from chat.protocol import ACTIONS, UserPresence
 from chat.sessions import Connection
+from tests.fakes.clock import START
 from tests.unit.events import REQUEST_ID, websocket_event
 from tests.unit.system import System, always
 
@@ -29,7 +30,7 @@ def test_connect_registers_the_connection_of_the_authorizers_user(system: System
     assert serve(system, "CONNECT") == {"statusCode": 200}
 
     assert system.sessions.of(["alice"]) == {"alice": [Connection("alice", "alice-phone=", system.clock.now)]}
-    assert system.announcer.announced == [UserPresence("alice", True, system.clock.now, 1)]
+    assert system.announcer.announced == [UserPresence("alice", True, system.clock.now, START + 1)]
 
 
 def test_disconnect_takes_it_out(system: System) -> None:

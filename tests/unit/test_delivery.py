@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from chat.delivery import ApiGateway, Delivered, Pushed
 from chat.protocol import UserPresence
 from chat.sessions import OPENING_MS, Connection
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import START, ManualClock
 from tests.unit.system import System
 
 FRAME: dict[str, object] = {"type": "typing", "text": "é"}
@@ -89,7 +89,7 @@ def test_the_last_connection_that_is_gone_takes_its_user_offline(system: System,
 
     delivered = system.delivery.push([phone, laptop], FRAME)
 
-    assert delivered.went_offline == (UserPresence("bob", False, seen, rev=4),)
+    assert delivered.went_offline == (UserPresence("bob", False, seen, rev=START + 4),)
 
 
 def test_one_whose_entry_another_has_pruned_goes_offline_once(system: System, clock: ManualClock) -> None:

@@ -41,7 +41,7 @@ from chat.protocol import (
 from chat.routes import SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Update, chat_key, sessions_key
-from tests.fakes.clock import HOUR_MS, MINUTE_MS, ManualClock
+from tests.fakes.clock import HOUR_MS, MINUTE_MS, START, ManualClock
 from tests.unit.system import System, fails_at, on_the_wire
 
 HI = Send("m1", "bob", "hi")
@@ -773,7 +773,7 @@ def test_presence_says_who_is_online(system: System, clock: ManualClock) -> None
         "id": "p",
         "users": [
             {"user": "bob", "online": False, "last_seen": None, "rev": 0},
-            {"user": "alice", "online": True, "last_seen": clock.now, "rev": 1},
+            {"user": "alice", "online": True, "last_seen": clock.now, "rev": START + 1},
         ],
     }
 
@@ -861,7 +861,12 @@ def test_who_turns_out_to_be_gone_while_pushed_to_is_announced(system: System, c
     system.serve(alice, HI)
 
     (told,) = system.pushed(carol)
-    assert json.loads(told)["users"][0] == {"user": "bob", "online": False, "last_seen": carol.connected_at, "rev": 2}
+    assert json.loads(told)["users"][0] == {
+        "user": "bob",
+        "online": False,
+        "last_seen": carol.connected_at,
+        "rev": START + 2,
+    }
 
 
 def test_one_going_sets_off_no_chain_of_announcements(system: System, clock: ManualClock) -> None:
@@ -1006,7 +1011,7 @@ def test_the_first_connection_is_announced_and_a_second_is_not(system: System, c
     system.connection_routes.connect(Connection("alice", "phone=", clock.now))
     system.connection_routes.connect(Connection("alice", "laptop=", clock.now))
 
-    assert system.announcer.announced == [UserPresence("alice", True, clock.now, 1)]
+    assert system.announcer.announced == [UserPresence("alice", True, clock.now, START + 1)]
     assert system.steps == ["update", "update"]
 
 
@@ -1020,7 +1025,7 @@ def test_only_the_last_disconnect_is_announced_and_only_once(system: System, clo
     clock.advance(1)  # in the same millisecond it would be one whose reply was lost
     system.connection_routes.disconnect(laptop)
 
-    assert system.announcer.announced == [UserPresence("alice", False, went, 4)]
+    assert system.announcer.announced == [UserPresence("alice", False, went, START + 4)]
     assert system.steps == ["update"] * 3
 
 

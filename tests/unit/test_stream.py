@@ -15,6 +15,7 @@ from chat.sessions import MAX_CONNECTION_MS, Connection
 from chat.table import SESSIONS, Item, Key, Update, sessions_key
 from stacks.table_stream import FILTERS
 from tests import event_schema
+from tests.fakes.clock import RETENTION_MS, START
 from tests.unit.system import System
 from tests.unit.test_bus import Events
 
@@ -157,7 +158,7 @@ def test_the_first_device_comes_and_the_last_one_goes(told: Told) -> None:
     told.system.sessions.disconnect("alice", "alice-laptop=")
     ((type, detail),) = told.read()
     assert type == "user.offline"
-    assert detail == {"version": 1, "user": "alice", "last_seen": told.system.clock.now, "rev": 4}
+    assert detail == {"version": 1, "user": "alice", "last_seen": told.system.clock.now, "rev": START + 4}
 
 
 def test_a_connection_that_is_found_gone_is_the_end_of_its_user(told: Told) -> None:
@@ -217,7 +218,18 @@ def test_who_is_erased_while_there_is_gone(told: Told) -> None:
     told.system.table.delete(sessions_key("alice"))
 
     ((type, detail),) = told.read()
-    assert (type, detail["user"], detail["rev"]) == ("user.offline", "alice", 1)
+    assert (type, detail["user"], detail["rev"]) == ("user.offline", "alice", START + 1)
+
+
+def test_sessions_that_expire_are_no_news_of_who_has_gone_before(told: Told) -> None:
+    told.system.sessions.disconnect("alice", told.system.connect("alice").id)
+    told.read()
+
+    told.system.clock.advance(RETENTION_MS)
+    told.system.table.delete(sessions_key("alice"))
+
+    assert [one["eventName"] for one in told.records] == ["REMOVE"]
+    assert told.read() == []
 
 
 def test_chat_lists_are_not_passed_on(told: Told) -> None:

@@ -15,8 +15,11 @@ from zipfile import ZipFile
 
 import pytest
 
-from chat.sessions import Connection
+from chat.dynamo import DynamoTable
+from chat.sessions import REV, Connection
+from chat.table import TTL, Item, Update, attribute, sessions_key
 from local.emulator import PROJECT
+from tests.fakes.clock import HOUR_MS
 from tests.fakes.engines import Engine
 from tests.faults.stage import Stage, stage
 from tests.upgrade.keep import PREVIOUS, kept_commit, unpack
@@ -202,3 +205,33 @@ def test_the_version_before_leaves_out_what_was_taken_back_and_does_not_bring_it
     assert send(both.before, bob, "alice", 4)["seq"] == 5
     found = history(both.present, bob, "alice")
     assert [(one["seq"], one["text"]) for one in found] == [(1, "hi 0"), (2, ""), (3, "hi 2"), (4, ""), (5, "hi 4")]
+
+
+def test_both_go_on_with_the_sessions_of_the_other_and_this_one_has_them_expire(
+    both: Both, dynamodb: Engine, table_name: str
+) -> None:
+    table, key = DynamoTable(dynamodb.shared, table_name), sessions_key("alice")
+
+    def item() -> Item:
+        return table.get([key])[key]
+
+    first = both.before.connect("alice", "phone")
+    table.update(key, Update(remove=[TTL]))  # as of a version that did not know it
+    start = attribute(item(), REV, 0)
+    both.present.connect("alice", "laptop")
+    assert attribute(item(), TTL, 0) * 1_000 > attribute(item(), "last_seen", 0)
+    both.before.connect("alice", "tablet")
+    both.before.disconnect(first)
+    both.present.connect("bob", "phone")
+    both.before.connect("bob", "laptop")
+
+    assert attribute(item(), REV, 0) == start + 3
+    assert attribute(item(), TTL, 0)
+    bob = table.get([sessions_key("bob")])[sessions_key("bob")]
+    assert attribute(bob, REV, 0) > attribute(bob, "last_seen", 0) - HOUR_MS
+    for version in (both.before, both.present):
+        acquainted = version.connect("carol", version.name)
+        for caller, peer in ((acquainted, "alice"), (first, "carol")):
+            send(version, caller, peer, len(version.name))
+        (presence,) = version.ask(acquainted, {"action": "presence", "users": ["alice"]})["users"]
+        assert (presence["online"], presence["rev"]) == (True, start + 3)

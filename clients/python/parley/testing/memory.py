@@ -49,7 +49,8 @@ class MemoryTable:
                 return Updated(False, before)
             after = {**before, "pk": key.pk, "sk": key.sk, **update.put}
             for name, number in update.add.items():
-                after[name] = (_number(before, name) or 0) + number
+                known = _number(before, name)
+                after[name] = (update.start.get(name, 0) if known is None else known) + number
             self.items[key] = {name: value for name, value in after.items() if name not in update.remove}
             return Updated(True, before)
 
