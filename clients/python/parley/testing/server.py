@@ -41,6 +41,7 @@ SETTINGS = {
     "RETENTION_DAYS": "365",
     "USER_RATE": "10",
     "NEW_CHATS": "50",
+    "ANNOUNCED_CHATS": "10",
     "EPOCH": "1",
     "IDENTITY": "token",
     "TOKEN_SOURCE": "query",
