@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ SECONDS = 6
 SETTLE_SECONDS = 1  # the first round of a level opens workers and connections
 OPEN_SECONDS = 30
 PERCENTS = (50, 95, 99)
+EVENTS = ("none", "undelivered")
 _users = itertools.count(int(time.time()))
 
 Exchange: TypeAlias = Callable[[], Awaitable[float]]
@@ -48,6 +49,7 @@ def run() -> Section:
     with emulator(STATE / "bench") as running:
         endpoint = deploy(running, "throttlingRate=10000", "throttlingBurst=5000")
         sends, pings = measure(endpoint.url, local_secret(endpoint))
+    away = {events: _acknowledged(events) for events in EVENTS}
     text = f"""\
 On the emulator, all on this machine: it serves one frame of a connection and one invocation of a function at a time on
 its sockets, so more pairs wait in its queue. Its own share is what `ping` takes, which reaches the same function but
@@ -56,8 +58,24 @@ Messages go from one Python client (`clients/python`) to another, whose own time
 after another, {SECONDS} s each, first all sends, then all pings.
 
 {_table(sends, pings)}
+
+From the `send` of one client to its acknowledgement, where the recipient is away, without and with the event that says
+so (`events`, see [events.md](events.md)); where a device takes the message, nothing of it differs:
+
+{table(["events", *(f"p{percent}, ms" for percent in PERCENTS), "messages a second"], _rows(away))}
 """
     return Section("End to end on the emulator", text, (), {"latency": _plot(sends, pings)})
+
+
+def _acknowledged(events: str) -> Level:
+    """What a client waits for the acknowledgement of a message to somebody who is away."""
+    with emulator(STATE / f"bench-{events}") as running:
+        endpoint = deploy(running, f"events={events}", "userRate=10000")
+        return asyncio.run(_level(endpoint.url, local_secret(endpoint), 1, _writing))
+
+
+def _rows(away: Mapping[str, Level]) -> list[tuple[str, ...]]:
+    return [(f"`{events}`", *level.figures()) for events, level in away.items()]
 
 
 def run_deployed(url: str, stack: str) -> Section:
@@ -98,6 +116,19 @@ async def _talking(stack: AsyncExitStack, url: str, secret: str) -> Exchange:
         elapsed = time.perf_counter() - started
         await sending
         return elapsed
+
+    return exchange
+
+
+async def _writing(stack: AsyncExitStack, url: str, secret: str) -> Exchange:
+    """A user whose messages nobody takes: from the send to its acknowledgement."""
+    sender, receiver = (f"bench-{next(_users)}" for _ in range(2))
+    chat = await stack.enter_async_context(Chat.connect(url, token(secret, sender), timeout=OPEN_SECONDS))
+
+    async def exchange() -> float:
+        started = time.perf_counter()
+        await chat.send(receiver, TEXT)
+        return time.perf_counter() - started
 
     return exchange
 
