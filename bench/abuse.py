@@ -27,7 +27,10 @@ from tools.dynamodb_local import dynamodb_local
 
 HOUR_MS = 3_600_000
 THROTTLE = 500
-"""Frames a second of each route, for all users together: the stack's default."""
+"""Frames a second of a route, for all users together, and handshakes: the stack's default."""
+
+SYNCS = 1_500
+"""Frames a second of `sync`, likewise."""
 
 OFFERED = 5_000
 """Frames a second that one connection can write."""
@@ -55,11 +58,12 @@ class Hour:
     frames: int = 0
     flooded_ms: float = 0
     """For how long it filled the route's throttle."""
+    throttle: int = THROTTLE
 
     @property
     def honest_share(self) -> float:
         """Of the frames of somebody else on that route, how many get through at their first try."""
-        return 1 - self.flooded_ms / HOUR_MS * (1 - THROTTLE / OFFERED)
+        return 1 - self.flooded_ms / HOUR_MS * (1 - self.throttle / OFFERED)
 
 
 @dataclass
@@ -83,26 +87,29 @@ def _world(instances: int, consumed: Callable[[], Consumed]) -> _World:
     return world
 
 
-def flooding(cost: Cost, instances: int = INSTANCES) -> Hour:
+def flooding(cost: Cost, instances: int = INSTANCES, throttle: int = THROTTLE) -> Hour:
     """Writes as fast as it can, and connects again as fast as it can once it is closed."""
-    return _hour(cost, instances, refused_ms=1_000 / THROTTLE)
+    return _hour(cost, instances, throttle, refused_ms=1_000 / throttle)
 
 
-def patient(cost: Cost, instances: int = INSTANCES) -> Hour:
+def patient(cost: Cost, instances: int = INSTANCES, throttle: int = THROTTLE) -> Hour:
     """Sends as much as the limits let through, and waits after each refusal, so that it is hardly ever closed."""
-    return _hour(cost, instances, refused_ms=2 * REFUSAL_MS / instances)
+    return _hour(cost, instances, throttle, refused_ms=2 * REFUSAL_MS / instances)
 
 
-def _hour(cost: Cost, instances: int, *, refused_ms: float) -> Hour:
+def _hour(cost: Cost, instances: int, throttle: int, *, refused_ms: float) -> Hour:
     """`refused_ms` is how long the user waits after a refusal; otherwise it fills the throttle."""
-    hour, world = Hour(), _world(instances, lambda: Consumed(cost.bill.read_units, cost.bill.write_units))
-    end, step = world.now + HOUR_MS, 1_000 / THROTTLE
+    hour, world = (
+        Hour(throttle=throttle),
+        _world(instances, lambda: Consumed(cost.bill.read_units, cost.bill.write_units)),
+    )
+    end, step = world.now + HOUR_MS, 1_000 / throttle
     while world.now < end:
         try:
             served = _frame(world, hour, cost)
         except Barred as barred:
             until = min(barred.bar.until, end)
-            hour.dollars += (until - world.now) / step * _dollars(HANDSHAKE)
+            hour.dollars += (until - world.now) / 1_000 * THROTTLE * _dollars(HANDSHAKE)
             world.now = until
             continue
         world.now += step if served else refused_ms
@@ -128,11 +135,11 @@ def _dollars(cost: Cost) -> float:
     return cost.dollars.total / 1_000_000
 
 
-def unlimited(cost: Cost) -> Hour:
+def unlimited(cost: Cost, throttle: int = THROTTLE) -> Hour:
     """What the stage's throttle alone would let through, and DynamoDB's quota."""
     reads = cost.bill.read_units
-    frames = HOUR_MS / 1_000 * min(THROTTLE, TABLE_READS / reads if reads else THROTTLE)
-    return Hour(frames * _dollars(cost), round(frames), HOUR_MS)
+    frames = HOUR_MS / 1_000 * min(throttle, TABLE_READS / reads if reads else throttle)
+    return Hour(frames * _dollars(cost), round(frames), HOUR_MS, throttle)
 
 
 def worst_frames(dynamodb_url: str) -> dict[str, Cost]:
@@ -171,7 +178,13 @@ def _costs(warm: Instance) -> Iterator[tuple[str, Cost]]:
 def hours(dynamodb_url: str, costs: Mapping[str, Cost]) -> dict[str, tuple[Hour, Hour, Hour]]:
     """Of each action: without our limits, flooding, and patient."""
     with running_in(environment(dynamodb_url, NOWHERE)):
-        return {name: (unlimited(cost), flooding(cost), patient(cost)) for name, cost in costs.items()}
+        return {
+            name: _of_all_kinds(cost, SYNCS if name.startswith("`sync`") else THROTTLE) for name, cost in costs.items()
+        }
+
+
+def _of_all_kinds(cost: Cost, throttle: int) -> tuple[Hour, Hour, Hour]:
+    return unlimited(cost, throttle), flooding(cost, throttle=throttle), patient(cost, throttle=throttle)
 
 
 def text(found: Mapping[str, tuple[Hour, Hour, Hour]]) -> str:

@@ -21,6 +21,15 @@ RARE_SHARE = 10
 """All other routes get a tenth: people block somebody or take a message back once in a while, pages ping when they wake
 up, and no client of ours sends what ends in `$default`."""
 
+BUSIEST = "sync"
+BUSIEST_SHARE = 3
+"""Each device syncs every four to five minutes whether or not its user does anything. By the model of a month
+(bench/capacity.py) that is three times what is next, so with the same throttle it would be met first, long before any
+limit of AWS's own."""
+
+MOST_RATE = 10_000
+"""Events a second that API Gateway lets through in an account, by its quota."""
+
 MOST_BURST = 5_000
 """What API Gateway lets through at once in an account, by its quota."""
 
@@ -37,8 +46,9 @@ def throttles(stage: Throttle, rates: Mapping[str, int]) -> dict[str, Throttle]:
 
     `rates` overrides the events a second of single routes; how many at once goes with it.
     """
-    rare = {route: max(1, stage.rate // RARE_SHARE) for route in ROUTES if route not in FREQUENT}
+    others = {route: max(1, stage.rate // RARE_SHARE) for route in ROUTES if route not in FREQUENT}
+    others[BUSIEST] = min(MOST_RATE, BUSIEST_SHARE * stage.rate)
     return {
         route: Throttle(rate, min(MOST_BURST, max(1, stage.burst * rate // stage.rate)))
-        for route, rate in {**rare, **rates}.items()
+        for route, rate in {**others, **rates}.items()
     }

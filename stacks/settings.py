@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
-from .routes import MOST_BURST, ROUTES, Throttle
+from .routes import MOST_BURST, MOST_RATE, ROUTES, Throttle
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -36,9 +36,6 @@ _SEPARATORS = frozenset(":@/")
 _CLI_KEYS = frozenset({"acknowledged-issue-numbers", "cli-telemetry"})
 """What `cdk acknowledge` and `cdk cli-telemetry` keep there, without one."""
 
-
-MOST_RATE = 10_000
-"""Events a second that API Gateway lets through in an account, by its quota."""
 
 SETTINGS = "Settings"
 """Where the template says what it was made with, in its metadata."""

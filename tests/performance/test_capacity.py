@@ -14,7 +14,11 @@ import pytest
 from bench.capacity import PLOTTED, Audience, BadUsage, audience, model, report
 from bench.cost import Cost
 from bench.month import COUNTED, counts
+from chat.protocol import HEARTBEAT_MS
 from local.emulator import PROJECT
+from parley.session import IN_SIGHT
+from stacks.routes import throttles
+from stacks.settings import ChatSettings
 from tests.hang import HANG_SECONDS
 
 MILLION_USERS = Audience()
@@ -23,6 +27,18 @@ MILLION_USERS = Audience()
 @pytest.mark.parametrize("action", COUNTED)
 def test_the_counts_are_the_measured_ones(action: str, found: Mapping[str, Cost]) -> None:
     assert {"invocations": 1, **model().figures["counted"][action]} == counts(found)[action]
+
+
+def test_the_settings_are_those_of_the_code() -> None:
+    known, stage = model(), ChatSettings()
+    assert known.setting("heartbeat_minutes") == HEARTBEAT_MS / 60_000
+    assert known.setting("announced_chats") == stage.announced_chats
+    assert known.setting("presence_asked") == IN_SIGHT
+    limits = throttles(stage.throttle, stage.rates)
+    for name, quota in known.figures["quotas"].items():
+        if name.startswith("the stack's own throttle"):
+            route = name.split("`")[1]
+            assert quota["a_second"] == limits.get(route, stage.throttle).rate
 
 
 def test_the_features_come_to_the_whole_bill() -> None:

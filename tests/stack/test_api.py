@@ -10,7 +10,7 @@ import pytest
 from chat import identity
 from chat.protocol import ACTIONS
 from stacks import websocket_api
-from stacks.routes import FREQUENT, MESSAGE_ROUTES, ROUTES
+from stacks.routes import FREQUENT, MESSAGE_ROUTES, MOST_RATE, ROUTES
 from stacks.settings import TokenSource
 from tests.stack.conftest import Resource, Synthesize, Synthesized, rendered
 
@@ -125,12 +125,14 @@ def test_stage_pays_for_no_metric_of_a_route(default: Synthesized) -> None:
     assert "AccessLogSettings" not in stage
 
 
-def test_what_clients_do_all_the_time_has_the_stages_throttle_and_the_rest_a_tenth(
+def test_what_clients_do_all_the_time_has_the_stages_throttle_a_sync_three_times_that_and_the_rest_a_tenth(
     synthesize: Synthesize, default: Synthesized
 ) -> None:
-    assert throttled(default) == {route: (500, 1_000) if route in FREQUENT else (50, 100) for route in routes(default)}
+    usual = {route: (500, 1_000) if route in FREQUENT else (50, 100) for route in routes(default)}
+    assert throttled(default) == usual | {"sync": (1_500, 3_000)}
     slow = throttled(synthesize(throttlingRate="5", throttlingBurst="7"))
-    assert slow == {route: (5, 7) if route in FREQUENT else (1, 1) for route in routes(default)}
+    assert slow == {route: (5, 7) if route in FREQUENT else (1, 1) for route in routes(default)} | {"sync": (15, 21)}
+    assert throttled(synthesize(throttlingRate="10000"))["sync"][0] == MOST_RATE
 
 
 def test_a_route_has_the_rate_that_it_is_given(synthesize: Synthesize, default: Synthesized) -> None:
