@@ -147,7 +147,7 @@ def _to_nobody() -> dict[str, Cost]:
     warm.meter.watch_bus(sdk)
     told = message_routes(
         warm.table,
-        warm.gateway,
+        warm.meter,
         clock=now_ms,
         parallel=warm.meter,
         retention_ms=RETENTION_MS,
@@ -165,7 +165,7 @@ def _of_a_backend() -> dict[str, Cost]:
     """A shop that writes to customers who have heard of it before, each with a device."""
     warm = instance()
     handler = importlib.import_module("backend")
-    routes = backend_routes(warm.table, warm.gateway, clock=now_ms, parallel=warm.meter, retention_ms=RETENTION_MS)
+    routes = backend_routes(warm.table, warm.meter, clock=now_ms, parallel=warm.meter, retention_ms=RETENTION_MS)
     customers = [f"customer-{number}" for number in range(MAX_BATCH)]
     for customer in customers:
         warm.connections.connect(connection(customer))

@@ -15,11 +15,12 @@ from bench.functions import TEXT, environment, running_in
 from bench.instance import OPENED_MS_AGO
 from bench.measure import K, Limit, Section, interleave, table
 from bench.stub import stub
+from chat.api_gateway import ApiGateway
 from chat.clock import now_ms
-from chat.delivery import ApiGateway, Delivery
+from chat.delivery import Delivery
 from chat.dynamo import DynamoTable
 from chat.parallel import THREADS, Threads
-from chat.sdk import client
+from chat.sdk import client, session
 from chat.sessions import Connection, Sessions
 
 PUSH_MS = 20
@@ -39,7 +40,7 @@ class Spent(NamedTuple):
 def run() -> Section:
     with stub(push_ms=PUSH_MS) as url, running_in(environment(url, f"{url}/stage")):
         sessions = Sessions(DynamoTable(client("dynamodb"), "chat"), now_ms)
-        gateway = ApiGateway(client("apigatewaymanagementapi"))
+        gateway = ApiGateway(session(), f"{url}/stage")
         delivery = Delivery(gateway, sessions, clock=now_ms, parallel=Threads())
         plain: Any = boto3.client("apigatewaymanagementapi")
 

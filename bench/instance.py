@@ -10,7 +10,6 @@ from typing import Any
 
 from bench.meter import Meter
 from chat.clock import now_ms
-from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
 from chat.parallel import Parallel
 from chat.protocol import UserPresence, encode, parse
@@ -38,7 +37,6 @@ class Instance:
 
     table: DynamoTable
     client: Any
-    gateway: ApiGateway
     table_name: str
     meter: Meter
     messages: MessageRoutes
@@ -84,14 +82,11 @@ def instance(parallel: Parallel | None = None) -> Instance:
     """
     meter = Meter()
     dynamodb: Any = client("dynamodb")
-    gateway = client("apigatewaymanagementapi")
     name = create_table(dynamodb)
     meter.watch_table(dynamodb)
-    meter.watch_gateway(gateway)
     table = DynamoTable(dynamodb, name)
-    api_gateway = ApiGateway(gateway)
     messages = message_routes(
-        table, api_gateway, clock=now_ms, parallel=parallel or meter, retention_ms=RETENTION_MS, epoch="1"
+        table, meter, clock=now_ms, parallel=parallel or meter, retention_ms=RETENTION_MS, epoch="1"
     )
-    connections = connection_routes(table, api_gateway, Silent(), clock=now_ms, retention_ms=RETENTION_MS)
-    return Instance(table, dynamodb, api_gateway, name, meter, messages, connections)
+    connections = connection_routes(table, meter, Silent(), clock=now_ms, retention_ms=RETENTION_MS)
+    return Instance(table, dynamodb, name, meter, messages, connections)

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
+from chat.delivery import Pushed
+
 T = TypeVar("T")
 
 READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
@@ -39,7 +41,7 @@ class Bill:
 
 @dataclass
 class Meter:
-    """Watches clients.
+    """Watches clients, and stands in for the gateway.
 
     It is a `Parallel` too, which makes calls one by one, and counts the most round trips that one of them took.
     """
@@ -55,12 +57,21 @@ class Meter:
         client.meta.events.register("after-call.dynamodb", self._called)
 
     def watch_gateway(self, client: Any) -> None:
-        """Watches the client, and answers in the gateway's place."""
+        """Watches a client of the SDK's, and answers in the gateway's place."""
         client.meta.events.register("before-send.apigatewaymanagementapi", self._pushed)
 
     def watch_bus(self, client: Any) -> None:
         """Watches the client, and answers in the bus's place."""
         client.meta.events.register("before-send.events", self._told)
+
+    def push(self, *_: object) -> Pushed:
+        with self._lock:
+            self.bill.pushes += 1
+            self.bill.push_round_trips += 1
+        return Pushed.TAKEN
+
+    def close(self, _: str) -> None:
+        """Costs nothing."""
 
     def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         start = self.bill.table_round_trips, self.bill.push_round_trips
@@ -91,9 +102,7 @@ class Meter:
                 self.bill.write_units += units
 
     def _pushed(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        with self._lock:
-            self.bill.pushes += 1
-            self.bill.push_round_trips += 1
+        self.push()
         return AWSResponse(request.url, 200, HTTPHeaders(), _Body(b""))
 
     def _told(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:

@@ -10,7 +10,8 @@ import pstats
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+from unittest import mock
 
 import boto3
 from botocore import xform_name
@@ -19,13 +20,16 @@ from bench import plots
 from bench.functions import environment, event, running_in
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
-from chat.sdk import client
+from chat.api_gateway import ApiGateway
+from chat.delivery import Pushed
+from chat.sdk import client, session
 
 ROUNDS = 25
 SENDS = 40  # a round
 PROFILED = 500
 TOP = 10
-SERVICES = ("dynamodb", "apigatewaymanagementapi")
+TABLE: Final = "dynamodb"
+GATEWAY: Final = "apigatewaymanagementapi"
 
 
 class SdkCall(NamedTuple):
@@ -65,9 +69,9 @@ def _measure() -> Measured:
 
         send()  # opens the connections
         calls = _calls_of(send)
-        tuned: dict[str, Any] = {service: client(service) for service in SERVICES}  # type: ignore[arg-type]
-        untuned: dict[str, Any] = {service: boto3.client(service) for service in SERVICES}  # type: ignore[call-overload]
-        resources = {**untuned, "dynamodb": boto3.resource("dynamodb").meta.client}
+        tuned: dict[str, Any] = {TABLE: client(TABLE), GATEWAY: _Signed(ApiGateway(session(), f"{url}/stage"))}
+        untuned: dict[str, Any] = {TABLE: boto3.client(TABLE), GATEWAY: boto3.client(GATEWAY)}
+        resources = {**untuned, TABLE: boto3.resource(TABLE).meta.client}
         plain_calls = [call._replace(arguments=_plain(call.arguments)) for call in calls]
         sides = {
             "handler": partial(_cpu, send),
@@ -90,10 +94,10 @@ interleaved rounds of {SENDS}. It makes {len(methods)} calls: {", ".join(methods
 {table(["", "CPU, ms", "× the tuned calls"], rows)}
 
 Tuned are the clients of `lambda_src/chat/sdk.py`: a short user agent, no second validation of what was checked
-already, one event handler instead of all of the SDK's. The garbage collector is turned down for all sides, as
-`lambda_src/chat` does it, which saves the untuned ones about 1 %. The handler makes two of its calls side by side; on
-two free cores their threads contend for the interpreter's lock, which costs some CPU that a busy or a smaller machine
-does not spend.
+already, one event handler instead of all of the SDK's; and the push of `lambda_src/chat/api_gateway.py`, signed and
+sent without a client. The garbage collector is turned down for all sides, as `lambda_src/chat` does it, which saves the
+untuned ones about 1 %. The handler makes some of its calls side by side; on two free cores their threads contend for
+the interpreter's lock, which costs some CPU that a busy or a smaller machine does not spend.
 
 The ten functions with the most time of their own, over {PROFILED} sends, in the handler's own thread. Methods of locks
 and sockets are time spent waiting for the other thread and for the stub:
@@ -105,20 +109,35 @@ and sockets are time spent waiting for the other thread and for the stub:
 
 
 def _calls_of(send: Callable[[], None]) -> list[SdkCall]:
-    """The SDK calls of one `send`, seen at the clients of the handler's module."""
+    """The SDK calls of one `send`, seen at the client and the gateway of the handler's module."""
     routes: Any = importlib.import_module("message")._routes
     calls: list[SdkCall] = []
 
     def record(params: dict[str, Any], model: Any, **_: object) -> None:
         calls.append(SdkCall(model.service_model.service_name, xform_name(model.name), params))
 
-    clients = [routes._sessions._table._client, routes._delivery._gateway._client]
-    for one in clients:
-        one.meta.events.register("provide-client-params", record)
-    send()
-    for one in clients:
-        one.meta.events.unregister("provide-client-params", record)
+    def push(connection_id: str, data: bytes) -> Pushed:
+        calls.append(SdkCall(GATEWAY, "post_to_connection", {"ConnectionId": connection_id, "Data": data}))
+        pushed: Pushed = push_unseen(connection_id, data)
+        return pushed
+
+    events, gateway = routes._sessions._table._client.meta.events, routes._delivery._gateway
+    push_unseen = gateway.push
+    events.register("provide-client-params", record)
+    with mock.patch.object(gateway, "push", push):
+        send()
+    events.unregister("provide-client-params", record)
     return calls
+
+
+class _Signed:
+    """`@connections` as the functions ask it, by the name of the SDK's call."""
+
+    def __init__(self, gateway: ApiGateway) -> None:
+        self._gateway = gateway
+
+    def post_to_connection(self, **push: Any) -> None:
+        self._gateway.push(push["ConnectionId"], push["Data"])
 
 
 def _replay(calls: Sequence[SdkCall], clients: dict[str, Any]) -> None:

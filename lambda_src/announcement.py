@@ -9,15 +9,15 @@ import os
 
 from chat import log
 from chat.announcements import Announcement, announced
+from chat.api_gateway import ApiGateway
 from chat.budget import budget
 from chat.clock import now_ms
-from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
 from chat.events import Response
 from chat.limits import Limits
 from chat.parallel import Threads
 from chat.routes import MessageRoutes
-from chat.sdk import client
+from chat.sdk import client, session
 from chat.settings import required
 from chat.wiring import limits, message_routes
 
@@ -25,7 +25,7 @@ _table = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME"))
 _limits = limits(_table, _table.take_consumed, clock=now_ms, rate=int(required(os.environ, "USER_RATE")))
 _routes = message_routes(
     _table,
-    ApiGateway(client("apigatewaymanagementapi")),
+    ApiGateway(session(), required(os.environ, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")),
     clock=now_ms,
     parallel=Threads(),
     retention_ms=0,  # an announcement stores no message,

@@ -11,6 +11,7 @@ import time
 from typing import Protocol
 
 from chat import log
+from chat.api_gateway import ApiGateway
 from chat.backend_protocol import (
     ACTION_OF,
     HistoryOf,
@@ -26,18 +27,17 @@ from chat.backend_protocol import (
 from chat.backend_routes import BackendRoutes
 from chat.budget import OPERATION_SECONDS, OutOfTime, budget
 from chat.clock import now_ms
-from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
 from chat.parallel import Threads
 from chat.protocol import ChatError, ErrorCode, Frame, Presence, error_frame
 from chat.routes import Served
-from chat.sdk import client
+from chat.sdk import client, session
 from chat.settings import DAY_MS, required
 from chat.wiring import backend_routes, event_bus
 
 _routes = backend_routes(
     DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")),
-    ApiGateway(client("apigatewaymanagementapi")),
+    ApiGateway(session(), required(os.environ, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")),
     clock=now_ms,
     parallel=Threads(),
     retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,

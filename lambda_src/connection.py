@@ -8,15 +8,15 @@ from http import HTTPStatus
 
 from chat import log
 from chat.announcements import LambdaAnnouncer
+from chat.api_gateway import ApiGateway
 from chat.budget import budget
 from chat.clock import now_ms
-from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
 from chat.events import Response, WebSocketEvent, caller
 from chat.limits import CONNECTING, Limits, OverLimit
 from chat.protocol import ChatError, encode, error_frame, parse
 from chat.routes import ConnectionRoutes
-from chat.sdk import client
+from chat.sdk import client, session
 from chat.sessions import Barred
 from chat.settings import DAY_MS, required
 from chat.subprotocols import SUBPROTOCOL, offered_subprotocols
@@ -33,7 +33,7 @@ _limits = limits(
 )
 _routes = connection_routes(
     _table,
-    ApiGateway(client("apigatewaymanagementapi")),
+    ApiGateway(session(), required(os.environ, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")),
     LambdaAnnouncer(lambda: client("lambda"), required(os.environ, "ANNOUNCEMENT_FUNCTION")),
     clock=now_ms,
     retention_ms=_retention_ms,

@@ -6,16 +6,16 @@ import os
 import time
 
 from chat import log
+from chat.api_gateway import ApiGateway
 from chat.budget import budget
 from chat.clock import now_ms
-from chat.delivery import ApiGateway
 from chat.dynamo import DynamoTable
 from chat.events import Response, WebSocketEvent, caller
 from chat.limits import Limits, OverLimit
 from chat.parallel import Threads
 from chat.protocol import ACTION_OF, ChatError, ErrorCode, Request, Typing, encode, error_frame, parse
 from chat.routes import MessageRoutes, Served
-from chat.sdk import client
+from chat.sdk import client, session
 from chat.sessions import Barred, Connection
 from chat.settings import DAY_MS, epoch_of, required
 from chat.wiring import event_bus, limits, message_routes
@@ -31,7 +31,7 @@ _limits = limits(
 )
 _routes = message_routes(
     _table,
-    ApiGateway(client("apigatewaymanagementapi")),
+    ApiGateway(session(), required(os.environ, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")),
     clock=now_ms,
     parallel=Threads(),
     retention_ms=_retention_ms,

@@ -15,13 +15,13 @@ from typing import Any
 from botocore.loaders import Loader
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
-    "apigatewaymanagementapi": ("DeleteConnection", "PostToConnection"),
     "dynamodb": ("BatchGetItem", "DeleteItem", "PutItem", "Query", "UpdateItem"),
     "events": ("PutEvents",),
     "lambda": ("Invoke",),
     "secretsmanager": ("GetSecretValue",),
 }
-"""What the functions call. The asset's SDK knows no other operation, and the grants come from the same list."""
+"""What the functions call through the SDK's clients, which in the asset know no other operation. The grants come from
+the same list. `@connections` is asked without a client (`api_gateway.py`)."""
 
 ENDPOINTS = '{"partitions": []}'
 """In place of a megabyte of JSON about the hosts of all services. The rules in each service's own folder have replaced

@@ -12,7 +12,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ConnectionClosedError, HTTPClientError
+from botocore.exceptions import BotoCoreError, HTTPClientError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -64,9 +64,9 @@ class Budget:
 budget = Budget()
 
 
-def keep(client: BaseClient, *, is_hint: bool = False) -> None:
-    """Has the client keep to the budget, and try its calls again here alone; those that are hints it does not."""
-    again: Any = _again_at_once if is_hint else _again  # the stubs know of no handler that returns something
+def keep(client: BaseClient) -> None:
+    """Has the client keep to the budget, and try its calls again here alone."""
+    again: Any = _again  # the stubs know of no handler that returns something
     client.meta.events.register("before-call", budget.check)
     client.meta.events.register("needs-retry", again)
 
@@ -77,11 +77,6 @@ def _again(attempts: int, response: Any, caught_exception: Exception | None, **_
         return None
     pause = random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (attempts - 1))
     return pause if budget.allows(pause) else None
-
-
-def _again_at_once(attempts: int, caught_exception: Exception | None, **_: object) -> float | None:
-    """One more try where nobody answered because the connection, left from an earlier event, was dead."""
-    return 0.0 if attempts == 1 and isinstance(caught_exception, ConnectionClosedError) else None
 
 
 def _may_pass(response: Any, caught_exception: Exception | None) -> bool:

@@ -6,13 +6,9 @@ A push is a hint that something is stored: a device that misses one finds it at 
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import suppress
 from enum import Enum
 from functools import partial
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import NamedTuple, Protocol
 
 from chat import log
 from chat.clock import Clock
@@ -20,9 +16,6 @@ from chat.parallel import Parallel
 from chat.protocol import Frame, UserPresence, encode
 from chat.sessions import OPENING_MS, Connection, Sessions
 from chat.table import FAILED_CALLS
-
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
 
 
 class Pushed(Enum):
@@ -41,36 +34,11 @@ class Gateway(Protocol):
     def close(self, connection_id: str) -> None: ...
 
 
-class ApiGateway:
-    """`@connections` of the stage, through the SDK; the endpoint is in AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI."""
-
-    def __init__(self, client: BaseClient) -> None:
-        self._client: Any = client
-
-    def push(self, connection_id: str, data: bytes) -> Pushed:
-        try:
-            self._client.post_to_connection(ConnectionId=connection_id, Data=data)
-        except ClientError as error:
-            return Pushed.GONE if _is_gone(error) else Pushed.FAILED
-        except BotoCoreError:
-            return Pushed.FAILED
-        return Pushed.TAKEN
-
-    def close(self, connection_id: str) -> None:
-        # A connection that is gone already needs no closing; one that stays is ended by API Gateway after two hours.
-        with suppress(ClientError, BotoCoreError):
-            self._client.delete_connection(ConnectionId=connection_id)
-
-
 def end(gateway: Gateway, connection_id: str, *frames: Frame) -> None:
     """Closes a connection behind its last frames: API Gateway chooses the code of the close, so a frame says why."""
     for frame in frames:
         gateway.push(connection_id, encode(frame).encode())
     gateway.close(connection_id)
-
-
-def _is_gone(error: ClientError) -> bool:
-    return bool(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.GONE)
 
 
 class Delivered(NamedTuple):

@@ -1,4 +1,4 @@
-"""The SDK's clients, made once when a function starts.
+"""The SDK's session and clients, made once when a function starts.
 
 botocore is the SDK's core and all that these calls need; boto3 on top of it costs a cold start its import. The asset
 carries it, cut down to the operations that are called (`stacks/sdk_description.py`).
@@ -20,7 +20,7 @@ from chat.parallel import THREADS
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-Service = Literal["apigatewaymanagementapi", "dynamodb", "events", "lambda", "secretsmanager"]
+Service = Literal["dynamodb", "events", "lambda", "secretsmanager"]
 
 CONFIG = Config(
     # A call takes milliseconds; what takes longer than this is lost.
@@ -33,20 +33,16 @@ CONFIG = Config(
     user_agent="parley",  # the SDK composes its own anew for each call
 )
 
-PUSHES = CONFIG.merge(Config(read_timeout=0.5))
-"""The sender's acknowledgement waits for the slowest push. A device that misses one finds the message at its `sync`."""
-
 
 def client(service: Service) -> BaseClient:
     """A client that keeps to the event's time. Region, credentials and endpoints come from the environment."""
-    is_hint = service == "apigatewaymanagementapi"
-    made = _session().create_client(service, config=PUSHES if is_hint else CONFIG)
-    keep(made, is_hint=is_hint)
+    made = session().create_client(service, config=CONFIG)
+    keep(made)
     return made
 
 
 @cache
-def _session() -> Session:
+def session() -> Session:
     # The way out, should a call turn out to need one of the SDK's handlers: the SDK as it comes.
     if os.environ.get("PLAIN_SDK"):
         return Session()
@@ -56,7 +52,11 @@ def _session() -> Session:
     return session
 
 
+def trace_header() -> dict[str, str]:
+    """The header that Lambda's recursive-loop detection needs; Lambda sets it anew for each event."""
+    trace = os.environ.get("_X_AMZN_TRACE_ID")
+    return {"X-Amzn-Trace-Id": quote(trace, safe="-=;:+&[]{}\"',")} if trace else {}
+
+
 def _pass_on_trace(params: dict[str, Any], **_: object) -> None:
-    """Passes on the trace header that Lambda's recursive-loop detection needs; Lambda sets it anew each time."""
-    if trace := os.environ.get("_X_AMZN_TRACE_ID"):
-        params["headers"]["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
+    params["headers"].update(trace_header())

@@ -17,11 +17,14 @@ import connection
 import message
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.session import Session
 
 from chat import budget as budget_module
+from chat.api_gateway import CONNECT_SECONDS, READ_SECONDS, ApiGateway
 from chat.budget import SECONDS, TRIES, OutOfTime, budget, keep
+from chat.delivery import Pushed
 from chat.dynamo import DynamoTable
-from chat.sdk import CONFIG, PUSHES
+from chat.sdk import CONFIG
 from tests.fakes.clock import ManualClock
 from tests.fakes.engines import REGION, Engine
 from tests.fakes.instances import instance
@@ -203,7 +206,7 @@ def test_a_frame_whose_every_call_takes_all_its_tries_is_answered_within_the_fun
 
 def test_the_worst_that_one_frame_can_meet_ends_within_the_functions_time() -> None:
     longest_try = CONFIG.connect_timeout + CONFIG.read_timeout  # type: ignore[attr-defined]
-    longest_push = 2 * PUSHES.connect_timeout + PUSHES.read_timeout  # type: ignore[attr-defined]
+    longest_push = 2 * CONNECT_SECONDS + READ_SECONDS
 
     assert SECONDS + max(longest_try, longest_push) < FUNCTION_SECONDS - SPARE_SECONDS
 
@@ -220,23 +223,17 @@ def test_each_event_has_the_whole_time(module: Any, clock: Time) -> None:
     assert not budget.allows(SECONDS)
 
 
-def push_client(url: str) -> Any:
-    client = Engine(url).session.create_client(
-        "apigatewaymanagementapi",
-        config=PUSHES,
-        endpoint_url=url,
-        region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
-    keep(client, is_hint=True)
-    return client
+def gateway_at(url: str) -> ApiGateway:
+    session = Session()
+    session.set_credentials("local", "local")
+    session.set_config_variable("region", REGION)
+    return ApiGateway(session, url)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_push_that_fails_is_not_tried_again(clock: Time, status: int) -> None:
-    with answering(status) as (url, asked), pytest.raises(ClientError):
-        push_client(url).post_to_connection(ConnectionId="a", Data=b"{}")
+    with answering(status) as (url, asked):
+        assert gateway_at(url).push("a", b"{}") is Pushed.FAILED
 
     assert (len(asked), clock.pauses) == (1, [])
 
@@ -267,10 +264,10 @@ def test_a_connection_that_died_since_the_last_event_costs_no_push(clock: Time) 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=serve, args=(listening,))
         thread.start()
-        client = push_client(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        gateway = gateway_at(f"http://127.0.0.1:{listening.getsockname()[1]}")
         for _ in range(2):
-            client.post_to_connection(ConnectionId="a", Data=body)
+            assert gateway.push("a", body) is Pushed.TAKEN
         thread.join()
 
     assert len(served) == 3
-    assert clock.pauses == [0.0]
+    assert clock.pauses == []

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.config import Config
+from botocore.session import Session
 
-from chat.delivery import ApiGateway
-from chat.sdk import PUSHES
+from chat.api_gateway import ApiGateway
 from chat.sessions import OPENING_MS
 from tests.fakes.engines import REGION, Engine
 from tests.faults.stage import SILENCE, Stage, stage
@@ -26,17 +25,11 @@ def running() -> Iterator[Stage]:
         yield one
 
 
-def gateway(engine: Engine, url: str, config: Config = PUSHES) -> ApiGateway:
-    return ApiGateway(
-        engine.session.create_client(
-            "apigatewaymanagementapi",
-            config=config,
-            endpoint_url=url,
-            region_name=REGION,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
-    )
+def gateway(url: str) -> ApiGateway:
+    session = Session()
+    session.set_credentials("local", "local")
+    session.set_config_variable("region", REGION)
+    return ApiGateway(session, url)
 
 
 def live(made: System, user: str) -> set[str]:
@@ -69,7 +62,7 @@ def test_a_push_that_fails_is_nobody_elses(
     age_ms: int,
     kept: bool,
 ) -> None:
-    made = System(dynamodb, gateway=gateway(dynamodb, running.url))
+    made = System(dynamodb, gateway=gateway(running.url))
     made.acquaint("alice", "bob")
     alice, phone, laptop = (made.connect(*who) for who in [("alice", "a"), ("bob", "phone"), ("bob", "laptop")])
     made.clock.advance(age_ms)
@@ -95,7 +88,7 @@ def test_a_push_that_fails_is_nobody_elses(
 def test_a_stage_that_is_not_there_keeps_nobody_from_sending(dynamodb: Engine) -> None:
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
-        made = System(dynamodb, gateway=gateway(dynamodb, f"http://127.0.0.1:{taken.getsockname()[1]}"))
+        made = System(dynamodb, gateway=gateway(f"http://127.0.0.1:{taken.getsockname()[1]}"))
         alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
         made.clock.advance(OPENING_MS + 1)
         ack = made.ask(alice, SEND)
@@ -104,7 +97,7 @@ def test_a_stage_that_is_not_there_keeps_nobody_from_sending(dynamodb: Engine) -
 
 
 def test_a_receipt_is_acknowledged_though_its_push_fails(dynamodb: Engine, running: Stage) -> None:
-    made = System(dynamodb, gateway=gateway(dynamodb, running.url))
+    made = System(dynamodb, gateway=gateway(running.url))
     made.acquaint("alice", "bob")
     alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
     made.ask(alice, SEND)

@@ -1,6 +1,6 @@
 """What a client would send, up to the network: of every call that the functions make.
 
-As a program, with an asset as its argument, it prints what the asset's client would send, with the asset's own SDK.
+As a program, with an asset and a Region as its arguments, it prints what the asset would send, with its own SDK.
 """
 
 from __future__ import annotations
@@ -16,10 +16,6 @@ Request = dict[str, Any]
 KEY = {"pk": {"S": "USER#alice"}, "sk": {"S": "CHAT#bob"}}
 WRITE = {"ConditionExpression": "attribute_not_exists(pk)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 CALLS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
-    "apigatewaymanagementapi": {
-        "DeleteConnection": ("delete_connection", {"ConnectionId": "a=b"}),
-        "PostToConnection": ("post_to_connection", {"ConnectionId": "a=b", "Data": '{"é": 1}'.encode()}),
-    },
     "dynamodb": {
         "BatchGetItem": ("batch_get_item", {"RequestItems": {"chat": {"Keys": [KEY], "ConsistentRead": True}}}),
         "DeleteItem": ("delete_item", {"TableName": "chat", "Key": KEY, "ReturnValues": "ALL_OLD"}),
@@ -47,6 +43,13 @@ CALLS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 }
 """By service and operation: the client's method, and arguments as the functions give them."""
 
+CONNECTION, DATA = "a=b/c", '{"é": 1}'.encode()
+GATEWAY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "DeleteConnection": ("delete_connection", {"ConnectionId": CONNECTION}),
+    "PostToConnection": ("post_to_connection", {"ConnectionId": CONNECTION, "Data": DATA}),
+}
+"""Of `@connections`, which the functions ask without a client: what they would call if they had one."""
+
 
 class Sent(Exception):
     """Stands in for the network."""
@@ -61,6 +64,33 @@ def requests(make_client: Callable[[Any], Any]) -> dict[str, Request]:
     }
 
 
+def endpoint(region: str) -> str:
+    """A stage's."""
+    return f"https://abc123.execute-api.{region}.amazonaws.com/dev"
+
+
+def gateway_requests_of(make_client: Callable[[], Any]) -> dict[str, Request]:
+    """What a client of the SDK's own would send to `@connections`."""
+    return {f"@connections.{name}": _request(make_client(), *call) for name, call in GATEWAY.items()}
+
+
+def gateway_requests(gateway: Any) -> dict[str, Request]:
+    """What the functions send to `@connections`, through their `ApiGateway`."""
+    caught: list[Any] = []
+
+    class Caught:
+        def send(self, request: Any) -> None:
+            caught.append(request)
+            raise Sent
+
+    gateway._http = Caught()
+    asked = {"DeleteConnection": (gateway.close, ()), "PostToConnection": (gateway.push, (DATA,))}
+    for ask, rest in asked.values():
+        with suppress(Sent):
+            ask(CONNECTION, *rest)
+    return {f"@connections.{name}": _as_sent(request) for name, request in zip(asked, caught, strict=True)}
+
+
 def _request(client: Any, method: str, arguments: Mapping[str, Any]) -> Request:
     caught: list[Any] = []
 
@@ -72,6 +102,10 @@ def _request(client: Any, method: str, arguments: Mapping[str, Any]) -> Request:
     with suppress(Sent):
         getattr(client, method)(**arguments)
     (request,) = caught
+    return _as_sent(request)
+
+
+def _as_sent(request: Any) -> Request:
     headers = {name.lower(): _text(value) for name, value in request.headers.items()}
     return {"method": request.method, "url": request.url, "headers": headers, "body": _text(request.body)}
 
@@ -84,8 +118,9 @@ if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
     import botocore
 
-    from chat.sdk import client
+    from chat.api_gateway import ApiGateway
+    from chat.sdk import client, session
 
     if not botocore.__file__.startswith(sys.argv[1]):
         sys.exit("the SDK is not the asset's")
-    json.dump(requests(client), sys.stdout)
+    json.dump({**requests(client), **gateway_requests(ApiGateway(session(), endpoint(sys.argv[2])))}, sys.stdout)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from botocore.session import Session
@@ -18,7 +18,7 @@ from chat.sdk import client
 from local.emulator import clean_environment
 from stacks.sdk_description import OPERATIONS
 from tests.performance import sdk_requests
-from tests.performance.sdk_requests import CALLS, Request, requests
+from tests.performance.sdk_requests import CALLS, GATEWAY, Request, endpoint, gateway_requests_of, requests
 
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=a87bd80c:1"
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1")
@@ -34,7 +34,8 @@ NOT_SENT = {"amz-sdk-invocation-id", "amz-sdk-request", "x-amz-api-version"}
 
 VARYING = {"authorization", "user-agent", "x-amz-date"}
 
-NAMES = [f"{service}.{operation}" for service, operations in CALLS.items() for operation in operations]
+CLIENT_NAMES = [f"{service}.{operation}" for service, operations in CALLS.items() for operation in operations]
+NAMES = [*CLIENT_NAMES, *(f"@connections.{operation}" for operation in GATEWAY)]
 
 
 @pytest.fixture(autouse=True)
@@ -44,21 +45,25 @@ def on_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ENDPOINT_URL", "PLAIN_SDK"):
         monkeypatch.delenv(name, raising=False)
     # The process has one session, which keeps the credentials that it found for an earlier test.
-    monkeypatch.setattr(sdk, "_session", sdk._session.__wrapped__)
+    monkeypatch.setattr(sdk, "session", sdk.session.__wrapped__)
 
 
 @cache
 def asked_by_ours(asset: Path, region: str, plain: str = "") -> dict[str, Request]:
     """What the asset's client sends, with the asset's own SDK."""
     variables = {**clean_environment(), **LAMBDA, "AWS_DEFAULT_REGION": region, "PLAIN_SDK": plain}
-    command = [sys.executable, "-P", sdk_requests.__file__, str(asset)]
+    command = [sys.executable, "-P", sdk_requests.__file__, str(asset), region]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
     return dict(json.loads(done.stdout))
 
 
 @cache
 def asked_by_the_sdk(region: str) -> dict[str, Request]:
-    return requests(lambda service: Session().create_client(service, region_name=region))
+    def client(service: Any, **options: Any) -> Any:
+        return Session().create_client(service, region_name=region, **options)
+
+    gateway = partial(client, "apigatewaymanagementapi", endpoint_url=endpoint(region))
+    return {**requests(client), **gateway_requests_of(gateway)}
 
 
 def test_every_call_is_compared() -> None:

@@ -14,6 +14,7 @@ ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "nobody",
     "AWS_SECRET_ACCESS_KEY": "nothing",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # where nobody listens: no unit test calls AWS
+    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:9/stage",
     "TABLE_NAME": "chat",
     "EPOCH": "1",
     "RETENTION_DAYS": "30",

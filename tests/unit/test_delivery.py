@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import botocore.session
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from botocore.stub import Stubber
 
-from chat.delivery import ApiGateway, Delivered, Pushed
+from chat.delivery import Delivered, Pushed
 from chat.protocol import UserPresence
 from chat.sessions import OPENING_MS, Connection
 from tests.fakes.clock import START, ManualClock
@@ -106,81 +101,3 @@ def test_only_ones_own_connections_are_counted() -> None:
     taken = (Connection("bob", "1", 0), Connection("bob", "2", 0), Connection("alice", "3", 0))
 
     assert Delivered(taken).taken_by("bob") == 2
-
-
-# the SDK's side of it
-
-
-@pytest.fixture
-def client() -> Any:
-    return botocore.session.Session().create_client(
-        "apigatewaymanagementapi",
-        region_name="us-east-1",
-        endpoint_url="http://127.0.0.1:9",
-        aws_access_key_id="nobody",
-        aws_secret_access_key="nothing",
-    )
-
-
-@pytest.fixture
-def answers(client: Any) -> Any:
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
-
-
-def test_a_push_is_one_call(client: Any, answers: Stubber) -> None:
-    answers.add_response("post_to_connection", {}, {"ConnectionId": "phone=", "Data": b"{}"})
-
-    assert ApiGateway(client).push("phone=", b"{}") is Pushed.TAKEN
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "pushed"),
-    [
-        ("GoneException", 410, Pushed.GONE),
-        ("410", 410, Pushed.GONE),  # botocore reads the code from the body, where API Gateway does not always put it
-        ("LimitExceededException", 429, Pushed.FAILED),
-        ("PayloadTooLargeException", 413, Pushed.FAILED),
-        ("ForbiddenException", 403, Pushed.FAILED),
-        ("InternalServerError", 500, Pushed.FAILED),
-    ],
-)
-def test_a_refused_push_is_gone_or_failed(
-    client: Any, answers: Stubber, code: str, status: int, pushed: Pushed
-) -> None:
-    answers.add_client_error("post_to_connection", service_error_code=code, http_status_code=status)
-
-    assert ApiGateway(client).push("phone=", b"{}") is pushed
-
-
-class Unreachable:
-    """A client whose calls end in the error."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def post_to_connection(self, **_: object) -> None:
-        raise self._error
-
-    def delete_connection(self, **_: object) -> None:
-        raise self._error
-
-
-@pytest.mark.parametrize(
-    "error", [EndpointConnectionError(endpoint_url="http://x"), ReadTimeoutError(endpoint_url="http://x")], ids=repr
-)
-def test_a_gateway_that_cannot_be_reached_fails_a_push_and_raises_nothing(error: Exception) -> None:
-    unreachable: Any = Unreachable(error)
-    gateway = ApiGateway(unreachable)
-
-    assert gateway.push("phone=", b"{}") is Pushed.FAILED
-    gateway.close("phone=")
-
-
-def test_closing_is_one_call_and_one_that_is_gone_is_closed(client: Any, answers: Stubber) -> None:
-    answers.add_response("delete_connection", {}, {"ConnectionId": "phone="})
-    answers.add_client_error("delete_connection", service_error_code="GoneException", http_status_code=410)
-
-    for _ in range(2):
-        ApiGateway(client).close("phone=")
