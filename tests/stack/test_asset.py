@@ -89,7 +89,7 @@ def leave_behind_what_tools_do(source: Path) -> None:
 
 
 def test_the_asset_holds_the_handlers_their_package_and_its_dependencies(asset: Path) -> None:
-    ours = {"announcement.py", "authorizer.py", "backend.py", "connection.py", "message.py", "chat"}
+    ours = {"announcement.py", "authorizer.py", "backend.py", "connection.py", "message.py", "stream.py", "chat"}
     theirs = {"botocore", "dateutil", "jmespath", "jwt", "six.py", "urllib3"}
     assert {path.name for path in asset.iterdir() if path.suffix != ".dist-info"} - BYTECODE == ours | theirs
     metadata = {path.name.partition("-")[0] for path in asset.glob("*.dist-info") if (path / "METADATA").exists()}
