@@ -19,7 +19,8 @@ def line(level: Level, message: str, **fields: object) -> None:
     timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     known = {name: value for name, value in fields.items() if value is not None}
     # One write, line break included: lines of parallel threads must not run into each other.
-    print(json.dumps({"timestamp": timestamp, "level": level, "message": message, **known}) + "\n", end="", flush=True)
+    text = json.dumps({"timestamp": timestamp, "level": level, "message": message, **known}, separators=(",", ":"))
+    print(text + "\n", end="", flush=True)
 
 
 def failure(message: str, error: BaseException, **fields: object) -> None:

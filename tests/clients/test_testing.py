@@ -70,7 +70,7 @@ def test_it(parley_chat):
 
     ran = _pytest(Path(sys.executable), tmp_path)
 
-    assert '"message": "operation", "action": "send"' in ran.stdout
+    assert '"message":"operation","action":"send"' in ran.stdout
     assert "a secret text" not in ran.stdout.partition("Captured stderr")[2]
 
 

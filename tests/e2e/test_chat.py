@@ -312,9 +312,9 @@ def test_nothing_that_was_said_and_no_token_is_in_a_log(
     device.ask("send", to=bob, text=said)
     device.say(f'{{"action": "send", "to": 1, "text": "{said}"}}')
     device.receive(type="error")
-    until(lambda: '"code": "bad_request"' in running.function_log.read_text())
+    until(lambda: '"code":"bad_request"' in running.function_log.read_text())
     logged = running.function_log.read_text()
-    assert f'"user": "{alice}"' in logged
+    assert f'"user":"{alice}"' in logged
     assert not [secretly for secretly in (said, "eyJ", secret) if secretly in logged]
 
 
@@ -323,9 +323,9 @@ def test_an_invocation_logs_one_line(connect: Connect, running: Emulator, alice:
     for _ in range(3):
         device.ask("ping")
     device.ask("send", to=bob, text="hi")
-    lines = [line for line in running.function_log.read_text().splitlines() if f'"user": "{alice}"' in line]
+    lines = [line for line in running.function_log.read_text().splitlines() if f'"user":"{alice}"' in line]
     # What is announced of a user comes when it comes.
-    assert sum('"message": "frame"' in line for line in lines) == 4
+    assert sum('"message":"frame"' in line for line in lines) == 4
 
 
 def test_a_binary_frame_ends_the_connection_before_any_function_sees_it(
