@@ -22,7 +22,8 @@ PACKAGE = PROJECT / "clients" / "python"
 FUNCTIONS = PROJECT / "lambda_src"
 MODULES = {path.stem: path.read_text("utf-8") for path in sorted((PACKAGE / "parley").glob("*.py"))}
 LAYERS = (
-    ("bounds", "errors", "events", "preview", "timers"),
+    ("bounds", "data", "errors", "preview", "timers"),
+    ("events",),
     ("effects", "frames", "mailbox", "conversation"),
     ("conversations", "connections", "requests", "dialer"),
     ("gaps", "outbox", "receipts", "hints", "state", "unsending"),
