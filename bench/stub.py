@@ -27,9 +27,15 @@ STOP_SECONDS = 5
 
 
 @contextmanager
-def stub(*, push_ms: int = 0, certificate: Path | None = None) -> Iterator[str]:
+def stub(*, push_ms: int = 0, table_ms: int = 0, certificate: Path | None = None) -> Iterator[str]:
     """Runs the stub and gives its URL. `certificate` holds its key too, and makes it speak TLS."""
-    options = ["--push-ms", str(push_ms), *(["--certificate", str(certificate)] if certificate else [])]
+    options = [
+        "--push-ms",
+        str(push_ms),
+        "--table-ms",
+        str(table_ms),
+        *(["--certificate", str(certificate)] if certificate else []),
+    ]
     command = [sys.executable, "-m", "bench.stub", *options]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -43,8 +49,9 @@ def stub(*, push_ms: int = 0, certificate: Path | None = None) -> Iterator[str]:
 class Conversation(asyncio.Protocol):
     """One HTTP/1.1 connection that is kept alive."""
 
-    def __init__(self, push_seconds: float) -> None:
+    def __init__(self, push_seconds: float, table_seconds: float) -> None:
         self._push_seconds = push_seconds
+        self._table_seconds = table_seconds
         self._received = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -61,10 +68,16 @@ class Conversation(asyncio.Protocol):
             return
         self._received = b""
         if "/@connections/" in request_line:
-            asyncio.get_running_loop().call_later(self._push_seconds, self._answer, b"")
+            self._answer_after(self._push_seconds, b"")
         else:
             operation = headers["x-amz-target"].partition(".")[2]
-            self._answer(json.dumps(answer(operation, json.loads(rest))).encode())
+            self._answer_after(self._table_seconds, json.dumps(answer(operation, json.loads(rest))).encode())
+
+    def _answer_after(self, seconds: float, body: bytes) -> None:
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds, self._answer, body)
+        else:
+            self._answer(body)
 
     def _answer(self, body: bytes) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nx-amzn-RequestId: {'R' * 52}\r\n"
@@ -111,13 +124,13 @@ def _sessions(key: dict[str, Any]) -> dict[str, Any]:
     return {**key, f"@{user}-1": _now(-90), "last_seen": _now(), "rev": {"N": "7"}}
 
 
-async def serve(push_seconds: float, certificate: Path | None) -> None:
+async def serve(push_seconds: float, table_seconds: float, certificate: Path | None) -> None:
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Conversation(push_seconds), HOST, 0, ssl=context)
+    server = await loop.create_server(lambda: Conversation(push_seconds, table_seconds), HOST, 0, ssl=context)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -125,6 +138,7 @@ async def serve(push_seconds: float, certificate: Path | None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--push-ms", type=int, default=0)
+    parser.add_argument("--table-ms", type=int, default=0)
     parser.add_argument("--certificate", type=Path)
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.push_ms / 1_000, arguments.certificate))
+    asyncio.run(serve(arguments.push_ms / 1_000, arguments.table_ms / 1_000, arguments.certificate))

@@ -1,0 +1,76 @@
+"""From the frame to the push: how long a message takes to reach the recipient's connection, beside a handler that
+stores nothing."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from unittest import mock
+
+from bench import plots
+from bench.functions import environment, event, running_in
+from bench.measure import Limit, Section, interleave, medians, table
+from bench.stub import stub
+
+TABLE_MS = 5
+"""As the costs assume for a round trip to the table."""
+ROUNDS = 300
+OURS, UNSTORED = "ours, stored", "two reads and a push, nothing stored"
+
+
+def run() -> Section:
+    with stub(table_ms=TABLE_MS) as url, running_in(environment(url, f"{url}/stage")):
+        pushes, acks = _sides()
+        interleave(pushes, 10)  # opens the connections
+        pushed, acknowledged = medians(interleave(pushes, ROUNDS)), medians(interleave(acks, ROUNDS))
+    ratio = pushed[OURS] / pushed[UNSTORED]
+    rows = [(side, f"{ms:.1f}", f"{acknowledged[side]:.1f}") for side, ms in pushed.items()]
+    text = f"""\
+Milliseconds from the event to the beginning of the first push, and to the end of the handler, with a table that takes
+{TABLE_MS} ms for a call; medians of {ROUNDS}, interleaved. Ours reads the log beside the recipient's sessions, stores
+the message, and pushes; then both chats move, and the message is acknowledged. Beside it is what samples do that store
+nothing (`bench/baseline/unstored.py`): who is calling, who listens, a push.
+
+{table(["", "to the push, ms", "to the end, ms"], rows)}
+"""
+    return Section(
+        "From the frame to the push",
+        text,
+        [Limit("frame to push, × two reads and a push that store nothing", ratio, 1)],
+        {"first-push": partial(plots.bars, title="From the frame to the push, ms", values=pushed, ours=[OURS])},
+    )
+
+
+def _sides() -> tuple[dict[str, Callable[[], float]], dict[str, Callable[[], float]]]:
+    """Of each handler, to the push and to the end."""
+    ours, theirs = (importlib.import_module(name) for name in ("message", "bench.baseline.unstored"))
+    numbers = itertools.count(1)
+
+    def once(handler: Callable[..., object]) -> float:
+        started = time.perf_counter()
+        handler(event(next(numbers)), None)
+        return (time.perf_counter() - started) * 1_000
+
+    def to_push(handler: Callable[..., object], gateway: Any, method: str) -> float:
+        began: list[float] = []
+        push = getattr(gateway, method)
+
+        def seen(*arguments: object, **named: object) -> Any:
+            began.append(time.perf_counter())
+            return push(*arguments, **named)
+
+        with mock.patch.object(gateway, method, seen):
+            started = time.perf_counter()
+            handler(event(next(numbers)), None)
+        return (began[0] - started) * 1_000
+
+    gateway = ours._routes._delivery._gateway
+    pushes: dict[str, Callable[[], float]] = {
+        OURS: partial(to_push, ours.handler, gateway, "push"),
+        UNSTORED: partial(to_push, theirs.handler, theirs.gateway, "post_to_connection"),
+    }
+    return pushes, {OURS: partial(once, ours.handler), UNSTORED: partial(once, theirs.handler)}
