@@ -114,13 +114,13 @@ def _import_sides(assets: Assets) -> Mapping[str, Callable[[], Cold]]:
 
 def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]]:
     """A `send` whose first push ends the measurement; both sides trust the stub beside what they trust anyway."""
-    certificate = _certificate(folder)
+    trusted = certificate(folder)
     sdk, small = folder / "sdk.pem", folder / "small.pem"
-    sdk.write_text(Path(where()).read_text() + certificate.read_text())
-    small.write_text((assets.bundle / "botocore" / "cacert.pem").read_text() + certificate.read_text())
+    sdk.write_text(Path(where()).read_text() + trusted.read_text())
+    small.write_text((assets.bundle / "botocore" / "cacert.pem").read_text() + trusted.read_text())
 
     def serve(asset: Path, module: str, roots: Path) -> Cold:
-        with stub(certificate=certificate) as url:
+        with stub(certificate=trusted) as url:
             variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
             return cold(asset, variables, module, json.dumps(event(1)))
 
@@ -133,7 +133,7 @@ def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]
     }
 
 
-def _certificate(folder: Path) -> Path:
+def certificate(folder: Path) -> Path:
     """A self-signed certificate, its key in the same file."""
     path, key = folder / "certificate.pem", folder / "key.pem"
     extensions = [f"subjectAltName=IP:{HOST}", "keyUsage=critical,digitalSignature,keyCertSign"]
@@ -145,12 +145,19 @@ def _certificate(folder: Path) -> Path:
     return path
 
 
-def cold(asset: Path, variables: Mapping[str, str], module: str, event: str = "") -> Cold:
-    """One fresh process. It writes no bytecode, as on Lambda, where the asset is read-only."""
+def cold(
+    asset: Path,
+    variables: Mapping[str, str],
+    module: str,
+    event: str = "",
+    *,
+    first: Callable[[], None] | None = None,
+) -> Cold:
+    """One fresh process, which does `first` before anything. It writes no bytecode, as on Lambda, where it may not."""
     environment = {**clean_environment(), **variables, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(PROCESS), str(asset), module, event]
     started = time.perf_counter() * 1_000  # the same clock in every process
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, preexec_fn=first)
     cpu, ended = map(float, done.stdout.split())
     return Cold(cpu, ended - started)
 

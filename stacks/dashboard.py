@@ -9,7 +9,6 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from .functions import MEMORY_MB
 from .queries import QUERIES
 from .watched import PERIOD, Watched
 
@@ -103,7 +102,7 @@ class Dashboard(Construct):
             f"FILL(reads, 0) * {_decimal(price['read_unit'])}",
             f"FILL(writes, 0) * {_decimal(price['write_unit'])}",
         ]
-        gigabyte_ms = price["lambda_gb_second_arm64"] * MEMORY_MB / 1_024 / 1_000
+        gigabyte_ms = price["lambda_gb_second_arm64"] * self._watched.memory_mb / 1_024 / 1_000
         for name, function in self._watched.functions.items():
             calls, ms, log = (f"{name.lower()}_{what}" for what in ("calls", "ms", "bytes"))
             metrics[calls] = function.metric_invocations(period=PERIOD)

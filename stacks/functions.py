@@ -19,10 +19,6 @@ RUNTIME = lambda_.Runtime.PYTHON_3_13
 TIMEOUT = Duration.seconds(10)
 """Above the time that an event gives itself (chat/budget.py), below the 29 s that API Gateway would wait."""
 
-MEMORY_MB = 512
-"""Lambda gives CPU with memory, 1,769 MB for one whole core. At 128 MB the import and TLS of a cold start take
-seconds; a warm send waits for the network most of its time, so more than this is paid for and not used."""
-
 
 @jsii.implements(ILocalBundling)
 class Bundling:
@@ -48,6 +44,7 @@ class ChatFunction(Construct):
         handler: str,
         code: lambda_.Code,
         environment: Mapping[str, str],
+        memory_mb: int,
         tracing: bool,
         has_alias: bool,
         reserved_concurrency: int | None = None,
@@ -74,7 +71,7 @@ class ChatFunction(Construct):
             environment=environment,
             timeout=timeout,
             reserved_concurrent_executions=reserved_concurrency,
-            memory_size=MEMORY_MB,
+            memory_size=memory_mb,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
             # Lambda's own lines about each start and end are two thirds of the log's bytes, and ours has the duration.

@@ -103,20 +103,21 @@ class ChatSettings:
     others a table can be recovered as it was in the last `recovery_days`; what was erased since is in there.
     Data and the secret are encrypted with the key `kms_key_arn`, if there is one. `emulator` is the endpoint of
     a local emulator, None on AWS. The rate, in events a second, and the burst are those of each route that is
-    used all the time; `route_rates` has rates of single ones. `reserved_concurrency` is how many instances the
-    message function has, at most and for sure; the table gives at most so many request units a second, if there
-    is a number. `user_rate` is how many messages a second one user may go on sending, `new_chats` how many
-    conversations it may begin in an hour. Comings and goings are told to the partners of a user's
-    `announced_chats` latest chats. A token may live for at most `max_token_hours`. Handshakes of browsers are
-    taken from the pages of `allowed_origins`, if there are any; from any page if there are none. Alarms notify
-    the SNS topic, or the e-mail address, if there is one; the address is also told when the month's costs near
-    `monthly_budget` dollars. With `web`, the stack hosts the web page too. With `table_name` the stack makes no
-    table and uses that one. Another `epoch` than before tells clients that the data has gone back; another
-    table does, too. `events` says what is put on a bus for the product, `event_text` whether with texts; what
-    is stored is read from the table's stream, `table_stream_arn` if the stack does not make the table. With
-    `access_log`, API Gateway logs each handshake and frame; with `tracing`, X-Ray samples invocations; with
-    `gradual_shift`, a new version of a function gets a tenth of the traffic first. Clients connect to
-    `domain_name`, a name in the zone `hosted_zone_id` of Route 53, if there is one.
+    used all the time; `route_rates` has rates of single ones. Each function has `memory_mb`, and CPU with it.
+    `reserved_concurrency` is how many instances the message function has, at most and for sure; the table gives
+    at most so many request units a second, if there is a number. `user_rate` is how many messages a second one
+    user may go on sending, `new_chats` how many conversations it may begin in an hour. Comings and goings are
+    told to the partners of a user's `announced_chats` latest chats. A token may live for at most
+    `max_token_hours`. Handshakes of browsers are taken from the pages of `allowed_origins`, if there are any;
+    from any page if there are none. Alarms notify the SNS topic, or the e-mail address, if there is one; the
+    address is also told when the month's costs near `monthly_budget` dollars. With `web`, the stack hosts the
+    web page too. With `table_name` the stack makes no table and uses that one. Another `epoch` than before
+    tells clients that the data has gone back; another table does, too. `events` says what is put on a bus for
+    the product, `event_text` whether with texts; what is stored is read from the table's stream,
+    `table_stream_arn` if the stack does not make the table. With `access_log`, API Gateway logs each handshake
+    and frame; with `tracing`, X-Ray samples invocations; with `gradual_shift`, a new version of a function gets
+    a tenth of the traffic first. Clients connect to `domain_name`, a name in the zone `hosted_zone_id` of Route
+    53, if there is one.
 
     In the context a setting has the name of its field here, in camel case.
     """
@@ -136,6 +137,7 @@ class ChatSettings:
     throttling_rate: int = 500
     throttling_burst: int = 1_000
     route_rates: str | None = None
+    memory_mb: int = 512
     reserved_concurrency: int | None = None
     max_read_request_units: int | None = None
     max_write_request_units: int | None = None
@@ -296,6 +298,7 @@ class ChatSettings:
             throttling_rate=_number(context, "throttlingRate", default.throttling_rate, 1, MOST_RATE),
             throttling_burst=_number(context, "throttlingBurst", default.throttling_burst, 1, MOST_BURST),
             route_rates=_optional(context, "routeRates", _ROUTE_RATES, _RATES_HINT),
+            memory_mb=_number(context, "memoryMb", default.memory_mb, 128, 10_240),  # Lambda's own bounds
             reserved_concurrency=_optional_number(context, "reservedConcurrency", 1, 100_000),
             max_read_request_units=_optional_number(context, "maxReadRequestUnits", 1, 1_000_000),
             max_write_request_units=_optional_number(context, "maxWriteRequestUnits", 1, 1_000_000),

@@ -27,11 +27,13 @@ class Watched:
         api: ChatApi,
         table: dynamodb.ITableV2,
         functions: Mapping[FunctionName, ChatFunction],
+        memory_mb: int,
         namespace: str,
         lost_events: sqs.IQueue | None = None,
     ) -> None:
         self.functions: dict[FunctionName, lambda_.Function] = {name: it.function for name, it in functions.items()}
         self.log_groups: dict[FunctionName, logs.LogGroup] = {name: it.log_group for name, it in functions.items()}
+        self.memory_mb = memory_mb
         self.namespace = namespace
         self.lost_events = lost_events
         self._api = {"ApiId": api.api.api_id, "Stage": api.stage.stage_name}

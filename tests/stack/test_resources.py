@@ -61,9 +61,9 @@ def test_functions_are_given_the_settings_that_they_require_and_no_more(default:
     required = set(re.findall(r'required\(os\.environ, "(\w+)"\)', source))
     required -= {setting for setting in required if setting.startswith("OIDC_")}  # see below
 
-    given = {setting for setting in function["Environment"]["Variables"] if not setting.startswith("AWS_")}
+    given = set(function["Environment"]["Variables"])
 
-    assert given == required
+    assert {setting for setting in given if not setting.startswith("AWS_")} | (given & required) == required
 
 
 def test_the_chat_for_tests_of_others_has_the_settings_of_the_stack(default: Synthesized) -> None:
@@ -130,6 +130,21 @@ def test_a_table_that_exists_is_used_by_everything_that_used_the_stacks_own(
     assert before.count(logical_id) > 1
     assert logical_id not in after
     assert after.count("table/restored") == before.count(f'["{logical_id}", "Arn"]')
+
+
+def test_the_functions_have_the_memory_that_was_chosen_and_the_dashboard_its_price(
+    default: Synthesized, synthesize: Synthesize
+) -> None:
+    chosen = synthesize(memoryMb=1024)
+
+    for handler in ("announcement", "authorizer", "backend", "connection", "message"):
+        assert default.function(handler)[1]["MemorySize"] == 512
+        assert chosen.function(handler)[1]["MemorySize"] == 1_024
+    before, after = (
+        {float(price) for price in re.findall(r"message_ms, 0\) \* ([0-9.]+)", json.dumps(made.template))}
+        for made in (default, chosen)
+    )
+    assert max(after) == pytest.approx(2 * max(before), rel=1e-3)
 
 
 def test_each_function_that_can_find_a_user_gone_knows_how_many_to_tell(synthesize: Synthesize) -> None:

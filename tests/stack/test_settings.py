@@ -48,6 +48,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         throttling_rate=500,
         throttling_burst=1_000,
         route_rates=None,
+        memory_mb=512,
         reserved_concurrency=None,
         max_read_request_units=None,
         max_write_request_units=None,
@@ -93,6 +94,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"userRate": "25"}, "user_rate", 25),
         ({"newChats": "1000"}, "new_chats", 1_000),
         ({"announcedChats": "0"}, "announced_chats", 0),
+        ({"memoryMb": "1769"}, "memory_mb", 1_769),
         ({"retentionDays": 36_500}, "retention_days", 36_500),
         ({"throttlingRate": "10000"}, "throttling_rate", 10_000),
         ({"throttlingBurst": 5_000}, "throttling_burst", 5_000),
@@ -245,7 +247,7 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
-    "userRate, newChats, announcedChats, throttlingRate, throttlingBurst, routeRates, reservedConcurrency, "
+    "userRate, newChats, announcedChats, throttlingRate, throttlingBurst, routeRates, memoryMb, reservedConcurrency, "
     "maxReadRequestUnits, maxWriteRequestUnits, throwaway, recoveryDays, kmsKeyArn, alarmTopicArn, alarmEmail, "
     "monthlyBudget, web, tableName, tableStreamArn, epoch, events, eventText, accessLog, tracing, gradualShift, "
     "domainName, hostedZoneId, emulator"

@@ -1,0 +1,134 @@
+"""What a function's memory buys: Lambda gives CPU with it, which here a control group of the kernel does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from bench import PROJECT
+from bench.cold_start import certificate, cold
+from bench.functions import environment, event
+from bench.measure import Section, interleave, table
+from bench.prices import prices
+from bench.stub import stub
+from local.emulator import clean_environment
+from stacks.bundle import bundle, compile_sources
+
+CGROUPS = Path("/sys/fs/cgroup")
+SIZES_MB = (512, 1_024, 1_769, 2_048)
+CORE_MB = 1_769
+"""Of a whole core, as Lambda's documentation says."""
+PERIOD_US = 20_000
+"""How often Lambda is known to give a function its share anew; with the kernel's 100 ms, short work would get more."""
+TABLE_MS, PUSH_MS = 5, 10
+"""As the costs assume."""
+ROUNDS = 5
+
+
+class Spent(NamedTuple):
+    """Milliseconds."""
+
+    send: float
+    fan_out: float
+    cold: float
+
+
+def run() -> Section:
+    controller = _controller()
+    if controller is None:
+        return Section("Memory", f"Not measured here: it takes a Linux on which this user may write to {CGROUPS}.\n")
+    with tempfile.TemporaryDirectory() as folder, stub(table_ms=TABLE_MS, push_ms=PUSH_MS) as url:
+        start = _cold_start(Path(folder))
+        spent = partial(_spent, controller, url, start)
+        sides: dict[int, Callable[[], Spent]] = {size: partial(spent, size) for size in SIZES_MB}
+        found = {size: Spent(*map(median, zip(*runs, strict=True))) for size, runs in interleave(sides, ROUNDS).items()}
+    return Section("Memory", _text(found))
+
+
+def _text(found: Mapping[int, Spent]) -> str:
+    price = prices()["list_prices_in_dollars"]["lambda_gb_second_arm64"]
+    rows = [
+        (
+            f"{size:,} MB",
+            f"{size / CORE_MB:.2f}",
+            *(f"{ms:.0f}" for ms in spent),
+            f"{spent.send * 1_000 * size / 1_024 * price:.2f}",
+        )
+        for size, spent in found.items()
+    ]
+    header = ["", "cores", "warm send, ms", "fan-out of 100, ms", "cold start, ms", "a million sends, $"]
+    return f"""\
+Wall time of fresh processes with a share of this machine's cores, given anew each {PERIOD_US // 1_000} ms; medians of
+{ROUNDS}, interleaved. A call of the table takes {TABLE_MS} ms, a push {PUSH_MS} ms. The cold start is that of the row
+above, to the first push over TLS, from a stub that answers at once. The dollars are those of Lambda's time alone.
+
+{table(header, rows)}
+"""
+
+
+def _spent(controller: Path, url: str, start: Callable[[Callable[[], None]], float], size: int) -> Spent:
+    with _share(controller, size / CORE_MB) as join:
+        command = [sys.executable, "-m", "bench.memory_process", url]
+        done = subprocess.run(
+            command, check=True, capture_output=True, cwd=PROJECT, env=clean_environment(), preexec_fn=join
+        )
+        return Spent(**json.loads(done.stdout), cold=start(join))
+
+
+def _cold_start(folder: Path) -> Callable[[Callable[[], None]], float]:
+    """To the first push over TLS, of a process that does something first."""
+    asset, trusted = folder / "asset", certificate(folder)
+    bundle(asset)
+    compile_sources(asset)
+    roots = folder / "roots.pem"
+    roots.write_text((asset / "botocore" / "cacert.pem").read_text() + trusted.read_text())
+
+    def start(first: Callable[[], None]) -> float:
+        with stub(certificate=trusted) as url:
+            variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
+            return cold(asset, variables, "message", json.dumps(event(1)), first=first).wall
+
+    return start
+
+
+def _controller() -> Path | None:
+    """Where groups with a share of the CPU are made: in the CPU's own hierarchy, or in the one of newer kernels."""
+    for folder in (CGROUPS / "cpu", CGROUPS):
+        is_one = (folder / "cpu.cfs_quota_us").exists() or "cpu" in _read(folder / "cgroup.subtree_control")
+        if is_one and os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+@contextmanager
+def _share(controller: Path, cores: float) -> Iterator[Callable[[], None]]:
+    """A group with so many cores, and what a process does to join it."""
+    group = controller / f"parley-bench-{os.getpid()}"
+    group.mkdir()
+    quota_us = int(cores * PERIOD_US)
+    if (group / "cpu.max").exists():
+        (group / "cpu.max").write_text(f"{quota_us} {PERIOD_US}")
+    else:
+        (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+        (group / "cpu.cfs_quota_us").write_text(str(quota_us))
+
+    def join() -> None:
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+
+    try:
+        yield join
+    finally:
+        group.rmdir()
