@@ -27,7 +27,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
-from chat import delivery, dynamo, sdk
+from chat import api_gateway, dynamo, sdk
 from chat.delivery import Pushed
 from parley.testing.memory import MemoryTable
 
@@ -48,6 +48,7 @@ SETTINGS = {
     "MAX_TOKEN_HOURS": "24",
     "TOKEN_SECRET_ARN": "secret",
     "ANNOUNCEMENT_FUNCTION": "announcement",
+    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://nobody.asks.it",
 }
 """What the stack sets on the functions, with its defaults."""
 
@@ -114,8 +115,9 @@ class Functions:
         clients: dict[str, Any] = {"secretsmanager": Secret(secret)}
         in_place_of_aws: list[tuple[Any, str, Callable[..., Any]]] = [
             (dynamo, "DynamoTable", lambda *_: table),
-            (delivery, "ApiGateway", lambda _: gateway),
+            (api_gateway, "ApiGateway", lambda *_: gateway),
             (sdk, "client", clients.get),
+            (sdk, "session", lambda: None),
         ]
         for module, name, stand_in in in_place_of_aws:
             setattr(module, name, stand_in)
