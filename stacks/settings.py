@@ -105,7 +105,7 @@ class ChatSettings:
     a local emulator, None on AWS. The rate, in events a second, and the burst are those of each route that is
     used all the time; `route_rates` has rates of single ones. Each function has `memory_mb`, and CPU with it.
     `reserved_concurrency` is how many instances the message function has, at most and for sure; the table gives
-    at most so many request units a second, if there is a number. `user_rate` is how many messages a second one
+    at most that many request units a second, if there is a number. `user_rate` is how many messages a second one
     user may go on sending, `new_chats` how many conversations it may begin in an hour. Comings and goings are
     told to the partners of a user's `announced_chats` latest chats. A token may live for at most
     `max_token_hours`. Handshakes of browsers are taken from the pages of `allowed_origins`, if there are any;

@@ -1,4 +1,4 @@
-"""What is shown of data that this client does not know: its names and values, as so many lines of text."""
+"""What is shown of data that this client does not know: its names and values, as lines of text."""
 
 from __future__ import annotations
 

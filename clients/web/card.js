@@ -1,4 +1,4 @@
-/** What is shown of data that this page does not know: its names and values, as so many lines of text. */
+/** What is shown of data that this page does not know: its names and values, as lines of text. */
 
 import { element, hidden } from "./dom.js";
 import { beginning } from "./text.js";

@@ -64,7 +64,7 @@ SYNC_OVERLAP_MS = 60_000
 """How far `since` reaches back: more than a function can run between stamping `changed` and its write, plus skew."""
 
 MAX_ANNOUNCED_CHATS = 100
-"""To the partners of at most so many of a user's latest chats is a coming or going announced: one BatchGetItem reads
+"""A coming or going is announced to the partners of at most this many of a user's latest chats: one BatchGetItem reads
 them all. The stack's default is fewer, since telling is what grows with the chats; others are told when they ask."""
 
 
