@@ -72,6 +72,14 @@ def test_what_is_refused_for_good_is_not_tried_again(pauses: list[float]) -> Non
     assert (caught.value.code, caught.value.temporary, pauses) == ("bad_request", False, [])
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_data_that_is_not_json_is_refused_before_it_is_sent(number: float) -> None:
+    function = Function()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Backend("chat", client=function).send("shop", "alice", data={"price": number})
+    assert function.events == []
+
+
 def test_what_goes_on_failing_is_raised_and_says_nothing_of_the_event(pauses: list[float]) -> None:
     function = Function(*["Unhandled"] * parley.backend.TRIES)
     with pytest.raises(BackendError) as caught:

@@ -125,7 +125,8 @@ class Backend:
     """The backend function of a deployment, by its name or ARN: the output `BackendFunction` of the stack.
 
     `client` is a client of boto3 for Lambda; without one, it is made from the environment. Each method raises
-    BackendError, after some tries if it is temporary, and what boto3 raises if the function cannot be invoked.
+    BackendError, after some tries if it is temporary, and what boto3 raises if the function cannot be invoked;
+    ValueError or TypeError for data that is not JSON.
     """
 
     def __init__(self, function: str, *, client: Any = None) -> None:
@@ -232,7 +233,8 @@ class Backend:
         raise AssertionError("unreachable")
 
     def _invoke(self, event: dict[str, object]) -> dict[str, Any]:
-        response = self._client.invoke(FunctionName=self._function, Payload=json.dumps(event).encode())
+        payload = json.dumps(event, allow_nan=False).encode()  # Lambda's API takes nothing else
+        response = self._client.invoke(FunctionName=self._function, Payload=payload)
         result = json.loads(response["Payload"].read())
         if "FunctionError" in response:
             # It had no time to answer, or could not be loaded. What that says may quote the event.
