@@ -44,7 +44,7 @@ class Chat(Protocol):
 class Notifications(Construct):
     """A rule, a queue that delays, and the function that looks and notifies. `delay` is at most 15 minutes.
 
-    The chat must have events. What could not be notified is kept in `failed` for two weeks.
+    The chat must have events. What could not be notified is kept in `failed` for two weeks: set an alarm on it.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Notifications(Construct):
         return function
 
     def _route(self, bus: events.IEventBus) -> None:
-        """Has the bus put what nobody took into the queue."""
+        """Has the bus put what nobody took into the queue, and what the queue does not take aside."""
         rule = events.CfnRule(
             self,
             "Rule",
@@ -125,13 +125,20 @@ class Notifications(Construct):
                 "detail-type": ["message.undelivered"],
                 "detail": {"version": [1]},
             },
-            targets=[events.CfnRule.TargetProperty(id="Waiting", arn=self._waiting.queue_arn)],
+            targets=[
+                events.CfnRule.TargetProperty(
+                    id="Waiting",
+                    arn=self._waiting.queue_arn,
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self.failed.queue_arn),
+                )
+            ],
         )
-        self._waiting.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sqs:SendMessage"],
-                resources=[self._waiting.queue_arn],
-                conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+        for queue in (self._waiting, self.failed):
+            queue.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                    actions=["sqs:SendMessage"],
+                    resources=[queue.queue_arn],
+                    conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+                )
             )
-        )

@@ -26,8 +26,13 @@ class Shop(cdk.Stack):
 
     def __init__(self, scope: Construct, id: str, *, client: str, delay: int, emulator: str | None) -> None:
         super().__init__(scope, id)
-        undelivered = EventLevel.UNDELIVERED
-        settings = ChatSettings(stage="prod", retention_days=90, events=undelivered, throwaway=True, emulator=emulator)
+        settings = ChatSettings(
+            stage="prod",
+            retention_days=90,
+            events=EventLevel.UNDELIVERED,
+            throwaway=emulator is not None,  # on AWS the table stays when the stack goes
+            emulator=emulator,
+        )
         chat = Chat(self, "Chat", settings=settings)
 
         shop = lambda_.Function(

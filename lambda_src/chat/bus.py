@@ -92,6 +92,6 @@ def came_or_went(presence: UserPresence) -> Event:
 
 def _check(response: Any) -> None:
     """Raises ClientError for what the bus has not taken: the answer to the call is a success all the same."""
-    if response["FailedEntryCount"]:
-        refused = next(entry for entry in response["Entries"] if "ErrorCode" in entry)
-        raise ClientError({"Error": {"Code": refused["ErrorCode"], "Message": ""}}, "PutEvents")
+    if response.get("FailedEntryCount") != 0:
+        codes = [entry["ErrorCode"] for entry in response.get("Entries", ()) if "ErrorCode" in entry]
+        raise ClientError({"Error": {"Code": (codes or ["NoReason"])[0], "Message": ""}}, "PutEvents")

@@ -85,9 +85,18 @@ def test_what_fails_again_and_again_is_put_aside(resources: dict[str, Any]) -> N
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_only_this_rule_may_fill_the_queue(resources: dict[str, Any]) -> None:
+def test_what_the_queue_does_not_take_is_put_aside_too(resources: dict[str, Any]) -> None:
+    failed, _ = queue(resources, "Failed")
+    _, rule = one(resources, "AWS::Events::Rule")
+
+    (target,) = rule["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [failed, "Arn"]}}
+
+
+@pytest.mark.parametrize("name", ["Waiting", "Failed"])
+def test_only_this_rule_may_fill_the_queues(resources: dict[str, Any], name: str) -> None:
     rule, _ = one(resources, "AWS::Events::Rule")
-    _, policy = one(resources, "AWS::SQS::QueuePolicy", "NotificationsWaiting")
+    _, policy = one(resources, "AWS::SQS::QueuePolicy", f"Notifications{name}")
     allowed = [it for it in policy["PolicyDocument"]["Statement"] if it["Effect"] == "Allow"]
 
     assert [(it["Action"], it["Principal"], it["Condition"]) for it in allowed] == [

@@ -240,3 +240,16 @@ def test_an_event_is_charged_as_a_message_of_the_api_is(monkeypatch: pytest.Monk
         message.serve(websocket_event("MESSAGE", body=body), system.routes, system.limits)
 
     assert charged == [2, 3]
+
+
+@pytest.mark.parametrize("answer", [{}, {"FailedEntryCount": 1}, {"FailedEntryCount": 1, "Entries": [{}]}])
+def test_an_answer_that_cannot_be_read_is_counted_as_a_failure_and_raises_nothing(
+    answer: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Odd(Events):
+        def put_events(self, **_: Any) -> dict[str, Any]:
+            return answer
+
+    bus(Odd()).undelivered(MESSAGE)
+
+    assert json.loads(capsys.readouterr().out)["message"] == "event failed"
