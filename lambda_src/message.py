@@ -18,7 +18,7 @@ from chat.routes import MessageRoutes, Served
 from chat.sdk import client, session
 from chat.sessions import Barred, Connection
 from chat.settings import DAY_MS, epoch_of, required
-from chat.wiring import event_bus, limits, message_routes
+from chat.wiring import event_bus, limits, message_routes, rule
 
 _table = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME"))
 _retention_ms = int(required(os.environ, "RETENTION_DAYS")) * DAY_MS
@@ -36,6 +36,7 @@ _routes = message_routes(
     parallel=Threads(),
     retention_ms=_retention_ms,
     new_chats=int(required(os.environ, "NEW_CHATS")),
+    may_send=rule(os.environ, client, now_ms),
     announced_chats=int(required(os.environ, "ANNOUNCED_CHATS")),
     epoch=epoch_of(required(os.environ, "TABLE_NAME"), required(os.environ, "EPOCH")),
     bus=event_bus(os.environ, client),

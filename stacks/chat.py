@@ -58,15 +58,24 @@ SECRET_LENGTH = 64  # characters; HS256 requires a key of at least 32 bytes (RFC
 class Chat(Construct):
     """The whole chat, in a stack of yours or alone in ours (`chat_stack`). One in a stack.
 
-    `settings` are what a deployment can choose, see `ChatSettings`. Raises BadContext if they cannot be used.
+    `settings` are what a deployment can choose, see `ChatSettings`. `may_send` is a function of yours that is asked
+    before the first message between two users; `settings` can name one, too. Raises BadContext if they cannot be used.
     """
 
-    def __init__(self, scope: Construct, id: str, *, settings: ChatSettings | None = None) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: ChatSettings | None = None,
+        may_send: lambda_.IFunction | None = None,
+    ) -> None:
         super().__init__(scope, id)
         settings = (settings or ChatSettings()).checked()
         self._target = target(settings.emulator)
         stack = Stack.of(self)
         self._settings = settings
+        self._may_send = may_send.function_arn if may_send else settings.may_send_function
         arn = settings.kms_key_arn
         self._key = kms.Key.from_key_arn(self, "Key", arn) if arn else None
         tags = tags_of(settings)
@@ -194,6 +203,8 @@ class Chat(Construct):
             **self._gateway_endpoint(),
             **self._event_bus(),
         }
+        if self._may_send:
+            environment |= {"MAY_SEND_FUNCTION": self._may_send, "MAY_SEND_FAILS": self._settings.may_send_fails}
         message = self._function(
             "Message",
             "message.handler",
@@ -205,6 +216,8 @@ class Chat(Construct):
         for method in ("POST", "DELETE"):  # one whose token has expired, or whose user does not stop, is closed
             self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         self._grant_bus(message)
+        if self._may_send:
+            self._grant(message, ["lambda:InvokeFunction"], self._may_send)
         return message
 
     def _announcement_function(self) -> ChatFunction:

@@ -26,6 +26,9 @@ _CLAIM = re.compile(r"[!-~]{1,64}")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _HOSTED_ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
+_FUNCTION = re.compile(
+    r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?"
+)
 _STREAM = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}/stream/[0-9T:.-]{1,40}")
 _ROUTE_RATES = re.compile(r"[$a-z]+:[0-9]{1,9}(,[$a-z]+:[0-9]{1,9})*")
 _ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(,https?://[a-z0-9.-]+(:[0-9]{1,5})?)*")
@@ -72,6 +75,13 @@ class EventLevel(StrEnum):
     MESSAGES = "messages"
 
 
+class OnFailure(StrEnum):
+    """What becomes of a first message if the product's own rule cannot be asked: it is refused for now, or passes."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+
+
 class Handshake(NamedTuple):
     """The one place of a handshake that says who the user is, for API Gateway and for people."""
 
@@ -105,19 +115,20 @@ class ChatSettings:
     a local emulator, None on AWS. The rate, in events a second, and the burst are those of each route that is
     used all the time; `route_rates` has rates of single ones. Each function has `memory_mb`, and CPU with it.
     `reserved_concurrency` is how many instances the message function has, at most and for sure; the table gives
-    at most that many request units a second, if there is a number. `user_rate` is how many messages a second one
-    user may go on sending, `new_chats` how many conversations it may begin in an hour. Comings and goings are
-    told to the partners of a user's `announced_chats` latest chats. A token may live for at most
-    `max_token_hours`. Handshakes of browsers are taken from the pages of `allowed_origins`, if there are any;
-    from any page if there are none. Alarms notify the SNS topic, or the e-mail address, if there is one; the
-    address is also told when the month's costs near `monthly_budget` dollars. With `web`, the stack hosts the
-    web page too. With `table_name` the stack makes no table and uses that one. Another `epoch` than before
-    tells clients that the data has gone back; another table does, too. `events` says what is put on a bus for
-    the product, `event_text` whether with texts; what is stored is read from the table's stream,
-    `table_stream_arn` if the stack does not make the table. With `access_log`, API Gateway logs each handshake
-    and frame; with `tracing`, X-Ray samples invocations; with `gradual_shift`, a new version of a function gets
-    a tenth of the traffic first. Clients connect to `domain_name`, a name in the zone `hosted_zone_id` of Route
-    53, if there is one.
+    at most that many request units a second, if there is a number. `user_rate` is how many messages a second
+    one user may go on sending, `new_chats` how many conversations it may begin in an hour. Before the first
+    message between two users `may_send_function` is asked, if there is one; `may_send_fails` says what becomes
+    of the message if it does not answer. Comings and goings are told to the partners of a user's
+    `announced_chats` latest chats. A token may live for at most `max_token_hours`. Handshakes of browsers are
+    taken from the pages of `allowed_origins`, if there are any; from any page if there are none. Alarms notify
+    the SNS topic, or the e-mail address, if there is one; the address is also told when the month's costs near
+    `monthly_budget` dollars. With `web`, the stack hosts the web page too. With `table_name` the stack makes no
+    table and uses that one. Another `epoch` than before tells clients that the data has gone back; another
+    table does, too. `events` says what is put on a bus for the product, `event_text` whether with texts; what
+    is stored is read from the table's stream, `table_stream_arn` if the stack does not make the table. With
+    `access_log`, API Gateway logs each handshake and frame; with `tracing`, X-Ray samples invocations; with
+    `gradual_shift`, a new version of a function gets a tenth of the traffic first. Clients connect to
+    `domain_name`, a name in the zone `hosted_zone_id` of Route 53, if there is one.
 
     In the context a setting has the name of its field here, in camel case.
     """
@@ -133,6 +144,8 @@ class ChatSettings:
     retention_days: int = 365
     user_rate: int = 10
     new_chats: int = 50
+    may_send_function: str | None = None
+    may_send_fails: OnFailure = OnFailure.CLOSED
     announced_chats: int = 10
     throttling_rate: int = 500
     throttling_burst: int = 1_000
@@ -294,6 +307,10 @@ class ChatSettings:
             retention_days=_number(context, "retentionDays", default.retention_days, 1, 36_500),
             user_rate=_number(context, "userRate", default.user_rate, 1, 10_000),
             new_chats=_number(context, "newChats", default.new_chats, 1, 1_000_000),
+            may_send_function=_optional(
+                context, "maySendFunction", _FUNCTION, "the ARN of a Lambda function, or of an alias of one"
+            ),
+            may_send_fails=_choice(context, "maySendFails", default.may_send_fails),
             announced_chats=_number(context, "announcedChats", default.announced_chats, 0, 100),
             throttling_rate=_number(context, "throttlingRate", default.throttling_rate, 1, MOST_RATE),
             throttling_burst=_number(context, "throttlingBurst", default.throttling_burst, 1, MOST_BURST),

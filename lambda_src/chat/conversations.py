@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chat import log
 from chat.acquaintance import ACQUAINTED, PEER_BLOCK_REV, PEER_WROTE, WROTE, have_both_written, may, seen_by
@@ -75,6 +75,9 @@ from chat.table import (
     user_partition,
     users_of,
 )
+
+if TYPE_CHECKING:
+    from chat.may_send import MaySend
 
 TAIL_LENGTH = 8
 """Messages that a tail holds, and that one read of it fetches. Eight items of up to 1 KiB are 8 KiB: two read units,
@@ -235,14 +238,23 @@ class Conversations:
     """The messages and the chat items of the table.
 
     `retention_ms` is how long a message is kept, `new_chats` how many conversations a user may begin in an hour.
+    `may_send` is asked before a first message is stored.
     """
 
     def __init__(
-        self, table: Table, *, retention_ms: int, clock: Clock, parallel: Parallel, new_chats: int | None = None
+        self,
+        table: Table,
+        *,
+        retention_ms: int,
+        clock: Clock,
+        parallel: Parallel,
+        new_chats: int | None = None,
+        may_send: MaySend | None = None,
     ) -> None:
         self._table = table
         self._retention_ms = retention_ms
         self._new_chats = new_chats
+        self._may_send = may_send
         self._clock = clock
         self._parallel = parallel
 
@@ -263,7 +275,7 @@ class Conversations:
         With `unsends` it has no text, and takes back the message of that number.
 
         Raises ChatError: `bad_request` if the id stands for another text or other data, `too_many_requests` if too many
-        are writing, or if the sender has begun too many conversations.
+        are writing, or if the sender has begun too many conversations; and what `may_send` raises.
         """
         id = id or uuid.uuid4().hex  # so that an append whose reply was lost finds itself
         back_to_then = _back_to_time(self._clock() if since is None else since)
@@ -275,6 +287,8 @@ class Conversations:
             if entry := tail.find(sender, id):
                 return Appended(_stored(entry, to, text, data, unsends), duplicate=True)
             if tail.seq == 0 and attempt == 0:
+                if self._may_send and sender != to:
+                    self._may_send.check(sender, to)
                 self.begin(sender)
             now = self._clock()
             message = Message(sender, to, tail.seq + 1, id, text, now, unsends=unsends, data=data)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
     from chat.bus import Bus, EventBus
+    from chat.may_send import MaySend
     from chat.sdk import Service
 
 
@@ -36,11 +37,14 @@ def message_routes(
     retention_ms: int,
     epoch: str,
     new_chats: int | None = None,
+    may_send: MaySend | None = None,
     bus: Bus | None = None,
     announced_chats: int = MAX_ANNOUNCED_CHATS,
 ) -> MessageRoutes:
     sessions = Sessions(table, clock, retention_ms=retention_ms)
-    conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel, new_chats=new_chats)
+    conversations = Conversations(
+        table, retention_ms=retention_ms, clock=clock, parallel=parallel, new_chats=new_chats, may_send=may_send
+    )
     blocking = Blocking(table, conversations, sessions, clock)
     delivery = Delivery(gateway, sessions, clock=clock, parallel=parallel)
     return MessageRoutes(
@@ -79,6 +83,17 @@ def event_bus(environment: Mapping[str, str], client: Callable[[Service], BaseCl
     return EventBus(client("events"), name, has_text=required(environment, "EVENT_TEXT") == "true")
 
 
+def rule(environment: Mapping[str, str], client: Callable[[Service], BaseClient], clock: Clock) -> MaySend | None:
+    """The product's own rule, if the environment names its function."""
+    function = environment.get("MAY_SEND_FUNCTION")
+    if not function:
+        return None
+    from chat.may_send import FunctionRule  # noqa: PLC0415 - who has none does not pay for it
+
+    fails_open = required(environment, "MAY_SEND_FAILS") == "open"
+    return FunctionRule(lambda: client("lambda"), function, fails_open=fails_open, clock=clock)
+
+
 def backend_routes(
     table: ErasableTable,
     gateway: Gateway,
@@ -89,7 +104,7 @@ def backend_routes(
     bus: Bus | None = None,
     announced_chats: int = MAX_ANNOUNCED_CHATS,
 ) -> BackendRoutes:
-    """A backend's routes. How many conversations it begins is its own affair, unlike a user's."""
+    """A backend's routes. Whom it writes to, and how many, is its own affair, unlike a user's."""
     messages = message_routes(
         table,
         gateway,

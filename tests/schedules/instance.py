@@ -55,6 +55,7 @@ class Code:
     delivery: type[Delivery] = Delivery
     sessions: type[Sessions] = Sessions
     has_bus: bool = False
+    has_rule: bool = False
 
     def message_function(self, player: Player) -> MessageRoutes:
         """A new instance."""
@@ -76,6 +77,7 @@ class Code:
                 new_chats=NEW_CHATS,
                 epoch=player.step(deployed),
                 bus=StepBus(player) if self.has_bus else None,
+                may_send=StepRule(player) if self.has_rule else None,
             )
 
 
@@ -156,6 +158,22 @@ class StepGateway:
             return Outcome()
 
         self._player.step(Step(f"close {connection_id}", {"": way}))
+
+
+class StepRule:
+    """`MaySend`, one step a question."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def check(self, sender: str, to: str) -> None:
+        def answer(world: World) -> Outcome:
+            if world.ask(sender, to):
+                return Outcome()
+            return Outcome(error=ChatError(ErrorCode.FORBIDDEN, "it may not"))
+
+        faults = {**DIES, "fails": lambda _: Outcome(error=ChatError(ErrorCode.INTERNAL, "nobody knows"))}
+        self._player.step(Step(f"ask whether {sender} may write to {to}", {"": answer}, faults))
 
 
 class StepBus:

@@ -294,6 +294,46 @@ class FirstTriesAmongEightOnly(Conversations):
         return super().append(sender, to, id, text, data=data, since=since if is_retry else MAX_INTEGER)
 
 
+class AskedBehindTheMessage(Conversations):
+    """Stores a first message, and asks then whether it may."""
+
+    def append(
+        self,
+        sender: str,
+        to: str,
+        id: str | None,
+        text: str,
+        *,
+        data: str = "",
+        since: int | None = None,
+        unsends: int = 0,
+    ) -> Appended:
+        with patch.object(self, "_may_send", None):
+            appended = super().append(sender, to, id, text, data=data, since=since, unsends=unsends)
+        if self._may_send and appended.message.seq == 1:
+            self._may_send.check(sender, to)
+        return appended
+
+
+class AskedEachTime(Conversations):
+    """Asks for each try of a message."""
+
+    def append(
+        self,
+        sender: str,
+        to: str,
+        id: str | None,
+        text: str,
+        *,
+        data: str = "",
+        since: int | None = None,
+        unsends: int = 0,
+    ) -> Appended:
+        if self._may_send:
+            self._may_send.check(sender, to)
+        return super().append(sender, to, id, text, data=data, since=since, unsends=unsends)
+
+
 class OneEpoch(MessageRoutes):
     """Names one epoch, whichever table it reads."""
 

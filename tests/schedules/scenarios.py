@@ -414,6 +414,35 @@ def both_write_first(code: Code, *, faults: int = 0) -> Scenario:
     return Scenario(actors, world(messages=0, open=[ALICE_PHONE, BOB_PHONE], faults=faults), check, unreliable=actors)
 
 
+def a_first_message_is_asked_about(code: Code, *, faults: int = 1) -> Scenario:
+    """The product's rule allows a first message and its retry, at the same time and once more in the end."""
+
+    def again(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a", retry=True)
+
+    code = replace(code, has_rule=True)
+    actors = {"alice": _sends_until_acknowledged(code, BOB, "a"), "alice again": again}
+    start = replace(world(messages=0, faults=faults), allowed=frozenset())
+    return Scenario(actors, start, check, unreliable=actors)
+
+
+def one_of_two_may_begin(code: Code, *, faults: int = 0) -> Scenario:
+    """The first message of a pair, from both sides at once, of whom one may not begin: it may answer."""
+
+    def alice(player: Player) -> None:
+        phone = SteppedConnection(player, code, ALICE_PHONE)
+        phone.send(BOB, "a")
+        player.pause(last=True)
+        phone.send(BOB, "a", retry=True)
+
+    def bob(player: Player) -> None:
+        SteppedConnection(player, code, BOB_PHONE).send(ALICE, "b")
+
+    code = replace(code, has_rule=True)
+    start = replace(world(messages=0, faults=faults), allowed=frozenset(), refused=frozenset({ALICE}))
+    return Scenario({"alice": alice, "bob": bob}, start, check, unreliable=["alice", "bob"])
+
+
 def a_user_writes_to_itself(code: Code, *, faults: int = 1) -> Scenario:
     """A note from one device to the user's others, one of which is just connecting."""
     laptop, tablet = ALICE_LAPTOP, ALICE_LAPTOP._replace(id="alice-tablet")

@@ -107,6 +107,10 @@ class World:
     """Of that, what was begun while it was blocked, and also ended so, if that is over."""
     ended: frozenset[Hashable] = frozenset()
     """What was ended while it was blocked."""
+    allowed: frozenset[str] | None = None
+    """The logs of those of whom the product has said that they may begin; None if it is not asked."""
+    refused: frozenset[str] = frozenset()
+    """Users who may not begin a conversation."""
     _table_state: Hashable = None
     """The table for comparison as a whole; None if it has changed since."""
 
@@ -126,7 +130,7 @@ class World:
             self._table_state = self._share(frozenset(self.frozen.items()))
         unread = frozenset((name, repr(frames)) for name, frames in self.pushed.items()) if self.pushed else None
         heard = (self.hearing, self.hearing_changes, self.begun, self.unheard, self.ended)
-        events = (self.taken, self.told, self.event_failed)
+        events = (self.taken, self.told, self.event_failed, self.allowed)
         ghosts = (self.acknowledged, self.gone, self.numbered, self.push_failed, heard, events)
         return self._table_state, unread, self.open, ghosts, self.now, self.epoch, self.faults, self.settled
 
@@ -150,10 +154,22 @@ class World:
         if not self.table.insert(item):
             return False
         key = Key(str(item["pk"]), str(item["sk"]))
+        if self.allowed is not None and key.pk not in self.allowed:
+            raise Violation(f"{item['id']} is stored, and nobody has said that {item['from']} may begin")
         if key in self.numbered:
             raise Violation(f"number {seq_of(key)} of {key.pk} is given out twice")
         self.numbered |= {key}
         self._freeze(key)
+        return True
+
+    def ask(self, sender: str, to: str) -> bool:
+        """The product's rule: whether the sender may begin a conversation."""
+        log = log_partition(sender, to)
+        if self.settled and any(key.pk == log for key in self.numbered):
+            raise Violation(f"it is asked again whether {sender} may write to {to}")
+        if sender in self.refused:
+            return False
+        self.allowed = (self.allowed or frozenset()) | {log}
         return True
 
     def update(self, key: Key, update: Update) -> Updated:

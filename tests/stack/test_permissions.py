@@ -11,6 +11,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 
 from chat.delivery import Pushed
 from chat.protocol import Send, UserPresence
@@ -20,7 +21,7 @@ from stacks.chat import Chat
 from stacks.sdk_description import OPERATIONS
 from stacks.settings import ChatSettings
 from tests.stack.conftest import NO_BUNDLING, Synthesize, Synthesized, rendered
-from tests.stack.test_settings import KEY, OIDC
+from tests.stack.test_settings import KEY, MAY_SEND, OIDC
 from tests.unit.system import System
 
 Permission = tuple[str, str]
@@ -226,6 +227,31 @@ def test_a_backend_that_is_granted_it_may_invoke_the_backend_function_alone() ->
     assert granted(resources) == [
         {"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": {"Fn::GetAtt": [backend, "Arn"]}}
     ]
+
+
+def test_with_a_rule_of_your_own_the_message_function_alone_may_ask_it(
+    synthesize: Synthesize, default: Synthesized
+) -> None:
+    ruled = synthesize(maySendFunction=MAY_SEND, maySendFails="open")
+
+    assert allowed(ruled, "message") - allowed(default, "message") == {("lambda:InvokeFunction", MAY_SEND)}
+    assert not [one for one in allowed(default, "message") if one[0].startswith("lambda:")]
+    for name in ("announcement", "authorizer", "backend", "connection"):
+        assert MAY_SEND not in {resource for _, resource in allowed(ruled, name)}
+        assert "MAY_SEND_FUNCTION" not in ruled.function(name)[1]["Environment"]["Variables"]
+    variables = ruled.function("message")[1]["Environment"]["Variables"]
+    assert (variables["MAY_SEND_FUNCTION"], variables["MAY_SEND_FAILS"]) == (MAY_SEND, "open")
+    assert "MAY_SEND_FUNCTION" not in default.function("message")[1]["Environment"]["Variables"]
+
+
+def test_the_construct_takes_a_function_of_your_own_as_the_rule() -> None:
+    app = cdk.App(context=NO_BUNDLING)
+    stack = cdk.Stack(app, "Shop")
+    Chat(stack, "Chat", may_send=lambda_.Function.from_function_arn(stack, "Rule", MAY_SEND))
+
+    template = json.dumps(app.synth().get_stack_by_name("Shop").template)
+    assert template.count(f'"MAY_SEND_FUNCTION": "{MAY_SEND}"') == 1
+    assert template.count(f'"Resource": "{MAY_SEND}"') == 1
 
 
 def test_a_function_that_is_granted_connections_may_push_ask_and_close_and_no_more() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stacks.settings import BadContext, ChatSettings, EventLevel, IdentityMode, TokenSource
+from stacks.settings import BadContext, ChatSettings, EventLevel, IdentityMode, OnFailure, TokenSource
 from stacks.stages import with_stage
 from tests.hang import HANG_SECONDS
 from tests.stack.conftest import CONTEXT, NO_BUNDLING, ROOT, Synthesize
@@ -23,6 +23,7 @@ OIDC: dict[str, object] = {
 }
 DOMAIN: dict[str, object] = {"domainName": "chat.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"}
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f3f2a10-7c51-4d55-9d6b-3a1d2c4e5f60"
+MAY_SEND = "arn:aws:lambda:eu-central-1:123456789012:function:may-send"
 STREAM = "arn:aws:dynamodb:eu-central-1:123456789012:table/restored/stream/2026-11-28T10:40:00.123"
 TOPIC = "arn:aws-cn:sns:cn-north-1:123456789012:a_b-c"
 
@@ -44,6 +45,8 @@ def test_no_context_gives_the_safe_settings() -> None:
         retention_days=365,
         user_rate=10,
         new_chats=50,
+        may_send_function=None,
+        may_send_fails=OnFailure.CLOSED,
         announced_chats=10,
         throttling_rate=500,
         throttling_burst=1_000,
@@ -93,6 +96,9 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"retentionDays": "1"}, "retention_days", 1),
         ({"userRate": "25"}, "user_rate", 25),
         ({"newChats": "1000"}, "new_chats", 1_000),
+        ({"maySendFunction": MAY_SEND}, "may_send_function", MAY_SEND),
+        ({"maySendFunction": f"{MAY_SEND}:live"}, "may_send_function", f"{MAY_SEND}:live"),
+        ({"maySendFails": "open"}, "may_send_fails", OnFailure.OPEN),
         ({"announcedChats": "0"}, "announced_chats", 0),
         ({"memoryMb": "1769"}, "memory_mb", 1_769),
         ({"retentionDays": 36_500}, "retention_days", 36_500),
@@ -247,7 +253,8 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
-    "userRate, newChats, announcedChats, throttlingRate, throttlingBurst, routeRates, memoryMb, reservedConcurrency, "
+    "userRate, newChats, maySendFunction, maySendFails, announcedChats, throttlingRate, throttlingBurst, routeRates, "
+    "memoryMb, reservedConcurrency, "
     "maxReadRequestUnits, maxWriteRequestUnits, throwaway, recoveryDays, kmsKeyArn, alarmTopicArn, alarmEmail, "
     "monthlyBudget, web, tableName, tableStreamArn, epoch, events, eventText, accessLog, tracing, gradualShift, "
     "domainName, hostedZoneId, emulator"

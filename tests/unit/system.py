@@ -8,8 +8,9 @@ from typing import Any
 from chat.acquaintance import PEER_WROTE, WROTE
 from chat.bus import Bus
 from chat.delivery import Pushed
+from chat.may_send import MaySend
 from chat.protocol import Frame, Message, Request, encode
-from chat.routes import MessageRoutes
+from chat.routes import MAX_ANNOUNCED_CHATS, MessageRoutes
 from chat.sessions import Connection
 from chat.table import Consumed, Update, chat_key
 from chat.wiring import connection_routes, limits, message_routes
@@ -74,15 +75,15 @@ class System:
     def _after(self, operation: str) -> None:
         self.after(operation)
 
-    def restart(self, *, bus: Bus | None = None) -> None:
+    def restart(self, *, bus: Bus | None = None, may_send: MaySend | None = None) -> None:
         """A cold start: what a warm function remembers is gone."""
-        self.routes = self.message_routes(bus)
+        self.routes = self.message_routes(bus, may_send)
         self.limits = limits(self.table, lambda: self.consumed, clock=self.clock, rate=RATE, retention_ms=RETENTION_MS)
         self.conversations = self.routes._conversations
         self.sessions = self.routes._sessions
         self.delivery = self.routes._delivery
 
-    def message_routes(self, bus: Bus | None = None, **settings: int) -> MessageRoutes:
+    def message_routes(self, bus: Bus | None = None, may_send: MaySend | None = None, **settings: int) -> MessageRoutes:
         return message_routes(
             self.table,
             self.gateway,
@@ -91,7 +92,9 @@ class System:
             retention_ms=RETENTION_MS,
             epoch="1",
             bus=bus,
-            **settings,
+            may_send=may_send,
+            new_chats=settings.get("new_chats"),
+            announced_chats=settings.get("announced_chats", MAX_ANNOUNCED_CHATS),
         )
 
     def connect(self, user: str, device: str = "phone") -> Connection:
