@@ -21,6 +21,7 @@ from chat.table import log_partition
 from chat.wiring import backend_routes, rule
 from tests.fakes.clock import RETENTION_MS, ManualClock
 from tests.fakes.memory import serially
+from tests.unit.conftest import ENVIRONMENT
 from tests.unit.system import System
 from tests.unit.test_backend import SEND as BACKENDS_SEND
 from tests.unit.test_backend import done
@@ -271,7 +272,9 @@ def test_it_is_asked_through_the_sdk(
     Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setattr(Lambda, "answers", list(answers))
     monkeypatch.setattr(Lambda, "asked", [])
-    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", f"http://127.0.0.1:{server.server_port}")
+    address = {"AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{server.server_port}"}
+    for name, value in {**ENVIRONMENT, **address}.items():
+        monkeypatch.setenv(name, value)
     asking = rule({"MAY_SEND_FUNCTION": FUNCTION, "MAY_SEND_FAILS": "closed"}, sdk.client, clock)
     assert asking
     try:
