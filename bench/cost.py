@@ -27,6 +27,7 @@ CHATS, MESSAGES = 10, 20
 FLOOR = Bill(calls=2, read_units=1, write_units=1, pushes=1, table_round_trips=2, push_round_trips=1)
 SEND, FLOOR_NAME, BASELINE_NAME = "send", "floor", "plain baseline"
 SEND_FIRST, SEND_LONG_TAIL = "send, the first between two users", "send, behind long messages"
+SEND_ASKED = f"{SEND_FIRST}, by a rule of yours"
 RETRIED_AMONG = 100
 SEND_RETRY = f"send, a retry behind {RETRIED_AMONG} messages"
 BACKEND_SEND, BACKEND_BATCH = "a backend's send", "a backend's send, one of a batch of 100"
@@ -85,7 +86,7 @@ def run() -> Section:
 def costs(dynamodb_url: str) -> dict[str, Cost]:
     """Every action's cost: two users with a device each, ten chats and a conversation of twenty messages."""
     with running_in(environment(dynamodb_url, NOWHERE)):
-        found = _ours() | _to_nobody() | _of_a_backend()
+        found = _ours() | _to_nobody() | _by_a_rule() | _of_a_backend()
         baseline = _baseline()
     found[BASELINE_NAME] = Cost(baseline, frames=2)
     found[BASELINE_PUTS] = Cost(_without_transaction(baseline), frames=2)
@@ -159,6 +160,24 @@ def _to_nobody() -> dict[str, Cost]:
         name: measured(warm, partial(side.ask, "alice", "send", to="friend-0", text=TEXT))
         for name, side in sides.items()
     }
+
+
+def _by_a_rule() -> dict[str, Cost]:
+    """A first message, where the product's own function is asked."""
+    warm = instance()
+    asking = message_routes(
+        warm.table,
+        warm.meter,
+        clock=now_ms,
+        parallel=warm.meter,
+        retention_ms=RETENTION_MS,
+        epoch="1",
+        may_send=warm.meter,
+    )
+    for user in ("dave", "erin"):
+        warm.connections.connect(connection(user))
+    asked = replace(warm, messages=asking)
+    return {SEND_ASKED: measured(warm, partial(asked.ask, "dave", "send", to="erin", text=TEXT))}
 
 
 def _of_a_backend() -> dict[str, Cost]:
@@ -241,7 +260,8 @@ Units are the engine's own count, from the sizes of the items; a read of an item
 Dollars are list prices of {prices()["region"]}, {prices()["date"]} (`stacks/prices.json`): WebSocket messages (the
 caller's frame, the reply, the pushes), units, events, and Lambda at 512 MB. Lambda's time is assumed, not measured:
 {assumed["table_round_trip"]} ms a round trip to the table, {assumed["push_round_trip"]} ms a round of pushes,
-{assumed["event_round_trip"]} ms an event, {assumed["code"]} ms of code. Logs are beside that: a line of at most
+{assumed["event_round_trip"]} ms an event, {assumed["question_round_trip"]} ms until a rule of yours has answered,
+which is billed too, {assumed["code"]} ms of code. Logs are beside that: a line of at most
 {prices()["log_bytes_an_invocation"]} bytes for each invocation. Connection minutes, storage and data
 transfer are not included.
 

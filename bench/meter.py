@@ -37,11 +37,13 @@ class Bill:
     """Of the round trips to the table, those during a round of pushes, which takes longer."""
     events: float = 0
     """Put on the bus one by one, each a round trip."""
+    questions: float = 0
+    """Asked of the product's own rule, each a round trip and an invocation."""
 
 
 @dataclass
 class Meter:
-    """Watches clients, and stands in for the gateway.
+    """Watches clients, and stands in for the gateway and for a product's own rule.
 
     It is a `Parallel` too, which makes calls one by one, and counts the most round trips that one of them took.
     """
@@ -69,6 +71,11 @@ class Meter:
             self.bill.pushes += 1
             self.bill.push_round_trips += 1
         return Pushed.TAKEN
+
+    def check(self, *_: str) -> None:
+        """The rule: everybody may write to everybody."""
+        with self._lock:
+            self.bill.questions += 1
 
     def close(self, _: str) -> None:
         """Costs nothing."""

@@ -45,7 +45,8 @@ def dollars(bill: Bill, *, frames: int, invocations: int = 1, batch: int = 1) ->
         websocket=MILLION * list_prices["websocket_message_32_kb"] * (frames + bill.pushes),
         writes=MILLION * list_prices["write_unit"] * bill.write_units,
         reads=MILLION * list_prices["read_unit"] * bill.read_units,
-        functions=invocations * (MILLION * list_prices["lambda_request"] / batch + running(duration_ms(bill))),
+        functions=invocations * (MILLION * list_prices["lambda_request"] / batch + running(duration_ms(bill)))
+        + bill.questions * (MILLION * list_prices["lambda_request"] + running(answering_ms())),
         events=MILLION * list_prices["event_64_kb"] * bill.events,
     )
 
@@ -63,9 +64,15 @@ def logs(invocations: float = 1) -> float:
     return MILLION * invocations * size * price / 1e9
 
 
+def answering_ms() -> float:
+    """How long a product's own rule is assumed to take, at our memory: what is waited for it."""
+    return float(prices()["assumed_milliseconds"]["question_round_trip"])
+
+
 def duration_ms(bill: Bill) -> float:
     """What Lambda would bill, from the assumed times of a call: this machine cannot measure AWS's."""
     assumed: Mapping[str, float] = prices()["assumed_milliseconds"]
     trips = bill.table_round_trips - bill.beside_pushes
     calls = assumed["table_round_trip"] * trips + assumed["push_round_trip"] * bill.push_round_trips
-    return calls + assumed["event_round_trip"] * bill.events + assumed["code"]
+    beside = assumed["event_round_trip"] * bill.events + answering_ms() * bill.questions
+    return calls + beside + assumed["code"]

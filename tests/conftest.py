@@ -49,6 +49,7 @@ SLOWEST = (
     "model/test_conversations",
     "e2e/test_prod",
     "e2e/test_notifications",
+    "e2e/test_may_send",
     "local/test_chat",
     "together/test_together",
     "e2e/test_evictions",

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.cost import BASELINE_NAME, SEND, SEND_AWAY, SEND_AWAY_TOLD, SEND_FIRST, SEND_LONG_TAIL, Cost
+from bench.cost import BASELINE_NAME, SEND, SEND_ASKED, SEND_AWAY, SEND_AWAY_TOLD, SEND_FIRST, SEND_LONG_TAIL, Cost
 from bench.meter import Bill
+from bench.prices import duration_ms
 
 BUDGETS = {
     SEND: Bill(calls=6, table_round_trips=4, read_units=3.5, write_units=3, pushes=1),
@@ -52,3 +53,12 @@ def test_an_event_is_all_that_a_message_to_nobody_costs_more(found: Mapping[str,
 
 def test_nothing_else_costs_an_event(found: Mapping[str, Cost]) -> None:
     assert {name for name, cost in found.items() if cost.bill.events} == {SEND_AWAY_TOLD}
+
+
+def test_a_rule_of_ones_own_costs_a_question_before_a_first_message_alone(found: Mapping[str, Cost]) -> None:
+    without, asked = found[SEND_FIRST], found[SEND_ASKED]
+
+    assert replace(asked.bill, questions=0) == without.bill
+    assert {name for name, cost in found.items() if cost.bill.questions} == {SEND_ASKED}
+    assert duration_ms(asked.bill) - duration_ms(without.bill) == 20
+    assert 0.2 < asked.dollars.total - without.dollars.total < 0.5
