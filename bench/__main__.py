@@ -10,7 +10,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 
-from bench import PROJECT, cold_start, cost, fan_out, first_push, growth, latency, memory, month, report, warm_cpu
+from bench import (
+    PROJECT,
+    cold_start,
+    cost,
+    early_receipts,
+    fan_out,
+    first_push,
+    growth,
+    latency,
+    memory,
+    month,
+    report,
+    warm_cpu,
+)
 from bench.measure import Section, wrap
 from chat.budget import budget
 from local.progress import StepFailed
@@ -22,6 +35,7 @@ ROWS: Mapping[str, Callable[[], Section]] = {
     "warm-cpu": warm_cpu.run,
     "fan-out": fan_out.run,
     "first-push": first_push.run,
+    "early-receipts": early_receipts.run,
     "memory": memory.run,
     "latency": latency.run,
     "growth": growth.run,

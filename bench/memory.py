@@ -31,7 +31,7 @@ PERIOD_US = 20_000
 """How often Lambda is known to give a function its share anew; with the kernel's 100 ms, short work would get more."""
 TABLE_MS, PUSH_MS = 5, 10
 """As the costs assume."""
-ROUNDS = 5
+ROUNDS = 3
 
 
 class Spent(NamedTuple):
