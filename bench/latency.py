@@ -47,7 +47,7 @@ class Level:
 
 def run() -> Section:
     with emulator(STATE / "bench") as running:
-        endpoint = deploy(running, "throttlingRate=10000", "throttlingBurst=5000")
+        endpoint = deploy(running, "throttlingRate=10000", "throttlingBurst=5000", "userRate=10000")
         sends, pings = measure(endpoint.url, local_secret(endpoint))
     away = {events: _acknowledged(events) for events in EVENTS}
     text = f"""\
