@@ -56,6 +56,7 @@ from chat.table import (
     MAX_SEQ,
     SEQ_DIGITS,
     SESSIONS,
+    TTL,
     AtLeast,
     Below,
     Condition,
@@ -694,7 +695,7 @@ def _item(message: Message, expires: int) -> Item:
         "id": message.id,
         **said,
         "ts": message.ts,
-        "ttl": expires,
+        TTL: expires,
     }
 
 
@@ -723,7 +724,7 @@ def _more_that_fit(sizes: Sequence[int]) -> int:
 
 
 def _has_expired(item: Item, now: int) -> bool:
-    ttl = item.get("ttl")
+    ttl = item.get(TTL)
     return isinstance(ttl, int) and 0 < ttl * 1_000 <= now
 
 
@@ -739,7 +740,7 @@ def _entry_of(item: Item) -> Entry | None:
         id=attribute(item, "id", ""),
         digest=_digest_in(item) if unsent else _digest(attribute(item, "text", ""), attribute(item, DATA, "")),
         ts=attribute(item, "ts", 0),
-        expires=attribute(item, "ttl", 0),
+        expires=attribute(item, TTL, 0),
         unsent=unsent,
     )
 
@@ -775,7 +776,7 @@ def _message(item: Item, user: str, peer: str) -> Message | None:
     What is left out keeps its number. To a client it is one that has expired.
     """
     seq, sender, id = _seq(item), attribute(item, "from", ""), attribute(item, "id", "")
-    text, ts, ttl = attribute(item, "text", ""), attribute(item, "ts", 0), attribute(item, "ttl", 0)
+    text, ts, ttl = attribute(item, "text", ""), attribute(item, "ts", 0), attribute(item, TTL, 0)
     unsent, unsends = attribute(item, UNSENT, 0), attribute(item, UNSENDS, 0)
     data = _data_in(item)
     says = text or data or unsent or unsends

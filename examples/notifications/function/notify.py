@@ -10,7 +10,8 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 import boto3
 
@@ -43,6 +44,12 @@ def _undelivered(detail: Mapping[str, Any]) -> Undelivered:
     return Undelivered(user=detail["to"], peer=detail["from"], seq=detail["seq"])
 
 
+@cache
+def _client(service: Literal["dynamodb", "lambda", "sns"]) -> Any:
+    """One for all that this instance is invoked for: making it takes longer than a call of it."""
+    return boto3.client(service)
+
+
 def _log(level: str, message: str, **fields: object) -> None:
     print(json.dumps({"level": level, "message": message, **fields}))
 
@@ -57,7 +64,7 @@ def _notifies(message: Undelivered) -> bool:
         return False
     notification = {"user": message.user, "from": message.peer, "unread": unread}
     try:
-        boto3.client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Message=json.dumps(notification))
+        _client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Message=json.dumps(notification))
     except Exception:
         # Any other message of the conversation may notify, should this one never succeed.
         _update(message, "REMOVE seq", "seq = :seq", {":seq": _number(message.seq)})
@@ -81,7 +88,7 @@ def _unread(message: Undelivered, read: int) -> int:
 def _ask(action: str, **fields: object) -> Any:
     """What the backend function answers. Raises RuntimeError if it does not."""
     event = json.dumps({"action": action, **fields}).encode()
-    answer = boto3.client("lambda").invoke(FunctionName=os.environ["BACKEND"], Payload=event)
+    answer = _client("lambda").invoke(FunctionName=os.environ["BACKEND"], Payload=event)
     result = json.loads(answer["Payload"].read())
     if "FunctionError" in answer or result["type"] == "error":
         raise RuntimeError(f"the backend function failed at {action}")
@@ -108,7 +115,7 @@ def _update(
     names: Mapping[str, str] | None = None,
 ) -> bool:
     """Whether the condition held, and the item of the conversation was updated."""
-    table = boto3.client("dynamodb")
+    table = _client("dynamodb")
     try:
         table.update_item(
             TableName=os.environ["NOTIFIED_TABLE"],
