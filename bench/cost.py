@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from bench import plots
-from bench.functions import NOWHERE, TEXT, environment, event, running_in
-from bench.instance import RETENTION_MS, Instance, connection, create_table, instance
+from bench.functions import NOWHERE, TEXT, environment, event, imported, running_in
+from bench.instance import RETENTION_MS, Instance, connection, create_table, instance, routes
 from bench.measure import Limit, Section, table
 from bench.meter import Bill, Meter
 from bench.prices import Dollars, dollars, duration_ms, logs, prices, running
@@ -21,7 +19,7 @@ from chat.clock import now_ms
 from chat.conversations import TAIL_LENGTH
 from chat.protocol import UserPresence
 from chat.sdk import client
-from chat.wiring import backend_routes, message_routes
+from chat.wiring import backend_routes
 from tools.dynamodb_local import dynamodb_local
 
 CHATS, MESSAGES = 10, 20
@@ -58,8 +56,7 @@ class Cost:
 
 
 def run() -> Section:
-    with dynamodb_local() as url:
-        found = costs(url)
+    found = counted()
     send = found[SEND]
     shown = [SEND, BASELINE_NAME, BASELINE_PUTS, FLOOR_NAME]
     parts = {
@@ -82,6 +79,13 @@ def run() -> Section:
         ],
         {"cost": partial(plots.stacked, title=title, parts=parts, names=shown)},
     )
+
+
+@cache
+def counted() -> dict[str, Cost]:
+    """The costs, counted once for all rows of a run."""
+    with dynamodb_local() as url:
+        return costs(url)
 
 
 def costs(dynamodb_url: str) -> dict[str, Cost]:
@@ -147,15 +151,7 @@ def _to_nobody() -> dict[str, Cost]:
     """A message to somebody who is away, without a bus and with one."""
     warm, sdk = populated(), client("events")
     warm.meter.watch_bus(sdk)
-    told = message_routes(
-        warm.table,
-        warm.meter,
-        clock=now_ms,
-        parallel=warm.meter,
-        retention_ms=RETENTION_MS,
-        epoch="1",
-        bus=EventBus(sdk, "bus", has_text=False),
-    )
+    told = routes(warm.table, warm.meter, warm.meter, bus=EventBus(sdk, "bus", has_text=False))
     sides = {SEND_AWAY: warm, SEND_AWAY_TOLD: replace(warm, messages=told)}
     return {
         name: measured(warm, partial(side.ask, "alice", "send", to="friend-0", text=TEXT))
@@ -166,15 +162,7 @@ def _to_nobody() -> dict[str, Cost]:
 def _by_a_rule() -> dict[str, Cost]:
     """A first message, where the product's own function is asked."""
     warm = instance()
-    asking = message_routes(
-        warm.table,
-        warm.meter,
-        clock=now_ms,
-        parallel=warm.meter,
-        retention_ms=RETENTION_MS,
-        epoch="1",
-        may_send=warm.meter,
-    )
+    asking = routes(warm.table, warm.meter, warm.meter, may_send=warm.meter)
     for user in ("dave", "erin"):
         warm.connections.connect(connection(user))
     asked = replace(warm, messages=asking)
@@ -184,19 +172,19 @@ def _by_a_rule() -> dict[str, Cost]:
 def _of_a_backend() -> dict[str, Cost]:
     """A shop that writes to customers who have heard of it before, each with a device."""
     warm = instance()
-    handler = importlib.import_module("backend")
-    routes = backend_routes(warm.table, warm.meter, clock=now_ms, parallel=warm.meter, retention_ms=RETENTION_MS)
+    handler = imported("backend")
+    served = backend_routes(warm.table, warm.meter, clock=now_ms, parallel=warm.meter, retention_ms=RETENTION_MS)
     customers = [f"customer-{number}" for number in range(MAX_BATCH)]
     for customer in customers:
         warm.connections.connect(connection(customer))
 
     def send(number: int) -> object:
         message = {"to": customers[0], "id": f"{number}", "text": TEXT}
-        return handler.serve({"action": "send", "user": "shop", **message}, "", routes)
+        return handler.serve({"action": "send", "user": "shop", **message}, "", served)
 
     def send_batch(number: int) -> object:
         messages = [{"to": customer, "id": f"batch-{number}", "text": TEXT} for customer in customers]
-        return handler.serve({"action": "send_batch", "user": "shop", "messages": messages}, "", routes)
+        return handler.serve({"action": "send_batch", "user": "shop", "messages": messages}, "", served)
 
     send_batch(1)
     one, batch = measured(warm, lambda: send(1), frames=0), measured(warm, lambda: send_batch(2), frames=0)
@@ -232,8 +220,7 @@ def _baseline() -> Bill:
     with running_in(
         environment(dynamodb.meta.endpoint_url, NOWHERE) | {"TABLE_NAME": chat, "CONNECTIONS_TABLE": connections}
     ):
-        sys.modules.pop("bench.baseline.handler", None)  # of another row, with the clients of that one's engine
-        plain = importlib.import_module("bench.baseline.handler")
+        plain = imported("bench.baseline.handler")
         meter = Meter()
         meter.watch_table(plain.dynamodb.meta.client)
         meter.watch_gateway(plain.gateway)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from time import sleep
 
 from bench.functions import NOWHERE, TEXT, environment, running_in
-from bench.instance import RETENTION_MS, Instance, connection, instance
+from bench.instance import Instance, connection, instance, routes
 from bench.measure import Section, table
 from bench.meter import Meter
-from chat.clock import now_ms
 from chat.delivery import Pushed
 from chat.dynamo import DynamoTable
 from chat.parallel import Threads
 from chat.sdk import client
-from chat.wiring import message_routes
 from tools.dynamodb_local import dynamodb_local
 
 AFTER_MS = (0, 5, 20)
@@ -70,10 +67,9 @@ def _early(after_ms: int) -> int:
     sender = instance(Threads())
     meter, table_client = Meter(), client("dynamodb")
     meter.watch_table(table_client)
-    routes = partial(message_routes, clock=now_ms, retention_ms=RETENTION_MS, epoch="1")
-    reading = routes(DynamoTable(table_client, sender.table_name), meter, parallel=meter)
+    reading = routes(DynamoTable(table_client, sender.table_name), meter, meter)
     gateway = Answering(replace(sender, meter=meter, messages=reading), after_ms)
-    sending = replace(sender, messages=routes(sender.table, gateway, parallel=Threads()))
+    sending = replace(sender, messages=routes(sender.table, gateway, Threads()))
     for user in ("alice", "bob"):
         sender.connections.connect(connection(user))
     for user, peer in (("bob", "alice"), ("alice", "bob")):  # now they know each other

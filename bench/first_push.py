@@ -3,9 +3,7 @@ stores nothing."""
 
 from __future__ import annotations
 
-import importlib
 import itertools
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 from bench import plots
-from bench.functions import environment, event, running_in
+from bench.functions import environment, event, imported, running_in
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
 
@@ -48,8 +46,7 @@ nothing (`bench/baseline/unstored.py`): who is calling, who listens, a push.
 
 def _sides() -> tuple[dict[str, Callable[[], float]], dict[str, Callable[[], float]]]:
     """Of each handler, to the push and to the end."""
-    sys.modules.pop("message", None)  # of another row, with the clients of that one's stub
-    ours, theirs = (importlib.import_module(name) for name in ("message", "bench.baseline.unstored"))
+    ours, theirs = imported("message"), imported("bench.baseline.unstored")
     numbers = itertools.count(1)
 
     def once(handler: Callable[..., object]) -> float:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import compileall
+import importlib
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -44,6 +46,12 @@ def environment(dynamodb: str, gateway: str) -> dict[str, str]:
         "TOKEN_SOURCE": "query",
         "TOKEN_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench",
     }
+
+
+def imported(name: str) -> Any:
+    """The module, imported anew: a handler makes its clients when it is imported, for the endpoints of then."""
+    sys.modules.pop(name, None)
+    return importlib.import_module(name)
 
 
 @contextmanager

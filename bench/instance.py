@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.meter import Meter
 from chat.clock import now_ms
+from chat.delivery import Gateway
 from chat.dynamo import DynamoTable
 from chat.parallel import Parallel
 from chat.protocol import UserPresence, encode, parse
@@ -75,6 +76,13 @@ def create_table(dynamodb: Any, *, by_user_index: bool = False) -> str:
     return name
 
 
+def routes(table: DynamoTable, gateway: Gateway, parallel: Parallel, **product: Any) -> MessageRoutes:
+    """The routes of an instance; `product` is what a deployment may have beside them."""
+    return message_routes(
+        table, gateway, clock=now_ms, parallel=parallel, retention_ms=RETENTION_MS, epoch="1", **product
+    )
+
+
 def instance(parallel: Parallel | None = None) -> Instance:
     """A new instance over an empty table, its clients made from the environment as the functions' are.
 
@@ -85,8 +93,6 @@ def instance(parallel: Parallel | None = None) -> Instance:
     name = create_table(dynamodb)
     meter.watch_table(dynamodb)
     table = DynamoTable(dynamodb, name)
-    messages = message_routes(
-        table, meter, clock=now_ms, parallel=parallel or meter, retention_ms=RETENTION_MS, epoch="1"
-    )
+    messages = routes(table, meter, parallel or meter)
     connections = connection_routes(table, meter, Silent(), clock=now_ms, retention_ms=RETENTION_MS)
     return Instance(table, dynamodb, name, meter, messages, connections)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import json
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 
-from bench.functions import environment, event, running_in
+from bench.functions import environment, event, imported, running_in
 from chat.clock import now_ms
+from chat.sessions import Connection
 
 SENDS, FAN_OUTS, CONNECTIONS = 40, 5, 100
 
@@ -21,11 +20,13 @@ SENDS, FAN_OUTS, CONNECTIONS = 40, 5, 100
 def main(url: str) -> None:
     output = sys.stdout
     with running_in(environment(url, f"{url}/stage")):
-        message = importlib.import_module("message")
-        sessions = importlib.import_module("chat.sessions")
+        message = imported("message")
         numbers = itertools.count(1)
-        opened = [sessions.Connection("bob", f"bob-{number}", now_ms() - 90_000) for number in range(CONNECTIONS)]
-        send = partial(lambda: message.handler(event(next(numbers)), None))
+        opened = [Connection("bob", f"bob-{number}", now_ms() - 90_000) for number in range(CONNECTIONS)]
+
+        def send() -> None:
+            message.handler(event(next(numbers)), None)
+
         fan_out = partial(message._routes._delivery.push, opened, {"type": "message", "text": "x" * 100})
         for warm_up in (send, fan_out):
             warm_up()
@@ -43,5 +44,4 @@ def _median(work: Callable[[], object], times: int) -> float:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     main(sys.argv[1])

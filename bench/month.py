@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from bench.capacity import CENTS, DAYS_A_MONTH, LEVERS, Audience, Model, model
-from bench.cost import SEND, Cost, costs
+from bench.cost import SEND, Cost, counted
 from bench.measure import Limit, Section, table
 from bench.prices import prices
-from tools.dynamodb_local import dynamodb_local
 
 COUNTED = {
     "send": SEND,
@@ -48,13 +47,12 @@ def _count(cost: Cost) -> dict[str, Any]:
 
 
 def run() -> Section:
-    with dynamodb_local() as url:
-        return section(counts(costs(url)))
+    return section(counts(counted()))
 
 
-def section(counted: Mapping[str, Any]) -> Section:
+def section(found: Mapping[str, Any]) -> Section:
     known = model()
-    known = replace(known, figures={**known.figures, "counted": {**known.figures["counted"], **counted}})
+    known = replace(known, figures={**known.figures, "counted": {**known.figures["counted"], **found}})
     people = known.people()
     limits = [
         Limit(f"a user and month with {audience.chats} chats, cents", one.cents(audience), at_most)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cProfile
-import importlib
 import io
 import itertools
 import pstats
@@ -17,7 +16,7 @@ import boto3
 from botocore import xform_name
 
 from bench import plots
-from bench.functions import environment, event, running_in
+from bench.functions import environment, event, imported, running_in
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
 from chat.api_gateway import ApiGateway
@@ -62,13 +61,13 @@ def run() -> Section:
 
 def _measure() -> Measured:
     with stub() as url, running_in(environment(url, f"{url}/stage")):
-        handler, numbers = importlib.import_module("message").handler, itertools.count(1)
+        message, numbers = imported("message"), itertools.count(1)
 
         def send() -> None:
-            handler(event(next(numbers)), None)  # each with an id of its own: none is a retry
+            message.handler(event(next(numbers)), None)  # each with an id of its own: none is a retry
 
         send()  # opens the connections
-        calls = _calls_of(send)
+        calls = _calls_of(send, message._routes)
         tuned: dict[str, Any] = {TABLE: client(TABLE), GATEWAY: _Signed(ApiGateway(session(), f"{url}/stage"))}
         untuned: dict[str, Any] = {TABLE: boto3.client(TABLE), GATEWAY: boto3.client(GATEWAY)}
         resources = {**untuned, TABLE: boto3.resource(TABLE).meta.client}
@@ -108,9 +107,8 @@ and sockets are time spent waiting for the other thread and for the stub:
 """
 
 
-def _calls_of(send: Callable[[], None]) -> list[SdkCall]:
-    """The SDK calls of one `send`, seen at the client and the gateway of the handler's module."""
-    routes: Any = importlib.import_module("message")._routes
+def _calls_of(send: Callable[[], None], routes: Any) -> list[SdkCall]:
+    """The SDK calls of one `send`, seen at the client and the gateway of the handler's routes."""
     calls: list[SdkCall] = []
 
     def record(params: dict[str, Any], model: Any, **_: object) -> None:
