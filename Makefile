@@ -73,9 +73,10 @@ export TYPED_USER := $(if $(filter command,$(origin USER)),$(value USER))
 export TYPED_STACK := $(value STACK)
 export TYPED_URL := $(if $(filter command,$(origin URL)),$(value URL))
 export TYPED_MINUTES := $(value MINUTES)
+export TYPED_TOKEN_IN := $(if $(filter command,$(origin TOKEN_IN)),$(value TOKEN_IN))
 export TYPED_CONTEXT := $(value CONTEXT)
 export TYPED_STAGE := $(if $(filter command,$(origin STAGE)),$(value STAGE))
-unexport STACK STAGE MINUTES CONTEXT CONFIRM RETIRE TOKEN_IN $(if $(filter command,$(origin USER)),USER)
+unexport STACK URL STAGE MINUTES CONTEXT CONFIRM RETIRE TOKEN_IN $(if $(filter command,$(origin USER)),USER)
 
 # make takes stage=prod for a variable of its own, and would deploy the stage dev.
 MISTYPED := $(foreach name,$(filter $(addsuffix %,a b c d e f g h i j k l m n o p q r s t u v w x y z),$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name)))
@@ -111,7 +112,7 @@ erase: $(VENV)
 
 # URL=wss://... is for a domain of your own, TOKEN_IN=header or subprotocol for a stack that reads the token there.
 smoke: $(VENV)
-	@python -m local smoke $${TYPED_STACK:+--stack="$$TYPED_STACK"} $${TYPED_URL:+--url="$$TYPED_URL"} $(if $(filter header subprotocol,$(value TOKEN_IN)),--token-in=$(value TOKEN_IN))
+	@python -m local smoke $${TYPED_STACK:+--stack="$$TYPED_STACK"} $${TYPED_URL:+--url="$$TYPED_URL"} $${TYPED_TOKEN_IN:+--token-in="$$TYPED_TOKEN_IN"}
 
 terminal: $(VENV)
 	@test -n "$$TYPED_USER" || { echo "error: say who you are: make terminal USER=alice" >&2; exit 2; }

@@ -91,6 +91,13 @@ def test_the_name_of_a_stack_is_taken_as_it_is(project: Path, stack: str) -> Non
     assert words == f"<-m><local><token><--stack={stack}><--><alice>"
 
 
+@pytest.mark.parametrize("place", [*ODD, "header ; touch ran", "header $(shell touch ran)"])
+def test_what_a_smoke_test_is_told_is_taken_as_it_is(project: Path, place: str) -> None:
+    words = [f"STACK={place}", f"URL={place}", f"TOKEN_IN={place}"]
+    told = f"<-m><local><smoke><--stack={place}><--url={place}><--token-in={place}>"
+    assert make(project, "smoke", *words).stdout == told
+
+
 @pytest.mark.parametrize(("command", "context"), [*product(CDK, ["stage=prod web=true"]), *product(["deploy"], ODD)])
 def test_the_context_is_taken_as_it_is(project: Path, command: str, context: str) -> None:
     assert make(project, command, f"CONTEXT={context}").stdout == f"<-m><local.cdk><{command}><--><{context}>"
