@@ -146,6 +146,15 @@ def test_a_long_page_begins_with_its_contents(page: str) -> None:
     assert listed == [section.removeprefix("## ") for section in sections]
 
 
+@pytest.mark.parametrize("page", pages())
+def test_a_table_has_a_heading_and_rows_of_its_width(page: str) -> None:
+    """A blank line in the middle ends a table: what follows is shown as text."""
+    tables = re.findall(r"(?:^\|.*\n)+", prose(page), re.MULTILINE)
+    for rows in map(str.splitlines, tables):
+        assert re.fullmatch(r"\|(?: *:?-+:? *\|)+", rows[1]), rows[0]
+        assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {rows[1].count("|")}, rows[0]
+
+
 def test_pages_do_not_say_where_they_were_written() -> None:
     assert not [page for page in pages() if re.search(r"/(?:work|root|home)/|issue #?[0-9]", text(page))]
 
