@@ -87,6 +87,17 @@ def test_it_holds_its_modules_and_types_and_depends_on_nothing(installed: Path) 
     assert [path.name for path in (installed / "node_modules").iterdir() if path.is_dir()] == ["parley-client"]
 
 
+@pytest.mark.parametrize("page", [PACKAGE / "README.md", PROJECT / "docs" / "clients.md"], ids=lambda page: page.stem)
+def test_each_event_is_in_its_documents(page: Path) -> None:
+    (described,) = re.findall(
+        r"type ChatEvents = \{\n(.*?)\n\};", (PACKAGE / "types/chat-client.d.ts").read_text("utf-8"), re.DOTALL
+    )
+    events = re.findall(r"^    (\w+): ", described, re.MULTILINE)
+    assert len(events) > 10
+    text = page.read_text("utf-8").partition("Events are ")[2].partition("\n\n")[0]
+    assert [event for event in events if f"`{event}`" not in text] == []
+
+
 def test_its_types_are_those_of_its_comments(tmp_path: Path) -> None:
     """If this fails: `npx tsc --project clients/javascript`, and look at what has changed for whoever uses it."""
     run(TSC, "--project", PACKAGE, "--outDir", tmp_path, cwd=tmp_path)

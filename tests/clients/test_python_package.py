@@ -8,10 +8,12 @@ import subprocess
 import threading
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import websockets
 
+from parley import Event
 from tests.environments import environment, packages_of, run
 from tests.fakes.chatting_server import chatting
 from tests.hang import HANG_SECONDS
@@ -83,6 +85,12 @@ def test_the_program_of_its_readme_talks(python: Path, tmp_path: Path) -> None:
             running.kill()
     assert said == ["alice: hello\n", "bob: bye\n"]
     assert paths == ["/dev?token=alices-token"]
+
+
+@pytest.mark.parametrize("page", [PACKAGE / "README.md", PROJECT / "docs" / "clients.md"], ids=lambda page: page.stem)
+def test_each_event_is_in_its_documents(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert [event.__name__ for event in get_args(Event) if not re.search(rf"`{event.__name__}\b", text)] == []
 
 
 def test_what_is_public_can_be_imported_where_it_is_installed(python: Path, tmp_path: Path) -> None:
