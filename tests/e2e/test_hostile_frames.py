@@ -48,18 +48,18 @@ def stored(endpoint: Endpoint) -> list[Any]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_refused_says_why_and_changes_nothing(endpoint: Endpoint, connect: Connect, seed: int) -> None:
-    refused = {text: why for text in frames(seed, FRAMES) if isinstance(why := parsed(text), ChatError)}
+    refused = [(text, why) for text in frames(seed, FRAMES) if isinstance(why := parsed(text), ChatError)]
     before = stored(endpoint)
 
-    assert answers(connect, list(refused), seed) == Counter(why.code for why in refused.values())
+    assert answers(connect, [text for text, _ in refused], seed) == Counter(why.code for _, why in refused)
     assert stored(endpoint) == before
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_taken_is_answered_and_is_never_a_failure_of_ours(connect: Connect, seed: int) -> None:
-    taken = {text: request for text in frames(seed, FRAMES) if not isinstance(request := parsed(text), ChatError)}
+    taken = [(text, asked) for text in frames(seed, FRAMES) if not isinstance(asked := parsed(text), ChatError)]
 
-    found = answers(connect, list(taken), seed)
+    found = answers(connect, [text for text, _ in taken], seed)
 
-    assert found.total() == sum(not isinstance(request, Typing) for request in taken.values())
+    assert found.total() == sum(not isinstance(request, Typing) for _, request in taken)
     assert found.keys() <= {None, "bad_request"}
