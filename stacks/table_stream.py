@@ -34,7 +34,13 @@ class TableStream(Construct):
 
     def __init__(self, scope: Construct, id: str, *, stream_arn: str, function: ChatFunction) -> None:
         super().__init__(scope, id)
-        self.lost = sqs.Queue(self, "Lost", retention_period=KEPT, enforce_ssl=True)
+        self.lost = sqs.Queue(
+            self,
+            "Lost",
+            retention_period=KEPT,
+            enforce_ssl=True,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+        )
         """Says which records were given up, and where in the stream they are: not what is in them."""
         mapping = lambda_.CfnEventSourceMapping(
             self,
