@@ -1,5 +1,7 @@
 // What the JavaScript client says of data: of JSON texts from the standard input, and of values that JSON has not.
 
+import { runInNewContext } from "node:vm";
+
 import { dataProblem, isData } from "../../clients/javascript/parley/data.js";
 import { ChatClient } from "../../clients/javascript/parley/chat-client.js";
 
@@ -12,6 +14,19 @@ loop.loop = loop;
 class Order {
   number = 17;
 }
+const inAnotherRealm = {
+  "an object": "({ order: { number: 17 }, list: [{}] })",
+  "an object of JSON": `JSON.parse('{"order":{"number":17}}')`,
+  "an object without a prototype": "Object.assign(Object.create(null), { a: 1 })",
+};
+const notJsonThere = {
+  "a date": "({ a: new Date(0) })",
+  "a map": "({ a: new Map() })",
+  "a value of a class": "new (class Order { number = 17 })()",
+  "what makes another JSON of itself": "({ a: { toJSON: () => 1.5 } })",
+  "a function": "({ a: () => 1 })",
+};
+class OfNothing extends null {}
 const NOT_JSON = {
   undefined: { a: undefined },
   "not a number": { a: NaN },
@@ -23,6 +38,7 @@ const NOT_JSON = {
   "a map": { a: new Map([[1, 2]]) },
   "a value of a class": { a: new Order() },
   "a value of a class, itself": new Order(),
+  "a value of a class that extends nothing": Object.assign(Object.create(OfNothing.prototype), { a: 1 }),
   "what makes another JSON of itself": { a: { toJSON: () => 1.5 } },
   "a list with a hole": { a: [, 1] },
   "itself within itself": loop,
@@ -56,6 +72,8 @@ console.log(
   JSON.stringify({
     texts: asked.map((text) => [isData(JSON.parse(text)), dataProblem(JSON.parse(text)), refusal(JSON.parse(text))]),
     not_json: Object.fromEntries(Object.entries(NOT_JSON).map(([name, value]) => [name, [isData(value), refusal(value)]])),
+    other_realm: Object.entries(inAnotherRealm).map(([name, code]) => [name, refusal(runInNewContext(code))]),
+    not_json_there: Object.entries(notJsonThere).map(([name, code]) => [name, refusal(runInNewContext(code))]),
     none: [refusal(null), refusal(undefined), refusal(0), refusal("")],
     is_changed_later: isChangedLater(),
     polluted: {}.polluted ?? null,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -72,11 +73,71 @@ def test_what_is_refused_for_good_is_not_tried_again(pauses: list[float]) -> Non
     assert (caught.value.code, caught.value.temporary, pauses) == ("bad_request", False, [])
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_data_that_is_not_json_is_refused_before_it_is_sent(number: float) -> None:
+NEVER_TAKEN: list[tuple[dict[str, Any], str]] = [
+    ({"data": {"price": float("nan")}}, "a number in data must be an int"),
+    ({"data": {"price": float("inf")}}, "a number in data must be an int"),
+    ({"data": {"price": 19.9}}, "a number in data must be an int"),
+    ({"data": {17: "order"}}, "a key in data must be a str, not int"),
+    ({"data": {"sizes": (1, 2)}}, "not of tuple"),
+    ({"data": {"at": object()}}, "not of object"),
+    ({"data": {"__proto__": 1}}, "'__proto__' cannot be a key in data"),
+    ({"data": {"a": "x" * 2_048}}, "bytes of JSON, and may have 2048"),
+    ({"data": {}}, "must be a dict that is not empty"),
+    ({"text": ""}, "the text of a message must be a string that is not empty"),
+    ({"text": None}, "the text of a message must be a string that is not empty"),
+    ({"text": "\ud800"}, "half of a surrogate pair"),
+    ({"text": "x" * 8_193}, "too long by 1 character"),
+    ({"to": "bob smith"}, "'bob smith' is not a valid user id"),
+    ({"to": None}, "None is not a valid user id"),
+    ({"id": "x" * 65}, "1 to 64 characters"),
+    ({"id": 17}, "1 to 64 characters"),
+]
+
+
+@pytest.mark.parametrize(("fields", "advice"), NEVER_TAKEN)
+def test_a_message_that_the_function_could_never_take_is_not_sent(fields: dict[str, Any], advice: str) -> None:
     function = Function()
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        Backend("chat", client=function).send("shop", "alice", data={"price": number})
+    with pytest.raises(ValueError, match=re.escape(advice)):
+        Backend("chat", client=function).send("shop", **{"to": "alice", "text": "hi", **fields})
+    assert function.events == []
+
+
+@pytest.mark.parametrize(("fields", "advice"), NEVER_TAKEN)
+def test_of_a_batch_what_the_function_could_never_take_is_not_sent_and_all_else_is(
+    fields: dict[str, Any], advice: str
+) -> None:
+    function = Function({"type": "batch", "results": [ack("1"), ack("3")]})
+    bad = Outgoing(**{"to": "bob", "text": "hi", "id": "2", **fields})
+
+    one, two, three = Backend("chat", client=function).send_batch(
+        "shop", [Outgoing("alice", "one", "1"), bad, Outgoing("alice", "three", "3")]
+    )
+
+    assert isinstance(one, Stored)
+    assert isinstance(two, BackendError)
+    assert isinstance(three, Stored)
+    assert (two.code, two.temporary, advice in two.message) == ("bad_request", False, True)
+    assert [message["id"] for message in function.events[0]["messages"]] == ["1", "3"]
+
+
+def test_a_batch_of_which_nothing_can_be_taken_asks_for_nothing() -> None:
+    function = Function()
+    (result,) = Backend("chat", client=function).send_batch("shop", [Outgoing("bob smith", "hi")])
+    assert isinstance(result, BackendError)
+    assert function.events == []
+
+
+def test_a_message_of_nobodys_is_not_sent() -> None:
+    chat = Backend("chat", client=Function())
+    for send in (lambda: chat.send("the shop", "bob", "hi"), lambda: chat.send_batch("the shop", [Outgoing("bob")])):
+        with pytest.raises(ValueError, match="'the shop' is not a valid user id"):
+            send()
+
+
+def test_a_string_is_no_list_of_users() -> None:
+    function = Function()
+    with pytest.raises(ValueError, match=re.escape("give the users as a list, like ['bob'], not as a string")):
+        Backend("chat", client=function).presence("bob")
     assert function.events == []
 
 

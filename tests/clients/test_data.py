@@ -94,6 +94,12 @@ def test_javascript_refuses_what_json_would_change() -> None:
 NO_OBJECT = "The data of a message must be an object that is not empty."
 
 
+def test_javascript_takes_objects_of_a_frame_or_a_test_window_as_its_own() -> None:
+    said = said_by_javascript()
+    assert [found for found in said["other_realm"] if found[1] is not None] == []
+    assert [found for found in said["not_json_there"] if not str(found[1]).startswith("bad_request: ")] == []
+
+
 def test_no_prototype_is_changed() -> None:
     assert said_by_javascript()["polluted"] is None
 

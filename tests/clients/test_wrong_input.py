@@ -22,6 +22,18 @@ WRONG = [
     ("bob", None, "the text of a message must be a string that is not empty", "The text is not a string."),
 ]
 
+STRING_OF_USERS = """
+import {{ ChatClient }} from {module};
+const chat = new ChatClient({{ address: () => "ws://127.0.0.1:9", WebSocket: class {{}} }});
+for (const say of [() => chat.watch("bob"), () => chat.askPresence("bob")]) {{
+  try {{
+    await say();
+  }} catch (error) {{
+    console.log(error.message);
+  }}
+}}
+"""
+
 PROGRAM = """
 import {{ ChatClient }} from {module};
 const chat = new ChatClient({{ address: () => "ws://127.0.0.1:9", WebSocket: class {{}} }});
@@ -50,3 +62,35 @@ def test_javascript_says_what_is_wrong() -> None:
     command = ["node", "--input-type=module", "--eval", program]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment())
     assert done.stdout.splitlines() == [said for *_, said in WRONG]
+
+
+@pytest.mark.parametrize(
+    ("id", "said"),
+    [
+        (5, "the id of a message is a string of 1 to 64 characters"),
+        ("", "the id of a message is a string of 1 to 64 characters"),
+        ("x" * 65, "the id of a message is a string of 1 to 64 characters"),
+        ("\ud800", "the id holds half of a surrogate pair, which is not a character"),
+        ("sync-1", "this client uses ids of this form for its own requests; give each message its own id"),
+    ],
+)
+@asynchronous
+async def test_python_says_what_is_wrong_with_an_id(id: Any, said: str) -> None:
+    async with Chat.connect("ws://127.0.0.1:9/nowhere", "token", timeout=None) as chat:
+        with pytest.raises(ValueError) as refused:  # noqa: PT011 - all of its words are looked at
+            chat.post("bob", "hi", id=id)
+    assert str(refused.value) == said
+
+
+@asynchronous
+async def test_python_takes_no_string_for_a_list_of_users() -> None:
+    async with Chat.connect("ws://127.0.0.1:9/nowhere", "token", timeout=None) as chat:
+        with pytest.raises(ValueError, match=r"give the users as a list, like \['bob'\], not as a string"):
+            chat.watch("bob")
+
+
+def test_javascript_takes_no_string_for_a_list_of_users() -> None:
+    module = json.dumps((PROJECT / "clients/javascript/parley/chat-client.js").as_uri())
+    command = ["node", "--input-type=module", "--eval", STRING_OF_USERS.format(module=module)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment())
+    assert done.stdout.splitlines() == ["Give the users as a list, like ['bob']."] * 2

@@ -427,11 +427,12 @@ export class ChatClient extends Events {
   /**
    * Says which chats are in sight: `presence` knows of their users then, on each connection. To be called whenever others
    * come into sight: who was asked for on this connection already costs nothing. A chat far down the list has a preview
-   * only then. Without users, the latest 10 chats are in sight.
+   * only then. Without users, the latest 10 chats are in sight. Throws Refused if `users` is not a list.
    *
    * @param {string[]} [users]
    */
   watch(users) {
+    if (users) checkUsers(users);
     this.#hints.watch(() => users ?? this.#latest());
   }
 
@@ -440,8 +441,9 @@ export class ChatClient extends Events {
     return known.slice(0, IN_SIGHT).map(({ peer }) => peer);
   }
 
-  /** Asks who of the users is online; `presence` knows then. @param {string[]} users */
+  /** Asks who of the users is online; `presence` knows then. Throws as `watch` does. @param {string[]} users */
   async askPresence(users) {
+    checkUsers(users);
     await this.#hints.ask(users);
   }
 
@@ -662,4 +664,9 @@ export class ChatClient extends Events {
       if (conversation.isBehind) this.#gaps.fill(conversation).catch(() => {});
     }
   }
+}
+
+/** A string would be taken for a list of its letters. @param {unknown} users */
+function checkUsers(users) {
+  if (!Array.isArray(users)) throw new Refused("bad_request", `Give the users as a list, like ['${users}'].`);
 }

@@ -73,6 +73,13 @@ function first(values, problemOf) {
 /** Whether JSON makes nothing else of it. @param {unknown} value @returns {value is Data} */
 function isPlain(value) {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return false;
+  const makesItsOwn = "toJSON" in value && typeof value.toJSON === "function";
+  return isOfNoClass(value) && !makesItsOwn;
+}
+
+/** Whether it is a literal, of any realm: a frame and a test's window each have an `Object` of their own. */
+function isOfNoClass(/** @type {object} */ value) {
   const prototype = Object.getPrototypeOf(value);
-  return (prototype === null || prototype === Object.prototype) && !("toJSON" in value && typeof value.toJSON === "function");
+  if (prototype === null) return true;
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf");
 }

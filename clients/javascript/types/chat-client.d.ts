@@ -96,12 +96,12 @@ export class ChatClient extends ChatClient_base {
     /**
      * Says which chats are in sight: `presence` knows of their users then, on each connection. To be called whenever others
      * come into sight: who was asked for on this connection already costs nothing. A chat far down the list has a preview
-     * only then. Without users, the latest 10 chats are in sight.
+     * only then. Without users, the latest 10 chats are in sight. Throws Refused if `users` is not a list.
      *
      * @param {string[]} [users]
      */
     watch(users?: string[]): void;
-    /** Asks who of the users is online; `presence` knows then. @param {string[]} users */
+    /** Asks who of the users is online; `presence` knows then. Throws as `watch` does. @param {string[]} users */
     askPresence(users: string[]): Promise<void>;
     /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
     adopt(state: unknown): void;

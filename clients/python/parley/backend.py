@@ -24,7 +24,7 @@ from botocore.config import Config
 from .data import Data
 from .errors import ParleyError
 from .events import HistoryPage, PresenceChange
-from .frames import message
+from .frames import DEFAULT_TEXT_BYTES, check_content, check_id, check_user, check_users, message
 
 CONFIG = Config(connect_timeout=5, read_timeout=40, retries={"mode": "standard", "total_max_attempts": 3})
 """The function may take 30 s. The SDK's further tries are safe: a message has its id, the rest is the same twice."""
@@ -125,8 +125,7 @@ class Backend:
     """The backend function of a deployment, by its name or ARN: the output `BackendFunction` of the stack.
 
     `client` is a client of boto3 for Lambda; without one, it is made from the environment. Each method raises
-    BackendError, after some tries if it is temporary, and what boto3 raises if the function cannot be invoked;
-    ValueError or TypeError for data that is not JSON.
+    BackendError, after some tries if it is temporary, and what boto3 raises if the function cannot be invoked.
     """
 
     def __init__(self, function: str, *, client: Any = None) -> None:
@@ -134,17 +133,26 @@ class Backend:
         self._client = client or boto3.client("lambda", config=CONFIG)
 
     def send(self, user: str, to: str, text: str = "", *, data: Data | None = None, id: str | None = None) -> Stored:
-        """Sends a message as the user. Give it an `id` of your own if your code itself may send it again."""
+        """Sends a message as the user. Give it an `id` of your own if your code itself may send it again.
+
+        Raises ValueError, before anything is sent, for what the function could never take.
+        """
         outgoing = Outgoing(to, text, data=data) if id is None else Outgoing(to, text, id, data)
+        check_user(user)
+        _check(outgoing)
         return _stored(self._ask("send", user=user, **asdict(outgoing)))
 
     def send_batch(self, user: str, messages: Sequence[Outgoing]) -> list[BatchResult]:
-        """Sends up to 100 messages as the user; what became of each, in their order. A failed one fails no other."""
+        """Sends up to 100 messages as the user; what became of each, in their order. A failed one fails no other.
+
+        One that the function could never take is not sent: its result is the BackendError `bad_request`.
+        """
+        check_user(user)
         if not 1 <= len(messages) <= MAX_BATCH:
             raise ValueError(f"a batch has 1 to {MAX_BATCH} messages, not {len(messages)}")
-        results: dict[int, BatchResult] = {}
-        left = dict(enumerate(messages))
-        for attempt in range(TRIES):
+        results: dict[int, BatchResult] = {at: bad for at, one in enumerate(messages) if (bad := _refusal(one))}
+        left = {at: one for at, one in enumerate(messages) if at not in results}
+        for attempt in range(TRIES if left else 0):
             found = self._ask("send_batch", user=user, messages=[asdict(message) for message in left.values()])
             results |= {at: _batch_result(one) for at, one in zip(left, found["results"], strict=True)}
             left = {at: messages[at] for at in left if _is_temporary(results[at])}
@@ -172,6 +180,7 @@ class Backend:
 
     def presence(self, users: Collection[str]) -> dict[str, PresenceChange]:
         """Who of up to 100 users is online, whoever may see it, by user."""
+        check_users(users)
         told = self._ask("presence", users=list(users))["users"]
         return {one["user"]: PresenceChange(one["user"], one["online"], one["last_seen"], one["rev"]) for one in told}
 
@@ -242,6 +251,21 @@ class Backend:
         if result.get("type") == "error":
             raise _error(result)
         return dict(result)
+
+
+def _check(outgoing: Outgoing) -> None:
+    """Raises ValueError, with advice, if the function could never take the message, or JSON would change its data."""
+    check_user(outgoing.to)
+    check_content(outgoing.text, outgoing.data, DEFAULT_TEXT_BYTES)
+    check_id(outgoing.id)
+
+
+def _refusal(outgoing: Outgoing) -> BackendError | None:
+    try:
+        _check(outgoing)
+    except ValueError as problem:
+        return BackendError("bad_request", str(problem), temporary=False)
+    return None
 
 
 def _pause(attempt: int, retry_after_ms: int | None) -> None:

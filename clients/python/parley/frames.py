@@ -271,11 +271,21 @@ def _characters_over(text: str, over: int) -> int:
     return count
 
 
+def check_users(users: Iterable[str]) -> None:
+    """Several users. A string is a list of its letters to Python, and to its types."""
+    if isinstance(users, str):
+        raise ValueError(f"give the users as a list, like [{users!r}], not as a string")
+
+
 def check_id(id: str) -> None:
     """A message's id of the application's own choice."""
+    if not isinstance(id, str) or not 1 <= len(id) <= MAX_ID_LENGTH:
+        raise ValueError(f"the id of a message is a string of 1 to {MAX_ID_LENGTH} characters")
     _check_characters(id, "id")
-    if not 1 <= len(id) <= MAX_ID_LENGTH:
-        raise ValueError(f"the id of a message has 1 to {MAX_ID_LENGTH} characters")
+
+
+def check_not_own(id: str) -> None:
+    """An id that this client would take for one of its own requests."""
     if OWN_ID.fullmatch(id):
         raise ValueError("this client uses ids of this form for its own requests; give each message its own id")
 

@@ -308,6 +308,7 @@ class Session:
             id = self._new_id()
         else:
             frames.check_id(id)
+            frames.check_not_own(id)
             self._outboxes.check_id(id)
         self._outboxes.queue(to, text, deepcopy(data), id)  # the application may go on using its own
         self._hints.was_sent(to)
@@ -369,6 +370,8 @@ class Session:
 
     def watch(self, users: Iterable[str] | None) -> None:
         """These users are in sight, or those of the latest chats: PresenceChange tells who of them is online."""
+        if users is not None:
+            frames.check_users(users)
         names = None if users is None else tuple(users)
         self._hints.watch(self._latest if names is None else lambda: names)
 
