@@ -71,7 +71,9 @@ def serve(event: WebSocketEvent, routes: MessageRoutes, limits: Limits) -> Respo
     if limited and isinstance(asked, Typing):
         served = Served(None)  # nobody waits for an answer, and nobody repeats it
     reply = served.reply or {}
-    if not limited:  # or who is refused would have to wait for longer
+    if served.is_paid_for:
+        limits.waive()
+    elif not limited:  # or who is refused would have to wait for longer
         pushes = served.delivered.pushes if served.delivered else 0
         # An event costs what a message of the API does.
         limits.charge(connection.user, messages=1 + bool(reply) + pushes + served.events)

@@ -82,11 +82,15 @@ NOBODY_YET = Delivered()
 
 
 class Served(NamedTuple):
-    """The reply to a frame, what the pushes it led to came to, and how many events the product was told."""
+    """The reply to a frame, what the pushes it led to came to, and how many events the product was told.
+
+    `is_paid_for` is whether somebody else has paid for it: who sends a message pays for the receipts of it, too.
+    """
 
     reply: Frame | None
     delivered: Delivered | None = None
     events: int = 0
+    is_paid_for: bool = False
 
 
 class MessageRoutes:
@@ -231,7 +235,8 @@ class MessageRoutes:
             return Served(receipt_ack(request))
         told = {caller.user, request.peer} if marked.acquainted else {caller.user}
         frame = receipt_frame(request, caller.user, self._clock())
-        return Served(receipt_ack(request), self._tell(caller, told, frame))
+        # Clients send it unasked: charged to the reader, it would let those who write have the reader barred.
+        return Served(receipt_ack(request), self._tell(caller, told, frame), is_paid_for=True)
 
     def typing(self, caller: Connection, request: Typing) -> Served:
         listeners = self._sessions.of_acquaintance(caller.user, request.to)

@@ -115,6 +115,24 @@ def test_a_frame_that_is_refused_is_not_charged(system: System, clock: ManualClo
     assert frame(system)["type"] == "pong"
 
 
+def test_a_receipt_that_moves_something_is_paid_for_by_who_has_written(system: System) -> None:
+    """Clients send it unasked, from each device: those who write could have whoever reads them barred."""
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.routes.serve(alice, Send(None, "bob", "hi"))
+    for _ in range(2):
+        system.routes.serve(bob, Send(None, "alice", "hi"))
+    before = system.limits._account("alice").spent_until
+    system.consumed = Consumed(100, 100)
+
+    for seq in (2, 3):
+        for kind in ("delivered", "read"):
+            assert frame(system, "receipt", peer="bob", kind=kind, seq=seq)["type"] == "ack"
+    assert system.limits._account("alice").spent_until == before
+
+    frame(system, "receipt", peer="bob", kind="read", seq=3)
+    assert system.limits._account("alice").spent_until > before
+
+
 def test_a_bad_frame_counts_as_any_other(system: System) -> None:
     for _ in range(10 * BURST):
         event = websocket_event("MESSAGE", body="not json")
