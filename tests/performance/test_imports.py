@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,10 +14,8 @@ BOTO3 = "import boto3; boto3.client('dynamodb'); boto3.client('apigatewaymanagem
 HEAVY = frozenset({"asyncio", "aws_lambda_powertools", "boto3", "cryptography", "pydantic", "requests", "s3transfer"})
 MOST_MODULES = 380  # of which Python and the SDK make about 340; a package that is not listed above shows here
 MOST_COLLECTIONS = 25  # there are over 80 in an import that leaves the collector as it is
-MOST_OF_BOTO3 = 0.72  # of its CPU, over the bare interpreter's; the bench's bar is 0.65, on a machine that is quiet
-LEAST_ROUNDS = 5
-MOST_ROUNDS = 40
-"""Where other processes are in the way, it takes more than one round for each side to have a quiet moment."""
+MOST_OF_BOTO3S_CALLS = 0.79  # it is 0.77, and of the CPU 0.62, since the collector is turned down
+MOST_OF_BOTO3S_BYTES = 0.83  # it is 0.81; most of both is the SDK's session, which boto3 has too
 
 
 @pytest.fixture(scope="session")
@@ -73,18 +69,8 @@ def test_boto3_would_break_the_budget(nothing: Path) -> None:
     assert done.listed > 400
 
 
-def test_the_message_handler_starts_in_less_than_boto3_with_its_clients(asset: Path, nothing: Path) -> None:
-    def milliseconds(code: str, folder: Path) -> float:
-        return run(code, folder, audited=False).milliseconds
-
-    sides = {
-        code: partial(milliseconds, code, folder)
-        for code, folder in (("", nothing), ("import message", asset), (BOTO3, nothing))
-    }
-    best = dict.fromkeys(sides, math.inf)  # what else runs only adds
-    for number in range(MOST_ROUNDS):
-        best = {code: min(best[code], once()) for code, once in sides.items()}
-        bare, ours, boto3 = best.values()
-        if number >= LEAST_ROUNDS and ours - bare < MOST_OF_BOTO3 * (boto3 - bare):
-            return
-    pytest.fail(f"{ours - bare:.0f} ms of CPU, where boto3 takes {boto3 - bare:.0f}")
+def test_the_message_handler_does_less_at_its_start_than_boto3_with_its_clients(asset: Path, nothing: Path) -> None:
+    """What its CPU comes from, counted: the bench measures the CPU itself, which another process can delay."""
+    ours, boto3 = run("import message", asset, profiled=True), run(BOTO3, nothing, profiled=True)
+    assert ours.calls < MOST_OF_BOTO3S_CALLS * boto3.calls
+    assert ours.read < MOST_OF_BOTO3S_BYTES * boto3.read
