@@ -39,8 +39,14 @@ PYTHON_SETTINGS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH")
 """What makes Python import something else than what is here."""
 
 START_SECONDS = 180
-SAVE_SECONDS = 60
+SAVE_SECONDS = 180
 """It gives open connections 3 s to end, then saves: what takes longer hangs, on a busy machine too."""
+
+LOOK_SECONDS = 1
+"""For one look whether it is there already."""
+
+ANSWER_SECONDS = 30
+"""For one that is there and busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,16 +207,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], running: Emulator) -> No
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         # Somebody else's answer says nothing: the port was free a moment ago, and another may have taken it since.
-        if process_at(running.endpoint) == process.pid:
+        if process_at(running.endpoint, LOOK_SECONDS) == process.pid:
             return
         time.sleep(0.05)
     what = "ended unexpectedly" if process.poll() is not None else f"did not answer within {START_SECONDS} s"
     raise StepFailed(f"the emulator {what}; its log says why\n{end_of(running.log)}")
 
 
-def process_at(endpoint: str) -> int | None:
+def process_at(endpoint: str, seconds: float = ANSWER_SECONDS) -> int | None:
     """The process of the emulator at this address; None if there is none."""
-    connection = HTTPConnection(urlsplit(endpoint).netloc, timeout=1)  # which, unlike urllib, asks no proxy
+    connection = HTTPConnection(urlsplit(endpoint).netloc, timeout=seconds)  # which, unlike urllib, asks no proxy
     try:
         connection.request("GET", PROCESS_PAGE)
         answer = connection.getresponse()

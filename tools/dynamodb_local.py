@@ -31,7 +31,9 @@ JAVA_VERSION = 17
 JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # a short life, few cores
 
 HOST = "127.0.0.1"
-START_SECONDS = 30
+START_SECONDS = 180
+"""What takes longer hangs, on a busy machine too."""
+
 STOP_SECONDS = 5
 POLL_SECONDS = 0.05
 

@@ -65,7 +65,7 @@ async def test_behaviour(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_bad_address_is_refused_with_advice(url: str, advice: str) -> None:
     with pytest.raises(parley.BadUrl, match=re.escape(advice)):
-        Chat.connect(url, "token")
+        Chat.connect(url, "token", timeout=HANG_SECONDS)
 
 
 def _closed_port_url(host: str = "127.0.0.1") -> str:
@@ -261,7 +261,7 @@ async def test_a_token_may_be_fetched_by_a_coroutine() -> None:
 
     async with scripted_server() as server:
         deciding = asyncio.gather(server.decide(403), server.start())
-        async with Chat.connect(server.url, fetch, timing=FAST) as chat:
+        async with Chat.connect(server.url, fetch, timeout=HANG_SECONDS, timing=FAST) as chat:
             await deciding
             assert chat.user == "alice"
         assert [request.path for request in server.requests] == ["/dev?token=stale", "/dev?token=fresh"]
@@ -287,7 +287,7 @@ async def test_a_failing_token_function_is_told_of_by_its_kind_alone(caplog: pyt
 @asynchronous
 async def test_an_invalid_token_is_refused(token: Any) -> None:
     with pytest.raises(parley.TokenRefused, match="Pass the token itself"):
-        async with Chat.connect(_closed_port_url(), token, timing=FAST):
+        async with Chat.connect(_closed_port_url(), token, timeout=HANG_SECONDS, timing=FAST):
             pass
 
 
@@ -295,7 +295,9 @@ async def test_an_invalid_token_is_refused(token: Any) -> None:
 @asynchronous
 async def test_a_token_that_a_subprotocol_cannot_carry_is_refused(token: str) -> None:
     with pytest.raises(parley.TokenRefused, match="characters that a subprotocol cannot carry") as raised:
-        async with Chat.connect(_closed_port_url(), lambda: token, token_in="subprotocol", timing=FAST):
+        async with Chat.connect(
+            _closed_port_url(), lambda: token, token_in="subprotocol", timeout=HANG_SECONDS, timing=FAST
+        ):
             pass
     assert token not in str(raised.value)
 
@@ -352,7 +354,9 @@ async def test_the_token_goes_where_the_deployment_expects_it(
     place: TokenPlace, path: str, headers: dict[str, str]
 ) -> None:
     async with scripted_server() as server:
-        chat = await entered(Chat.connect(server.url, "a.b-c_d", token_in=place, timing=FAST), server)
+        chat = await entered(
+            Chat.connect(server.url, "a.b-c_d", token_in=place, timeout=HANG_SECONDS, timing=FAST), server
+        )
         await chat.close()
         (request,) = server.requests
         assert request.path == path
@@ -372,7 +376,7 @@ async def test_a_redirect_is_told_of_and_not_followed(place: TokenPlace) -> None
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=redirect) as listener:
             url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}/dev"
             with pytest.raises(parley.Unreachable, match="redirects to another address"):
-                async with Chat.connect(url, "the-token", token_in=place, timing=FAST):
+                async with Chat.connect(url, "the-token", token_in=place, timeout=HANG_SECONDS, timing=FAST):
                     pass
         assert elsewhere.requests == []
 
@@ -380,7 +384,7 @@ async def test_a_redirect_is_told_of_and_not_followed(place: TokenPlace) -> None
 @asynchronous
 async def test_without_a_token_the_address_is_used_as_it_is() -> None:
     async with scripted_server() as server:
-        chat = await entered(Chat.connect(f"{server.url}?userId=alice", timing=FAST), server)
+        chat = await entered(Chat.connect(f"{server.url}?userId=alice", timeout=HANG_SECONDS, timing=FAST), server)
         await chat.close()
         assert server.requests[0].path == "/dev?userId=alice"
 
@@ -390,7 +394,7 @@ async def test_no_log_holds_a_token_or_a_text(caplog: pytest.LogCaptureFixture) 
     caplog.set_level(logging.DEBUG, "parley")
 
     async with scripted_server() as server:
-        chat = await entered(Chat.connect(server.url, "the-token", timing=FAST), server)
+        chat = await entered(Chat.connect(server.url, "the-token", timeout=HANG_SECONDS, timing=FAST), server)
         chat.post("bob", "the-text")
         await server.take("send")
         await chat.close()
@@ -404,7 +408,7 @@ async def test_no_log_holds_a_token_or_a_text(caplog: pytest.LogCaptureFixture) 
 @asynchronous
 async def test_a_send_returns_when_it_is_stored() -> None:
     async with scripted_server() as server:
-        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        chat = await entered(Chat.connect(server.url, "token", timeout=HANG_SECONDS, timing=FAST), server)
         sending = asyncio.create_task(chat.send("bob", "hi"))
         frame = await server.take("send")
         await server.reply({"type": "ack", "id": frame["id"], "to": "bob", "seq": 1, "ts": 5, "delivered": 1})
@@ -415,7 +419,7 @@ async def test_a_send_returns_when_it_is_stored() -> None:
 @asynchronous
 async def test_a_send_raises_what_the_server_refuses() -> None:
     async with scripted_server() as server:
-        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        chat = await entered(Chat.connect(server.url, "token", timeout=HANG_SECONDS, timing=FAST), server)
         sending = asyncio.create_task(chat.send("bob", "hi"))
         frame = await server.take("send")
         await server.reply(
@@ -429,7 +433,7 @@ async def test_a_send_raises_what_the_server_refuses() -> None:
 @asynchronous
 async def test_closing_ends_every_wait() -> None:
     async with scripted_server() as server:
-        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        chat = await entered(Chat.connect(server.url, "token", timeout=HANG_SECONDS, timing=FAST), server)
         waits = [
             asyncio.create_task(chat.send("bob", "hi")),
             asyncio.create_task(chat.history("bob")),
@@ -452,7 +456,7 @@ async def _read_all(chat: Chat) -> list[parley.Event]:
 @asynchronous
 async def test_a_wait_that_is_cancelled_leaves_the_message_in_the_queue() -> None:
     async with scripted_server() as server:
-        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        chat = await entered(Chat.connect(server.url, "token", timeout=HANG_SECONDS, timing=FAST), server)
         sending = asyncio.create_task(chat.send("bob", "hi"))
         await server.take("send")
         sending.cancel()
@@ -465,7 +469,7 @@ async def test_a_wait_that_is_cancelled_leaves_the_message_in_the_queue() -> Non
 @asynchronous
 async def test_a_question_that_is_cancelled_leaves_nothing_behind() -> None:
     async with scripted_server() as server:
-        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        chat = await entered(Chat.connect(server.url, "token", timeout=HANG_SECONDS, timing=FAST), server)
         for _ in range(3):
             asking = asyncio.create_task(chat.history("bob"))
             await server.take("history")
@@ -478,7 +482,7 @@ async def test_a_question_that_is_cancelled_leaves_nothing_behind() -> None:
 @asynchronous
 async def test_an_expired_fixed_token_is_raised_to_all_that_wait() -> None:
     async with scripted_server() as server:
-        chat = await entered(Chat.connect(server.url, "token", timing=FAST), server)
+        chat = await entered(Chat.connect(server.url, "token", timeout=HANG_SECONDS, timing=FAST), server)
         sending = asyncio.create_task(chat.send("bob", "hi"))
         frame = await server.take("send")
         await server.reply(
@@ -546,7 +550,10 @@ async def test_nothing_is_lost_doubled_or_out_of_order(timing: Timing, lost: flo
     server = BusyServer(seed=1, lost=lost)
     async with serve(server.handle, "127.0.0.1", 0, close_timeout=1) as listener:
         url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        async with Chat.connect(url, lambda: "token", timing=timing) as chat, asyncio.timeout(HANG_SECONDS):
+        async with (
+            Chat.connect(url, lambda: "token", timeout=HANG_SECONDS, timing=timing) as chat,
+            asyncio.timeout(HANG_SECONDS),
+        ):
             talking = asyncio.create_task(_talk(server, chat, count))
             told = []
             async for event in chat:

@@ -85,7 +85,11 @@ def _pytest(python: Path, project: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_user_and_a_backend_talk_and_see_each_other(chat: LocalChat) -> None:
     async def talk() -> None:
-        async with asyncio.timeout(HANG_SECONDS), chat.connect("alice") as alice, chat.connect("shop") as shop:
+        async with (
+            asyncio.timeout(HANG_SECONDS),
+            chat.connect("alice", timeout=HANG_SECONDS) as alice,
+            chat.connect("shop", timeout=HANG_SECONDS) as shop,
+        ):
             await alice.send("shop", "hello")
             await shop.send("alice", "hi")
             assert chat.backend.send("shop", "alice", "how are you?").delivered == 1
@@ -99,9 +103,9 @@ def test_a_user_and_a_backend_talk_and_see_each_other(chat: LocalChat) -> None:
 def test_partners_hear_of_a_coming_and_a_going(chat: LocalChat) -> None:
     async def watch() -> list[bool]:
         told: list[bool] = []
-        async with asyncio.timeout(HANG_SECONDS), chat.connect("alice") as alice:
+        async with asyncio.timeout(HANG_SECONDS), chat.connect("alice", timeout=HANG_SECONDS) as alice:
             await alice.send("bob", "hello")
-            async with chat.connect("bob") as bob:
+            async with chat.connect("bob", timeout=HANG_SECONDS) as bob:
                 await bob.send("alice", "hi")
             async for event in alice:
                 if isinstance(event, PresenceChange) and event.user == "bob":
@@ -115,7 +119,7 @@ def test_partners_hear_of_a_coming_and_a_going(chat: LocalChat) -> None:
 
 def test_who_is_kicked_is_told_why_and_is_out(chat: LocalChat) -> None:
     async def be_kicked() -> str:
-        async with asyncio.timeout(HANG_SECONDS), chat.connect("alice") as alice:
+        async with asyncio.timeout(HANG_SECONDS), chat.connect("alice", timeout=HANG_SECONDS) as alice:
             chat.backend.bar("alice", 1)
             try:
                 async for _ in alice:
@@ -126,7 +130,7 @@ def test_who_is_kicked_is_told_why_and_is_out(chat: LocalChat) -> None:
 
     assert asyncio.run(be_kicked()) == "kicked"
     with pytest.raises(websockets.exceptions.InvalidStatus, match="429"):
-        connect(f"{chat.url}?token={chat.token('alice')}")
+        connect(f"{chat.url}?token={chat.token('alice')}", open_timeout=HANG_SECONDS)
 
 
 def test_frames_are_those_of_the_protocol(chat: LocalChat) -> None:
@@ -151,12 +155,12 @@ async def _until_message(chat: Chat, text: str) -> int:
 @pytest.mark.parametrize("query", ["", "?token=", "?token=none", "?userId=alice"])
 def test_without_a_token_nobody_is_let_in(chat: LocalChat, query: str) -> None:
     with pytest.raises(websockets.exceptions.InvalidStatus, match="403"):
-        connect(f"{chat.url}{query}")
+        connect(f"{chat.url}{query}", open_timeout=HANG_SECONDS)
 
 
 def test_a_token_of_another_chat_lets_nobody_in(chat: LocalChat) -> None:
     with chat_on_loopback() as other, pytest.raises(websockets.exceptions.InvalidStatus, match="403"):
-        connect(f"{chat.url}?token={other.token('alice')}")
+        connect(f"{chat.url}?token={other.token('alice')}", open_timeout=HANG_SECONDS)
 
 
 def test_without_the_key_nobody_invokes_the_function(chat: LocalChat) -> None:
@@ -207,7 +211,7 @@ def test_it_is_empty_at_first_and_gone_in_the_end() -> None:
             assert list(chat.backend.chats("alice")) == []
             chat.backend.send("shop", "alice", "hi")
     with pytest.raises(ConnectionRefusedError):
-        connect(f"{chat.url}?token={chat.token('alice')}")
+        connect(f"{chat.url}?token={chat.token('alice')}", open_timeout=HANG_SECONDS)
 
 
 def test_it_ends_with_the_process_that_started_it() -> None:
@@ -225,7 +229,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
 
     def has_gone() -> bool:
         try:
-            connect(f"{url}?token={token}").close()
+            connect(f"{url}?token={token}", open_timeout=HANG_SECONDS).close()
         except OSError:
             return True
         return False

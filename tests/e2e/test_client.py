@@ -20,7 +20,9 @@ Open: TypeAlias = Callable[..., Chat]
 @pytest.fixture
 def opened(endpoint: Endpoint, secret: str) -> Open:
     """Opens the client of a user."""
-    return lambda user, **options: Chat.connect(endpoint.url, lambda: token(secret, user), **options)
+    return lambda user, **options: Chat.connect(
+        endpoint.url, lambda: token(secret, user), timeout=HANG_SECONDS, **options
+    )
 
 
 def run(scenario: Coroutine[None, None, None]) -> None:
@@ -107,7 +109,7 @@ def test_a_token_that_ends_is_fetched_anew(endpoint: Endpoint, secret: str, alic
         return token(secret, alice, next(seconds, 3600))
 
     async def scenario() -> None:
-        async with Chat.connect(endpoint.url, mint) as chat:
+        async with Chat.connect(endpoint.url, mint, timeout=HANG_SECONDS) as chat:
             await chat.send(bob, "in time")
             await asyncio.sleep(max(0.0, ends + 1 - time.time()))
             sent = await chat.send(bob, "over time")

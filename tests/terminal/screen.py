@@ -18,6 +18,7 @@ from clients.terminal.screen import QUIT_SECONDS
 from clients.terminal.thread import MAX_LOADED
 from parley import DEFAULT_BACKLOG, Chat, Timing
 from tests.asynchronous import until
+from tests.hang import HANG_SECONDS
 from tests.terminal.server import Server, serving
 
 FAST = Timing(backoff_first=0.01, backoff_most=0.05, drain=1, close=1)
@@ -107,7 +108,7 @@ async def running(
 ) -> AsyncIterator[Screen]:
     async with (
         serving(server),
-        Chat.connect(server.url, lambda: "token", timing=FAST, backlog=backlog) as chat,
+        Chat.connect(server.url, lambda: "token", timeout=HANG_SECONDS, timing=FAST, backlog=backlog) as chat,
     ):
         app = Terminal(chat, max_loaded=max_loaded, quit_seconds=quit_seconds)
         async with app.run_test(size=(width, height), notifications=True) as pilot:

@@ -29,7 +29,7 @@ from tests.terminal.server import Server, serving
 
 @asynchronous
 async def test_a_token_that_expires_ends_the_client_with_its_reason(server: Server) -> None:
-    async with serving(server), Chat.connect(server.url, "token", timing=FAST) as chat:
+    async with serving(server), Chat.connect(server.url, "token", timeout=HANG_SECONDS, timing=FAST) as chat:
         app = Terminal(chat)
         async with app.run_test():
             server.push({"type": "error", "code": "token_expired", "message": "", "temporary": True})
@@ -42,7 +42,7 @@ async def test_a_refused_token_is_one_sentence(server: Server) -> None:
     server.refuses_connections = 403
     async with serving(server):
         with pytest.raises(Refusal, match="did not accept the token") as refusal:
-            await converse(Chat.connect(server.url, "secret-token"))
+            await converse(Chat.connect(server.url, "secret-token", timeout=HANG_SECONDS))
     assert "secret-token" not in str(refusal.value)
     assert not isinstance(refusal.value.__cause__, TokenRefused)
 

@@ -18,6 +18,7 @@ from local.deployment import Endpoint, deploy, local_client, local_secret, token
 from local.emulator import Emulator, emulator
 from parley import Chat
 from tests.deployed import Deployed
+from tests.hang import HANG_SECONDS
 
 PORTS = range(20_000, 30_000)
 """Below those that the system gives to outgoing connections: while nobody listens on one, nobody else takes it."""
@@ -29,7 +30,7 @@ def url_of(endpoint: Endpoint, user: str) -> str:
 
 def chat_of(endpoint: Endpoint, user: str) -> Chat:
     secret = local_secret(endpoint)
-    return Chat.connect(endpoint.url, lambda: token(secret, user))
+    return Chat.connect(endpoint.url, lambda: token(secret, user), timeout=HANG_SECONDS)
 
 
 class Deployment:

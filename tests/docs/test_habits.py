@@ -1,0 +1,67 @@
+"""What the habits in tests/README.md say of time limits: whoever connects waits for it, however busy the machine is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hang import HANG_SECONDS
+
+TESTS = Path(__file__).parents[1]
+LIMITS = {"timeout", "open_timeout"}
+LIBRARY = "websockets.sync.client"
+
+
+def impatient(text: str) -> list[int]:
+    """The lines with a call that gives up sooner than a hang is told, by a number or by the library's default."""
+    tree = ast.parse(text)
+    return sorted({call.lineno for call in _calls(tree) if _gives_up(call, set(_names_of_connect(tree)))})
+
+
+def _calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _names_of_connect(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == LIBRARY:
+            yield from (name.asname or name.name for name in node.names if name.name == "connect")
+
+
+def _gives_up(call: ast.Call, names_of_connect: set[str]) -> bool:
+    limits = [word.value for word in call.keywords if word.arg in LIMITS]
+    if not limits:
+        return ast.unparse(call.func) in {"Chat.connect", *names_of_connect}
+    return any(isinstance(limit, ast.Constant) and _is_soon(limit.value) for limit in limits)
+
+
+def _is_soon(limit: object) -> bool:
+    return isinstance(limit, int | float) and limit < HANG_SECONDS
+
+
+def test_nobody_gives_up_on_a_busy_machine() -> None:
+    found = {path: impatient(path.read_text(encoding="utf-8")) for path in TESTS.rglob("*.py")}
+    assert {str(path.relative_to(TESTS)): lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Chat.connect(url, token)",
+        "subprocess.run(command, timeout=10)",
+        "from websockets.sync.client import connect as join\njoin(url)",
+        "from websockets.sync.client import connect\nconnect(url, open_timeout=2.5)",
+    ],
+)
+def test_who_gives_up_is_found(text: str) -> None:
+    assert impatient(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Chat.connect(url, token, timeout=None)", "run(timeout=HANG_SECONDS)", "connect(url)", "wait(timeout=300)"]
+)
+def test_who_waits_is_not(text: str) -> None:
+    assert not impatient(text)
