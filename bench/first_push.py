@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 from bench import plots
-from bench.functions import environment, event, imported, running_in
+from bench.functions import as_bundled, environment, event, imported, running_in
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
 
@@ -46,7 +46,9 @@ nothing (`bench/baseline/unstored.py`): who is calling, who listens, a push.
 
 def _sides() -> tuple[dict[str, Callable[[], float]], dict[str, Callable[[], float]]]:
     """Of each handler, to the push and to the end."""
-    ours, theirs = imported("message"), imported("bench.baseline.unstored")
+    with as_bundled():
+        ours = imported("message")
+    theirs = imported("bench.baseline.unstored")
     numbers = itertools.count(1)
 
     def once(handler: Callable[..., object]) -> float:

@@ -13,9 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
+
+from botocore.loaders import Loader
 
 from bench import FUNCTIONS
+from chat.sdk import session
+from stacks.sdk_description import OPERATIONS, described
 
 NOWHERE = "http://127.0.0.1:9/stage"
 """An endpoint that nobody answers at: where nothing is to be called."""
@@ -67,6 +73,20 @@ def running_in(variables: dict[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@contextmanager
+def as_bundled() -> Iterator[None]:
+    """The functions' clients that are made in here know of the services what the asset's know, and no more."""
+    with TemporaryDirectory() as folder, mock.patch.dict(os.environ, AWS_DATA_PATH=folder):
+        full = Loader()
+        for service in OPERATIONS:
+            described_in = Path(folder, service, full.determine_latest_version(service, "service-2"))
+            described_in.mkdir(parents=True)
+            (described_in / "service-2.json").write_text(described(full, service))
+        session.cache_clear()
+        yield
+        session.cache_clear()
 
 
 def event(number: int, user: str = "alice", **frame: object) -> Any:

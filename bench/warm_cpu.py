@@ -16,7 +16,7 @@ import boto3
 from botocore import xform_name
 
 from bench import plots
-from bench.functions import environment, event, imported, running_in
+from bench.functions import as_bundled, environment, event, imported, running_in
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
 from chat.api_gateway import ApiGateway
@@ -61,14 +61,17 @@ def run() -> Section:
 
 def _measure() -> Measured:
     with stub() as url, running_in(environment(url, f"{url}/stage")):
-        message, numbers = imported("message"), itertools.count(1)
+        with as_bundled():
+            message, ours = imported("message"), client(TABLE)
+            gateway = _Signed(ApiGateway(session(), f"{url}/stage"))
+        numbers = itertools.count(1)
 
         def send() -> None:
             message.handler(event(next(numbers)), None)  # each with an id of its own: none is a retry
 
         send()  # opens the connections
         calls = _calls_of(send, message._routes)
-        tuned: dict[str, Any] = {TABLE: client(TABLE), GATEWAY: _Signed(ApiGateway(session(), f"{url}/stage"))}
+        tuned: dict[str, Any] = {TABLE: ours, GATEWAY: gateway}
         untuned: dict[str, Any] = {TABLE: boto3.client(TABLE), GATEWAY: boto3.client(GATEWAY)}
         resources = {**untuned, TABLE: boto3.resource(TABLE).meta.client}
         plain_calls = [call._replace(arguments=_plain(call.arguments)) for call in calls]
@@ -93,8 +96,8 @@ interleaved rounds of {SENDS}. It makes {len(methods)} calls: {", ".join(methods
 {table(["", "CPU, ms", "× the tuned calls"], rows)}
 
 Tuned are the clients of `lambda_src/chat/sdk.py`: a short user agent, no second validation of what was checked
-already, one event handler instead of all of the SDK's; and the push of `lambda_src/chat/api_gateway.py`, signed and
-sent without a client. The garbage collector is turned down for all sides, as `lambda_src/chat` does it, which saves the
+already, one event handler instead of all of the SDK's, and the asset's description of DynamoDB
+(`stacks/sdk_description.py`); and the push of `lambda_src/chat/api_gateway.py`, signed and sent without a client. The garbage collector is turned down for all sides, as `lambda_src/chat` does it, which saves the
 untuned ones about 1 %. The handler makes some of its calls side by side; on two free cores their threads contend for
 the interpreter's lock, which costs some CPU that a busy or a smaller machine does not spend.
 

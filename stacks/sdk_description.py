@@ -23,6 +23,13 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 """What the functions call through the SDK's clients, which in the asset know no other operation. The grants come from
 the same list. `@connections` is asked without a client (`api_gateway.py`)."""
 
+DOCUMENT: Mapping[str, Any] = {"type": "structure", "members": {}, "document": True}
+"""A shape that the SDK passes on as the JSON that it is, without a look at what is in it.
+
+What DynamoDB answers holds nothing that would have to be converted but binary attributes, which are not ours: `dynamo`
+skips them by their type. Walking through all the ten types that each attribute could have is a tenth of a warm send's
+CPU. The way back is to describe those shapes as AWS does."""
+
 ENDPOINTS = '{"partitions": []}'
 """In place of a megabyte of JSON about the hosts of all services. The rules in each service's own folder have replaced
 it; with no partitions in it, they alone decide."""
@@ -53,6 +60,8 @@ def described(loader: Loader, service: str) -> str:
     """The operations of a service in JSON, with the shapes that they are made of and without documentation."""
     model = _without_documentation(loader.load_service_model(service, "service-2"))
     operations = {name: model["operations"][name] for name in OPERATIONS[service]}
+    if service == "dynamodb":
+        _pass_on(operations, model["shapes"])
     shapes: dict[str, Any] = {}
     pending = list(_shapes_in(operations))
     while pending:
@@ -62,6 +71,17 @@ def described(loader: Loader, service: str) -> str:
             pending += _shapes_in(shapes[name])
     rest = {name: value for name, value in model.items() if name not in {"operations", "shapes"}}
     return json.dumps({**rest, "operations": operations, "shapes": dict(sorted(shapes.items()))})
+
+
+def _pass_on(operations: Mapping[str, Any], shapes: dict[str, Any]) -> None:
+    """Has the SDK pass on what DynamoDB answers, and attributes in both directions, as they are."""
+    for operation in operations.values():
+        # Of a batch, the names of its tables: where they are ARNs, the account in them may decide the host.
+        operation.pop("operationContextParams", None)
+        shapes[operation["output"]["shape"]] = DOCUMENT
+    for name, shape in shapes.items():
+        if shape["type"] == "map" and shape["value"]["shape"] == "AttributeValue":
+            shapes[name] = DOCUMENT
 
 
 def _without_documentation(node: Any) -> Any:

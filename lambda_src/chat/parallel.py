@@ -28,19 +28,21 @@ def both(parallel: Parallel, first: Callable[[], S], second: Callable[[], T]) ->
 
 
 class Threads:
-    """Runs calls in threads that are kept between invocations; a single call stays in the caller's thread.
+    """Runs the first call in the caller's thread, and the others in threads that are kept between invocations.
 
-    A call may run calls of its own here: two that do, and all that they run, are fewer than there are threads.
+    So the first is the one to name that must not wait: it is under way before the others begin. A call may run calls of
+    its own here: two that do, and all that they run, are fewer than there are threads.
     """
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(THREADS)
 
     def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        if len(calls) == 1:
-            return [calls[0]()]
-        futures = [self._executor.submit(call) for call in calls]
-        # Wait for all before raising: a call that outlives its invocation would freeze with the function, half done.
-        for future in futures:
-            future.exception()
-        return [future.result() for future in futures]
+        futures = [self._executor.submit(call) for call in calls[1:]]
+        try:
+            first = [call() for call in calls[:1]]
+        finally:
+            # Wait for all before raising: one that outlives its invocation would freeze with the function, half done.
+            for future in futures:
+                future.exception()
+        return first + [future.result() for future in futures]

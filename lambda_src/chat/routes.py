@@ -154,8 +154,8 @@ class MessageRoutes:
         frame = message_frame(appended.message)
         others = [one for one in early if one.id != caller.id]
         # A duplicate takes the same way: its first try may have died behind any of these steps.
-        advance = partial(self._conversations.advance, appended.message)
-        advanced, first = both(self._parallel, advance, partial(self._delivery.push, others, frame))
+        push = partial(self._delivery.push, others, frame)
+        first, advanced = both(self._parallel, push, partial(self._conversations.advance, appended.message))
         delivered = self._tell_of_message(caller, request.to, frame, advanced, first)
         events = self._tell_product(appended.message, advanced, delivered)
         count = delivered.taken_by(request.to) if advanced.acquainted else 0

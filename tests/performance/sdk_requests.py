@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -43,6 +43,27 @@ CALLS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 }
 """By service and operation: the client's method, and arguments as the functions give them."""
 
+ITEM = {**KEY, "seq": {"N": "7"}, "text": {"S": "é"}, "parts": {"L": [{"NULL": True}, {"M": {"one": {"BOOL": False}}}]}}
+COUNTED = {"TableName": "chat", "CapacityUnits": 2.5}
+OLD = {"Attributes": ITEM, "ConsumedCapacity": COUNTED}
+REFUSED = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "no", "Item": ITEM}
+THROTTLED = {"__type": "com.amazon.coral.availability#ThrottlingException", "message": "later"}
+Answer = tuple[str, int, Mapping[str, Any]]
+ANSWERS: Sequence[Answer] = [
+    ("BatchGetItem", 200, {"Responses": {"chat": [ITEM]}, "UnprocessedKeys": {}, "ConsumedCapacity": [COUNTED]}),
+    ("BatchGetItem", 200, {"Responses": {}, "UnprocessedKeys": {"chat": {"Keys": [KEY], "ConsistentRead": True}}}),
+    ("DeleteItem", 200, OLD),
+    ("PutItem", 200, {"ConsumedCapacity": COUNTED}),
+    ("PutItem", 400, REFUSED),
+    ("Query", 200, {"Items": [ITEM, KEY], "Count": 2, "ScannedCount": 2, "LastEvaluatedKey": KEY}),
+    ("Query", 400, THROTTLED),
+    ("UpdateItem", 200, OLD),
+    ("UpdateItem", 200, {}),
+    ("UpdateItem", 400, REFUSED),
+    ("UpdateItem", 400, THROTTLED),
+]
+"""Of DynamoDB: operation, status and body."""
+
 CONNECTION, DATA = "a=b/c", '{"é": 1}'.encode()
 GATEWAY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "DeleteConnection": ("delete_connection", {"ConnectionId": CONNECTION}),
@@ -62,6 +83,27 @@ def requests(make_client: Callable[[Any], Any]) -> dict[str, Request]:
         for service, operations in CALLS.items()
         for operation, (method, arguments) in operations.items()
     }
+
+
+def answers(make_client: Callable[[Any], Any], given: Sequence[Answer] = ANSWERS) -> list[Any]:
+    """What a client makes of each answer."""
+    return [_read(make_client("dynamodb"), *answer) for answer in given]
+
+
+def _read(client: Any, operation: str, status: int, body: Mapping[str, Any]) -> Any:
+    """What the client makes of the answer, or of the error in it."""
+    from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - of the asset, where this is a program
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    response = AWSResponse("https://dynamodb", status, {"x-amzn-requestid": "1"}, None)
+    response._content = json.dumps(body).encode()
+    client.meta.events.register("before-send", lambda **_: response)
+    client.meta.events.register_first("needs-retry.dynamodb", lambda **_: False)
+    method, arguments = CALLS["dynamodb"][operation]
+    try:
+        return getattr(client, method)(**arguments)
+    except ClientError as error:
+        return [type(error).__name__, error.response]
 
 
 def endpoint(region: str) -> str:
@@ -123,4 +165,5 @@ if __name__ == "__main__":
 
     if not botocore.__file__.startswith(sys.argv[1]):
         sys.exit("the SDK is not the asset's")
-    json.dump({**requests(client), **gateway_requests(ApiGateway(session(), endpoint(sys.argv[2])))}, sys.stdout)
+    asked = {**requests(client), **gateway_requests(ApiGateway(session(), endpoint(sys.argv[2])))}
+    json.dump([asked, answers(client)], sys.stdout)

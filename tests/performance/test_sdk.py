@@ -18,7 +18,16 @@ from chat.sdk import client
 from local.emulator import clean_environment
 from stacks.sdk_description import OPERATIONS
 from tests.performance import sdk_requests
-from tests.performance.sdk_requests import CALLS, GATEWAY, Request, endpoint, gateway_requests_of, requests
+from tests.performance.sdk_requests import (
+    ANSWERS,
+    CALLS,
+    GATEWAY,
+    Request,
+    answers,
+    endpoint,
+    gateway_requests_of,
+    requests,
+)
 
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=a87bd80c:1"
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1")
@@ -48,13 +57,19 @@ def on_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sdk, "session", sdk.session.__wrapped__)
 
 
-@cache
 def asked_by_ours(asset: Path, region: str, plain: str = "") -> dict[str, Request]:
     """What the asset's client sends, with the asset's own SDK."""
+    asked: dict[str, Request] = _by_ours(asset, region, plain)[0]
+    return asked
+
+
+@cache
+def _by_ours(asset: Path, region: str, plain: str = "") -> Any:
+    """What it sends, and what it makes of answers."""
     variables = {**clean_environment(), **LAMBDA, "AWS_DEFAULT_REGION": region, "PLAIN_SDK": plain}
     command = [sys.executable, "-P", sdk_requests.__file__, str(asset), region]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
-    return dict(json.loads(done.stdout))
+    return json.loads(done.stdout)
 
 
 @cache
@@ -91,6 +106,14 @@ def test_a_call_says_what_the_sdk_itself_would_say(asset: Path, name: str) -> No
 @pytest.mark.parametrize("plain", ["", "1"])
 def test_a_call_passes_on_the_trace_that_loop_detection_needs(asset: Path, name: str, plain: str) -> None:
     assert asked_by_ours(asset, REGIONS[0], plain)[name]["headers"]["x-amzn-trace-id"] == TRACE
+
+
+@pytest.mark.parametrize("number", range(len(ANSWERS)))
+@pytest.mark.parametrize("plain", ["", "1"])
+def test_an_answer_is_read_as_the_sdk_itself_would_read_it(asset: Path, number: int, plain: str) -> None:
+    _, ours = _by_ours(asset, REGIONS[0], plain)
+    (theirs,) = answers(lambda service: Session().create_client(service, REGIONS[0]), [ANSWERS[number]])
+    assert ours[number] == json.loads(json.dumps(theirs))
 
 
 def test_a_variable_takes_every_shortcut_back(monkeypatch: pytest.MonkeyPatch) -> None:
