@@ -47,7 +47,7 @@ ITEM = {**KEY, "seq": {"N": "7"}, "text": {"S": "é"}, "parts": {"L": [{"NULL": 
 COUNTED = {"TableName": "chat", "CapacityUnits": 2.5}
 OLD = {"Attributes": ITEM, "ConsumedCapacity": COUNTED}
 REFUSED = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "no", "Item": ITEM}
-THROTTLED = {"__type": "com.amazon.coral.availability#ThrottlingException", "message": "later"}
+MISSING = {"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException", "message": "no such table"}
 Answer = tuple[str, int, Mapping[str, Any]]
 ANSWERS: Sequence[Answer] = [
     ("BatchGetItem", 200, {"Responses": {"chat": [ITEM]}, "UnprocessedKeys": {}, "ConsumedCapacity": [COUNTED]}),
@@ -56,11 +56,11 @@ ANSWERS: Sequence[Answer] = [
     ("PutItem", 200, {"ConsumedCapacity": COUNTED}),
     ("PutItem", 400, REFUSED),
     ("Query", 200, {"Items": [ITEM, KEY], "Count": 2, "ScannedCount": 2, "LastEvaluatedKey": KEY}),
-    ("Query", 400, THROTTLED),
+    ("Query", 400, MISSING),
     ("UpdateItem", 200, OLD),
     ("UpdateItem", 200, {}),
     ("UpdateItem", 400, REFUSED),
-    ("UpdateItem", 400, THROTTLED),
+    ("UpdateItem", 400, MISSING),
 ]
 """Of DynamoDB: operation, status and body."""
 
@@ -98,7 +98,6 @@ def _read(client: Any, operation: str, status: int, body: Mapping[str, Any]) -> 
     response = AWSResponse("https://dynamodb", status, {"x-amzn-requestid": "1"}, None)
     response._content = json.dumps(body).encode()
     client.meta.events.register("before-send", lambda **_: response)
-    client.meta.events.register_first("needs-retry.dynamodb", lambda **_: False)
     method, arguments = CALLS["dynamodb"][operation]
     try:
         return getattr(client, method)(**arguments)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from botocore.retries import standard
 from botocore.session import Session
 
 from chat import sdk
@@ -114,6 +115,19 @@ def test_an_answer_is_read_as_the_sdk_itself_would_read_it(asset: Path, number: 
     _, ours = _by_ours(asset, REGIONS[0], plain)
     (theirs,) = answers(lambda service: Session().create_client(service, REGIONS[0]), [ANSWERS[number]])
     assert ours[number] == json.loads(json.dumps(theirs))
+
+
+def test_the_sdk_does_not_decide_what_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: object, **__: object) -> NoReturn:
+        raise AssertionError
+
+    monkeypatch.setattr(standard.RetryHandler, "needs_retry", asked)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGIONS[0])
+    assert len(answers(client)) == len(ANSWERS)
+
+    monkeypatch.setattr(sdk, "keep", lambda _: None)
+    with pytest.raises(AssertionError):
+        answers(client)
 
 
 def test_a_variable_takes_every_shortcut_back(monkeypatch: pytest.MonkeyPatch) -> None:

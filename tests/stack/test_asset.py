@@ -202,31 +202,72 @@ def test_a_package_that_is_not_what_was_locked_is_refused(tmp_path: Path, source
 
 @pytest.mark.parametrize(("service", "operation"), [(s, one) for s in OPERATIONS for one in OPERATIONS[s]])
 def test_the_sdk_describes_a_call_as_the_whole_sdk_does(asset: Path, service: str, operation: str) -> None:
-    data = str(asset / "botocore" / "data")
-    ours = Loader(extra_search_paths=[data], include_default_search_paths=False)
+    ours = sdk_data(asset)
+    passed_on = passed_on_in(ours, service)
 
-    assert outline(ours, service, operation) == outline(Loader(), service, operation)
+    assert outline(ours, service, operation, passed_on) == outline(Loader(), service, operation, passed_on)
 
 
-def outline(loader: Loader, name: str, operation: str) -> Any:
-    """What is sent and received in the operation, to the last member."""
+def test_what_the_sdk_passes_on_holds_nothing_to_convert_but_binary_attributes(asset: Path) -> None:
+    whole = Loader().load_service_model("dynamodb", "service-2")["shapes"]
+    pending = list(passed_on_in(sdk_data(asset), "dynamodb"))
+    found: set[str] = set()
+    while pending:
+        if (name := pending.pop()) not in found:
+            found.add(name)
+            parts = [*whole[name].get("members", {}).values(), *(whole[name].get(part) for part in PARTS)]
+            pending += [part["shape"] for part in parts if part]
+            assert not any("locationName" in part for part in parts if part)
+
+    assert {"QueryOutput", "Key", "AttributeMap", "AttributeValue"} <= found
+    converted = {name for name in found if whole[name]["type"] not in PASSED_ON_TYPES}
+    assert converted == {"BinaryAttributeValue"}
+
+
+@pytest.mark.parametrize("service", OPERATIONS)
+def test_the_sdk_passes_on_nothing_but_the_tables_answers_and_items(asset: Path, service: str) -> None:
+    passed_on = passed_on_in(sdk_data(asset), service)
+    outputs = {name for name in passed_on if name.endswith("Output")}
+    assert outputs == ({f"{name}Output" for name in OPERATIONS[service]} if service == "dynamodb" else set())
+    whole = Loader().load_service_model(service, "service-2")["shapes"]
+    assert all(whole[name]["value"]["shape"] == "AttributeValue" for name in passed_on - outputs)
+
+
+PARTS = ("member", "key", "value")
+PASSED_ON_TYPES = {"structure", "map", "list", "string", "boolean", "integer", "long", "double"}
+
+
+def sdk_data(asset: Path) -> Loader:
+    return Loader(extra_search_paths=[str(asset / "botocore" / "data")], include_default_search_paths=False)
+
+
+def passed_on_in(loader: Loader, service: str) -> set[str]:
+    """The shapes that the SDK does not look into."""
+    return {
+        name for name, one in loader.load_service_model(service, "service-2")["shapes"].items() if one.get("document")
+    }
+
+
+def outline(loader: Loader, name: str, operation: str, passed_on: set[str]) -> Any:
+    """What is sent and received in the operation, to the last member but those of shapes that are passed on."""
     service = loader.load_service_model(name, "service-2")
     model = ServiceModel(service).operation_model(operation)
-    frame = {key: value for key, value in service["operations"][operation].items() if not refers_or_explains(key)}
-    shapes = [shape(one) for one in (model.input_shape, model.output_shape, *model.error_shapes) if one is not None]
-    return service["metadata"], frame, shapes
+    frame = {key: value for key, value in service["operations"][operation].items() if key not in NOT_COMPARED}
+    answers = [one for one in (model.input_shape, model.output_shape, *model.error_shapes) if one is not None]
+    return service["metadata"], frame, [shape(one, passed_on) for one in answers]
 
 
-def refers_or_explains(name: str) -> bool:
-    return name in {"input", "output", "errors", "documentation"}
+NOT_COMPARED = {"input", "output", "errors", "documentation", "operationContextParams"}
+"""What refers to shapes, which are compared; what explains; and what finds the account in a table's name, where that is
+an ARN: ours is not."""
 
 
-def shape(one: Any, *outer: str) -> Any:
-    if one.name in outer:
-        return one.name  # a shape within itself: an attribute may be a list of attributes
+def shape(one: Any, passed_on: set[str], *outer: str) -> Any:
+    if one.name in passed_on or one.name in outer:
+        return one.name  # a shape may be within itself: an attribute may be a list of attributes
     inner = [one.name, *outer]
-    members = {name: shape(member, *inner) for name, member in getattr(one, "members", {}).items()}
-    parts = [shape(getattr(one, part), *inner) for part in ("member", "key", "value") if hasattr(one, part)]
+    members = {name: shape(member, passed_on, *inner) for name, member in getattr(one, "members", {}).items()}
+    parts = [shape(getattr(one, part), passed_on, *inner) for part in PARTS if hasattr(one, part)]
     return one.name, one.type_name, one.serialization, one.metadata, members, parts
 
 

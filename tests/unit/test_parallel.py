@@ -69,5 +69,12 @@ def test_threads_run_side_by_side() -> None:
     assert sorted(Threads()([together.wait] * 8)) == list(range(8))
 
 
+def test_the_first_call_stays_in_the_callers_thread() -> None:
+    first, second, third = Threads()([current_thread] * 3)
+
+    assert first is main_thread()
+    assert main_thread() not in {second, third}
+
+
 def test_a_single_call_needs_no_thread() -> None:
     assert Threads()([current_thread]) == [main_thread()]
