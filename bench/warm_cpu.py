@@ -97,9 +97,10 @@ interleaved rounds of {SENDS}. It makes {len(methods)} calls: {", ".join(methods
 
 Tuned are the clients of `lambda_src/chat/sdk.py`: a short user agent, no second validation of what was checked
 already, one event handler instead of all of the SDK's, and the asset's description of DynamoDB
-(`stacks/sdk_description.py`); and the push of `lambda_src/chat/api_gateway.py`, signed and sent without a client. The garbage collector is turned down for all sides, as `lambda_src/chat` does it, which saves the
-untuned ones about 1 %. The handler makes some of its calls side by side; on two free cores their threads contend for
-the interpreter's lock, which costs some CPU that a busy or a smaller machine does not spend.
+(`stacks/sdk_description.py`); and the push of `lambda_src/chat/api_gateway.py`, signed and sent without a client. The
+garbage collector is turned down for all sides, as `lambda_src/chat` does it, which saves the untuned ones about 1 %.
+The handler makes some of its calls side by side; on two free cores their threads contend for the interpreter's lock,
+which costs some CPU that a busy or a smaller machine does not spend.
 
 The ten functions with the most time of their own, over {PROFILED} sends, in the handler's own thread. Methods of locks
 and sockets are time spent waiting for the other thread and for the stub:

@@ -70,7 +70,7 @@ def keep(client: BaseClient) -> None:
     events, service = client.meta.events, client.meta.service_model.service_id.hyphenize()
     events.register("before-call", budget.check)
     events.register("needs-retry", again)
-    # The SDK's own looks at each answer and never says yes, which is 3 % of a call. Should it have another name one day,
+    # The SDK's own looks at each answer and never says yes, which is 3 % of a call. Should it be renamed one day,
     # it stays, and still never does.
     events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
 
