@@ -95,7 +95,8 @@ def _read(client: Any, operation: str, status: int, body: Mapping[str, Any]) -> 
     from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - of the asset, where this is a program
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
-    response = AWSResponse("https://dynamodb", status, {"x-amzn-requestid": "1"}, None)
+    headers: Any = {"x-amzn-requestid": "1"}
+    response: Any = AWSResponse("https://dynamodb", status, headers, None)
     response._content = json.dumps(body).encode()
     client.meta.events.register("before-send", lambda **_: response)
     method, arguments = CALLS["dynamodb"][operation]
