@@ -37,67 +37,84 @@ _numbers = itertools.count(1)
 
 SLOWEST = (
     "together/test_recovery",
-    "docs/test_snippets",
     "stack",
+    "model/test_conversations",
+    "contract/test_odd_items",
+    "browser/test_talking",
+    "browser/test_connection",
+    "local/test_chat",
+    "faults/test_calls",
+    "browser/alone/test_page",
+    "browser/alone/test_rows",
+    "contract/test_conversations",
+    "docs/test_snippets",
+    "together/test_together",
+    "browser/alone/test_list",
+    "performance/test_abuse",
+    "performance",
+    "schedules/test_schedules",
     "stack/test_distribution",
     "e2e/test_shop",
-    "e2e/test_chat",
-    "upgrade/test_versions",
-    "local/test_reload",
-    "local/test_cdk",
-    "browser/test_talking",
-    "model/test_conversations",
-    "e2e/test_prod",
     "e2e/test_notifications",
-    "e2e/test_may_send",
-    "local/test_chat",
-    "together/test_together",
-    "e2e/test_evictions",
-    "schedules/test_schedules",
-    "browser/test_connection",
-    "faults/test_calls",
-    "terminal/test_history",
-    "stack/test_asset",
     "browser/hosted/test_hosted",
-    "browser/test_looks",
-    "terminal/test_writing",
+    "local/test_reload",
+    "terminal/test_history",
+    "e2e/test_prod",
+    "e2e/test_chat",
+    "e2e/test_may_send",
     "browser/test_sign_in",
-    "terminal/test_conversation",
-    "terminal/test_chat_list",
-    "browser/alone/test_page",
-    "contract/test_conversations",
-    "model/test_expiry",
-    "browser/alone/test_list",
-    "browser/alone/test_rows",
-    "e2e/test_users",
+    "browser/test_looks",
+    "stack/test_asset",
     "e2e/test_hostile_frames",
-    "e2e/test_capacity",
-    "concurrency/test_writers",
-    "local/test_emulator",
-    "terminal/test_start",
-    "terminal/test_printable",
-    "terminal/test_device",
-    "browser/alone/test_composer",
-    "browser/test_web",
-    "performance/test_imports",
+    "model/test_expiry",
     "costs/test_costs",
-    "faults/test_pushes",
+    "browser/alone/test_ids",
+    "local/test_cdk",
+    "local/test_emulator",
+    "browser/alone/test_long_conversations",
+    "browser/alone/test_composer",
+    "concurrency/test_writers",
+    "clients/test_testing",
+    "upgrade/test_versions",
+    "terminal/test_chat_list",
+    "terminal/test_conversation",
+    "e2e/test_evictions",
+    "e2e/test_grants",
+    "browser/alone/test_contrast",
+    "unit/test_asyncapi",
+    "clients/test_javascript_package",
+    "clients/test_python_package",
     "clients/test_parley",
+    "terminal/test_writing",
+    "faults/test_newest_sdk",
     "tools/test_set_up",
+    "unit/test_backend",
+    "local/test_smoke",
+    "local/test_gate",
+    "local/test_make",
+    "local/test_aws",
+    "e2e/test_rotation",
+    "faults/test_events",
+    "faults/test_deadline",
+    "terminal/test_printable",
+    "unit/test_oidc",
+    "contract/test_beginnings",
 )
 """What takes seconds, first what takes most: so no process is left with one of them in the end."""
 
 
-STACK = "stack"
-"""Its files, which need the same templates, but for two that need none."""
+TOGETHER = ("stack", "performance")
+"""Folders whose files need the same: templates, the asset and what actions cost. They are made once."""
 
-OF_THEIR_OWN = {"stack/test_asset", "stack/test_distribution"}
+OF_THEIR_OWN = {"stack/test_asset", "stack/test_distribution", "performance/test_abuse"}
+"""Files of those folders that need none of it."""
 
 
 def _unit(nodeid: str) -> str:
-    """What is handed out to a process as a whole: a file, or all those of the stack."""
+    """What is handed out to a process as a whole: a file, or those of a folder that need the same."""
     file = nodeid.partition(".py::")[0].removeprefix("tests/")
-    return STACK if file.startswith("stack/") and file not in OF_THEIR_OWN else file
+    folder = file.partition("/")[0]
+    return folder if folder in TOGETHER and file not in OF_THEIR_OWN else file
 
 
 class ByUnit(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types

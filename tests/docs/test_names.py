@@ -11,7 +11,7 @@ import pytest
 
 from local.emulator import PROJECT
 from stacks.settings import ChatSettings
-from tests.conftest import SLOWEST, STACK
+from tests.conftest import SLOWEST, TOGETHER
 from tests.docs.pages import anchors, blocks, code, files, folders, links, pages, prose, table, text
 
 PATH = re.compile(r"(?:[\w.-]+/)+(?:[\w.-]+)?|[\w-]+\.(?:py|js|mjs|md|yaml|toml|sh)")
@@ -160,7 +160,7 @@ def test_pages_do_not_say_where_they_were_written() -> None:
 
 
 def test_what_is_said_to_be_slow_is_there() -> None:
-    assert [name for name in SLOWEST if not (PROJECT / "tests" / f"{name}.py").exists() and name != STACK] == []
+    assert [name for name in SLOWEST if not (PROJECT / "tests" / f"{name}.py").exists() and name not in TOGETHER] == []
 
 
 def test_each_issuer_has_its_settings_and_says_what_an_app_calls() -> None:
