@@ -11,6 +11,7 @@ from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Gateway
 from chat.limits import Limits
+from chat.may_send import MaySend
 from chat.parallel import Parallel
 from chat.protocol import encode, parse
 from chat.routes import ConnectionRoutes, MessageRoutes
@@ -49,9 +50,17 @@ def instance(
     retention_ms: int = RETENTION_MS,
     epoch: str = "1",
     bus: Bus | None = None,
+    may_send: MaySend | None = None,
 ) -> Instance:
     messages = message_routes(
-        table, gateway, clock=clock, parallel=parallel, retention_ms=retention_ms, epoch=epoch, bus=bus
+        table,
+        gateway,
+        clock=clock,
+        parallel=parallel,
+        retention_ms=retention_ms,
+        epoch=epoch,
+        may_send=may_send,
+        bus=bus,
     )
     connections = connection_routes(table, gateway, MemoryAnnouncer(), clock=clock, retention_ms=retention_ms)
     own = limits(table, Consumed, clock=clock, rate=RATE, retention_ms=retention_ms)

@@ -14,6 +14,7 @@ from chat.bus import Bus
 from chat.delivery import Gateway
 from chat.dynamo import DynamoTable
 from chat.events import Response
+from chat.may_send import MaySend
 from chat.sessions import Connection
 from chat.table import Update, chat_key
 from tests.fakes.clock import ManualClock
@@ -30,6 +31,7 @@ class System:
     gateway: Gateway = field(default_factory=MemoryGateway)
     clock: ManualClock = field(default_factory=ManualClock)
     bus: Bus | None = None
+    may_send: MaySend | None = None
 
     def __post_init__(self) -> None:
         self.table_name = self.engine.create_table()
@@ -39,7 +41,7 @@ class System:
         self._observer = self.engine.shared
 
     def instance(self) -> Instance:
-        return instance(self.table, self.gateway, clock=self.clock, bus=self.bus)
+        return instance(self.table, self.gateway, clock=self.clock, bus=self.bus, may_send=self.may_send)
 
     def connection(self, user: str, device: str) -> Connection:
         return Connection(user, f"{user}-{device}=", self.clock())

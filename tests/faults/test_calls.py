@@ -31,6 +31,18 @@ class Action:
     calls: tuple[str, ...]
     undone: int = 0
     """How many calls of the same send, made by a function that died then, come before."""
+    has_rule: bool = False
+    """Whether a rule of the product's is asked who may begin a conversation. It allows this."""
+
+
+class Rule:
+    """Lets everybody write to everybody, and keeps who was asked about."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def check(self, sender: str, to: str) -> None:
+        self.asked.append((sender, to))
 
 
 MOVES = ("UpdateItem", "UpdateItem")
@@ -41,6 +53,9 @@ ACTIONS = {
     "send": Action(SEND, ("Query", *STORED, *MOVES, "BatchGetItem")),
     "send to a stranger": Action(
         {**SEND, "to": "carol"}, ("Query", "BatchGetItem", "Query", *STORED, *MOVES, "BatchGetItem")
+    ),
+    "send to a stranger, by a rule": Action(
+        {**SEND, "to": "carol"}, ("Query", "BatchGetItem", "Query", *STORED, *MOVES, "BatchGetItem"), has_rule=True
     ),
     "send to oneself": Action(
         {**SEND, "to": "alice"}, ("Query", "BatchGetItem", "Query", *STORED, "UpdateItem", "BatchGetItem")
@@ -71,7 +86,7 @@ ACTIONS = {
 
 def system(engine: Engine, action: Action) -> System:
     """Alice and bob with three messages between them, each with devices."""
-    made = System(engine)
+    made = System(engine, may_send=Rule() if action.has_rule else None)
     alice, bob = made.connect("alice", "phone"), made.connect("bob", "phone")
     made.connect("alice", "laptop")
     for number, (caller, to) in enumerate([(alice, "bob"), (bob, "alice"), (bob, "alice")], start=1):
@@ -90,6 +105,15 @@ def without_faults(engine: Engine, name: str) -> tuple[list[str], Any, Any]:
     made = system(engine, action)
     reply = made.ask(made.connection("alice", "phone"), action.frame)
     return made.recorder.operations(), reply, made.items()
+
+
+def test_the_rule_is_asked_once_before_anything_is_stored(dynamodb: Engine) -> None:
+    made = system(dynamodb, ACTIONS["send to a stranger, by a rule"])
+    assert isinstance(made.may_send, Rule)
+    with made.faults.at(3, Fault.UNAVAILABLE):  # the put
+        made.ask(made.connection("alice", "phone"), {**SEND, "to": "carol"})
+    assert made.may_send.asked == [("alice", "bob"), ("alice", "carol")]
+    assert made.recorder.operations()[-1] != "UpdateItem", "nothing was moved"
 
 
 @pytest.mark.parametrize("name", ACTIONS)
