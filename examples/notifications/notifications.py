@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -44,7 +45,8 @@ class Chat(Protocol):
 class Notifications(Construct):
     """A rule, a queue that delays, and the function that looks and notifies. `delay` is at most 15 minutes.
 
-    The chat must have events. What could not be notified is kept in `failed` for two weeks: set an alarm on it.
+    The chat must have events. What could not be notified is kept in `failed` for two weeks, and sets off `alarm`: give
+    it an action.
     """
 
     def __init__(
@@ -54,6 +56,15 @@ class Notifications(Construct):
         if chat.bus is None:
             raise ValueError("the chat has no events: give it the setting events=undelivered, or events=messages")
         self.failed = sqs.Queue(self, "Failed", retention_period=Duration.days(14), enforce_ssl=True)
+        self.alarm = cloudwatch.Alarm(
+            self,
+            "FailedAlarm",
+            metric=self.failed.metric_approximate_number_of_messages_visible(statistic="Maximum"),
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description="Somebody was not notified: read the function's log, mend it, and redrive the queue Failed.",
+        )
         self._waiting = sqs.Queue(
             self,
             "Waiting",

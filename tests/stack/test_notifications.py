@@ -85,6 +85,16 @@ def test_what_fails_again_and_again_is_put_aside(resources: dict[str, Any]) -> N
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+def test_what_is_put_aside_sets_off_an_alarm(resources: dict[str, Any]) -> None:
+    failed, _ = queue(resources, "Failed")
+    _, alarm = one(resources, "AWS::CloudWatch::Alarm", "NotificationsFailedAlarm")
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [failed, "QueueName"]}}]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
+    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
+
+
 def test_what_the_queue_does_not_take_is_put_aside_too(resources: dict[str, Any]) -> None:
     failed, _ = queue(resources, "Failed")
     _, rule = one(resources, "AWS::Events::Rule")

@@ -327,7 +327,7 @@ def test_the_stream_is_there_for_all_events_alone(default: Synthesized, synthesi
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
-def test_what_is_stored_is_told_until_it_is_told_and_one_record_holds_up_no_other(synthesize: Synthesize) -> None:
+def test_what_is_stored_is_told_until_it_is_told_and_what_breaks_is_tried_alone(synthesize: Synthesize) -> None:
     stack = synthesize(events="messages")
     id, _ = stack.function("stream")
     lost, _ = stack.one("AWS::SQS::Queue")
