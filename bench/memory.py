@@ -115,7 +115,7 @@ def _read(path: Path) -> str:
 
 @contextmanager
 def _share(controller: Path, cores: float) -> Iterator[Callable[[], None]]:
-    """A group with so many cores, and what a process does to join it."""
+    """A group with this many cores, and what a process does to join it."""
     group = controller / f"parley-bench-{os.getpid()}"
     group.mkdir()
     quota_us = int(cores * PERIOD_US)

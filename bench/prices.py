@@ -58,7 +58,7 @@ def running(milliseconds: float) -> float:
 
 
 def logs(invocations: float = 1) -> float:
-    """Dollars for the lines of a million times so many invocations: each writes one."""
+    """Dollars for the lines of this many million invocations: each writes one."""
     price: float = prices()["list_prices_in_dollars"]["log_gb"]
     size: int = prices()["log_bytes_an_invocation"]
     return MILLION * invocations * size * price / 1e9

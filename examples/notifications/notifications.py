@@ -63,7 +63,7 @@ class Notifications(Construct):
             threshold=1,
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description="Somebody was not notified: read the function's log, mend it, and redrive the queue Failed.",
+            alarm_description="Somebody was not notified: read the function's log, mend it, and redrive the queue.",
         )
         self._waiting = sqs.Queue(
             self,

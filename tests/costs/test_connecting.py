@@ -21,7 +21,7 @@ ALICE = f"{uuid.UUID(int=1)}"
 
 
 def _network(chats: int) -> tuple[Network, list[str]]:
-    """Alice has so many chats, of a message each, in which both have written; their peers, the newest first."""
+    """Alice has this many chats, of a message each, in which both have written; their peers, the newest first."""
     network = Network()
     network.clock.advance(HOUR_MS)
     now = network.clock()

@@ -210,7 +210,7 @@ def test_a_first_try_looks_among_eight_however_much_was_stored_just_before(chat:
 
 
 def meet(client: Any, operation: str, calls: int) -> Barrier:
-    """No call of the operation goes out before so many have come to go out."""
+    """No call of the operation goes out before this many are about to."""
     barrier = Barrier(calls)
 
     def wait(**_: object) -> None:
@@ -420,7 +420,7 @@ def test_history_skips_what_is_hidden(chat: Chat) -> None:
 
 
 def with_chats(count: int) -> Chat:
-    """Alice has so many chats, in which both have written."""
+    """Alice has this many chats, in which both have written."""
     chat = in_memory()
     chat.clock.advance(HOUR_MS)
     ids = [f"{uuid.UUID(int=1_000 + 7_919 * number % count)}" for number in range(count)]  # not in the order of time

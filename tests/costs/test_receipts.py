@@ -20,7 +20,7 @@ def _ignore(session: Session, event: Event) -> None:
 
 
 def _receipts(timing: Timing, *, devices: int, reads: bool) -> tuple[int, int]:
-    """Receipts and their pushes, for ten messages to a user with so many devices; the first may read at once."""
+    """Receipts and their pushes, for ten messages to a user with this many devices; the first may read at once."""
     network = Network()
     sender = Device(network, "alice", timing)
     first = Device(network, "bob", timing, _read if reads else _ignore)

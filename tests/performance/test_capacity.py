@@ -1,4 +1,4 @@
-"""What so many users cost: the model's counts are the measured ones, and its sums add up."""
+"""What a number of users costs: the model's counts are the measured ones, and its sums add up."""
 
 from __future__ import annotations
 

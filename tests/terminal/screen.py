@@ -116,7 +116,7 @@ async def running(
 
 
 async def stays_idle(pictures: list[None]) -> None:
-    """Nothing that goes on without end would leave the screen alone for as long as so many pictures take at most."""
+    """Nothing that goes on without end would leave the screen alone for as long as this many pictures take."""
     before = len(pictures)
     for _ in range(30):
         await asyncio.sleep(UPDATE_PERIOD)

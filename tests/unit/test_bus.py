@@ -23,7 +23,7 @@ TEXT = MESSAGE.text
 
 
 class Events:
-    """The SDK's client, as far as it is used. It refuses so many entries of each call."""
+    """The SDK's client, as far as it is used. It refuses this many entries of each call."""
 
     def __init__(self, *, refuses: int = 0, error: Exception | None = None) -> None:
         self.calls: list[list[dict[str, str]]] = []

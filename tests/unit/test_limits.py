@@ -41,7 +41,7 @@ BURST = BURST_MS * RATE // 1_000
 
 
 def spend(limits: Limits, messages: float, user: str = "alice") -> None:
-    """As if the user had sent so many messages."""
+    """As if the user had sent this many messages."""
     limits.charge(user, messages=round(messages * SEND - INVOCATION))
 
 

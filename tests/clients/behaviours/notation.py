@@ -136,7 +136,7 @@ class Script:
         self.steps.append(Step(kind, arguments))
 
     def _after(self, seconds: float, kind: str, **arguments: Any) -> None:
-        """What comes after so many seconds, and not before."""
+        """What comes after this many seconds, and not before."""
         if seconds == 0:
             self._do(kind, **arguments)
             return

@@ -102,7 +102,7 @@ class Driver:
             self.reply(sync_reply(frame["id"], [], int(self.now * 1_000)), number)
 
     def next_opening(self, within: float = LONGEST_BACKOFF) -> int:
-        """The connection that the session asks for, now or within so many seconds."""
+        """The connection that the session asks for, now or within this many seconds."""
         end = self.now + within
         self.collect()
         while not self.opening and self.session.deadline is not None and self.session.deadline <= end:
