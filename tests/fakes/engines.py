@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import pytest
 from botocore.config import Config
 from botocore.session import Session
 
+from chat import api_gateway
+from chat.api_gateway import ApiGateway
 from chat.sdk import CONFIG
 from tests.hang import HANG_SECONDS
 
@@ -19,6 +22,17 @@ PATIENT = CONFIG.merge(Config(connect_timeout=HANG_SECONDS, read_timeout=HANG_SE
 """The functions' own configuration, but on a busy machine nothing is tried again that has only not come yet."""
 
 _numbers = itertools.count(1)
+
+
+def gateway_at(url: str, seconds: float = HANG_SECONDS) -> ApiGateway:
+    """The functions' own gateway to a server of the test's, which has so long to answer a push."""
+    session = Session()
+    session.set_credentials("local", "local")
+    session.set_config_variable("region", REGION)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api_gateway, "CONNECT_SECONDS", HANG_SECONDS)
+        patch.setattr(api_gateway, "READ_SECONDS", seconds)
+        return ApiGateway(session, url)
 
 
 @dataclass(frozen=True)

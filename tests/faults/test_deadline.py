@@ -16,17 +16,17 @@ import authorizer
 import connection
 import message
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
-from botocore.session import Session
 
 from chat import budget as budget_module
-from chat.api_gateway import CONNECT_SECONDS, READ_SECONDS, ApiGateway
+from chat.api_gateway import CONNECT_SECONDS, READ_SECONDS
 from chat.budget import SECONDS, TRIES, OutOfTime, budget, keep
 from chat.delivery import Pushed
 from chat.dynamo import DynamoTable
 from chat.sdk import CONFIG
 from tests.fakes.clock import ManualClock
-from tests.fakes.engines import REGION, Engine
+from tests.fakes.engines import PATIENT, Engine, gateway_at
 from tests.fakes.instances import instance
 from tests.fakes.memory import MemoryGateway
 from tests.faults.system import System
@@ -99,8 +99,8 @@ def answering(status: int, code: str = "InternalServerError") -> Iterator[tuple[
         server.server_close()
 
 
-def dynamodb_client(url: str) -> Any:
-    client = Engine(url).client(CONFIG)
+def dynamodb_client(url: str, config: Config = PATIENT) -> Any:
+    client = Engine(url).client(config)
     keep(client)
     return client
 
@@ -135,7 +135,7 @@ def test_what_may_pass_is_tried_again_and_no_answer_says_for_how_long_to_wait(
 
 def test_a_server_that_says_nothing_is_asked_as_often(clock: Time) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ReadTimeoutError):
-        get(dynamodb_client(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        get(dynamodb_client(f"http://127.0.0.1:{silent.getsockname()[1]}", PATIENT.merge(Config(read_timeout=0.05))))
 
     assert len(clock.pauses) == TRIES - 1
 
@@ -221,13 +221,6 @@ def test_each_event_has_the_whole_time(module: Any, clock: Time) -> None:
 
     assert budget.allows(SECONDS - 1e-9)
     assert not budget.allows(SECONDS)
-
-
-def gateway_at(url: str) -> ApiGateway:
-    session = Session()
-    session.set_credentials("local", "local")
-    session.set_config_variable("region", REGION)
-    return ApiGateway(session, url)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

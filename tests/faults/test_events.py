@@ -15,8 +15,7 @@ from botocore.config import Config
 
 from chat.budget import TRIES, keep
 from chat.bus import EventBus
-from chat.sdk import CONFIG
-from tests.fakes.engines import REGION, Engine
+from tests.fakes.engines import PATIENT, REGION, Engine
 from tests.fakes.sdk import Fault
 from tests.faults.system import System
 from tests.faults.test_calls import FAULTS
@@ -101,7 +100,7 @@ def client_of(engine: Engine, url: str, config: Config) -> Any:
     return made
 
 
-def system(engine: Engine, bus: Bus, config: Config = CONFIG) -> System:
+def system(engine: Engine, bus: Bus, config: Config = PATIENT) -> System:
     return System(engine, bus=EventBus(client_of(engine, bus.url, config), "bus", has_text=True))
 
 
@@ -141,7 +140,7 @@ def test_a_message_whose_event_fails_is_acknowledged_and_the_failure_is_counted(
 def test_a_bus_that_says_nothing_is_not_waited_for_for_long(
     dynamodb: Engine, bus: Bus, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    impatient = CONFIG.merge(Config(read_timeout=0.05))
+    impatient = PATIENT.merge(Config(read_timeout=0.05))
     made = system(dynamodb, bus, impatient)
     bus.answers = [SILENCE] * TRIES
 

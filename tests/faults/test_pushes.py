@@ -8,28 +8,23 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.session import Session
 
-from chat.api_gateway import ApiGateway
 from chat.sessions import OPENING_MS
-from tests.fakes.engines import REGION, Engine
+from tests.fakes.engines import Engine, gateway_at
 from tests.faults.stage import SILENCE, Stage, stage
 from tests.faults.system import System
+from tests.hang import HANG_SECONDS
 
 SEND: dict[str, object] = {"action": "send", "to": "bob", "id": "m1", "text": "hi"}
+
+SILENT_SECONDS = 2
+"""How long a push waits for a connection that never answers, while another one does."""
 
 
 @pytest.fixture
 def running() -> Iterator[Stage]:
     with stage() as one:
         yield one
-
-
-def gateway(url: str) -> ApiGateway:
-    session = Session()
-    session.set_credentials("local", "local")
-    session.set_config_variable("region", REGION)
-    return ApiGateway(session, url)
 
 
 def live(made: System, user: str) -> set[str]:
@@ -62,7 +57,7 @@ def test_a_push_that_fails_is_nobody_elses(
     age_ms: int,
     kept: bool,
 ) -> None:
-    made = System(dynamodb, gateway=gateway(running.url))
+    made = System(dynamodb, gateway=gateway_at(running.url, SILENT_SECONDS if status == SILENCE else HANG_SECONDS))
     made.acquaint("alice", "bob")
     alice, phone, laptop = (made.connect(*who) for who in [("alice", "a"), ("bob", "phone"), ("bob", "laptop")])
     made.clock.advance(age_ms)
@@ -88,7 +83,7 @@ def test_a_push_that_fails_is_nobody_elses(
 def test_a_stage_that_is_not_there_keeps_nobody_from_sending(dynamodb: Engine) -> None:
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
-        made = System(dynamodb, gateway=gateway(f"http://127.0.0.1:{taken.getsockname()[1]}"))
+        made = System(dynamodb, gateway=gateway_at(f"http://127.0.0.1:{taken.getsockname()[1]}"))
         alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
         made.clock.advance(OPENING_MS + 1)
         ack = made.ask(alice, SEND)
@@ -97,7 +92,7 @@ def test_a_stage_that_is_not_there_keeps_nobody_from_sending(dynamodb: Engine) -
 
 
 def test_a_receipt_is_acknowledged_though_its_push_fails(dynamodb: Engine, running: Stage) -> None:
-    made = System(dynamodb, gateway=gateway(running.url))
+    made = System(dynamodb, gateway=gateway_at(running.url))
     made.acquaint("alice", "bob")
     alice, bob = made.connect("alice", "a"), made.connect("bob", "b")
     made.ask(alice, SEND)
