@@ -55,7 +55,7 @@ def _receipts(timing: Timing, *, devices: int, reads: bool) -> tuple[int, int]:
         pytest.param(2, True, (30, 40), (10, 20), id="two devices, one of which reads"),
     ],
 )
-def test_ten_messages_cost_so_many_receipts(
+def test_ten_messages_cost_this_many_receipts(
     devices: int, reads: bool, at_once: tuple[int, int], together: tuple[int, int]
 ) -> None:
     """At once, as each message comes, and together, as is usual: receipts that a client sends, and those pushed."""

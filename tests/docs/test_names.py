@@ -122,6 +122,13 @@ def test_every_alarm_is_described() -> None:
     assert sum("MetricStat" in metric for metrics in billed for metric in metrics) == 26, "deploying.md counts them"
 
 
+def test_every_output_of_the_stack_is_described() -> None:
+    folder = PROJECT / "tests/stack/__snapshots__/test_template"
+    names = ("test_template_is_the_one_that_was_reviewed", "test_page_adds_what_was_reviewed_and_changes_nothing")
+    outputs = {name for one in names for name in json.loads((folder / f"{one}.json").read_text())["Outputs"]}
+    assert {name for row in table("docs/deploying.md", "output") for name in re.findall(r"`(\w+)`", row[0])} == outputs
+
+
 def test_every_alarm_that_comes_with_events_is_described() -> None:
     snapshot = "test_stages/test_a_setting_differs_in_what_was_reviewed[messages].json"
     differences = json.loads((PROJECT / "tests/stack/__snapshots__" / snapshot).read_text())
