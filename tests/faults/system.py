@@ -24,6 +24,9 @@ from tests.fakes.memory import MemoryGateway
 from tests.fakes.sdk import Faults, Recorder
 from tests.unit.events import websocket_event
 
+Items = dict[tuple[str, str], Any]
+"""By key."""
+
 
 @dataclass
 class System:
@@ -75,7 +78,12 @@ class System:
         assert response["statusCode"] == 200
         return json.loads(response["body"]) if "body" in response else None
 
-    def items(self) -> dict[tuple[str, str], Any]:
+    def store(self, items: Items) -> None:
+        """Puts items there as they are."""
+        puts = [{"PutRequest": {"Item": item}} for item in items.values()]
+        assert not self._observer.batch_write_item(RequestItems={self.table_name: puts})["UnprocessedItems"]
+
+    def items(self) -> Items:
         """Everything in the table, by key."""
         found = self._observer.scan(TableName=self.table_name, ConsistentRead=True)["Items"]
         return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}

@@ -15,7 +15,7 @@ from tests.fakes.clock import START
 from tests.fakes.engines import Engine
 from tests.fakes.memory import MemoryGateway
 from tests.fakes.sdk import Fault
-from tests.faults.system import System
+from tests.faults.system import Items, System
 
 Frame = dict[str, object]
 
@@ -84,7 +84,7 @@ ACTIONS = {
 }
 
 
-def system(engine: Engine, action: Action) -> System:
+def begun(engine: Engine, action: Action) -> System:
     """Alice and bob with three messages between them, each with devices."""
     made = System(engine, may_send=Rule() if action.has_rule else None)
     alice, bob = made.connect("alice", "phone"), made.connect("bob", "phone")
@@ -99,16 +99,28 @@ def system(engine: Engine, action: Action) -> System:
 
 
 @cache
+def items_of(engine: Engine, name: str) -> Items:
+    """What is stored where an action begins: it took twenty calls, and each test below begins there."""
+    return begun(engine, ACTIONS[name]).items()
+
+
+def system(engine: Engine, name: str) -> System:
+    """As if it had begun there."""
+    made = System(engine, may_send=Rule() if ACTIONS[name].has_rule else None)
+    made.store(items_of(engine, name))
+    return made
+
+
+@cache
 def without_faults(engine: Engine, name: str) -> tuple[list[str], Any, Any]:
     """The calls, the reply and the table where nothing fails. The clock stands still, so each run comes to the same."""
-    action = ACTIONS[name]
-    made = system(engine, action)
-    reply = made.ask(made.connection("alice", "phone"), action.frame)
+    made = system(engine, name)
+    reply = made.ask(made.connection("alice", "phone"), ACTIONS[name].frame)
     return made.recorder.operations(), reply, made.items()
 
 
 def test_the_rule_is_asked_once_before_anything_is_stored(dynamodb: Engine) -> None:
-    made = system(dynamodb, ACTIONS["send to a stranger, by a rule"])
+    made = begun(dynamodb, ACTIONS["send to a stranger, by a rule"])
     assert isinstance(made.may_send, Rule)
     with made.faults.at(3, Fault.UNAVAILABLE):  # the put
         made.ask(made.connection("alice", "phone"), {**SEND, "to": "carol"})
@@ -135,7 +147,7 @@ EVERY_CALL = [
 def test_the_client_is_told_and_a_retry_heals(dynamodb: Engine, name: str, number: int, fault: Fault) -> None:
     _, expected, items = without_faults(dynamodb, name)
     frame = ACTIONS[name].frame
-    made = system(dynamodb, ACTIONS[name])
+    made = system(dynamodb, name)
     caller = made.connection("alice", "phone")
 
     with made.faults.at(number, fault):
