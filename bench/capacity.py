@@ -92,7 +92,7 @@ class Model:
         met = usage["found_online"]
         return {
             "messages": self._action("send", sent, pushes=reader + others),
-            "delivered receipts": self._action("receipt", self._delivered(received, at_once), pushes=reader + others),
+            "delivered receipts": self._action("delivered", self._delivered(received, at_once), pushes=reader + others),
             "read receipts": self._action(
                 "receipt",
                 at_once * usage["in_front_of_it"]
@@ -136,14 +136,17 @@ class Model:
         return replace(_times(pages, self._action("heartbeat", 1)), reads=pages * self._list_reads(chats) + previews)
 
     def _asked(self, audience: Audience, connects: float) -> Load:
-        """A client asks on connect for the first chats, and for others as they come into sight."""
+        """A client asks on connect for the first chats, with its sync, and for others as they come into sight."""
         first = min(audience.chats, self.setting("presence_asked"))
         further = min(audience.chats - first, first)
         asking = self._action("presence", 1)
         scrolled = self.of("usage", "lists_scrolled") if further else 0
-        return _times(connects, replace(asking, reads=first * asking.reads)) + _times(
-            scrolled, replace(asking, reads=further * asking.reads)
-        )
+        if self.setting("presence_with_sync"):
+            # Beside the previews, and of chats that were read.
+            connecting = Load(reads=first * self.of("counted", "read_units_a_partner"))
+        else:
+            connecting = replace(asking, reads=first * asking.reads)
+        return _times(connects, connecting) + _times(scrolled, replace(asking, reads=further * asking.reads))
 
     def _told(self, audience: Audience, connects: float) -> Load:
         """Comings and goings: a connect and its end are one each, unless another device is there."""
@@ -240,7 +243,7 @@ class Model:
             "connections": all_of_them.connections,
             "invocations": all_of_them.invocations,
             "sync frames": features["heartbeats"].invocations + all_of_them.connections * self._syncs(audience.chats),
-            "presence frames": all_of_them.connections,
+            "presence frames": features["presence, asked"].invocations,
             "history frames": all_of_them.connections * self.of("usage", "histories_a_connect"),
             "send frames": features["messages"].invocations,
             "receipt frames": features["delivered receipts"].invocations + features["read receipts"].invocations,
@@ -281,6 +284,7 @@ LEVERS = {
     "heartbeat_minutes": "a slower heartbeat",
     "announced_chats": "a coming or going told to fewer partners",
     "presence_asked": "presence asked for the chats in sight",
+    "presence_with_sync": "presence asked with the first sync",
     "grace": "a going told a minute later, if nobody came back",
     "receipts_of_what_was_pushed": "what was pushed and taken is delivered",
     "bytes_of_lambdas_own_lines": "Lambda's own lines in the log left out",

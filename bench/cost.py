@@ -25,6 +25,9 @@ from tools.dynamodb_local import dynamodb_local
 CHATS, MESSAGES = 10, 20
 FLOOR = Bill(calls=2, read_units=1, write_units=1, pushes=1, table_round_trips=2, push_round_trips=1)
 SEND, FLOOR_NAME, BASELINE_NAME = "send", "floor", "plain baseline"
+DELIVERED = "receipt, delivered"
+SYNC = f"sync, {CHATS} chats"
+SYNC_WITH_PRESENCE = f"{SYNC} and their presence"
 SEND_FIRST, SEND_LONG_TAIL = "send, the first between two users", "send, behind long messages"
 SEND_ASKED = f"{SEND_FIRST}, by a rule of yours"
 RETRIED_AMONG = 100
@@ -117,8 +120,10 @@ def _ours() -> dict[str, Cost]:
 
     return {
         "receipt": cost_of(ask("receipt", peer="bob", kind="read", seq=last["seq"])),
+        DELIVERED: cost_of(ask("receipt", peer="bob", kind="delivered", seq=last["seq"])),
         **_sends(warm),
-        f"sync, {CHATS} chats": cost_of(ask("sync")),
+        SYNC: cost_of(ask("sync")),
+        SYNC_WITH_PRESENCE: cost_of(ask("sync", presence=CHATS)),
         "sync, a heartbeat with one change": cost_of(ask("sync", since=now + 60_000)),
         "history, a page of 20": cost_of(ask("history", peer="bob", limit=MESSAGES)),
         "presence of one": cost_of(ask("presence", users=["bob"])),

@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from bench.capacity import CENTS, DAYS_A_MONTH, LEVERS, Audience, Model, model
-from bench.cost import SEND, Cost, counted
+from bench.cost import DELIVERED, SEND, Cost, counted
 from bench.measure import Limit, Section, table
 from bench.prices import prices
 
 COUNTED = {
     "send": SEND,
     "receipt": "receipt",
+    "delivered": DELIVERED,
     "typing": "typing",
     "heartbeat": "sync, a heartbeat with one change",
     "history": "history, a page of 20",

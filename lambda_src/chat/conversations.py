@@ -73,6 +73,7 @@ from chat.table import (
     message_key,
     message_sort_key,
     sessions_key,
+    user_of,
     user_partition,
     users_of,
 )
@@ -219,6 +220,15 @@ class Overview(NamedTuple):
     connections: Collection[str]
     part: bool = False
     more: bool = False
+
+    def latest_written(self, most: int) -> list[str]:
+        """The peers of the latest chats in which the user has written."""
+        return [chat.peer for chat in self.chats if chat.wrote][:most]
+
+    def acquaintances(self, user: str, peers: Collection[str]) -> dict[str, UserPresence | None]:
+        """Those of the peers that the user has met, as of `Conversations.acquaintances`; not for a part of a list."""
+        met = {chat.peer: chat.instead for chat in self.chats if chat.acquainted or (chat.wrote and chat.peer_wrote)}
+        return {peer: met.get(peer) for peer in peers if peer in met or peer == user}
 
     def behind(self, cursor: Cursor | None) -> Sequence[Chat]:
         """The chats from the cursor on."""
@@ -624,7 +634,7 @@ def chat_of(item: Item) -> Chat | None:
         wrote=attribute(item, WROTE, 0),
         peer_wrote=attribute(item, PEER_WROTE, 0),
         blocked=is_blocked(item),
-        acquainted=may(str(item["pk"]), peer, item),
+        instead=seen_by(user_of(str(item["pk"])), peer, item),
     )
 
 

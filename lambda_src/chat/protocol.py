@@ -108,10 +108,13 @@ class Send(NamedTuple):
 
 
 class Sync(NamedTuple):
+    """`presence` is whose presence is asked for besides: these users', or that of so many of the latest chats."""
+
     id: str | None
     since: int | None
     limit: int
     next: Cursor | None
+    presence: tuple[str, ...] | int = ()
 
 
 class History(NamedTuple):
@@ -252,7 +255,7 @@ def _request(fields: Mapping[str, object], id: str | None) -> Request:
             return Send(id, _user(fields, "to"), text, _flag(fields, "retry"), data)
         case "sync":
             since, limit, next = _integer(fields, "since"), _integer(fields, "limit", 1, MAX_PAGE), _cursor(fields)
-            return Sync(id, since, limit or (DEFAULT_PAGE if next is None else MAX_PAGE), next)
+            return Sync(id, since, limit or (DEFAULT_PAGE if next is None else MAX_PAGE), next, _presence(fields))
         case "history":
             return _history(fields, id)
         case "receipt":
@@ -261,7 +264,7 @@ def _request(fields: Mapping[str, object], id: str | None) -> Request:
         case "typing":
             return Typing(id, _user(fields, "to"), _choice(fields, "state", TypingState))
         case "presence":
-            return Presence(id, _users(fields))
+            return Presence(id, _users(fields, "users"))
         case "ping":
             return Ping(id)
         case "block" | "unblock" as action:
@@ -335,13 +338,25 @@ def _user(fields: Mapping[str, object], name: str) -> str:
     return value
 
 
-def _users(fields: Mapping[str, object]) -> tuple[str, ...]:
-    users = _required(fields.get("users"), "users")
+def _users(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
+    users = _required(fields.get(name), name)
     if not isinstance(users, list) or not 1 <= len(users) <= MAX_PRESENCE_USERS:
-        raise _bad(f"the field 'users' must be a list of 1 to {MAX_PRESENCE_USERS} user ids")
+        raise _bad(f"the field '{name}' must be a list of 1 to {MAX_PRESENCE_USERS} user ids")
     if not all(is_user_id(user) for user in users):
-        raise _bad("the field 'users' holds something that is not a user id")
+        raise _bad(f"the field '{name}' holds something that is not a user id")
     return tuple(dict.fromkeys(users))  # asked twice, answered once
+
+
+def _presence(fields: Mapping[str, object]) -> tuple[str, ...] | int:
+    match fields.get("presence"):
+        case None:
+            return ()
+        case list():
+            return _users(fields, "presence")
+        case int():
+            return _required(_integer(fields, "presence", 1, MAX_PRESENCE_USERS), "presence")
+        case _:
+            raise _bad(f"the field 'presence' must be a list of user ids, or a number from 1 to {MAX_PRESENCE_USERS}")
 
 
 def _content(fields: Mapping[str, object]) -> tuple[str, str]:
@@ -477,7 +492,8 @@ class Message(NamedTuple):
 class Chat(NamedTuple):
     """One user's view of a conversation: how far it goes, and what each side has read and written of it.
 
-    `blocked` is whether the user has blocked the peer, `acquainted` whether the two may see each other.
+    `blocked` is whether the user has blocked the peer. `instead` is what it is told of the peer's presence instead of
+    how it is, and None if the two may see each other.
     """
 
     peer: str
@@ -490,7 +506,12 @@ class Chat(NamedTuple):
     wrote: int
     peer_wrote: int
     blocked: bool
-    acquainted: bool
+    instead: UserPresence | None
+
+    @property
+    def acquainted(self) -> bool:
+        """Whether the two may see each other."""
+        return self.instead is None
 
 
 class UserPresence(NamedTuple):
@@ -546,11 +567,20 @@ def unsend_ack(request: Unsend, message: Message, *, duplicate: bool) -> Frame:
 
 
 def sync_reply(
-    request: Sync, user: str, chats: Sequence[Frame], *, next: Cursor | None, server_time: int, epoch: str
+    request: Sync,
+    user: str,
+    chats: Sequence[Frame],
+    *,
+    next: Cursor | None,
+    presence: Sequence[UserPresence] | None,
+    server_time: int,
+    epoch: str,
 ) -> Frame:
     frame: Frame = {**_reply("sync", request.id), "user": user, "epoch": epoch, "chats": list(chats)}
     if next is not None:
         frame["next"] = next.encode()
+    if presence is not None:
+        frame["presence"] = presence_fields(presence)
     return {**frame, "server_time": server_time, "heartbeat_ms": HEARTBEAT_MS, "max_text_bytes": MAX_TEXT_BYTES}
 
 
@@ -630,20 +660,16 @@ def typing_frame(request: Typing, sender: str, ts: int) -> Frame:
 
 
 def presence_frame(users: Sequence[UserPresence]) -> Frame:
-    return {"type": "presence", "users": [_presence_fields(user) for user in users]}
+    return {"type": "presence", "users": presence_fields(users)}
 
 
 def presence_reply(request: Presence, users: Sequence[UserPresence]) -> Frame:
-    return {**_reply("presence", request.id), "users": [_presence_fields(user) for user in users]}
+    return {**_reply("presence", request.id), "users": presence_fields(users)}
 
 
-def _presence_fields(presence: UserPresence) -> Frame:
-    return {
-        "user": presence.user,
-        "online": presence.online,
-        "last_seen": presence.last_seen,
-        "rev": presence.rev,
-    }
+def presence_fields(users: Sequence[UserPresence]) -> list[Frame]:
+    """What frames say of the users' presence."""
+    return [{"user": one.user, "online": one.online, "last_seen": one.last_seen, "rev": one.rev} for one in users]
 
 
 def block_reply(request: Block | Unblock) -> Frame:

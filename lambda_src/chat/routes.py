@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,7 @@ from chat.protocol import (
     PAGE_ROOM,
     STAY_AWAY_MS,
     Block,
+    Chat,
     ChatError,
     CloseCode,
     Cursor,
@@ -45,6 +46,7 @@ from chat.protocol import (
     history_reply,
     message_frame,
     pong,
+    presence_fields,
     presence_frame,
     presence_reply,
     receipt_ack,
@@ -198,10 +200,10 @@ class MessageRoutes:
         overview = self._registered_overview(caller, request)
         changed = [chat for chat in overview.behind(request.next) if chat.changed > since]
         page = changed[: request.limit]
-        # What is far down the list is looked at by few: they ask for it then.
-        previews = self._conversations.previews(caller.user, page) if request.next is None else {}
+        previews, presence = self._beside(caller, request, overview, page)
         fields = [chat_fields(chat, previews.get(chat.peer)) for chat in page]
-        count = fit([encoded_size(chat) for chat in fields], PAGE_ROOM - MAX_CHAT_BYTES)
+        room = PAGE_ROOM - MAX_CHAT_BYTES - encoded_size(presence_fields(presence or ()))
+        count = fit([encoded_size(chat) for chat in fields], room)
         if overview.part:
             next = overview.cursor(page[count - 1] if len(changed) > count else None)
         elif len(changed) > count:
@@ -212,7 +214,25 @@ class MessageRoutes:
             next = Cursor(None, first.peer)
         else:
             next = None
-        return sync_reply(request, caller.user, fields[:count], next=next, server_time=now, epoch=self._epoch)
+        return sync_reply(
+            request, caller.user, fields[:count], next=next, presence=presence, server_time=now, epoch=self._epoch
+        )
+
+    def _beside(
+        self, caller: Connection, request: Sync, overview: Overview, page: Sequence[Chat]
+    ) -> tuple[Mapping[str, Message], list[UserPresence] | None]:
+        """The last messages of a page of the chat list, and the presence that is asked for with it.
+
+        No presence, if none is asked for, or if the chats at hand are only a part of the list.
+        """
+        # What is far down the list is looked at by few: they ask for it then.
+        previews = partial(self._conversations.previews, caller.user, page if request.next is None else ())
+        asked = request.presence
+        if not asked or overview.part:
+            return previews(), None
+        users = overview.latest_written(asked) if isinstance(asked, int) else asked
+        shown = partial(self._shown, users, overview.acquaintances(caller.user, users))
+        return both(self._parallel, previews, shown)
 
     def _registered_overview(self, caller: Connection, request: Sync) -> Overview:
         """The caller's chats, or a part of them, read after it is known that every sender sees this connection."""
@@ -244,10 +264,14 @@ class MessageRoutes:
 
     def presence(self, caller: Connection, request: Presence) -> Frame:
         acquainted = self._conversations.acquaintances(caller.user, request.users)
+        return presence_reply(request, self._shown(request.users, acquainted))
+
+    def _shown(self, users: Collection[str], acquainted: Mapping[str, UserPresence | None]) -> list[UserPresence]:
+        """The presence of the users as it may be seen. To be called once it is known whom the caller has met."""
         # Also of those whose presence is not shown: who is blocked waits for an answer as long as anybody.
         present = {presence.user: presence for presence in self._sessions.presence(acquainted)}
         shown = present | {user: instead for user, instead in acquainted.items() if instead}
-        return presence_reply(request, [shown.get(user, UserPresence(user)) for user in request.users])
+        return [shown.get(user, UserPresence(user)) for user in users]
 
     def block(self, caller: Connection, request: Block | Unblock) -> Served:
         if request.user == caller.user:

@@ -11,7 +11,18 @@ import pytest
 from chat.acquaintance import PEER_WROTE, WROTE
 from chat.conversations import SEARCHED_PAGE, TAIL_LENGTH, Conversations, Page
 from chat.dynamo import DynamoTable
-from chat.protocol import PAGE_ROOM, Chat, ChatError, ErrorCode, History, Message, Receipt, ReceiptKind, message_size
+from chat.protocol import (
+    PAGE_ROOM,
+    Chat,
+    ChatError,
+    ErrorCode,
+    History,
+    Message,
+    Receipt,
+    ReceiptKind,
+    UserPresence,
+    message_size,
+)
 from chat.table import Item, Key, Query, Table, Update, Updated, chat_key
 from tests.fakes.clock import HOUR_MS, MINUTE_MS, RETENTION_MS, ManualClock
 from tests.fakes.engines import Engine
@@ -314,8 +325,10 @@ def test_advance_moves_both_chats(conversations: Conversations, clock: ManualClo
     send(conversations, "alice", "bob", "hi")
 
     now = clock.now
-    assert chats(conversations, "alice") == {"bob": Chat("bob", 1, now, now, 1, 0, 0, 1, 0, False, False)}
-    assert chats(conversations, "bob") == {"alice": Chat("alice", 1, now, now, 0, 0, 0, 0, 1, False, False)}
+    stranger = UserPresence("bob", last_seen=0)
+    assert chats(conversations, "alice") == {"bob": Chat("bob", 1, now, now, 1, 0, 0, 1, 0, False, stranger)}
+    stranger = UserPresence("alice", last_seen=0)
+    assert chats(conversations, "bob") == {"alice": Chat("alice", 1, now, now, 0, 0, 0, 0, 1, False, stranger)}
 
 
 def test_advance_leaves_a_chat_that_is_ahead(conversations: Conversations, clock: ManualClock) -> None:

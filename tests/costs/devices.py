@@ -79,6 +79,8 @@ class Device:
         timing: Timing,
         told: Callable[[Session, Event], None] = lambda *_: None,
         state: State | None = None,
+        *,
+        watches: bool = False,
     ) -> None:
         number = len(network.devices) + 1
         self._network = network
@@ -94,6 +96,8 @@ class Device:
             timing=timing,
         )
         network.devices[self._connection.id] = self
+        if watches:
+            self.session.watch(None)
         network.server.connections.connect(self._connection)
         self.session.start()
         self.settle()

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from bench.capacity import PLOTTED, Audience, BadUsage, audience, model, report
-from bench.cost import Cost
+from bench.cost import CHATS, SYNC, SYNC_WITH_PRESENCE, Cost
 from bench.month import COUNTED, counts
 from chat.protocol import HEARTBEAT_MS
 from local.emulator import PROJECT
-from parley.session import IN_SIGHT
+from parley.hints import IN_SIGHT
 from stacks.routes import throttles
 from stacks.settings import ChatSettings
 from tests.hang import HANG_SECONDS
@@ -27,6 +27,12 @@ MILLION_USERS = Audience()
 @pytest.mark.parametrize("action", COUNTED)
 def test_the_counts_are_the_measured_ones(action: str, found: Mapping[str, Cost]) -> None:
     assert {"invocations": 1, **model().figures["counted"][action]} == counts(found)[action]
+
+
+def test_presence_asked_with_a_sync_costs_a_read_a_chat_and_no_trip(found: Mapping[str, Cost]) -> None:
+    alone, beside = found[SYNC].bill, found[SYNC_WITH_PRESENCE].bill
+    assert beside.read_units - alone.read_units == CHATS * model().of("counted", "read_units_a_partner")
+    assert beside.table_round_trips == alone.table_round_trips
 
 
 def test_the_settings_are_those_of_the_code() -> None:

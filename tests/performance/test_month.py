@@ -57,6 +57,7 @@ def test_each_choice_saves_somebody_something(setting: str) -> None:
         "heartbeat_minutes": 7,
         "announced_chats": 10,
         "presence_asked": 10,
+        "presence_with_sync": 1,
         "grace": 1,
         "bytes_of_lambdas_own_lines": 0,
         "receipts_of_what_was_pushed": 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from chat.protocol import (
@@ -190,9 +190,17 @@ class BlockableConnection(SteppedConnection):
 
     def ask_presence(self, peer: str) -> None:
         begun = self._begin("presence")
-        reply = self._try(Presence(None, (peer,)))
-        if reply and begun.hearing is Hearing.BLOCKED and reply["users"][0]["online"]:
-            raise Violation(f"{peer} is online for one whom it has blocked")
+        if reply := self._try(Presence(None, (peer,))):
+            self._check_presence(reply["users"], begun)
+
+    def sync_with_presence(self, peer: str) -> None:
+        begun = self._begin("presence")
+        if reply := self._try(Sync(None, None, PAGE, None, (peer,))):
+            self._check_presence(reply["presence"], begun)
+
+    def _check_presence(self, users: Sequence[Reply], begun: Begun) -> None:
+        if begun.hearing is Hearing.BLOCKED and users[0]["online"]:
+            raise Violation(f"{users[0]['user']} is online for one whom it has blocked")
 
 
 class SteppedClient(SteppedConnection):
@@ -327,6 +335,25 @@ class SteppedClient(SteppedConnection):
             return False
         read = user == promise.user and promise.kind is ReceiptKind.READ
         return not read or bool(self._chats[promise.peer]["read"] >= promise.seq)
+
+
+class Watcher(SteppedConnection):
+    """A device that connects, asks with its first sync who is there, and hears of comings and goings."""
+
+    def watch(self, peer: str) -> None:
+        connection_function(self._player, self._code.sessions).connect(self._connection)
+        self._do("its handshake ends", lambda world: world.open_connection(self._connection))
+        told: list[Any] = list(self._ask(Sync(None, None, PAGE, None, (peer,)))["presence"])
+        self._player.pause(last=True)
+        pushed: Sequence[Reply] = self._do(
+            "takes in what was pushed", lambda world: world.take_pushed(self._connection.id)
+        )
+        for frame in pushed:
+            told += frame.get("users", [])
+        known = max(told, key=lambda presence: presence["rev"])
+        actual = self._do("looks who is there", lambda world: any(one.user == peer for one in world.open))
+        if known["online"] != actual:
+            raise Violation(f"{self._connection.id} has {peer} as {'there' if known['online'] else 'away'}")
 
 
 class OneHistory(SteppedClient):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from unittest.mock import patch
 
 from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV, may
@@ -31,12 +31,14 @@ from chat.protocol import (
     Send,
     Sync,
     Unsend,
+    UserPresence,
     message_frame,
+    presence_frame,
     send_ack,
     unsend_ack,
 )
 from chat.routes import MessageRoutes, Served
-from chat.sessions import HAS_BLOCKED, Connection, Sessions, connections
+from chat.sessions import HAS_BLOCKED, Connection, Sessions, connections, presence
 from chat.table import (
     TTL,
     AtLeast,
@@ -175,6 +177,26 @@ class EventuallyConsistentSync(Conversations):
 
     def overview(self, user: str) -> Overview:
         return overview_of(self._table.query(Query(user_partition(user), consistent=False)))
+
+
+class EventuallyConsistentPresence(Sessions):
+    """Reads at half the price who is there."""
+
+    def presence(self, users: Iterable[str]) -> list[UserPresence]:
+        items = {user: self._table.get([sessions_key(user)], consistent=False) for user in users}
+        return [presence(user, found.get(sessions_key(user), {}), self._clock()) for user, found in items.items()]
+
+
+class AnnouncesAtHalfThePrice(MessageRoutes):
+    """Reads without consistency who is to be told of a coming or going."""
+
+    def announce(self, presence: UserPresence) -> Delivered:
+        table = self._sessions._table
+        chats = self._conversations.overview(presence.user).chats
+        keys = {chat.peer: sessions_key(chat.peer) for chat in chats}
+        items = table.get(keys.values(), consistent=False)
+        listeners = [one for user, key in keys.items() for one in connections(user, items.get(key, {}), self._clock())]
+        return self._delivery.push(listeners, presence_frame([presence]))
 
 
 class PartsBeforeRegistering(MessageRoutes):

@@ -20,7 +20,7 @@ from chat.sessions import Barred, Connection, Sessions
 from chat.table import TTL, Key, Update, chat_key, message_key, sessions_key
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.memory import MemoryTable, serially
-from tests.schedules.clients import BlockableConnection, SteppedClient, SteppedConnection, text_of
+from tests.schedules.clients import BlockableConnection, SteppedClient, SteppedConnection, Watcher, text_of
 from tests.schedules.explorer import Actor, Outcome, Player, Scenario, Step, Way
 from tests.schedules.instance import Code, StepGateway, StepTable
 from tests.schedules.world import START, Begun, Hearing, Sent, Violation, World, seq_of
@@ -631,6 +631,49 @@ def a_block_meets_signs_of_life(code: Code, *, faults: int = 0) -> Scenario:
 
     actors = {"blocker": blocker, "bob": bob, "alice": _listens(code, ALICE_PHONE, {BOB: 2})}
     return Scenario(actors, world(open=[ALICE_PHONE, BOB_PHONE], faults=faults), check_blocked, unreliable=["bob"])
+
+
+def a_block_meets_a_sync(code: Code, *, faults: int = 0) -> Scenario:
+    """Bob asks with a sync whether Alice is there, while she blocks him."""
+
+    def blocker(player: Player) -> None:
+        _must(SteppedConnection(player, code, ALICE_LAPTOP).block(BOB))
+
+    def bob(player: Player) -> None:
+        BlockableConnection(player, code, BOB_PHONE).sync_with_presence(ALICE)
+
+    actors = {"blocker": blocker, "bob": bob}
+    return Scenario(actors, world(open=[ALICE_PHONE, BOB_PHONE], faults=faults), check_blocked, unreliable=["bob"])
+
+
+def _hangs_up(world: World) -> Outcome:
+    world.close_connection(ALICE_PHONE.id)
+    return Outcome()
+
+
+def _is_open(world: World) -> Outcome:
+    world.open_connection(ALICE_PHONE)
+    return Outcome()
+
+
+def a_coming_meets_a_first_sync(code: Code, *, goes: bool = False) -> Scenario:
+    """Alice comes, or goes, while Bob connects and asks with his first sync whether she is there."""
+
+    def alice(player: Player) -> None:
+        sessions = code.sessions(StepTable(player), player.now)
+        if goes:
+            player.step(Step("hangs up", {"": _hangs_up}))
+            change = sessions.disconnect(ALICE, ALICE_PHONE.id)
+        else:
+            change = sessions.connect(ALICE_PHONE)
+            player.step(Step("its handshake ends", {"": _is_open}))
+        if change:
+            code.message_function(player).announce(change.presence)
+
+    def bob(player: Player) -> None:
+        Watcher(player, code, BOB_PHONE._replace(connected_at=player.now())).watch(ALICE)
+
+    return Scenario({"alice": alice, "bob": bob}, world(open=[ALICE_PHONE] if goes else []), check)
 
 
 def nobody_takes_a_message(

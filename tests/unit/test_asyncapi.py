@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +207,7 @@ def test_whether_an_error_is_temporary_follows_from_its_code(code: ErrorCode) ->
 
 UUID = "6f1c0a52-9a4e-4c43-8d3f-0b6a3c1d2e4f"
 MESSAGE = Message("alice", "bob", 42, UUID, "hello", 1_767_225_600_123)
-CHAT = Chat("bob", 42, 1_767_225_600_123, 1_767_225_600_124, 42, 40, 41, 42, 39, False, True)
+CHAT = Chat("bob", 42, 1_767_225_600_123, 1_767_225_600_124, 42, 40, 41, 42, 39, False, None)
 BOB, CAROL = UserPresence("bob", True, 1_767_225_500_000, 17), UserPresence("carol", False, None, 0)
 TEMPORARY_ERROR = ChatError(ErrorCode.TOO_MANY_REQUESTS, "later", id="1", retry_after_ms=1_000)
 
@@ -220,9 +220,12 @@ UNSENDING = MESSAGE._replace(seq=43, id="unsend 42", text="", unsends=42)
 TYPING, PRESENCE, PING = Typing("1", "bob", TypingState.PAUSED), Presence("1", ("bob",)), Ping("1")
 
 
-def sync_frame(request: Sync, *chats: Frame, next: Cursor | None = None) -> Frame:
+def sync_frame(
+    request: Sync, *chats: Frame, next: Cursor | None = None, presence: Sequence[UserPresence] | None = None
+) -> Frame:
+    server_time, epoch = 1_767_225_601_000, "9c1185a5c5e9fc54"
     return protocol.sync_reply(
-        request, "alice", chats, next=next, server_time=1_767_225_601_000, epoch="9c1185a5c5e9fc54"
+        request, "alice", chats, next=next, presence=presence, server_time=server_time, epoch=epoch
     )
 
 
@@ -238,7 +241,11 @@ BUILT: dict[str, tuple[str, list[Frame]]] = {
     ),
     "sync_reply": (
         "syncReply",
-        [sync_frame(SYNC, next=Cursor(MAX_INTEGER, "x" * 128)), sync_frame(SYNC._replace(id=None))],
+        [
+            sync_frame(SYNC, next=Cursor(MAX_INTEGER, "x" * 128)),
+            sync_frame(SYNC._replace(id=None), presence=[]),
+            sync_frame(SYNC, presence=[BOB, CAROL] * 50),
+        ],
     ),
     "chat_fields": (
         "syncReply",

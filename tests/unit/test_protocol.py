@@ -77,7 +77,12 @@ def taken(body: str) -> tuple[type[Request], Request]:
         ({"action": "sync", "since": MAX_INTEGER, "limit": 100}, Sync(None, MAX_INTEGER, 100, None)),
         ({"action": "sync", "next": "1800000000000 bob"}, Sync(None, None, 100, Cursor(1_800_000_000_000, "bob"))),
         ({"action": "sync", "next": "- bob", "limit": 7}, Sync(None, None, 7, Cursor(None, "bob"))),
-        ({"action": "sync", "since": None, "next": None, "limit": None}, Sync(None, None, 50, None)),
+        (
+            {"action": "sync", "since": None, "next": None, "limit": None, "presence": None},
+            Sync(None, None, 50, None),
+        ),
+        ({"action": "sync", "presence": ["bob", "carol", "bob"]}, Sync(None, None, 50, None, ("bob", "carol"))),
+        ({"action": "sync", "presence": 100}, Sync(None, None, 50, None, 100)),
         ({"action": "history", "peer": "bob"}, History(None, "bob", None, None, 50)),
         ({"action": "history", "peer": "bob", "after": 0, "limit": 100}, History(None, "bob", 0, None, 100)),
         ({"action": "history", "peer": "bob", "before": 7}, History(None, "bob", None, 7, 50)),
@@ -223,6 +228,14 @@ def test_what_is_no_user_id_is_refused(frame: dict[str, Any], field: str, value:
         ({**HI, "retry": []}, "retry"),
         ({"action": "sync", "limit": 0}, "limit"),
         ({"action": "sync", "limit": MAX_PAGE + 1}, "limit"),
+        ({"action": "sync", "presence": []}, "presence"),
+        ({"action": "sync", "presence": ["bob", "a#b"]}, "presence"),
+        ({"action": "sync", "presence": [f"user-{number}" for number in range(101)]}, "presence"),
+        ({"action": "sync", "presence": 0}, "presence"),
+        ({"action": "sync", "presence": 101}, "presence"),
+        ({"action": "sync", "presence": True}, "presence"),
+        ({"action": "sync", "presence": 1.5}, "presence"),
+        ({"action": "sync", "presence": "bob"}, "presence"),
         ({"action": "history"}, "peer"),
         ({"action": "history", "peer": "bob", "limit": 0}, "limit"),
         ({"action": "history", "peer": "bob", "limit": MAX_PAGE + 1}, "limit"),
@@ -348,11 +361,9 @@ CHAT = Chat(
     wrote=3,
     peer_wrote=7,
     blocked=False,
-    acquainted=True,
+    instead=None,
 )
-CHAT_FIELDS = {
-    name: value for name, value in CHAT._asdict().items() if name not in ("changed", "blocked", "acquainted")
-}
+CHAT_FIELDS = {name: value for name, value in CHAT._asdict().items() if name not in ("changed", "blocked", "instead")}
 SYNC = Sync("1", None, 50, None)
 
 
@@ -372,7 +383,9 @@ SYNC = Sync("1", None, 50, None)
             '{"type":"ack","to":"bob","seq":7,"ts":1800000000000,"duplicate":true,"delivered":0}',
         ),
         (
-            protocol.sync_reply(SYNC, "alice", [CHAT_FIELDS], next=Cursor(2, "bob"), server_time=9, epoch="e1"),
+            protocol.sync_reply(
+                SYNC, "alice", [CHAT_FIELDS], next=Cursor(2, "bob"), presence=None, server_time=9, epoch="e1"
+            ),
             (
                 '{"type":"sync","id":"1","user":"alice","epoch":"e1","chats":[{"peer":"bob","seq":7,"ts":2,"read":6,"peer_read":5,'
                 '"peer_delivered":4,"wrote":3,"peer_wrote":7}],'
@@ -380,9 +393,12 @@ SYNC = Sync("1", None, 50, None)
             ),
         ),
         (
-            protocol.sync_reply(SYNC, "alice", [], next=None, server_time=9, epoch="e1"),
+            protocol.sync_reply(
+                SYNC, "alice", [], next=None, presence=[UserPresence("bob", True, 8, 3)], server_time=9, epoch="e1"
+            ),
             (
-                '{"type":"sync","id":"1","user":"alice","epoch":"e1","chats":[],"server_time":9,"heartbeat_ms":270000,'
+                '{"type":"sync","id":"1","user":"alice","epoch":"e1","chats":[],'
+                '"presence":[{"user":"bob","online":true,"last_seen":8,"rev":3}],"server_time":9,"heartbeat_ms":270000,'
                 '"max_text_bytes":8192}'
             ),
         ),

@@ -9,6 +9,7 @@ import pytest
 
 from chat.conversations import REPEATED_MS, TAIL_LENGTH, Advanced
 from chat.delivery import Pushed
+from chat.erasing import Erasing
 from chat.protocol import (
     MAX_CHAT_BYTES,
     MAX_FRAME_BYTES,
@@ -42,6 +43,7 @@ from chat.routes import SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Update, chat_key, sessions_key
 from tests.fakes.clock import HOUR_MS, MINUTE_MS, START, ManualClock
+from tests.fakes.memory import serially
 from tests.unit.system import System, fails_at, on_the_wire
 
 HI = Send("m1", "bob", "hi")
@@ -52,8 +54,10 @@ def ack(seq: int, ts: int, *, id: str = "m1", to: str = "bob", duplicate: bool =
     return {"type": "ack", "id": id, "to": to, "seq": seq, "ts": ts, "duplicate": duplicate, "delivered": delivered}
 
 
-def sync(since: int | None = None, limit: int = 50, next: Cursor | None = None) -> Sync:
-    return Sync("s", since, limit, next)
+def sync(
+    since: int | None = None, limit: int = 50, next: Cursor | None = None, presence: tuple[str, ...] | int = ()
+) -> Sync:
+    return Sync("s", since, limit, next, presence)
 
 
 def chats(reply: Frame) -> list[dict[str, Any]]:
@@ -530,7 +534,7 @@ def test_the_first_page_has_the_newest_chats_and_previews_and_later_ones_have_no
 
 def test_no_chat_without_a_preview_is_longer_than_a_page_leaves_room_for() -> None:
     most = MAX_INTEGER
-    chat = Chat("x" * 128, most, most, most, most, most, most, most, most, blocked=True, acquainted=True)
+    chat = Chat("x" * 128, most, most, most, most, most, most, most, most, blocked=True, instead=None)
     assert encoded_size(chat_fields(chat, None)) < MAX_CHAT_BYTES
 
 
@@ -583,7 +587,7 @@ def test_no_page_of_chats_is_over_the_limit_of_a_frame(system: System, text: str
     seen: list[str] = []
     cursor: Cursor | None = None
     while not seen or cursor is not None:
-        reply = system.serve(alice, Sync("\x01" * 64, None, 100, cursor))
+        reply = system.serve(alice, Sync("\x01" * 64, None, 100, cursor, presence=100))
         assert len(encode(reply).encode()) <= MAX_FRAME_BYTES
         seen += peers(reply)
         assert len(seen) <= 100
@@ -728,6 +732,70 @@ def test_both_chats_are_attempted_though_one_fails(system: System, lost: int) ->
 
     reader, writer = (system.table.items[key] for key in (chat_key("bob", "alice"), chat_key("alice", "bob")))
     assert [reader.get("read", 0), writer.get("peer_read", 0)] in ([0, 1], [1, 0])
+
+
+# presence asked with a sync
+
+
+def people(system: System) -> tuple[Connection, tuple[str, ...]]:
+    """Alice, and one of everybody that there can be for her."""
+    alice = system.connect("alice")
+    for user in ("there", "blocked", "blocker", "admirer", "idol"):
+        system.connect(user)
+    for user in ("there", "away", "blocked", "blocker", "admirer", "erased"):
+        system.serve(Connection(user, f"{user}-tablet=", system.clock.now), Send(None, "alice", "hi"))
+    for user in ("there", "away", "blocked", "blocker", "idol", "erased"):
+        system.serve(alice, Send(None, user, "hi"))
+    system.serve(alice, Block(None, "blocked"))
+    system.serve(Connection("blocker", "blocker-phone=", system.clock.now), Block(None, "alice"))
+    assert Erasing(system.table, clock=system.clock, parallel=serially).erase("erased", None).next is None
+    return alice, ("there", "away", "blocked", "blocker", "admirer", "idol", "erased", "nobody", "alice")
+
+
+def test_a_sync_says_of_presence_what_presence_says(system: System) -> None:
+    alice, users = people(system)
+    asked = system.serve(alice, Presence(None, users))["users"]
+
+    assert system.serve(alice, sync(presence=users))["presence"] == asked
+    assert system.serve(alice, sync(since=system.clock.now + HOUR_MS, presence=users))["presence"] == asked
+
+
+def test_a_sync_says_who_of_the_latest_chats_is_there_in_which_the_user_has_written(
+    system: System, clock: ManualClock
+) -> None:
+    alice, _ = people(system)
+    for user in ("there", "admirer", "away", "idol"):
+        clock.advance(1)
+        system.serve(Connection(user, "tablet=", clock.now), Send(None, "alice", "hi"))
+
+    asked = system.serve(alice, Presence(None, ("idol", "away", "there")))["users"]
+    assert system.serve(alice, sync(presence=3))["presence"] == asked
+
+
+def test_a_sync_that_does_not_ask_for_presence_is_not_told(system: System) -> None:
+    alice, _ = people(system)
+    assert "presence" not in system.serve(alice, sync())
+
+
+def test_a_sync_without_chats_says_that_nobody_is_there(system: System) -> None:
+    assert system.serve(system.connect("alice"), sync(presence=10))["presence"] == []
+
+
+def test_a_part_of_a_long_list_says_nothing_of_presence(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.conversations.MOST_CHATS_READ", 3)
+    alice = system.connect("alice")
+    write_to_many(system, alice, 9)
+    assert "presence" not in system.serve(alice, sync(presence=("peer-001",)))
+
+
+def test_the_presence_that_a_sync_says_is_read_after_the_connection_is_put_back(system: System) -> None:
+    alice, users = people(system)
+    system.table.update(sessions_key("alice"), Update(remove=[f"@{alice.id}"]))
+    system.steps.clear()
+
+    system.serve(alice, sync(presence=users))
+
+    assert (system.steps[:2], system.steps[-3:]) == (["query", "update"], ["query", "get", "get"])
 
 
 # typing, presence, ping

@@ -12,7 +12,7 @@ import { Connections, SignInRefused } from "./connections.js";
 import { Conversations } from "./conversations.js";
 import { DEFAULT_TEXT_BYTES, USER_ID_RULE, byteLength, isUserId, messageOf, textProblem } from "./frames.js";
 import { Gaps } from "./gaps.js";
-import { Hints } from "./hints.js";
+import { Hints, IN_SIGHT } from "./hints.js";
 import { Sender } from "./outbox.js";
 import { Receipts } from "./receipts.js";
 import { Lost, Refused } from "./requests.js";
@@ -136,9 +136,6 @@ const Events = /** @type {new () => ChatEventTarget} */ (/** @type {unknown} */ 
  * @property {typeof WebSocket} [WebSocket]
  */
 
-/** Chats whose users are in sight where the application does not say whose are: as many as a screen shows. */
-const IN_SIGHT = 10;
-
 /** One user's chat. Add listeners, then `start`. */
 export class ChatClient extends Events {
   #store;
@@ -222,6 +219,7 @@ export class ChatClient extends Events {
     });
     this.#unsending = new Unsending(this.#connections, this.#conversations, (message) => this.#onMessage(message));
     this.#sync = new Sync(this.#connections, this.#conversations, this.#gaps, this.#timers, {
+      presence: (isFirst) => this.#hints.askedWithSync(isFirst),
       learn: (page) => this.#learn(page),
       listed: () => this.#onListed(),
     });
@@ -620,6 +618,7 @@ export class ChatClient extends Events {
     this.#clockOffset = page.server_time - this.#timers.now();
     this.#maxTextBytes = page.max_text_bytes;
     for (const listed of page.chats) this.#learnChat(listed);
+    this.#hints.answeredWithSync(page.presence ?? []);
     this.#changed();
   }
 

@@ -65,7 +65,7 @@ import { dataProblem, isData } from "./data.js";
 /** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
 /**
  * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
- *   max_text_bytes: number, epoch?: string | null, next?: string }} SyncFrame
+ *   max_text_bytes: number, epoch?: string | null, next?: string, presence?: Presence[] | null }} SyncFrame
  */
 /**
  * @typedef {{ type: "error", id?: string, code: string, message?: unknown, temporary?: unknown,
@@ -185,16 +185,18 @@ const CHAT = {
   blocked: optional(boolean),
   last: optional(shaped({ from: string, text: string, has_data: optional(boolean), ...UNSENT })),
 };
+const PRESENCES = listOf({ user: string, rev: whole, last_seen: optional(moment) });
 /** @type {Record<string, Shape>} */
 const SHAPES = {
   message: MESSAGE,
   receipt: { from: string, peer: string, kind: receiptKind, seq: whole, ts: moment },
   typing: { from: string, state: string },
-  presence: { users: listOf({ user: string, rev: whole, last_seen: optional(moment) }) },
+  presence: { users: PRESENCES },
   sync: {
     user: string,
     epoch: optional(string),
     chats: listOf(CHAT),
+    presence: optional(PRESENCES),
     server_time: moment,
     heartbeat_ms: whole,
     max_text_bytes: whole,

@@ -8,6 +8,9 @@ import { MAX_PRESENCE_USERS, isUserId } from "./frames.js";
 
 /** @typedef {{ online: boolean, lastSeen: number | null, rev: number }} Presence */
 
+/** Chats whose users are in sight where the application does not say whose are: as many as a screen shows. */
+export const IN_SIGHT = 10;
+
 /** What is known of who is there and who types. */
 export class Hints {
   #connections;
@@ -22,8 +25,8 @@ export class Hints {
   #presences = new Map();
   /** @type {Map<string, number>} when the server last said so of each */
   #learned = new Map();
-  /** @type {() => string[]} whose presence the application shows */
-  #inSight = () => [];
+  /** @type {(() => string[]) | null} whose presence the application shows, if it shows anybody's */
+  #inSight = null;
   /** @type {Set<string>} whose presence was asked for on this connection */
   #asked = new Set();
   /** @type {Set<string>} who was in sight on this connection */
@@ -108,11 +111,29 @@ export class Hints {
     this.#ask();
   }
 
+  /**
+   * Whose presence the first `sync` of a connection asks for: that of who is in sight, or of so many of the latest
+   * chats, where none is known yet. Null: nobody's.
+   *
+   * @param {boolean} isFirst
+   */
+  askedWithSync(isFirst) {
+    if (this.#isConnected || !this.#inSight) return null;
+    if (isFirst) return IN_SIGHT;
+    const users = this.#unasked(this.#shown());
+    return users.length ? users : null;
+  }
+
+  /** The `sync` has said so. An older server says nothing, and is asked once it is connected. @param {PresenceOfUser[]} users */
+  answeredWithSync(users) {
+    for (const { user } of users) this.#asked.add(user);
+    this.learn(users);
+  }
+
   /** There is a connection, and everything that was missed was told. */
   connected() {
+    if (this.#isConnected) this.#forgetAsked(); // another one has ended early
     this.#isConnected = true;
-    this.#asked.clear();
-    this.#seen.clear();
     this.#timers.cancel(this.#pause);
     this.#goOn();
   }
@@ -120,7 +141,13 @@ export class Hints {
   /** There is no connection any more: nobody tells who comes and goes. */
   lost() {
     this.#isConnected = false;
+    this.#forgetAsked();
     this.forgetPresences();
+  }
+
+  #forgetAsked() {
+    this.#asked.clear();
+    this.#seen.clear();
   }
 
   /** A sign of life. Who is not known to be there may have come without a word of it. @param {string} user */
@@ -133,11 +160,9 @@ export class Hints {
   /** Not at each row of a list that is scrolled: what was in sight for a moment is not asked for. */
   #ask() {
     if (!this.#isConnected || this.#pause !== undefined) return;
-    const inSight = [...new Set(this.#inSight())].filter(isUserId);
-    const fresh = inSight.filter((user) => !this.#seen.has(user));
-    // A stranger would be answered for as nobody is.
-    const unasked = inSight.filter((user) => !this.#asked.has(user) && !this.#events.isStranger(user));
-    const users = unasked.slice(0, MAX_PRESENCE_USERS);
+    const shown = this.#shown();
+    const fresh = shown.filter((user) => !this.#seen.has(user));
+    const users = this.#unasked(shown);
     if (!fresh.length && !users.length) return;
     this.#pause = this.#timers.after(this.#timers.timing.presence, () => this.#goOn());
     for (const user of fresh) this.#seen.add(user);
@@ -145,6 +170,17 @@ export class Hints {
     if (!users.length) return;
     for (const user of users) this.#asked.add(user);
     void this.ask(users);
+  }
+
+  #shown() {
+    return [...new Set(this.#inSight?.() ?? [])].filter(isUserId);
+  }
+
+  /** @param {string[]} shown */
+  #unasked(shown) {
+    // A stranger would be answered for as nobody is.
+    const unasked = shown.filter((user) => !this.#asked.has(user) && !this.#events.isStranger(user));
+    return unasked.slice(0, MAX_PRESENCE_USERS);
   }
 
   #goOn() {

@@ -19,6 +19,7 @@ export class Sync {
   #conversations;
   #gaps;
   #timers;
+  #presence;
   #learn;
   #listed;
   /** @type {number | null} */
@@ -35,14 +36,16 @@ export class Sync {
    * @param {Gaps} gaps
    * @param {Timers} timers
    * @param {object} events
+   * @param {(isFirst: boolean) => string[] | number | null} events.presence whose presence is asked for, too
    * @param {(page: SyncFrame) => void} events.learn a page has come
    * @param {() => void} events.listed a first sync has listed every conversation, and what it showed was fetched
    */
-  constructor(connections, conversations, gaps, timers, { learn, listed }) {
+  constructor(connections, conversations, gaps, timers, { presence, learn, listed }) {
     this.#connections = connections;
     this.#conversations = conversations;
     this.#gaps = gaps;
     this.#timers = timers;
+    this.#presence = presence;
     this.#learn = learn;
     this.#listed = listed;
   }
@@ -79,7 +82,8 @@ export class Sync {
   async #run(connection) {
     for (let isSecond = false; ; isSecond = true) {
       this.#isWanted = false;
-      const { pages, serverTime } = await this.#list(connection);
+      const presence = isSecond ? null : this.#presence(this.#since === null);
+      const { pages, serverTime } = await this.#list(connection, presence === null ? {} : { presence });
       const behind = [...this.#conversations].filter((conversation) => conversation.isBehind);
       await Promise.all(behind.map((conversation) => this.#gaps.fill(conversation)));
       const isFirst = this.#since === null;
@@ -93,9 +97,9 @@ export class Sync {
   }
 
   /** Asks for all pages. Later ones do not show again what changed meanwhile, so the first one's time counts. */
-  async #list(/** @type {Connection} */ connection) {
+  async #list(/** @type {Connection} */ connection, /** @type {object} */ beside) {
     const since = this.#since === null ? {} : { since: this.#since };
-    const { server_time: serverTime, next: second } = await this.#page(connection, since);
+    const { server_time: serverTime, next: second } = await this.#page(connection, { ...since, ...beside });
     let pages = 1;
     for (let next = second; typeof next === "string"; pages += 1) {
       ({ next } = await this.#page(connection, { ...since, next }));

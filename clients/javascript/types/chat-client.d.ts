@@ -1,4 +1,28 @@
 declare const ChatClient_base: new () => ChatEventTarget;
+/**
+ * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one. Where
+ *   the deployment reads the token from a subprotocol, it returns that beside the address. SignInRefused from it ends
+ *   the attempts, any other error is a failed one
+ * - `store`: keeps what is unsent over a restart
+ * - `backlog`: how many of the latest messages of each conversation are fetched at first; with `backlogOf: "unread"`
+ *   only of those with unread ones, the others' when they are opened
+ * - `sendDelivered`: whether what arrives is reported delivered
+ * - `debug`: gets a line for each change of a connection
+ * - `timing`, `bounds`, `clock`, `random` and `WebSocket` are for tests
+ *
+ * @typedef {object} Options
+ * @property {() => Address | Promise<Address>} address
+ * @property {Store} [store]
+ * @property {number} [backlog]
+ * @property {"all" | "unread"} [backlogOf]
+ * @property {boolean} [sendDelivered]
+ * @property {(line: string) => void} [debug]
+ * @property {Partial<Timing>} [timing]
+ * @property {Partial<Bounds>} [bounds]
+ * @property {Clock} [clock]
+ * @property {() => number} [random]
+ * @property {typeof WebSocket} [WebSocket]
+ */
 /** One user's chat. Add listeners, then `start`. */
 export class ChatClient extends ChatClient_base {
     /** @param {Options} options */

@@ -82,7 +82,7 @@ export function isPush(frame: Frame): frame is Push;
 /** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
 /**
  * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
- *   max_text_bytes: number, epoch?: string | null, next?: string }} SyncFrame
+ *   max_text_bytes: number, epoch?: string | null, next?: string, presence?: Presence[] | null }} SyncFrame
  */
 /**
  * @typedef {{ type: "error", id?: string, code: string, message?: unknown, temporary?: unknown,
@@ -258,6 +258,7 @@ export type SyncFrame = {
     max_text_bytes: number;
     epoch?: string | null;
     next?: string;
+    presence?: Presence[] | null;
 };
 export type ErrorFrame = {
     type: "error";

@@ -2,6 +2,8 @@
 /** @typedef {import("./frames.js").Presence} PresenceOfUser */
 /** @typedef {import("./timers.js").Timers} Timers */
 /** @typedef {{ online: boolean, lastSeen: number | null, rev: number }} Presence */
+/** Chats whose users are in sight where the application does not say whose are: as many as a screen shows. */
+export const IN_SIGHT: 10;
 /** What is known of who is there and who types. */
 export class Hints {
     /**
@@ -41,6 +43,15 @@ export class Hints {
      * @param {() => string[]} inSight
      */
     watch(inSight: () => string[]): void;
+    /**
+     * Whose presence the first `sync` of a connection asks for: that of who is in sight, or of so many of the latest
+     * chats, where none is known yet. Null: nobody's.
+     *
+     * @param {boolean} isFirst
+     */
+    askedWithSync(isFirst: boolean): string[] | 10 | null;
+    /** The `sync` has said so. An older server says nothing, and is asked once it is connected. @param {PresenceOfUser[]} users */
+    answeredWithSync(users: PresenceOfUser[]): void;
     /** There is a connection, and everything that was missed was told. */
     connected(): void;
     /** There is no connection any more: nobody tells who comes and goes. */

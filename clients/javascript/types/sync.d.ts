@@ -6,10 +6,12 @@ export class Sync {
      * @param {Gaps} gaps
      * @param {Timers} timers
      * @param {object} events
+     * @param {(isFirst: boolean) => string[] | number | null} events.presence whose presence is asked for, too
      * @param {(page: SyncFrame) => void} events.learn a page has come
      * @param {() => void} events.listed a first sync has listed every conversation, and what it showed was fetched
      */
-    constructor(connections: Connections, conversations: Conversations, gaps: Gaps, timers: Timers, { learn, listed }: {
+    constructor(connections: Connections, conversations: Conversations, gaps: Gaps, timers: Timers, { presence, learn, listed }: {
+        presence: (isFirst: boolean) => string[] | number | null;
         learn: (page: SyncFrame) => void;
         listed: () => void;
     });

@@ -100,10 +100,12 @@ _CHAT: Shape = {
     "last": optional(shaped({"from": string, "text": string, "has_data": optional(boolean), **_UNSENT})),
 }
 _PRESENCE: Shape = {"user": string, "rev": whole, "last_seen": optional(moment)}
+_PRESENCES = list_of(shaped(_PRESENCE))
 _SYNC: Shape = {
     "user": string,
     "epoch": optional(string),
     "chats": list_of(shaped(_CHAT)),
+    "presence": optional(_PRESENCES),
     "server_time": moment,
     "heartbeat_ms": optional(integer),
     "max_text_bytes": optional(integer),
@@ -112,7 +114,7 @@ _SHAPES: dict[str, Check] = {
     "message": shaped(_MESSAGE),
     "receipt": shaped({"from": string, "peer": string, "kind": receipt_kind, "seq": whole, "ts": moment}),
     "typing": shaped({"from": string, "state": string}),
-    "presence": shaped({"users": list_of(shaped(_PRESENCE))}),
+    "presence": shaped({"users": _PRESENCES}),
     "sync": shaped(_SYNC),
     "history": shaped({"messages": list_of(shaped(_MESSAGE))}),
     "ack": shaped({"seq": whole, "ts": optional(moment), "delivered": optional(whole), "unsends": optional(whole)}),
@@ -185,10 +187,9 @@ def page_of(frame: Frame, peer: str) -> list[Message]:
     return sorted((message(item, peer) for item in frame["messages"]), key=lambda item: item.seq)
 
 
-def presences(frame: Frame) -> tuple[PresenceChange, ...]:
+def presences(users: list[Frame]) -> tuple[PresenceChange, ...]:
     return tuple(
-        PresenceChange(user["user"], user.get("online") is True, user.get("last_seen"), user["rev"])
-        for user in frame["users"]
+        PresenceChange(user["user"], user.get("online") is True, user.get("last_seen"), user["rev"]) for user in users
     )
 
 
@@ -199,8 +200,8 @@ def encode(frame: Frame) -> str:
     return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
 
 
-def sync(since: int | None, next: str | None) -> Frame:
-    return {"action": "sync", "limit": PAGE} | _given(since=since, next=next)
+def sync(since: int | None, next: str | None, presence: list[str] | int | None) -> Frame:
+    return {"action": "sync", "limit": PAGE} | _given(since=since, next=next, presence=presence)
 
 
 def history(peer: str, limit: int, *, after: int | None = None, before: int | None = None) -> Frame:

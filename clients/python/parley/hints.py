@@ -13,6 +13,9 @@ from .mailbox import Mailbox
 from .requests import Ask, Lost, Requests, Script
 from .timers import Timer, Timers, Timing
 
+IN_SIGHT = 10
+"""Chats whose users are in sight where the application does not say whose are: as many as a screen shows."""
+
 
 class Hints:
     """Who composes, and who is online."""
@@ -40,8 +43,8 @@ class Hints:
         self._presences: dict[str, PresenceChange] = {}
         self._learned: dict[str, float] = {}
         """When the server last said so of each."""
-        self._in_sight: Callable[[], Iterable[str]] = tuple
-        """Whose presence the application shows."""
+        self._in_sight: Callable[[], Iterable[str]] | None = None
+        """Whose presence the application shows; None if it shows nobody's."""
         self._asked: set[str] = set()
         """Whose presence was asked for on this connection."""
         self._seen: set[str] = set()
@@ -98,11 +101,24 @@ class Hints:
         self._in_sight = in_sight
         self._ask()
 
+    def asked_with_sync(self, *, is_first: bool) -> list[str] | int | None:
+        """Whose presence the first `sync` of a connection asks for.
+
+        That of who is in sight, or of so many of the latest chats, where none is known yet. None: nobody's.
+        """
+        if self._is_connected or self._in_sight is None:
+            return None
+        return IN_SIGHT if is_first else self._unasked(self._shown()) or None
+
+    def answered_with_sync(self, users: list[Frame]) -> None:
+        """The `sync` has said so. An older server says nothing, and is asked once it is connected."""
+        self._asked.update(presence.user for presence in self.learn(users))
+
     def connected(self) -> None:
         """There is a connection, and everything that was missed was told."""
+        if self._is_connected:  # another one has ended early
+            self._forget_asked()
         self._is_connected = True
-        self._asked.clear()
-        self._seen.clear()
         if self._pause:
             self._pause.cancel()
         self._go_on()
@@ -110,7 +126,12 @@ class Hints:
     def lost(self) -> None:
         """There is no connection any more: nobody tells who comes and goes."""
         self._is_connected = False
+        self._forget_asked()
         self.forget_presences()
+
+    def _forget_asked(self) -> None:
+        self._asked.clear()
+        self._seen.clear()
 
     def notice(self, user: str) -> None:
         """A sign of life. Who is not known to be there may have come without a word of it."""
@@ -123,11 +144,9 @@ class Hints:
         """Not at each row of a list that is scrolled: what was in sight for a moment is not asked for."""
         if not self._is_connected or self._pause is not None:
             return
-        in_sight = [user for user in dict.fromkeys(self._in_sight()) if USER_ID.fullmatch(user)]
-        new = [user for user in in_sight if user not in self._seen]
-        # A stranger would be answered for as nobody is.
-        unasked = [user for user in in_sight if user not in self._asked and not self._is_stranger(user)]
-        users = unasked[:MAX_PRESENCE_USERS]
+        shown = self._shown()
+        new = [user for user in shown if user not in self._seen]
+        users = self._unasked(shown)
         if new or users:
             self._pause = self._timers.after(self._timing.presence, self._go_on)
         self._seen.update(new)
@@ -136,6 +155,15 @@ class Hints:
             self._asked.update(users)
             self._requests.run(self._learn_of(users))
 
+    def _shown(self) -> list[str]:
+        in_sight = self._in_sight() if self._in_sight else ()
+        return [user for user in dict.fromkeys(in_sight) if USER_ID.fullmatch(user)]
+
+    def _unasked(self, shown: list[str]) -> list[str]:
+        # A stranger would be answered for as nobody is.
+        unasked = [user for user in shown if user not in self._asked and not self._is_stranger(user)]
+        return unasked[:MAX_PRESENCE_USERS]
+
     def _go_on(self) -> None:
         self._pause = None
         self._ask()
@@ -143,16 +171,16 @@ class Hints:
     def _learn_of(self, users: list[str]) -> Script:
         self._awaited.update(users)
         try:
-            self.learn((yield Ask(frames.presence(users))))
+            self.learn((yield Ask(frames.presence(users)))["users"])
         except (Lost, Refused):
             pass  # asked again on the next connection
         finally:
             self._awaited.difference_update(users)
 
-    def learn(self, frame: Frame) -> tuple[PresenceChange, ...]:
-        """Keeps the highest `rev` of each user, and returns what the frame says."""
-        users = frames.presences(frame)
-        for presence in users:
+    def learn(self, users: list[Frame]) -> tuple[PresenceChange, ...]:
+        """Keeps the highest `rev` of each user, and returns what is said of them."""
+        told = frames.presences(users)
+        for presence in told:
             known = self._presences.get(presence.user)
             self._learned[presence.user] = self._timers.now
             if known is None or (presence.rev >= known.rev and presence != known):
@@ -162,7 +190,7 @@ class Hints:
         while len(self._presences) > self._most_presences:
             oldest = next(iter(self._presences))
             del self._presences[oldest], self._learned[oldest]
-        return users
+        return told
 
     def forget_presences(self) -> None:
         """Their revisions may come again."""

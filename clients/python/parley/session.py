@@ -30,7 +30,7 @@ from .errors import Ended, ParleyError, Refused, TokenRefused
 from .events import Conversation, Event, HistoryPage, Message, Reset, Unsent
 from .frames import DEFAULT_BACKLOG, MAX_PRESENCE_USERS, PAGE, Frame
 from .gaps import Gaps
-from .hints import Hints
+from .hints import IN_SIGHT, Hints
 from .mailbox import Mailbox
 from .outbox import Outboxes
 from .receipts import Receipts
@@ -38,9 +38,6 @@ from .requests import Ask, Lost, Requests, Script, named_pause
 from .state import State
 from .sync import Sync
 from .timers import Backoff, Timers, Timing
-
-IN_SIGHT = 10
-"""Chats whose users are in sight where the application does not say whose are: as many as a screen shows."""
 
 
 class Session:
@@ -134,6 +131,7 @@ class Session:
             gaps=self._gaps,
             receipts=self._receipts,
             blocks=self._blocks,
+            hints=self._hints,
             timers=self._timers,
             rng=rng,
             backlog=backlog,
@@ -366,7 +364,7 @@ class Session:
             raise ValueError(f"ask for the presence of 1 to {MAX_PRESENCE_USERS} users at a time")
         for name in names:
             frames.check_user(name)
-        return self._question(frames.presence(names), self._hints.learn)
+        return self._question(frames.presence(names), lambda reply: self._hints.learn(reply["users"]))
 
     def watch(self, users: Iterable[str] | None) -> None:
         """These users are in sight, or those of the latest chats: PresenceChange tells who of them is online."""
@@ -428,7 +426,7 @@ class Session:
             case {"type": "typing"}:
                 self._hints.show_composing(frame["from"], frame["state"] == "composing")
             case {"type": "presence"} if "id" not in frame:
-                self._hints.learn(frame)
+                self._hints.learn(frame["users"])
             case {"type": "block"} if "id" not in frame:
                 self._blocks.received(frame)
             case _:

@@ -18,6 +18,7 @@ from .conversations import Conversations
 from .errors import ParleyError, Refused, WrongUser
 from .frames import Frame
 from .gaps import Gaps
+from .hints import Hints
 from .receipts import Receipts
 from .requests import Ask, Lost, Requests, Script
 from .timers import Timer, Timers
@@ -55,6 +56,7 @@ class Sync:
         gaps: Gaps,
         receipts: Receipts,
         blocks: Blocks,
+        hints: Hints,
         timers: Timers,
         rng: random.Random,
         backlog: int,
@@ -71,6 +73,7 @@ class Sync:
         self._gaps = gaps
         self._receipts = receipts
         self._blocks = blocks
+        self._hints = hints
         self._timers = timers
         self._random = rng
         self._backlog = backlog
@@ -134,17 +137,18 @@ class Sync:
         return True
 
     def _list(self, round: _Round) -> Script:
-        """Rule 1. All pages of the chat list."""
+        """Rule 1. All pages of the chat list, and with the first of a connection the presence of who is in sight."""
         next: str | None = None
+        presence = None if round.is_second else self._hints.asked_with_sync(is_first=self.since is None)
         try:
             while True:
                 round.request = self._requests.new_id("sync")
-                page = yield Ask(frames.sync(self.since, next), round.request, round.connection)
+                page = yield Ask(frames.sync(self.since, next, presence), round.request, round.connection)
                 if not self._learn(round, page):
                     return
                 if not isinstance(page.get("next"), str):
                     break
-                next = page["next"]
+                next, presence = page["next"], None
         except Refused as refusal:
             self._connections.close(round.connection, str(refusal))
         except Lost:
@@ -174,6 +178,7 @@ class Sync:
         self.max_text_bytes = page.get("max_text_bytes") or frames.DEFAULT_TEXT_BYTES
         for chat in page["chats"]:
             self._learn_chat(round, chat)
+        self._hints.answered_with_sync(page.get("presence") or [])
         return True
 
     def _is_same_history(self, epoch: str | None) -> bool:

@@ -23,7 +23,7 @@ HEARTBEAT_MS = 270_000
 MAX_TEXT_BYTES = 8_192
 
 ACTIONS = {
-    "sync": ("since", "next", "limit"),
+    "sync": ("since", "next", "limit", "presence"),
     "history": ("peer", "after", "before", "limit"),
     "send": ("to", "text", "data", "retry"),
     "receipt": ("peer", "kind", "seq"),
@@ -321,7 +321,8 @@ def sync_reply(id: str, chats: list[Fields], server_time: int, **fields: Any) ->
 def _sync(id: str, given: Given) -> Fields:
     chats = [_chat(f"{given.what}: {peer}", peer, one) for peer, one in given.take_or({}, "chats", dict).items()]
     server_time = given.take_or(SERVER_TIME + 100_000, "server_time", int)
-    return sync_reply(id, chats, server_time, **given.some("next", "heartbeat_ms", "epoch"))
+    presence = {"presence": users} if (users := given.take_or([], "users", list)) else {}
+    return sync_reply(id, chats, server_time, **given.some("next", "heartbeat_ms", "epoch"), **presence)
 
 
 def _chat(what: str, peer: str, written: object) -> Fields:
