@@ -47,6 +47,9 @@ INSTANCES = 20
 HANDSHAKE = Cost(Bill(), frames=0, invocations=2)
 """One that is refused: the authorizer allows it, the connection function remembers the bar."""
 
+REFUSED = Cost(Bill(), frames=2)
+"""A frame that the limits refuse, and the answer that says so."""
+
 LONG = "x" * MAX_TEXT_BYTES
 
 
@@ -104,9 +107,10 @@ def _hour(cost: Cost, instances: int, throttle: int, *, refused_ms: float) -> Ho
         _world(instances, lambda: Consumed(cost.bill.read_units, cost.bill.write_units)),
     )
     end, step = world.now + HOUR_MS, 1_000 / throttle
+    dollars, refused_dollars = _dollars(cost), _dollars(REFUSED)
     while world.now < end:
         try:
-            served = _frame(world, hour, cost)
+            served = _frame(world, cost)
         except Barred as barred:
             until = min(barred.bar.until, end)
             hour.dollars += (until - world.now) / 1_000 * THROTTLE * _dollars(HANDSHAKE)
@@ -114,20 +118,19 @@ def _hour(cost: Cost, instances: int, throttle: int, *, refused_ms: float) -> Ho
             continue
         world.now += step if served else refused_ms
         hour.flooded_ms += step
+        hour.dollars += dollars if served else refused_dollars
+        hour.frames += served
     return hour
 
 
-def _frame(world: _World, hour: Hour, cost: Cost) -> bool:
+def _frame(world: _World, cost: Cost) -> bool:
     """Whether the frame was served. Raises Barred."""
     limits = world.any
     try:
         limits.admit("mallory")
     except OverLimit:
-        hour.dollars += _dollars(Cost(Bill(), frames=2))
         return False
     limits.charge("mallory", messages=cost.frames + int(cost.bill.pushes))
-    hour.dollars += _dollars(cost)
-    hour.frames += 1
     return True
 
 
