@@ -57,7 +57,7 @@ def _text(rows: list[tuple[str, int]]) -> str:
 A push does not wait until the recipient's chat item has moved. So a receipt can find it behind, and then reads the log
 and moves it itself. How many of {RECEIPTS} did, by the time between the push and the receipt, on DynamoDB Local, in one
 process with the sends that they answer. On AWS that time is the way to the device and back and the start of an
-invocation, and both clients wait 200 ms with a `delivered`.
+invocation, and both clients wait some 200 ms with a `delivered`.
 
 {table(["a receipt after", f"of {RECEIPTS} found it behind"], rows)}
 """

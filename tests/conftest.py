@@ -46,6 +46,7 @@ SLOWEST = (
     "faults/test_calls",
     "browser/alone/test_page",
     "browser/alone/test_rows",
+    "costs/test_devices_within_limits",
     "contract/test_conversations",
     "docs/test_snippets",
     "together/test_together",

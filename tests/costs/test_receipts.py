@@ -50,7 +50,7 @@ def _receipts(timing: Timing, *, devices: int, reads: bool) -> tuple[int, int]:
     ("devices", "reads", "at_once", "together"),
     [
         pytest.param(1, False, (10, 10), (5, 5), id="one device"),
-        pytest.param(2, False, (20, 20), (10, 10), id="two devices"),
+        pytest.param(2, False, (20, 20), (8, 12), id="two devices"),
         pytest.param(1, True, (20, 20), (10, 10), id="one device that reads"),
         pytest.param(2, True, (30, 40), (10, 20), id="two devices, one of which reads"),
     ],

@@ -54,7 +54,8 @@ export class Receipts {
   }
 
   /**
-   * Has a receipt sent before long.
+   * Has a receipt sent before long. The wait is random, so that one device of the user is first, and the others hear of
+   * its receipt before they send theirs.
    *
    * @param {Conversation} conversation
    * @param {ReceiptKind} kind
@@ -64,7 +65,8 @@ export class Receipts {
     const mark = conversation.receipts[kind];
     mark.wanted = Math.max(mark.wanted, seq);
     if (this.#soon.has(conversation.peer)) return; // begun anew, it would wait for a pause, and a tick would come late
-    const timer = this.#timers.after(this.#timers.timing.receipts, () => void this.settle(conversation));
+    const wait = this.#timers.timing.receipts * this.#timers.between(0.5, 1.5);
+    const timer = this.#timers.after(wait, () => void this.settle(conversation));
     this.#soon.set(conversation.peer, timer);
   }
 

@@ -6,6 +6,7 @@ says so; a page that is looked at says so of each of them.
 
 from __future__ import annotations
 
+import random
 from contextlib import suppress
 
 from . import frames
@@ -32,6 +33,7 @@ class Receipts:
         *,
         timers: Timers,
         timing: Timing,
+        rng: random.Random,
         send_delivered: bool,
     ) -> None:
         self._requests = requests
@@ -40,6 +42,7 @@ class Receipts:
         self._mailbox = mailbox
         self._timers = timers
         self._timing = timing
+        self._random = rng
         self._send_delivered = send_delivered
         self._soon: dict[str, Timer] = {}
         """When a `delivered` that is due is sent, by peer."""
@@ -86,8 +89,11 @@ class Receipts:
             self._start_now(peer)
 
     def _start_soon(self, conversation: ConversationState) -> None:
-        """The wait is not begun anew by each message: a tick would come late."""
-        peer, wait = conversation.peer, self._timing.receipts
+        """The wait is not begun anew by each message: a tick would come late.
+
+        It is random, so that one device of the user is first, and the others hear of its receipt and send none.
+        """
+        peer, wait = conversation.peer, self._timing.receipts * self._random.uniform(0.5, 1.5)
         if not wait:
             self._start(conversation, "delivered")
         elif peer not in self._soon:

@@ -121,6 +121,7 @@ class Session:
             mailbox,
             timers=self._timers,
             timing=timing,
+            rng=rng,
             send_delivered=send_delivered,
         )
         self._blocks = Blocks(conversations, self._hints, mailbox)

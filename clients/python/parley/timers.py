@@ -24,7 +24,7 @@ class Timing:
     composing_shown: float = 12
     composing_every: float = 10
     away: float = 60  # how long nobody is told that we compose who is known to be away, without asking again
-    receipts: float = 0.2  # messages that come together share a `delivered`; 0 sends it at once
+    receipts: float = 0.2  # on average; messages that come together share a `delivered`; 0 sends it at once
     presence: float = 0.2  # between questions for the presence of who comes into sight
     close: float = 5
 
