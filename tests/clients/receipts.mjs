@@ -55,7 +55,8 @@ class Socket {
 }
 
 const address = () => "ws://parley.test/";
-const client = new ChatClient({ address, sendDelivered: true, backlog: 0, clock, WebSocket: Socket });
+const random = () => 0.5; // each wait is the average
+const client = new ChatClient({ address, sendDelivered: true, backlog: 0, clock, random, WebSocket: Socket });
 const connected = new Promise((resolve) => client.addEventListener("connected", resolve));
 client.start();
 await connected;
