@@ -40,6 +40,7 @@ _routes = message_routes(
     announced_chats=int(required(os.environ, "ANNOUNCED_CHATS")),
     epoch=epoch_of(required(os.environ, "TABLE_NAME"), required(os.environ, "EPOCH")),
     bus=event_bus(os.environ, client),
+    wait=budget.wait,
 )
 
 

@@ -60,6 +60,11 @@ class Budget:
         """Whether a call may begin after the pause."""
         return time.monotonic() + pause < self._ends
 
+    def wait(self, ms: int) -> None:
+        """Waits for so many milliseconds; not at all if the time ends before."""
+        if self.allows(ms / 1_000):
+            time.sleep(ms / 1_000)
+
 
 budget = Budget()
 

@@ -177,23 +177,26 @@ class Appended(NamedTuple):
 class Moved(NamedTuple):
     """What a message has made of a chat item: whether the two users may see each other, and whether that is new.
 
-    Nothing, if the message is `hidden` from the user of the item, who has blocked its sender.
+    Nothing, if the message is `hidden` from the user of the item, who has blocked its sender. `met` is whether both
+    have written, blocked or not.
     """
 
     acquainted: bool = False
     newly: bool = False
     hidden: bool = False
+    met: bool = False
 
 
 class Advanced(NamedTuple):
     """What a message has made of its two users: whether they may see each other, and whether that is new.
 
-    `hidden` is whether the recipient is not to know of it.
+    `hidden` is whether the recipient is not to know of it, `met` whether both have written, blocked or not.
     """
 
     acquainted: bool
     newly: bool
     hidden: bool
+    met: bool
 
 
 class Marked(NamedTuple):
@@ -415,8 +418,9 @@ class Conversations:
                 # A later message of the other side has moved the item further before this first one could.
                 put = {writer: seq, "changed": put["changed"]}
                 before = self._table.update(key, Update(put=put, only_if=[Below(writer, 1)])).before
-        acquainted = may(user, peer, {**put, **before, writer: seq})
-        return Moved(acquainted, acquainted and not may(user, peer, before))
+        after = {**put, **before, writer: seq}
+        acquainted = may(user, peer, after)
+        return Moved(acquainted, acquainted and not may(user, peer, before), met=have_both_written(after))
 
     def _move_into_view(self, key: Key, put: Mapping[str, int], before: Item) -> Item:
         """Moves a chat item to its user's own message while the peer is blocked: what was hidden is not any more."""

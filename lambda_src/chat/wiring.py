@@ -40,6 +40,7 @@ def message_routes(
     may_send: MaySend | None = None,
     bus: Bus | None = None,
     announced_chats: int = MAX_ANNOUNCED_CHATS,
+    wait: Callable[[int], None] | None = None,
 ) -> MessageRoutes:
     sessions = Sessions(table, clock, retention_ms=retention_ms)
     conversations = Conversations(
@@ -57,6 +58,7 @@ def message_routes(
         epoch=epoch,
         announced_chats=announced_chats,
         bus=bus,
+        wait=wait,
     )
 
 

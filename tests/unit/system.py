@@ -75,15 +75,23 @@ class System:
     def _after(self, operation: str) -> None:
         self.after(operation)
 
-    def restart(self, *, bus: Bus | None = None, may_send: MaySend | None = None) -> None:
+    def restart(
+        self, *, bus: Bus | None = None, may_send: MaySend | None = None, wait: Callable[[int], None] | None = None
+    ) -> None:
         """A cold start: what a warm function remembers is gone."""
-        self.routes = self.message_routes(bus, may_send)
+        self.routes = self.message_routes(bus, may_send, wait)
         self.limits = limits(self.table, lambda: self.consumed, clock=self.clock, rate=RATE, retention_ms=RETENTION_MS)
         self.conversations = self.routes._conversations
         self.sessions = self.routes._sessions
         self.delivery = self.routes._delivery
 
-    def message_routes(self, bus: Bus | None = None, may_send: MaySend | None = None, **settings: int) -> MessageRoutes:
+    def message_routes(
+        self,
+        bus: Bus | None = None,
+        may_send: MaySend | None = None,
+        wait: Callable[[int], None] | None = None,
+        **settings: int,
+    ) -> MessageRoutes:
         return message_routes(
             self.table,
             self.gateway,
@@ -95,6 +103,7 @@ class System:
             may_send=may_send,
             new_chats=settings.get("new_chats"),
             announced_chats=settings.get("announced_chats", MAX_ANNOUNCED_CHATS),
+            wait=wait,
         )
 
     def connect(self, user: str, device: str = "phone") -> Connection:

@@ -1051,7 +1051,7 @@ def test_a_message_of_each_side_acquaints_them_though_the_later_one_moved_the_ch
     first = system.conversations.append("alice", "bob", "m1", "hi").message
     system.serve(bob, Send(None, "alice", "hello"))
 
-    assert system.conversations.advance(first) == Advanced(acquainted=True, newly=True, hidden=False)
+    assert system.conversations.advance(first) == Advanced(acquainted=True, newly=True, hidden=False, met=True)
 
     for caller, peer in [(alice, "bob"), (bob, "alice")]:
         assert system.serve(caller, Presence(None, (peer,)))["users"] != [{"user": peer, **NEVER_THERE}]
