@@ -25,7 +25,6 @@ SECONDS_A_DAY = 86_400
 MINUTES_AN_HOUR = 60
 CENTS = 100
 BILLION = 1_000_000_000
-QUEUE_REQUESTS = 3  # of a message: it is sent, received and deleted
 LEVERS_SHOWN = 3
 PLOTTED = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 A_MARK = 1.2
@@ -57,7 +56,6 @@ class Load:
     milliseconds: float = 0
     connections: float = 0
     minutes: float = 0
-    queue_requests: float = 0
 
     def __add__(self, other: Load) -> Load:
         return Load(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
@@ -86,7 +84,6 @@ class Model:
         reader, others = usage["found_online"] * there, there - 1
         connects = usage["connects_a_device"] * audience.devices
         fresh = connects * usage["fresh_connects"]
-        beats = hours * MINUTES_AN_HOUR / self.setting("heartbeat_minutes")
         at_once = received * usage["found_online"]
         typed = sent * usage["typing_frames_a_message"]
         met = usage["found_online"]
@@ -101,7 +98,7 @@ class Model:
             ),
             "typing": self._action("typing", typed * met, pushes=there)
             + self._action("typing", typed * (1 - met) * self.setting("typing_to_who_is_away")),
-            "heartbeats": _times(beats, self._sync(chats, changed=0)),
+            "heartbeats": _times(connects * self._beats(), self._sync(chats, changed=0)),
             "connecting": self._action("connect", connects)
             + self._action("disconnect", connects)
             + _times(connects - fresh, self._sync(chats, changed=received / connects))
@@ -112,6 +109,18 @@ class Model:
             "presence, told": self._told(audience, connects),
             "connections that are open": Load(minutes=hours * MINUTES_AN_HOUR),
         }
+
+    def _beats(self) -> float:
+        """How many heartbeats a connection has.
+
+        Connections end at any time with the same chance, so their lengths are distributed exponentially around the
+        mean, and the nth heartbeat is reached by e^(-n * interval / mean) of them. Were the first one after a random
+        part of the interval, there would be one for each interval of the time online.
+        """
+        usage = self.figures["usage"]
+        mean = usage["hours_online_a_device"] * MINUTES_AN_HOUR / usage["connects_a_device"]
+        intervals = self.setting("heartbeat_minutes") / mean
+        return 1 / math.expm1(intervals) if self.setting("first_heartbeat_whole") else 1 / intervals
 
     def _delivered(self, received: float, at_once: float) -> float:
         """How many `delivered` receipts are sent: of what was pushed, if that takes one, and of what was fetched."""
@@ -160,13 +169,7 @@ class Model:
             invocations=1,
             milliseconds=duration_ms(Bill(table_round_trips=2, push_round_trips=1)),
         )
-        if not self.setting("grace"):
-            return _times(2 * goings, telling)
-        waiting = replace(self._action("going", 1), queue_requests=QUEUE_REQUESTS)
-        real = goings * (1 - usage["back_within_the_grace"])
-        # A going that is told is told by the invocation that has waited for it.
-        going = replace(telling, invocations=0, milliseconds=telling.milliseconds)
-        return _times(goings, waiting) + _times(real, telling) + _times(real, going)
+        return _times(2 * goings, telling)
 
     def _action(self, name: str, times: float, *, pushes: float = 0) -> Load:
         counted = self.of("counted", name)
@@ -204,7 +207,7 @@ class Model:
 
     def dollars(self, load: Load, frame_price: float) -> dict[str, float]:
         """Dollars by service for a load, whatever its time."""
-        price, more = prices()["list_prices_in_dollars"], self.figures["more_list_prices_in_dollars"]
+        price = prices()["list_prices_in_dollars"]
         return {
             "WebSocket messages": load.frames * frame_price,
             "connection minutes": load.minutes * price["connection_minute"],
@@ -213,7 +216,6 @@ class Model:
             "Lambda": load.invocations * price["lambda_request"] + running(load.milliseconds) / MILLION,
             "logs": load.invocations
             * (logs() / MILLION + self.setting("bytes_of_lambdas_own_lines") * price["log_gb"] / BILLION),
-            "queue": load.queue_requests * more["queue_request"],
         }
 
     def storage(self, audience: Audience) -> float:
@@ -282,10 +284,10 @@ class Model:
 
 LEVERS = {
     "heartbeat_minutes": "a slower heartbeat",
+    "first_heartbeat_whole": "the first heartbeat after a whole interval",
     "announced_chats": "a coming or going told to fewer partners",
     "presence_asked": "presence asked for the chats in sight",
     "presence_with_sync": "presence asked with the first sync",
-    "grace": "a going told a minute later, if nobody came back",
     "receipts_of_what_was_pushed": "what was pushed and taken is delivered",
     "bytes_of_lambdas_own_lines": "Lambda's own lines in the log left out",
     "typing_to_who_is_away": "no typing to who is away",

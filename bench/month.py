@@ -27,7 +27,18 @@ COUNTED = {
 }
 """The row of the costs that each action of the model is counted by."""
 
-UNLIKELY = {"half as many are back within the minute": 0.5, "nobody is": 0.0}
+LEAST_SHOWN = 0.005
+"""Of the bill: what is less would be shown as nothing."""
+
+OTHERWISE = {
+    "twice as many connects": {"connects_a_device": 2.0},
+    "half as many connects": {"connects_a_device": 0.5},
+    "twice as long online": {"hours_online_a_device": 2.0},
+    "half as long online": {"hours_online_a_device": 0.5},
+    "all whom a message is for are there": {"found_online": 2.0},
+    "nobody has another device there": {"another_device_there": 0.0},
+}
+"""Assumptions that weigh, and how many times as much each may be."""
 
 
 def counts(found: Mapping[str, Cost]) -> dict[str, dict[str, Any]]:
@@ -78,7 +89,8 @@ By feature, now:
 
 {table(header, list(_features(people)))}
 
-What each choice changes, alone, of the bill that there would be without all of them:
+What each choice changes, alone, of the bill that there would be without all of them, if that comes to 1 % for
+somebody:
 
 {table(header, list(_levers(people)))}
 
@@ -87,10 +99,10 @@ in brackets before the choices above:
 
 {table(header, list(_quotas(people)))}
 
-That {figures["usage"]["back_within_the_grace"]:.0%} of those who go are back within the minute is the assumption that
-weighs most. If it is otherwise:
+Connections are assumed to end at any time with the same chance, so short ones have no heartbeat. If what is assumed of
+people is otherwise, cents:
 
-{table(header, list(_otherwise(known, people)))}
+{table(header, list(_otherwise(people)))}
 """
 
 
@@ -127,8 +139,9 @@ def _by_feature(one: Model, audience: Audience) -> dict[str, float]:
 def _levers(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
     columns = [one.levers(audience) for one, audience in people.values()]
     for name in LEVERS.values():
-        if any(name in column for column in columns):
-            yield [name, *(f"{-column.get(name, 0):+.0%}" for column in columns)]
+        saved = [column.get(name, 0) for column in columns]
+        if max(saved) >= LEAST_SHOWN:
+            yield [name, *(f"{-one:+.0%}" for one in saved)]
 
 
 def _quotas(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
@@ -146,11 +159,11 @@ def _before(one: Model, audience: Audience) -> Iterator[tuple[str, float]]:
         yield name, users
 
 
-def _otherwise(known: Model, people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
-    share = known.of("usage", "back_within_the_grace")
-    for name, times in UNLIKELY.items():
+def _otherwise(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
+    for name, changed in OTHERWISE.items():
         cents = []
         for one, audience in people.values():
-            usage = {**one.figures["usage"], "back_within_the_grace": times * share}
+            usage = one.figures["usage"]
+            usage = {**usage, **{assumed: times * usage[assumed] for assumed, times in changed.items()}}
             cents.append(f"{replace(one, figures={**one.figures, 'usage': usage}).cents(audience):.2f}")
         yield [name, *cents]

@@ -42,7 +42,7 @@ class Latest(random.Random):
 @pytest.mark.parametrize("case", [case for case in load("python") if not case.needs_clock], ids=str)
 @asynchronous
 async def test_behaviour(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The first heartbeat may come at once: on a busy machine, into the middle of a case.
+    # What chance makes early may come, on a busy machine, into the middle of a case.
     monkeypatch.setattr("parley.session.random.Random", Latest)
     async with scripted_server() as server:
         await CaseDriver(case, server).run()

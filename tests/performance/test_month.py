@@ -55,10 +55,10 @@ def test_each_choice_saves_somebody_something(setting: str) -> None:
     values = {**known.figures["settings_before"]}
     other = {
         "heartbeat_minutes": 7,
+        "first_heartbeat_whole": 1,
         "announced_chats": 10,
         "presence_asked": 10,
         "presence_with_sync": 1,
-        "grace": 1,
         "bytes_of_lambdas_own_lines": 0,
         "receipts_of_what_was_pushed": 0,
         "typing_to_who_is_away": 0,

@@ -67,9 +67,11 @@ export class Sync {
     if (current && !this.#underWay) void this.run(current).catch(() => current.close("it could not be synced"));
   }
 
-  /** Syncs every few minutes from now on, the first time after a random part of that. */
+  /** Syncs every few minutes from now on. With jitter, so that clients do not synchronise. */
   beat() {
-    this.#schedule(this.#timers.between(0, 1));
+    this.#timers.cancel(this.#heartbeat);
+    const interval = this.#heartbeatMs * this.#timers.between(1 - HEARTBEAT_SPREAD, 1 + HEARTBEAT_SPREAD);
+    this.#heartbeat = this.#timers.after(interval, () => void this.#beat());
   }
 
   /** Rule 10. The next sync lists everything, as the first one did. */
@@ -119,19 +121,12 @@ export class Sync {
     return page;
   }
 
-  /** @param {number} part of the interval */
-  #schedule(part) {
-    this.#timers.cancel(this.#heartbeat);
-    const interval = this.#heartbeatMs * this.#timers.between(1 - HEARTBEAT_SPREAD, 1 + HEARTBEAT_SPREAD);
-    this.#heartbeat = this.#timers.after(interval * part, () => void this.#beat());
-  }
-
   async #beat() {
     const connection = this.#connections.current;
     try {
       if (!connection) return;
       await this.run(connection);
-      if (connection === this.#connections.current) this.#schedule(1);
+      if (connection === this.#connections.current) this.beat();
     } catch {
       connection?.close("it could not be synced");
     }

@@ -15,7 +15,8 @@ export class Receipts {
         wantSync: () => void;
     });
     /**
-     * Has a receipt sent before long.
+     * Has a receipt sent before long. The wait is random, so that one device of the user is first, and the others hear of
+     * its receipt before they send theirs.
      *
      * @param {Conversation} conversation
      * @param {ReceiptKind} kind

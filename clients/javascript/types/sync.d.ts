@@ -19,7 +19,7 @@ export class Sync {
     run(connection: Connection): Promise<void>;
     /** Something has come that only a sync can explain: the one under way is followed by another, or there is one now. */
     want(): void;
-    /** Syncs every few minutes from now on, the first time after a random part of that. */
+    /** Syncs every few minutes from now on. With jitter, so that clients do not synchronise. */
     beat(): void;
     /** Rule 10. The next sync lists everything, as the first one did. */
     forget(): void;

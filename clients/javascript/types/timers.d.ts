@@ -16,7 +16,7 @@
  * @property {number} composingEvery
  * @property {number} away how long nobody is told that we compose who is known to be away, without asking again
  * @property {number} presence between questions for the presence of who comes into sight
- * @property {number} receipts receipts of messages that come together go out together
+ * @property {number} receipts on average; receipts of messages that come together go out together
  */
 /**
  * Time, and what waits for it.
@@ -106,7 +106,7 @@ export type Timing = {
      */
     presence: number;
     /**
-     * receipts of messages that come together go out together
+     * on average; receipts of messages that come together go out together
      */
     receipts: number;
 };

@@ -140,10 +140,10 @@ class Connections:
             self._next_attempt.cancel()
             self.open()
 
-    def synced(self, connection: int, user: str) -> bool:
-        """Everything that was missed has been told over this connection. Whether that is its first time."""
+    def synced(self, connection: int, user: str) -> None:
+        """Everything that was missed has been told over this connection. Only its first time counts."""
         if self._states[connection] is not ConnectionState.SYNCING:
-            return False
+            return
         self._set(connection, ConnectionState.SYNCED)
         # Not at once: a connection that keeps dropping soon after it opens must not reset the backoff.
         self._timers.after(self._timing.lasting, lambda: self._has_lasted(connection))
@@ -154,7 +154,6 @@ class Connections:
         elif self.current is not None:
             self._drain(self.current)
             self._make_current(connection)
-        return True
 
     def stop(self) -> None:
         """Closes every connection, and opens none."""

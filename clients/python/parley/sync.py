@@ -132,8 +132,8 @@ class Sync:
             self.is_needed = False
             self.start(done.connection, is_second=True)
         else:
-            is_first = self._connections.synced(done.connection, self._conversations.user or "")
-            self._arm_heartbeat(is_first)
+            self._connections.synced(done.connection, self._conversations.user or "")
+            self._arm_heartbeat()
         return True
 
     def _list(self, round: _Round) -> Script:
@@ -223,13 +223,12 @@ class Sync:
                 conversation.last, conversation.reached = 0, None  # not listed, so nothing was ever said
             self._conversations.touch(conversation)
 
-    def _arm_heartbeat(self, is_first: bool) -> None:
-        """Rule 5. The first after a random part of the interval, so that clients do not synchronise."""
+    def _arm_heartbeat(self) -> None:
+        """Rule 5. After an interval with jitter, so that clients do not synchronise."""
         if self._heartbeat:
             self._heartbeat.cancel()
         interval = self._heartbeat_ms / 1_000 * self._random.uniform(1 - HEARTBEAT_SPREAD, 1 + HEARTBEAT_SPREAD)
-        part = self._random.random() if is_first else 1
-        self._heartbeat = self._timers.after(interval * part, self._beat)
+        self._heartbeat = self._timers.after(interval, self._beat)
 
     def _beat(self) -> None:
         current = self._connections.current
