@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.meter import Bill
-from bench.prices import MILLION, duration_ms, logs, prices, running
+from bench.prices import MILLION, duration_ms, prices, running
 
 DAYS_A_MONTH = 30.4
 SECONDS_A_DAY = 86_400
@@ -56,6 +56,7 @@ class Load:
     milliseconds: float = 0
     connections: float = 0
     minutes: float = 0
+    log_bytes: float = 0  # of our lines, without Lambda's own
 
     def __add__(self, other: Load) -> Load:
         return Load(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
@@ -168,6 +169,7 @@ class Model:
             reads=self._list_reads(audience.chats) + partners * self.of("counted", "read_units_a_partner"),
             invocations=1,
             milliseconds=duration_ms(Bill(table_round_trips=2, push_round_trips=1)),
+            log_bytes=self.of("log_bytes", "announcement"),
         )
         return _times(2 * goings, telling)
 
@@ -180,6 +182,7 @@ class Model:
             reads=counted["reads"],
             invocations=counted.get("invocations", 1),
             milliseconds=duration_ms(trips),
+            log_bytes=self.of("log_bytes", name),
         )
         return _times(times, once)
 
@@ -214,8 +217,9 @@ class Model:
             "DynamoDB writes": load.writes * price["write_unit"],
             "DynamoDB reads": load.reads * price["read_unit"],
             "Lambda": load.invocations * price["lambda_request"] + running(load.milliseconds) / MILLION,
-            "logs": load.invocations
-            * (logs() / MILLION + self.setting("bytes_of_lambdas_own_lines") * price["log_gb"] / BILLION),
+            "logs": (load.log_bytes + load.invocations * self.setting("bytes_of_lambdas_own_lines"))
+            * price["log_gb"]
+            / BILLION,
         }
 
     def storage(self, audience: Audience) -> float:

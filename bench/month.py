@@ -81,7 +81,8 @@ A model, not a measurement: the counts of [Cost of an action](#cost-of-an-action
 and assumptions about people ([bench/capacity.json](../bench/capacity.json), {figures["date"]}, to be edited; `make
 capacity` answers for other numbers). Cents a user and month, at a million users who each send and receive
 {Audience().messages_per_day:g} messages a day, by the chats that they have; with {_each(people)}. *Before* is the model
-of 2026-11-24, *counted anew* are the settings of that day with the calls and prices of this one.
+of 2026-11-24, *counted anew* are the settings of that day with the calls, log lines and prices of this one. A line of
+the log is as long as the handler writes it for users whose ids are UUIDs.
 
 {table(header, list(_totals(known, people)))}
 
