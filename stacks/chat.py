@@ -40,6 +40,9 @@ from .websocket_api import ChatApi
 USERS = "USER#*"
 """The partitions of users: who is connected, and their chat lists, but no messages."""
 
+LOGS = "CHAT#*"
+"""The partitions of messages."""
+
 ERASING = "DeleteItem"
 CHATTING = [operation for operation in OPERATIONS["dynamodb"] if operation != ERASING]
 """What is done to items. Only what is kept of a user that is erased is taken out of the table."""
@@ -213,6 +216,7 @@ class Chat(Construct):
             reserved_concurrency=self._settings.reserved_concurrency,
         )
         self._grant_table(message, CHATTING)
+        self._grant_table(message, [ERASING], partitions=LOGS)  # what has expired, before the numbers begin again
         for method in ("POST", "DELETE"):  # one whose token has expired, or whose user does not stop, is closed
             self._grant(message, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         self._grant_bus(message)
@@ -268,8 +272,7 @@ class Chat(Construct):
             environment,
             timeout=BACKEND_TIMEOUT,
         )
-        self._grant_table(backend, CHATTING)
-        self._grant_table(backend, [ERASING], partitions=USERS)
+        self._grant_table(backend, [*CHATTING, ERASING])
         for method in ("POST", "DELETE"):  # a user that is kicked is told why
             self._grant(backend, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         self._grant_bus(backend)

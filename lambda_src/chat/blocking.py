@@ -3,7 +3,7 @@
 The blocker's sessions say first that it blocks somebody, so that no message is pushed to it before it has moved the
 chat item. Then that item is changed: from then on, no message of the peer moves it, and none is in its history.
 Then the peer's item says that it is blocked, so that what the peer asks needs no other item. Changes of both are
-numbered, `block_rev`, and a later one is never overwritten by an earlier one.
+numbered, `block_rev`, and a later one is never overwritten by an earlier one. Neither item expires from then on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chat.conversations import Conversations
 from chat.hidden import BLOCK_REV, HIDDEN_TO, closed, hidden_in, hiding, is_blocked, opened, unchanged
 from chat.protocol import ChatError, ErrorCode, UserPresence
 from chat.sessions import Sessions
-from chat.table import AtLeast, Below, Condition, Item, Table, Update, attribute, chat_key
+from chat.table import TTL, AtLeast, Below, Condition, Item, Table, Update, attribute, chat_key
 
 ATTEMPTS = 10
 """Of a change to a chat item. Another one is in its way only while the same user blocks, unblocks or writes, too."""
@@ -57,7 +57,8 @@ class Blocking:
         key, older = chat_key(peer, user), Below(PEER_BLOCK_REV, rev)
         put = {PEER_BLOCKED: self._clock(), PEER_REV: 0, PEER_BLOCK_REV: rev}
         for _ in range(ATTEMPTS):
-            made, before = self._table.update(key, Update(put=put, only_if=(older, Below(PEER_BLOCKED, 1))))
+            says_so = Update(put=put, remove=[TTL], only_if=(older, Below(PEER_BLOCKED, 1)))
+            made, before = self._table.update(key, says_so)
             if made or attribute(before, PEER_BLOCK_REV, 0) >= rev:
                 return
             # It says so already; an earlier unblocking that is late must not undo that.
@@ -89,7 +90,8 @@ class Blocking:
         # A message that came too early to move the chat item, and too late to be hidden, is moved here.
         self._conversations.advance_behind(user, peer, max(attribute(chat, "seq", 0), attribute(chat, HIDDEN_TO, 0)))
         put = {PEER_BLOCKED: 0, PEER_BLOCK_REV: rev}
-        made, before = self._table.update(chat_key(peer, user), Update(put=put, only_if=[Below(PEER_BLOCK_REV, rev)]))
+        says_so = Update(put=put, remove=[TTL], only_if=[Below(PEER_BLOCK_REV, rev)])
+        made, before = self._table.update(chat_key(peer, user), says_so)
         if (wrote := attribute(before, WROTE, 0)) and not attribute(chat, PEER_WROTE, 0):
             # All that the peer has written is hidden; that it has written is not.
             has_written = Update(put={PEER_WROTE: wrote, "changed": self._clock()}, only_if=[Below(PEER_WROTE, 1)])
@@ -120,7 +122,7 @@ class Blocking:
     ) -> Item:
         """The chat item after the change; as it is now, if it is not as it was."""
         changes = {**put, BLOCK_REV: attribute(chat, BLOCK_REV, 0) + 1, "changed": self._clock()}
-        made, before = self._table.update(chat_key(user, peer), Update(put=changes, only_if=only_if))
+        made, before = self._table.update(chat_key(user, peer), Update(put=changes, remove=[TTL], only_if=only_if))
         return {**before, **changes} if made else before
 
 

@@ -16,7 +16,17 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chat import log
-from chat.acquaintance import ACQUAINTED, PEER_BLOCK_REV, PEER_WROTE, WROTE, have_both_written, may, seen_by
+from chat.acquaintance import (
+    ACQUAINTED,
+    NEVER_BLOCKED,
+    PEER_BLOCK_REV,
+    PEER_WROTE,
+    WROTE,
+    have_both_written,
+    have_ever_blocked,
+    may,
+    seen_by,
+)
 from chat.clock import Clock
 from chat.hidden import (
     BLOCK_REV,
@@ -67,6 +77,7 @@ from chat.table import (
     Table,
     Update,
     Updated,
+    as_read,
     attribute,
     chat_key,
     log_partition,
@@ -115,7 +126,19 @@ MOST_CHATS_READ = 2_000
 can make a list as long as they like, so a longer one is read in parts."""
 
 OLD_LOG_MS = 3_600_000
-"""TTL deletes late and in no order: from an hour before the newest message found expires, newer ones may be gone."""
+"""TTL deletes late and in no order: from an hour before the newest message found expires, newer ones may be gone. A
+chat item that it may delete within an hour is held before anybody goes on from its number."""
+
+CHAT_OUTLIVES_MS = 86_400_000
+"""How much longer than its last message a chat item is kept: a day, so that its number is there while anybody may go on
+from a message that is about to expire."""
+
+ENDING_MS = 120_000
+"""Before and behind the end of the last message of a log without chat items, for how long it cannot be told whether the
+numbers go on or begin again: functions' clocks differ by a minute, and a function runs for half of one."""
+
+ENDED_PAGE = 100
+"""Messages of a log that has ended that are deleted side by side: a second at most."""
 
 BEGUN = "begun"
 BEGUN_SINCE = "begun_since"
@@ -305,9 +328,9 @@ class Conversations:
                     self._may_send.check(sender, to)
                 self.begin(sender)
             now = self._clock()
-            message = Message(sender, to, tail.seq + 1, id, text, now, unsends=unsends, data=data)
-            expires = max((now + self._retention_ms) // 1_000, tail.expires)
-            if self._table.insert(_item(message, expires)):
+            expires = max((now + self._retention_ms) // 1_000, tail.expires) * 1_000
+            message = Message(sender, to, tail.seq + 1, id, text, now, unsends=unsends, data=data, expires=expires)
+            if self._table.insert(_item(message)):
                 return Appended(message, duplicate=False)
             log.line("INFO", "append conflict", attempt=attempt + 1)
             time.sleep(random.uniform(0, _longest_pause(attempt)))
@@ -332,7 +355,7 @@ class Conversations:
     def _stored_message(self, user: str, peer: str, seq: int) -> Message | None:
         key = message_key(user, peer, seq)
         item = self._table.get([key]).get(key)
-        return _message(item, user, peer) if item and not _has_expired(item, self._clock()) else None
+        return _message(item, user, peer) if item and not _expires_by(item, self._clock()) else None
 
     def _remove_content(self, message: Message) -> int:
         """Makes a tombstone of the message. Returns when it became one."""
@@ -364,14 +387,68 @@ class Conversations:
 
     def _tail(self, user: str, peer: str, enough: Enough, *, consistent: bool = True) -> Tail:
         tail = self._newest(user, peer, enough, consistent=consistent)
-        if not self._is_old(tail):
-            return tail
-        # The chat items remember numbers whose messages have expired. They are read before the log is read again:
-        # the other way round, a message that is appended and moved between the two reads would be stored twice.
-        chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
-        moved = max((max(_last_seq(chat), attribute(chat, "read", 0)) for chat in chats.values()), default=0)
-        tail = self._newest(user, peer, enough)
-        return Tail(max(tail.seq, moved), tail.entries)
+        return self._old_tail(user, peer, enough) if self._is_old(tail) else tail
+
+    def _old_tail(self, user: str, peer: str, enough: Enough) -> Tail:
+        """The tail of a log of which nothing may be left but the number in the chat items; without them, it begins."""
+        for _ in range(APPEND_ATTEMPTS):
+            # The chat items are read before the log is read again: the other way round, a message that is appended and
+            # moved between the two reads would be stored twice.
+            chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
+            numbered = {key: chat for key, chat in chats.items() if _last_number(chat)}
+            if numbered and not self._hold(user, peer, numbered):
+                continue
+            tail = self._newest(user, peer, enough)
+            if numbered:
+                return Tail(max(tail.seq, *map(_last_number, numbered.values())), tail.entries)
+            if self._begins_or_lives(tail):
+                return tail
+            self._delete_ended(user, peer)
+        raise _too_many()
+
+    def _hold(self, user: str, peer: str, chats: Mapping[Key, Item]) -> bool:
+        """Whether one of the chat items stays, which it takes an update for if TTL may delete them all.
+
+        False if they are not as they were read any more: then the numbers may have begun again.
+        """
+        now = self._clock()
+        until = (now + self._retention_ms + CHAT_OUTLIVES_MS) // 1_000
+        if any(not _expires_by(chat, now + OLD_LOG_MS) for chat in chats.values()):
+            return True
+        hold = Update(put={TTL: until})
+        held = [one for one in chats if self._table.update(one, hold._replace(only_if=as_read(chats[one]))).made]
+        if not held:
+            return False
+        for key in {chat_key(user, peer): None, chat_key(peer, user): None}:
+            if key not in held:  # TTL has deleted it, or another one was quicker
+                anew = {**_mirrored(chats[held[0]]), "changed": now, TTL: until}
+                self._table.update(key, Update(put=anew, only_if=[Below("seq", 1), *NEVER_BLOCKED]))
+        return True
+
+    def _begins_or_lives(self, tail: Tail) -> bool:
+        """Whether a log without chat items is empty, or has messages that stay; False if they have expired.
+
+        Raises ChatError (`too_many_requests`) for the moment in which that cannot be told.
+        """
+        left_ms = tail.expires * 1_000 - self._clock()
+        if not tail.expires or left_ms > ENDING_MS:
+            return True
+        if left_ms > -ENDING_MS:
+            raise _too_many()
+        return False
+
+    def _delete_ended(self, user: str, peer: str) -> None:
+        """Deletes what TTL has left of a log that has ended: the numbers must not begin in the midst of it."""
+        newest = Query(
+            log_partition(user, peer),
+            message_sort_key(1),
+            message_sort_key(MAX_SEQ),
+            newest_first=True,
+            limit=ENDED_PAGE,
+        )
+        now = self._clock()
+        ended = [item for item in self._table.query(newest) if _expires_by(item, now - ENDING_MS)]
+        self._parallel([partial(self._table.delete, _key(item), as_read(item)) for item in ended])
 
     def _newest(self, user: str, peer: str, enough: Enough, *, consistent: bool = True) -> Tail:
         pk = log_partition(user, peer)
@@ -391,6 +468,8 @@ class Conversations:
         """
         seq = message.seq
         received = {"seq": seq, "ts": message.ts, "changed": self._clock(), PEER_WROTE: seq}
+        if message.expires:
+            received[TTL] = (message.expires + CHAT_OUTLIVES_MS) // 1_000
         # Who sends has read what came before, as in most clients; with that, unread is `seq - read`.
         sent = {**received, "read": seq, WROTE: seq}
         if message.sender == message.to:
@@ -405,9 +484,14 @@ class Conversations:
         return Advanced(*(any(column) for column in zip(*moved, strict=True)))
 
     def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> Moved:
-        """Moves one chat item."""
+        """Moves one chat item, which then expires, unless one of the two has ever blocked the other."""
         key, seq = chat_key(user, peer), put["seq"]
-        made, before = self._table.update(key, Update(put=put, only_if=[Below("seq", seq), Below(HIDDEN_TO, seq)]))
+        behind = [Below("seq", seq), Below(HIDDEN_TO, seq)]
+        made, before = self._table.update(key, Update(put=put, only_if=[*behind, *NEVER_BLOCKED]))
+        if not made:
+            put = {name: number for name, number in put.items() if name != TTL}
+        if not made and have_ever_blocked(before) and not is_blocked(before):
+            made, before = self._table.update(key, Update(put=put, only_if=behind))
         if not made:
             is_hidden = hides(before, seq)
             if writer == PEER_WROTE and (is_hidden or is_blocked(before)):
@@ -473,7 +557,7 @@ class Conversations:
             limit = max(2, min(max(FIRST_READ, 2 * read), request.limit + 1 - len(messages), _more_that_fit(sizes)))
             items = self._table.query(Query(pk, first, last, newest_first=newest_first, limit=limit))
             read += len(items)
-            kept = [item for item in items if not _has_expired(item, now)]
+            kept = [item for item in items if not _expires_by(item, now)]
             found = [
                 message
                 for item in kept
@@ -549,7 +633,7 @@ class Conversations:
         return {
             peer: message
             for key, peer in keys.items()
-            if key in items and not _has_expired(items[key], now) and (message := _message(items[key], user, peer))
+            if key in items and not _expires_by(items[key], now) and (message := _message(items[key], user, peer))
         }
 
     def acquaintances(self, user: str, peers: Collection[str]) -> dict[str, UserPresence | None]:
@@ -639,6 +723,7 @@ def chat_of(item: Item) -> Chat | None:
         peer_wrote=attribute(item, PEER_WROTE, 0),
         blocked=is_blocked(item),
         instead=seen_by(user_of(str(item["pk"])), peer, item),
+        expires=max(0, attribute(item, TTL, 0) * 1_000 - CHAT_OUTLIVES_MS),
     )
 
 
@@ -646,6 +731,17 @@ def _last_seq(chat: Item) -> int:
     """The number of the last message that the item knows; 0 if it knows none that there can be."""
     seq = attribute(chat, "seq", 0)
     return seq if seq <= MAX_SEQ else 0
+
+
+def _last_number(chat: Item) -> int:
+    """The last number that the item knows to be given out."""
+    return max(_last_seq(chat), attribute(chat, "read", 0))
+
+
+def _mirrored(chat: Item) -> dict[str, int]:
+    """What a chat item of which all messages have expired says of the peer's, which counts as read."""
+    numbers = {"ts": "ts", "seq": "seq", "peer_read": "read", WROTE: PEER_WROTE, PEER_WROTE: WROTE}
+    return {**{name: attribute(chat, theirs, 0) for name, theirs in numbers.items()}, "read": _last_seq(chat)}
 
 
 def _log_skipped(item: Item) -> None:
@@ -689,7 +785,8 @@ def _stored(entry: Entry, to: str, text: str, data: str, unsends: int) -> Messag
         what = "another text, or other data" if data else "another text"
         raise ChatError(ErrorCode.BAD_REQUEST, f"this id was used for {what}; give each message its own")
     text, data = ("", "") if entry.unsent else (text, data)
-    return Message(entry.sender, to, entry.seq, entry.id, text, entry.ts, entry.unsent, unsends, data)
+    expires = entry.expires * 1_000
+    return Message(entry.sender, to, entry.seq, entry.id, text, entry.ts, entry.unsent, unsends, data, expires)
 
 
 def _digest(text: str, data: str) -> bytes:
@@ -697,7 +794,7 @@ def _digest(text: str, data: str) -> bytes:
     return blake2b(data.encode(), digest_size=16, key=digest).digest() if data else digest
 
 
-def _item(message: Message, expires: int) -> Item:
+def _item(message: Message) -> Item:
     key = message_key(message.sender, message.to, message.seq)
     said: dict[str, str | int] = {UNSENDS: message.unsends} if message.unsends else {"text": message.text}
     if message.data:
@@ -709,8 +806,12 @@ def _item(message: Message, expires: int) -> Item:
         "id": message.id,
         **said,
         "ts": message.ts,
-        TTL: expires,
+        TTL: message.expires // 1_000,
     }
+
+
+def _key(item: Item) -> Key:
+    return Key(str(item["pk"]), str(item["sk"]))
 
 
 def _seq(item: Item) -> int | None:
@@ -737,9 +838,9 @@ def _more_that_fit(sizes: Sequence[int]) -> int:
     return (PAGE_ROOM - sum(sizes)) * len(last) // sum(last) + 2 if last else MAX_PAGE + 1
 
 
-def _has_expired(item: Item, now: int) -> bool:
+def _expires_by(item: Item, then: int) -> bool:
     ttl = item.get(TTL)
-    return isinstance(ttl, int) and 0 < ttl * 1_000 <= now
+    return isinstance(ttl, int) and 0 < ttl * 1_000 <= then
 
 
 def _entry_of(item: Item) -> Entry | None:
@@ -799,4 +900,4 @@ def _message(item: Item, user: str, peer: str) -> Message | None:
         _log_skipped(item)
         return None
     text, data = ("", "") if unsent or unsends else (text, data)
-    return Message(sender, peer if sender == user else user, seq, id, text, ts, unsent, unsends, data)
+    return Message(sender, peer if sender == user else user, seq, id, text, ts, unsent, unsends, data, ttl * 1_000)

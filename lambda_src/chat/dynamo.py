@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -95,9 +95,19 @@ class DynamoTable:
             raise
         return Updated(True, *_plain([response.get("Attributes", {})]))
 
-    def delete(self, key: Key) -> bool:
-        named = {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
-        response = self._call("delete_item", {"TableName": self._name, "Key": named, "ReturnValues": "ALL_OLD"})
+    def delete(self, key: Key, only_if: Sequence[Condition] = ()) -> bool:
+        named, expression = {"pk": {"S": key.pk}, "sk": {"S": key.sk}}, _Expression()
+        arguments: dict[str, Any] = {"TableName": self._name, "Key": named, "ReturnValues": "ALL_OLD"}
+        if only_if:
+            arguments["ConditionExpression"] = " AND ".join(_condition(condition, expression) for condition in only_if)
+            arguments["ExpressionAttributeNames"] = expression.names
+            arguments["ExpressionAttributeValues"] = expression.values
+        try:
+            response = self._call("delete_item", arguments)
+        except ClientError as error:
+            if _code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
         return bool(response.get("Attributes"))
 
     def take_consumed(self) -> Consumed:

@@ -19,11 +19,11 @@ from chat.parallel import Parallel
 from chat.table import (
     BEFORE_ALL,
     BEHIND_ALL,
-    ErasableTable,
     Item,
     Key,
     Present,
     Query,
+    Table,
     Update,
     chat_key,
     log_partition,
@@ -49,7 +49,7 @@ class Erased(NamedTuple):
 class Erasing:
     """Erases users. One that goes on writing, or is written to, is not done with: bar it before."""
 
-    def __init__(self, table: ErasableTable, *, clock: Clock, parallel: Parallel) -> None:
+    def __init__(self, table: Table, *, clock: Clock, parallel: Parallel) -> None:
         self._table = table
         self._clock = clock
         self._parallel = parallel

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from chat.table import MAX_SEQ, AtLeast, Below, Condition, Item, attribute
+from chat.table import MAX_SEQ, TTL, AtLeast, Below, Condition, Item, attribute
 
 HIDDEN = "hidden"
 HIDDEN_TO = "hidden_to"
@@ -80,12 +80,16 @@ def hiding(hidden: Sequence[Range]) -> dict[str, str | int]:
 
 
 def unchanged(chat: Item, *, seq: int | None = None) -> tuple[Condition, ...]:
-    """The conditions of an update that the chat item is as it was, or, with `seq`, has moved up to there at most."""
-    rev = attribute(chat, BLOCK_REV, 0)
+    """The conditions of an update that the chat item is as it was, or, with `seq`, has moved up to there at most.
+
+    One that expires must not have done so meanwhile: the numbers may begin again then.
+    """
+    rev, ttl = attribute(chat, BLOCK_REV, 0), attribute(chat, TTL, 0)
     return (
         Below("seq", (attribute(chat, "seq", 0) if seq is None else seq) + 1),
         Below(BLOCK_REV, rev + 1),
         *([AtLeast(BLOCK_REV, rev)] if rev else []),
+        *([AtLeast(TTL, ttl)] if ttl else []),
     )
 
 

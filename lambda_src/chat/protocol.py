@@ -40,7 +40,7 @@ MAX_ID_LENGTH = 64
 MAX_PRESENCE_USERS = 100  # BatchGetItem takes at most 100 keys
 MAX_PAGE = 100  # chats or messages; the same limit of BatchGetItem holds for the previews
 DEFAULT_PAGE = 50  # the first of a chat list; its later ones have no previews, and 100 chats then
-MAX_CHAT_BYTES = 512  # a chat without a preview, as JSON: the longest id, and eight numbers
+MAX_CHAT_BYTES = 512  # a chat without a preview, as JSON: the longest id, and nine numbers
 PREVIEW_LENGTH = 200  # characters of a last message in a chat list
 HEARTBEAT_MS = 270_000  # 4.5 minutes; API Gateway ends a connection after 10 idle minutes
 MAX_INTEGER = 2**53 - 1  # what JSON carries exactly between languages (RFC 8259, section 6)
@@ -475,7 +475,8 @@ class Message(NamedTuple):
     """One entry of a conversation's log. `ts` is in milliseconds since the epoch, `data` JSON, empty if there is none.
 
     `unsent` is when it was taken back: then its text and its data are gone. `unsends` is the number of the message that
-    this one takes back: then it says nothing else. Each is 0 if there is nothing of the kind.
+    this one takes back: then it says nothing else. Each is 0 if there is nothing of the kind. `expires` is in
+    milliseconds since the epoch, 0 if it is not known.
     """
 
     sender: str
@@ -487,13 +488,15 @@ class Message(NamedTuple):
     unsent: int = 0
     unsends: int = 0
     data: str = ""
+    expires: int = 0
 
 
 class Chat(NamedTuple):
     """One user's view of a conversation: how far it goes, and what each side has read and written of it.
 
     `blocked` is whether the user has blocked the peer. `instead` is what it is told of the peer's presence instead of
-    how it is, and None if the two may see each other.
+    how it is, and None if the two may see each other. `expires` is when the last message does, in milliseconds since
+    the epoch; 0 if the numbers never begin again.
     """
 
     peer: str
@@ -507,6 +510,7 @@ class Chat(NamedTuple):
     peer_wrote: int
     blocked: bool
     instead: UserPresence | None
+    expires: int = 0
 
     @property
     def acquainted(self) -> bool:
@@ -542,7 +546,11 @@ def _message_fields(message: Message) -> Frame:
     }
     if message.data:
         fields["data"] = json.loads(message.data)
-    return {**fields, **_unsent_fields(message)}
+    return {**fields, **_expires_field(message), **_unsent_fields(message)}
+
+
+def _expires_field(one: Message | Chat) -> Frame:
+    return {"expires": one.expires} if one.expires else {}
 
 
 def _unsent_fields(message: Message) -> Frame:
@@ -556,13 +564,14 @@ def _unsent_fields(message: Message) -> Frame:
 
 
 def send_ack(request: Send, message: Message, *, duplicate: bool, delivered: int) -> Frame:
-    fields: Frame = {"to": message.to, "seq": message.seq, "ts": message.ts}
+    fields: Frame = {"to": message.to, "seq": message.seq, "ts": message.ts, **_expires_field(message)}
     return {**_reply("ack", request.id), **fields, "duplicate": duplicate, "delivered": delivered}
 
 
 def unsend_ack(request: Unsend, message: Message, *, duplicate: bool) -> Frame:
     """`message` is the one that takes the other back."""
-    fields: Frame = {"to": message.to, "seq": message.seq, "ts": message.ts, "unsends": message.unsends}
+    fields: Frame = {"to": message.to, "seq": message.seq, "ts": message.ts, **_expires_field(message)}
+    fields["unsends"] = message.unsends
     return {**_reply("ack", request.id), **fields, "duplicate": duplicate}
 
 
@@ -595,6 +604,7 @@ def chat_fields(chat: Chat, last: Message | None) -> Frame:
         "peer_delivered": chat.peer_delivered,
         "wrote": chat.wrote,
         "peer_wrote": chat.peer_wrote,
+        **_expires_field(chat),
     }
     if chat.blocked:
         fields["blocked"] = True

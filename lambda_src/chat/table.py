@@ -180,6 +180,15 @@ class Table(Protocol):
     def update(self, key: Key, update: Update) -> Updated:
         """Changes one item, or leaves it if a condition does not hold."""
 
+    def delete(self, key: Key, only_if: Sequence[Condition] = ()) -> bool:
+        """Removes the item, if all of `only_if` hold. Returns whether there was one."""
+
+
+def as_read(item: Item) -> tuple[Condition, ...]:
+    """The conditions that nobody has said anew since it was read when the item expires, and that it is there."""
+    ttl = attribute(item, TTL, 0)
+    return AtLeast(TTL, ttl), Below(TTL, ttl + 1)
+
 
 def peer_behind(table: Table, user: str, peer: str = "") -> str | None:
     """The peer of the chat behind the one with `peer`, by the order of keys, or of the first; None if there is none."""
@@ -187,13 +196,6 @@ def peer_behind(table: Table, user: str, peer: str = "") -> str | None:
     for chat in table.query(behind):
         return str(chat["sk"]).removeprefix(FIRST_CHAT)
     return None
-
-
-class ErasableTable(Table, Protocol):
-    """One from which items can be removed, too. Only erasing a user does that: a chat removes nothing."""
-
-    def delete(self, key: Key) -> bool:
-        """Removes the item. Returns whether there was one."""
 
 
 FAILED_CALLS = (ChatError, ClientError, BotoCoreError)

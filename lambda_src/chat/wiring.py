@@ -18,7 +18,7 @@ from chat.parallel import Parallel
 from chat.routes import MAX_ANNOUNCED_CHATS, ConnectionRoutes, MessageRoutes
 from chat.sessions import Sessions
 from chat.settings import required
-from chat.table import Consumed, ErasableTable, Table
+from chat.table import Consumed, Table
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -97,7 +97,7 @@ def rule(environment: Mapping[str, str], client: Callable[[Service], BaseClient]
 
 
 def backend_routes(
-    table: ErasableTable,
+    table: Table,
     gateway: Gateway,
     *,
     clock: Clock,

@@ -6,7 +6,7 @@ import pytest
 
 from chat.protocol import UserPresence
 from chat.sessions import HAS_BLOCKED, MAX_CONNECTION_MS, MAX_CONNECTIONS, Change, Connection, Sessions, connection_ids
-from chat.table import SESSIONS, TTL, ErasableTable, Key, Query, Table, Update, attribute, sessions_key
+from chat.table import SESSIONS, TTL, Key, Query, Table, Update, attribute, sessions_key
 from tests.fakes.clock import DAY_MS, HOUR_MS, RETENTION_MS, START, ManualClock
 
 MINUTE_MS = 60_000
@@ -250,7 +250,7 @@ def test_a_connection_that_is_put_back_is_kept_as_long(sessions: Sessions, table
 
 @pytest.mark.parametrize("deleted", [True, False])
 def test_who_comes_back_after_its_sessions_have_expired_has_a_newer_presence(
-    sessions: Sessions, table: ErasableTable, clock: ManualClock, deleted: bool
+    sessions: Sessions, table: clock: ManualClock, deleted: bool
 ) -> None:
     for _ in range(3):
         sessions.connect(connection(clock))

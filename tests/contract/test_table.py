@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chat.dynamo import DynamoTable
-from chat.table import AtLeast, Below, Condition, ErasableTable, Item, Key, Present, Query, Table, Update, Updated
+from chat.table import AtLeast, Below, Condition, Item, Key, Present, Query, Table, Update, Updated
 from tests.fakes.engines import Engine
 
 KEY = Key("USER#alice", "SESSIONS")
@@ -333,7 +333,7 @@ def test_conditions_look_at_the_item_as_it_was(table: Table) -> None:
     assert table.update(KEY, Update(remove=["seq"], only_if=[Present("seq")])).made
 
 
-def test_an_item_that_is_deleted_is_gone_and_no_other(table: ErasableTable) -> None:
+def test_an_item_that_is_deleted_is_gone_and_no_other(table: Table) -> None:
     other = Key(KEY.pk, f"{KEY.sk}-2")
     for key in (KEY, other):
         table.update(key, Update(put={"seq": 1}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from threading import Lock
 from typing import TypeVar
 
@@ -56,8 +56,12 @@ class MemoryTable:
 
         return self._call("update", write)
 
-    def delete(self, key: Key) -> bool:
-        return self._call("delete", lambda: self.items.pop(key, None) is not None)
+    def delete(self, key: Key, only_if: Sequence[Condition] = ()) -> bool:
+        def remove() -> bool:
+            holds = all(_holds(condition, self.items.get(key, {})) for condition in only_if)
+            return holds and self.items.pop(key, None) is not None
+
+        return self._call("delete", remove)
 
     def take_consumed(self) -> Consumed:
         """Nothing: it costs nothing."""
