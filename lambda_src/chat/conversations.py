@@ -135,7 +135,7 @@ from a message that is about to expire."""
 
 ENDING_MS = 120_000
 """Before and behind the end of the last message of a log without chat items, for how long it cannot be told whether the
-numbers go on or begin again: functions' clocks differ by a minute, and a function runs for half of one."""
+numbers go on or begin again: functions' clocks differ by a minute, and a function runs for ten seconds."""
 
 ENDED_PAGE = 100
 """Messages of a log that has ended that are deleted side by side: a second at most."""

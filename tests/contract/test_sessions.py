@@ -250,7 +250,7 @@ def test_a_connection_that_is_put_back_is_kept_as_long(sessions: Sessions, table
 
 @pytest.mark.parametrize("deleted", [True, False])
 def test_who_comes_back_after_its_sessions_have_expired_has_a_newer_presence(
-    sessions: Sessions, table: clock: ManualClock, deleted: bool
+    sessions: Sessions, table: Table, clock: ManualClock, deleted: bool
 ) -> None:
     for _ in range(3):
         sessions.connect(connection(clock))
