@@ -204,16 +204,23 @@ class BlockableConnection(SteppedConnection):
 
 
 class SteppedClient(SteppedConnection):
-    """A client by the rules. `held` is up to where it has each conversation from an earlier connection."""
+    """A client by the rules. `held` is up to where it has each conversation from an earlier connection, and `expires`
+    is when the last of that does."""
 
     def __init__(
-        self, player: Player, code: Code, connection: Connection, held: Mapping[str, int] | None = None
+        self,
+        player: Player,
+        code: Code,
+        connection: Connection,
+        held: Mapping[str, int] | None = None,
+        expires: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(player, code, connection)
         self._last = dict(held or {})
         self._messages: dict[tuple[str, int], str] = {}
         self._unsent: set[tuple[str, int]] = set()
         self._chats: dict[str, Reply] = {}
+        self._expires = dict(expires or {})
         self._since: int | None = None
         self._epoch = "1"
 
@@ -232,6 +239,7 @@ class SteppedClient(SteppedConnection):
         self._take_pushes()
         for chat in chats:
             self._chats[chat["peer"]] = chat
+            self._forget_what_has_expired(chat["peer"], chat)
             self._fetch(chat["peer"], chat["seq"])
         self._since = reply["server_time"]
         self._must_have(owed, "after its sync")
@@ -257,13 +265,14 @@ class SteppedClient(SteppedConnection):
     def send(self, to: str, id: str, instance: MessageRoutes | None = None, *, retry: bool = False) -> int | None:
         seq = super().send(to, id, instance, retry=retry)
         if seq is not None:
-            self._take({"from": self._connection.user, "to": to, "seq": seq, "id": id})
+            self._take({"from": self._connection.user, "to": to, "seq": seq, "id": id, "ts": self._player.now()})
         return seq
 
     def unsend(self, peer: str, seq: int) -> int | None:
         number = super().unsend(peer, seq)
         if number is not None:
             fields = {"from": self._connection.user, "to": peer, "seq": number, "id": unsend_id(seq), "unsends": seq}
+            fields["ts"] = self._player.now()
             self._take(fields)
         return number
 
@@ -291,9 +300,17 @@ class SteppedClient(SteppedConnection):
 
     def _take(self, message: Reply) -> None:
         peer, seq = self._peer(message), message["seq"]
+        self._forget_what_has_expired(peer, message)
         self._fetch(peer, seq - 1)
         if seq > self._reached(peer):
             self._keep(message)
+
+    def _forget_what_has_expired(self, peer: str, news: Reply) -> None:
+        """What is newer than the end of all that this client has may be numbered anew."""
+        if 0 < self._expires.get(peer, 0) <= news.get("ts", 0):
+            self._last[peer] = 0
+            self._messages = {key: id for key, id in self._messages.items() if key[0] != peer}
+        self._expires[peer] = news.get("expires", 0)
 
     def _fetch(self, peer: str, seq: int) -> None:
         while self._reached(peer) < seq:

@@ -16,7 +16,7 @@ from chat.delivery import Delivery, Pushed
 from chat.protocol import ChatError, ErrorCode, Message
 from chat.routes import ConnectionRoutes, MessageRoutes
 from chat.sessions import Sessions
-from chat.table import Item, Key, Query, Update, Updated, message_key
+from chat.table import Condition, Item, Key, Query, Update, Updated, message_key
 from tests.fakes.clock import RETENTION_MS
 from tests.fakes.memory import MemoryAnnouncer, MemoryTable, serially
 from tests.schedules.explorer import Outcome, Player, Step, Way
@@ -110,6 +110,9 @@ class StepTable:
         changes = [f"{name} = {value}" for name, value in update.put.items() if name not in TIMES]
         changes += [f"no {name}" for name in update.remove]
         return self._write(f"update {' '.join(key)}: {', '.join(changes)}", lambda world: world.update(key, update))
+
+    def delete(self, key: Key, only_if: Sequence[Condition] = ()) -> bool:
+        return self._write(f"delete {' '.join(key)}", lambda world: world.delete_if(key, only_if))
 
     def _read(self, name: str, read: Callable[[MemoryTable], T], *, consistent: bool) -> T:
         ways: dict[str, Way] = {"": lambda world: Outcome(read(world.table))}

@@ -478,6 +478,54 @@ def a_retry_into_an_old_log(code: Code, *, one_by_one: bool = False, faults: int
     return replace(retry, actors=actors, world=world(age_ms=age_ms, faults=faults))
 
 
+def both_write_when_all_has_expired(
+    code: Code,
+    *,
+    past_ms: int = HOUR_MS,
+    client: type[SteppedClient] = SteppedClient,
+    devices: bool = True,
+    leftovers: bool = True,
+    blocked: bool = False,
+    faults: int = 0,
+) -> Scenario:
+    """Two first messages for a long time, while TTL deletes both chat items and what is left of the log, or not yet.
+
+    The chat items may be deleted since `past_ms`, or from then on. Of two devices one was there all the time, and one
+    was away.
+    """
+    age_ms = RETENTION_MS + conversations.CHAT_OUTLIVES_MS + past_ms
+    start = world(age_ms=age_ms, open=[BOB_PHONE], faults=faults, blocked=blocked, acquainted=not blocked)
+    if not leftovers:
+        for seq in (1, 2):
+            start.delete(message_key(ALICE, BOB, seq))
+    expires = {ALICE: (START - age_ms + RETENTION_MS) // 1_000 * 1_000}
+
+    def ttl(key: Key) -> Actor:
+        return lambda player: player.step(Step(f"TTL deletes {' '.join(key)}, if it has expired", {"": _deletes(key)}))
+
+    def alice(player: Player) -> None:
+        SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a")
+        if faults:
+            player.pause(last=True)
+            _must(SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a", retry=True))
+
+    def bob(player: Player) -> None:
+        SteppedConnection(player, code, BOB_LAPTOP).send(ALICE, "b")
+
+    def phone(player: Player) -> None:
+        client(player, code, BOB_PHONE, {ALICE: 2}, expires).finish()
+
+    keys = [chat_key(ALICE, BOB), chat_key(BOB, ALICE), *(message_key(ALICE, BOB, seq) for seq in (1, 2) if leftovers)]
+    actors: dict[str, Actor] = {
+        "alice": alice,
+        "bob": bob,
+        **{f"TTL {place}": ttl(key) for place, key in enumerate(keys)},
+    }
+    if devices:
+        actors["bob's phone"] = phone
+    return Scenario(actors, replace(start, before=dict(start.items)), check, unreliable=["alice"] if faults else [])
+
+
 def the_table_goes_back(code: Code, *, client: type[SteppedClient] = SteppedClient, faults: int = 0) -> Scenario:
     """Both have message 3 when the table is recovered to message 2, and it is given out once more.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -10,7 +10,18 @@ from typing import NamedTuple
 from chat.acquaintance import PEER_WROTE, WROTE
 from chat.protocol import Frame, ReceiptKind
 from chat.sessions import Connection, connection_ids
-from chat.table import Item, Key, Update, Updated, chat_key, log_partition, message_key, sessions_key
+from chat.table import (
+    Condition,
+    Item,
+    Key,
+    Update,
+    Updated,
+    chat_key,
+    log_partition,
+    message_key,
+    sessions_key,
+    users_of,
+)
 from tests.fakes.memory import MemoryTable
 
 START = 1_750_000_000_000
@@ -156,11 +167,23 @@ class World:
         key = Key(str(item["pk"]), str(item["sk"]))
         if self.allowed is not None and key.pk not in self.allowed:
             raise Violation(f"{item['id']} is stored, and nobody has said that {item['from']} may begin")
+        if seq_of(key) == 1:
+            self._begin_again(key)
         if key in self.numbered:
             raise Violation(f"number {seq_of(key)} of {key.pk} is given out twice")
         self.numbered |= {key}
         self._freeze(key)
         return True
+
+    def _begin_again(self, first: Key) -> None:
+        """The numbers of a conversation begin: of one that has ended, only once nothing is left of it."""
+        users = users_of(first.pk)
+        assert users is not None
+        left = [key for key in self.messages() if key.pk == first.pk and key != first]
+        left += [key for key in (chat_key(*users), chat_key(*users[::-1])) if number(self.items.get(key, {}), "seq")]
+        if left and any(key.pk == first.pk for key in self.numbered):
+            raise Violation(f"the numbers of {first.pk} begin again, and {left} is left of what there was")
+        self.numbered = frozenset(key for key in self.numbered if key.pk != first.pk)
 
     def ask(self, sender: str, to: str) -> bool:
         """The product's rule: whether the sender may begin a conversation."""
@@ -189,6 +212,13 @@ class World:
                 raise Violation(f"{name} of {chat.pk} {chat.sk} moves back")
             if number(after, name) > last:
                 raise Violation(f"{name} of {chat.pk} {chat.sk} is beyond the log, which ends at {last}")
+
+    def delete_if(self, key: Key, only_if: Sequence[Condition]) -> bool:
+        table = _table(dict(self.items))
+        if not table.delete(key, only_if):
+            return False
+        self.delete(key)
+        return True
 
     def delete(self, key: Key) -> None:
         self._replace_table()
