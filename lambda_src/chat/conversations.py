@@ -658,10 +658,8 @@ class Conversations:
         marked = self._marked(user, request)
         if marked is not None:
             return marked
-        key = message_key(user, request.peer, request.seq)
-        item = self._table.get([key]).get(key)
-        message = item and _message(item, user, request.peer)
-        if not message:
+        message = self._stored_message(user, request.peer, request.seq)
+        if message is None:
             raise _no_message(request)
         # The message is stored, but whoever stored it died before it moved the chat items.
         if self.advance(message).hidden and message.to == user:
