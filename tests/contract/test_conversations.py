@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from chat.acquaintance import PEER_WROTE, WROTE
+from chat.blocking import Blocking
 from chat.conversations import SEARCHED_PAGE, TAIL_LENGTH, Conversations, Page
 from chat.dynamo import DynamoTable
 from chat.protocol import (
@@ -23,8 +24,9 @@ from chat.protocol import (
     UserPresence,
     message_size,
 )
+from chat.sessions import Sessions
 from chat.table import Item, Key, Query, Table, Update, Updated, chat_key
-from tests.fakes.clock import HOUR_MS, MINUTE_MS, RETENTION_MS, ManualClock
+from tests.fakes.clock import DAY_MS, HOUR_MS, MINUTE_MS, RETENTION_MS, ManualClock, expiry
 from tests.fakes.engines import Engine
 from tests.fakes.memory import serially
 
@@ -107,9 +109,9 @@ def test_messages_are_numbered_from_one_whoever_sends(conversations: Conversatio
 
     start = clock.now - 3
     assert history(conversations).messages == [
-        Message("alice", "bob", 1, f"id-{start + 1}", "from alice", start + 1),
-        Message("bob", "alice", 2, f"id-{start + 2}", "from bob", start + 2),
-        Message("alice", "bob", 3, f"id-{start + 3}", "from alice", start + 3),
+        Message("alice", "bob", 1, f"id-{start + 1}", "from alice", start + 1, expires=expiry(start + 1)),
+        Message("bob", "alice", 2, f"id-{start + 2}", "from bob", start + 2, expires=expiry(start + 2)),
+        Message("alice", "bob", 3, f"id-{start + 3}", "from alice", start + 3, expires=expiry(start + 3)),
     ]
     assert history(conversations, user="bob", peer="alice") == history(conversations)
 
@@ -283,9 +285,104 @@ def test_numbers_go_on_where_the_log_is_when_the_chats_are_behind(
     conversations: Conversations, others: Conversations, clock: ManualClock
 ) -> None:
     conversations.append("alice", "bob", "m1", "never moved")
-    clock.advance(RETENTION_MS)
+    clock.advance(RETENTION_MS - HOUR_MS)
 
     assert send(others, "alice", "bob", "next").seq == 2
+
+
+@pytest.mark.parametrize("late_ms", [-MINUTE_MS, 0, MINUTE_MS])
+def test_a_log_without_chats_is_not_written_to_while_it_ends(
+    conversations: Conversations, clock: ManualClock, late_ms: int
+) -> None:
+    """Functions' clocks differ: to one the numbers go on, to another they begin again."""
+    conversations.append("alice", "bob", "m1", "never moved")
+    clock.advance(RETENTION_MS + late_ms)
+
+    with pytest.raises(ChatError) as refused:
+        conversations.append("alice", "bob", "m2", "next")
+
+    assert refused.value.code is ErrorCode.TOO_MANY_REQUESTS
+
+
+def test_numbers_begin_again_once_nothing_is_left_but_what_ttl_has_not_deleted(
+    table: Table, conversations: Conversations, clock: ManualClock
+) -> None:
+    for number in range(3):
+        conversations.append("alice", "bob", f"m{number}", "never moved")
+    clock.advance(RETENTION_MS + HOUR_MS)
+
+    assert send(conversations, "bob", "alice", "hello").seq == 1
+
+    assert [item["text"] for item in table.query(Query("CHAT#alice#bob"))] == ["hello"]
+
+
+def test_chats_expire_a_day_after_their_last_message(
+    table: Table, conversations: Conversations, clock: ManualClock
+) -> None:
+    for sender, to in (("alice", "bob"), ("bob", "alice")):
+        clock.advance(HOUR_MS)
+        send(conversations, sender, to, "hi")
+
+    keys = [chat_key("alice", "bob"), chat_key("bob", "alice")]
+    assert [item["ttl"] for item in table.get(keys).values()] == [(expiry(clock.now) + DAY_MS) // 1_000] * 2
+
+
+@pytest.mark.parametrize("deleted", [(), ("alice",), ("bob",)])
+def test_numbers_go_on_while_one_chat_is_there_and_both_are_kept_then(
+    table: Table, conversations: Conversations, clock: ManualClock, deleted: Collection[str]
+) -> None:
+    keys = {"alice": chat_key("alice", "bob"), "bob": chat_key("bob", "alice")}
+    send(conversations, "alice", "bob", "hi")
+    send(conversations, "bob", "alice", "hello")
+    clock.advance(RETENTION_MS + DAY_MS + HOUR_MS)
+    for user in deleted:
+        table.delete(keys[user])
+
+    assert send(conversations, "alice", "bob", "long ago").seq == 3
+
+    unread = {user: chat.seq - chat.read for user in keys for chat in chats(conversations, user).values()}
+    assert unread == {"alice": 0, "bob": 1}
+    assert [item["ttl"] for item in table.get(keys.values()).values()] == [(expiry(clock.now) + DAY_MS) // 1_000] * 2
+
+
+def test_numbers_begin_again_once_both_chats_are_gone(
+    table: Table, conversations: Conversations, clock: ManualClock
+) -> None:
+    send(conversations, "alice", "bob", "hi")
+    clock.advance(RETENTION_MS + DAY_MS + HOUR_MS)
+    for key in (chat_key("alice", "bob"), chat_key("bob", "alice")):
+        table.delete(key)
+
+    assert send(conversations, "bob", "alice", "who was that?").seq == 1
+
+
+def test_chats_of_two_of_whom_one_has_blocked_the_other_do_not_expire(
+    table: Table, conversations: Conversations, clock: ManualClock
+) -> None:
+    """What is hidden is so by number."""
+    blocking = Blocking(table, conversations, Sessions(table, clock), clock)
+    send(conversations, "alice", "bob", "hi")
+    blocking.block("alice", "bob")
+    send(conversations, "bob", "alice", "hidden")
+    blocking.unblock("alice", "bob")
+    send(conversations, "alice", "bob", "hello again")
+
+    items = table.get([chat_key("alice", "bob"), chat_key("bob", "alice")]).values()
+    assert [item.get("ttl") for item in items] == [None, None]
+    assert [item["seq"] for item in items] == [3, 3]
+
+
+def test_a_receipt_of_an_expired_message_makes_no_chat(
+    table: Table, conversations: Conversations, clock: ManualClock
+) -> None:
+    conversations.append("alice", "bob", "m1", "never moved")
+    clock.advance(RETENTION_MS + HOUR_MS)
+
+    with pytest.raises(ChatError) as refused:
+        conversations.mark("bob", Receipt(None, "alice", ReceiptKind.READ, 1))
+
+    assert refused.value.code is ErrorCode.BAD_REQUEST
+    assert not table.get([chat_key("alice", "bob"), chat_key("bob", "alice")])
 
 
 def test_no_message_expires_before_an_earlier_one(table: Table, clock: ManualClock) -> None:
@@ -324,11 +421,11 @@ def test_a_receipt_to_oneself_is_taken(conversations: Conversations) -> None:
 def test_advance_moves_both_chats(conversations: Conversations, clock: ManualClock) -> None:
     send(conversations, "alice", "bob", "hi")
 
-    now = clock.now
+    now, expires = clock.now, expiry(clock.now)
     stranger = UserPresence("bob", last_seen=0)
-    assert chats(conversations, "alice") == {"bob": Chat("bob", 1, now, now, 1, 0, 0, 1, 0, False, stranger)}
+    assert chats(conversations, "alice") == {"bob": Chat("bob", 1, now, now, 1, 0, 0, 1, 0, False, stranger, expires)}
     stranger = UserPresence("alice", last_seen=0)
-    assert chats(conversations, "bob") == {"alice": Chat("alice", 1, now, now, 0, 0, 0, 0, 1, False, stranger)}
+    assert chats(conversations, "bob") == {"alice": Chat("alice", 1, now, now, 0, 0, 0, 0, 1, False, stranger, expires)}
 
 
 def test_advance_leaves_a_chat_that_is_ahead(conversations: Conversations, clock: ManualClock) -> None:

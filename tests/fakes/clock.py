@@ -22,3 +22,8 @@ class ManualClock:
 
     def advance(self, milliseconds: int) -> None:
         self.now += milliseconds
+
+
+def expiry(ts: int) -> int:
+    """When a message of that time expires, in milliseconds since the epoch: in whole seconds, as DynamoDB counts."""
+    return (ts + RETENTION_MS) // 1_000 * 1_000

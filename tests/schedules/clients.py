@@ -373,6 +373,13 @@ class Watcher(SteppedConnection):
             raise Violation(f"{self._connection.id} has {peer} as {'there' if known['online'] else 'away'}")
 
 
+class ForgetsNothing(SteppedClient):
+    """Counts on from numbers of which everything has expired."""
+
+    def _forget_what_has_expired(self, peer: str, news: Reply) -> None:
+        pass
+
+
 class OneHistory(SteppedClient):
     """Takes the server's data for that of one history, whatever epoch it names."""
 

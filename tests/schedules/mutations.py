@@ -436,6 +436,38 @@ class UnblockedAtTheEnd(Conversations):
         pass
 
 
+class NothingHeld(Conversations):
+    """Goes on from a number of which TTL may take the last trace."""
+
+    def _hold(self, user: str, peer: str, chats: Mapping[Key, Item]) -> bool:
+        return True
+
+
+class HeldUnseen(Conversations):
+    """Holds a chat item that may be gone."""
+
+    def _hold(self, user: str, peer: str, chats: Mapping[Key, Item]) -> bool:
+        for key in chats:
+            self._table.update(key, Update(put={TTL: (self._clock() + self._retention_ms) // 1_000}))
+        return True
+
+
+class BegunOverWhatIsLeft(Conversations):
+    """Goes on behind messages that TTL may delete, though no chat item knows their numbers."""
+
+    def _begins_or_lives(self, tail: Tail) -> bool:
+        return True
+
+
+class BlockedChatsExpire(Blocking):
+    """Lets the chat items expire by whose numbers messages are hidden."""
+
+    def block(self, user: str, peer: str) -> None:
+        super().block(user, peer)
+        for key in (chat_key(user, peer), chat_key(peer, user)):
+            self._table.update(key, Update(put={TTL: self._clock() // 1_000}))
+
+
 class OnlyHidden(Blocking):
     """Does not have the peer's chat item say that it is blocked."""
 

@@ -46,6 +46,7 @@ def world(
     faults: int = 0,
     acquainted: bool = True,
     blocked: bool = False,
+    blocking: type[Blocking] = Blocking,
     half_sender: str = ALICE,
 ) -> World:
     """Old messages of Alice, and connections: open ones, and ones that ended without anybody being told.
@@ -63,7 +64,7 @@ def world(
     if half_sent:
         log.append(half_sender, to if half_sender == ALICE else ALICE, half_sent, text_of(half_sent))
     if blocked:
-        Blocking(table, log, Sessions(table, lambda: then), lambda: then).block(ALICE, to)
+        blocking(table, log, Sessions(table, lambda: then), lambda: then).block(ALICE, to)
     for connection in (*open, *gone):
         Sessions(table, lambda: START - HOUR_MS).connect(connection)
     numbered = frozenset(key for key in table.items if key.sk.startswith("MSG#"))
@@ -131,7 +132,7 @@ def a_user_comes_back(code: Code, *, blocked: bool = False) -> Scenario:
         connection(player, code, other).send(back.user, "new")
 
     def ttl(player: Player) -> None:
-        player.step(Step("TTL deletes the sessions, if they have expired", {"": _deletes(sessions_key(back.user))}))
+        _ttl([sessions_key(back.user)])(player)
 
     start = world(blocked=blocked, acquainted=not blocked)
     table, then = MemoryTable(), START - RETENTION_MS - HOUR_MS
@@ -139,17 +140,6 @@ def a_user_comes_back(code: Code, *, blocked: bool = False) -> Scenario:
     code.sessions(table, lambda: then, retention_ms=RETENTION_MS).connect(Connection(back.user, "long-gone", then))
     actors = {"writer": writer, back.user: _connects(code, back, {other.user: 2}), "TTL": ttl}
     return Scenario(actors, replace(start, before=dict(table.items)), check_blocked if blocked else check)
-
-
-def _deletes(key: Key) -> Way:
-    """Deletes the item, if it has expired."""
-
-    def way(world: World) -> Outcome:
-        if 0 < int(world.items.get(key, {}).get(TTL, 0)) * 1_000 <= world.now:
-            world.delete(key)
-        return Outcome()
-
-    return way
 
 
 def a_push_meets_a_handshake(code: Code, *, devices: int = 1) -> Scenario:
@@ -482,26 +472,16 @@ def both_write_when_all_has_expired(
     code: Code,
     *,
     past_ms: int = HOUR_MS,
-    client: type[SteppedClient] = SteppedClient,
-    devices: bool = True,
-    leftovers: bool = True,
+    leftovers: bool = False,
+    one_by_one: bool = False,
     blocked: bool = False,
     faults: int = 0,
 ) -> Scenario:
-    """Two first messages for a long time, while TTL deletes both chat items and what is left of the log, or not yet.
+    """Two first messages for a long time, while TTL deletes the chat items, and what is left of the log.
 
-    The chat items may be deleted since `past_ms`, or from then on. Of two devices one was there all the time, and one
-    was away.
+    The chat items may be deleted since `past_ms`, or from then on. With `leftovers`, TTL has not deleted the messages
+    yet; it takes them and the chat items together, or all of them `one_by_one`.
     """
-    age_ms = RETENTION_MS + conversations.CHAT_OUTLIVES_MS + past_ms
-    start = world(age_ms=age_ms, open=[BOB_PHONE], faults=faults, blocked=blocked, acquainted=not blocked)
-    if not leftovers:
-        for seq in (1, 2):
-            start.delete(message_key(ALICE, BOB, seq))
-    expires = {ALICE: (START - age_ms + RETENTION_MS) // 1_000 * 1_000}
-
-    def ttl(key: Key) -> Actor:
-        return lambda player: player.step(Step(f"TTL deletes {' '.join(key)}, if it has expired", {"": _deletes(key)}))
 
     def alice(player: Player) -> None:
         SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a")
@@ -510,20 +490,75 @@ def both_write_when_all_has_expired(
             _must(SteppedConnection(player, code, ALICE_PHONE).send(BOB, "a", retry=True))
 
     def bob(player: Player) -> None:
-        SteppedConnection(player, code, BOB_LAPTOP).send(ALICE, "b")
+        connection = BlockableConnection if blocked else SteppedConnection
+        connection(player, code, BOB_LAPTOP).send(ALICE, "b")
+
+    start = _ended(past_ms, leftovers=leftovers, faults=faults, blocking=code.blocking if blocked else None)
+    chats = [chat_key(ALICE, BOB), chat_key(BOB, ALICE)]
+    messages = [message_key(ALICE, BOB, seq) for seq in (1, 2)] if leftovers else []
+    batches = [[key] for key in (*chats, *messages)] if one_by_one or not leftovers else [chats, messages]
+    actors: dict[str, Actor] = {"alice": alice, "bob": bob}
+    actors |= {f"TTL {place}": _ttl(batch) for place, batch in enumerate(batches)}
+    return Scenario(actors, start, check_blocked if blocked else check, unreliable=["alice"] if faults else [])
+
+
+def a_device_hears_when_all_has_expired(
+    code: Code, *, client: type[SteppedClient] = SteppedClient, connected: bool = True, messages: int = 1
+) -> Scenario:
+    """First messages for a long time to a device that has the numbers 1 and 2: it was there all the time, or away."""
+
+    def alice(player: Player) -> None:
+        for place in range(messages):
+            SteppedConnection(player, code, ALICE_PHONE).send(BOB, f"a{place}")
 
     def phone(player: Player) -> None:
-        client(player, code, BOB_PHONE, {ALICE: 2}, expires).finish()
+        since = BOB_PHONE.connected_at if connected else player.now()
+        device = client(player, code, BOB_PHONE._replace(connected_at=since), {ALICE: 2}, {ALICE: expires})
+        if not connected:
+            device.connect()
+            device.sync()
+        device.finish()
 
-    keys = [chat_key(ALICE, BOB), chat_key(BOB, ALICE), *(message_key(ALICE, BOB, seq) for seq in (1, 2) if leftovers)]
-    actors: dict[str, Actor] = {
-        "alice": alice,
-        "bob": bob,
-        **{f"TTL {place}": ttl(key) for place, key in enumerate(keys)},
-    }
-    if devices:
-        actors["bob's phone"] = phone
-    return Scenario(actors, replace(start, before=dict(start.items)), check, unreliable=["alice"] if faults else [])
+    start = _ended(HOUR_MS, open=[BOB_PHONE] if connected else [])
+    expires = START - HOUR_MS - conversations.CHAT_OUTLIVES_MS
+    ttl = _ttl([chat_key(ALICE, BOB), chat_key(BOB, ALICE)])
+    return Scenario({"alice": alice, "bob's phone": phone, "TTL": ttl}, start, check)
+
+
+def _ended(
+    past_ms: int,
+    *,
+    leftovers: bool = False,
+    open: Collection[Connection] = (),
+    faults: int = 0,
+    blocking: type[Blocking] | None = None,
+) -> World:
+    """Two messages that have expired, whose chat items may be deleted since `past_ms`.
+
+    With `blocking`, Alice has blocked Bob.
+    """
+    age_ms = RETENTION_MS + conversations.CHAT_OUTLIVES_MS + past_ms
+    blocks = bool(blocking)
+    start = world(
+        age_ms=age_ms, open=open, faults=faults, acquainted=not blocks, blocked=blocks, blocking=blocking or Blocking
+    )
+    if not leftovers:
+        for seq in (1, 2):
+            start.delete(message_key(ALICE, BOB, seq))
+    return replace(start, before=dict(start.items))
+
+
+def _ttl(keys: Collection[Key]) -> Actor:
+    """DynamoDB's TTL deletes these items in one step, those of them that have expired."""
+
+    def way(world: World) -> Outcome:
+        for key in keys:
+            if 0 < int(world.items.get(key, {}).get(TTL, 0)) * 1_000 <= world.now:
+                world.delete(key)
+        return Outcome()
+
+    names = ", ".join(" ".join(key) for key in keys)
+    return lambda player: player.step(Step(f"TTL deletes what has expired of {names}", {"": way}))
 
 
 def the_table_goes_back(code: Code, *, client: type[SteppedClient] = SteppedClient, faults: int = 0) -> Scenario:

@@ -13,7 +13,7 @@ from chat.protocol import ReceiptKind
 from chat.table import AtLeast
 from tests.fakes.clock import MINUTE_MS, RETENTION_MS
 from tests.schedules import mutations
-from tests.schedules.clients import OneHistory
+from tests.schedules.clients import ForgetsNothing, OneHistory
 from tests.schedules.explorer import Scenario, ScheduleFailed, explore
 from tests.schedules.instance import Code
 from tests.schedules.scenarios import (
@@ -26,6 +26,7 @@ from tests.schedules.scenarios import (
     a_blocker_writes,
     a_client_finds_its_message,
     a_coming_meets_a_first_sync,
+    a_device_hears_when_all_has_expired,
     a_device_takes_a_message,
     a_device_that_was_taken_out_syncs,
     a_first_message_is_asked_about,
@@ -52,6 +53,7 @@ from tests.schedules.scenarios import (
     blocks_meet,
     both_write_first,
     both_write_into_an_old_log,
+    both_write_when_all_has_expired,
     nobody_takes_a_message,
     one_of_two_may_begin,
     receipts_meet,
@@ -102,6 +104,12 @@ def _name(build: Build) -> str:
         both_write_into_an_old_log,
         partial(both_write_into_an_old_log, age_ms=RETENTION_MS - HALF_AN_HOUR_MS),
         a_retry_into_an_old_log,
+        both_write_when_all_has_expired,
+        partial(both_write_when_all_has_expired, past_ms=-HALF_AN_HOUR_MS),
+        partial(both_write_when_all_has_expired, leftovers=True),
+        partial(both_write_when_all_has_expired, blocked=True),
+        a_device_hears_when_all_has_expired,
+        partial(a_device_hears_when_all_has_expired, connected=False),
         the_table_goes_back,
         partial(a_block_meets_sends, sends=1, faults=0),
         partial(a_block_meets_sends, sends=1, faults=0, unblocks=True),
@@ -152,6 +160,10 @@ def test_no_schedule_breaks_a_promise(build: Build) -> None:
         partial(both_write_into_an_old_log, one_by_one=True),
         partial(a_retry_into_an_old_log, one_by_one=True),
         partial(a_retry_into_an_old_log, faults=1),
+        partial(both_write_when_all_has_expired, leftovers=True, one_by_one=True),
+        partial(both_write_when_all_has_expired, faults=1),
+        partial(a_device_hears_when_all_has_expired, messages=3),
+        partial(a_device_hears_when_all_has_expired, messages=3, connected=False),
         partial(the_table_goes_back, faults=1),
         partial(a_block_meets_sends, sends=1),
         partial(a_block_meets_sends, sends=1, unblocks=True),
@@ -302,6 +314,36 @@ def _explore(build: Build) -> None:
             Code(conversations=mutations.OldLogAsAnyOther),
             "is given out twice",
             id="the newest message found taken for the newest",
+        ),
+        pytest.param(
+            both_write_when_all_has_expired,
+            Code(conversations=mutations.NothingHeld),
+            "the numbers of .* begin again",
+            id="a number from which somebody goes on that nobody holds",
+        ),
+        pytest.param(
+            both_write_when_all_has_expired,
+            Code(conversations=mutations.HeldUnseen),
+            "the numbers of .* begin again",
+            id="a chat item that is held though it is gone",
+        ),
+        pytest.param(
+            partial(both_write_when_all_has_expired, leftovers=True),
+            Code(conversations=mutations.BegunOverWhatIsLeft),
+            "the numbers of .* begin again",
+            id="numbers that begin over what is left",
+        ),
+        pytest.param(
+            partial(both_write_when_all_has_expired, blocked=True),
+            Code(blocking=mutations.BlockedChatsExpire),
+            "Alice's chat item says .*, and Bob's",
+            id="chat items that expire though they hide messages",
+        ),
+        pytest.param(
+            partial(a_device_hears_when_all_has_expired, client=ForgetsNothing),
+            Code(),
+            "misses .* before its heartbeat",
+            id="a client that does not forget what has expired",
         ),
         pytest.param(
             both_write_first,

@@ -18,7 +18,7 @@ from chat.sessions import OPENING_MS, Barred
 from chat.table import log_partition
 from chat.wiring import backend_routes
 from tests.backend_schema import names, problem, schema
-from tests.fakes.clock import HOUR_MS, RETENTION_MS
+from tests.fakes.clock import HOUR_MS, RETENTION_MS, expiry
 from tests.fakes.memory import serially
 from tests.unit.system import System, always
 
@@ -56,6 +56,7 @@ def test_a_message_is_stored_and_pushed_to_all_devices_of_both(system: System, r
         "to": "alice",
         "seq": 1,
         "ts": system.clock.now,
+        "expires": expiry(system.clock.now),
         "duplicate": False,
         "delivered": 2,
     }

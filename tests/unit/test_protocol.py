@@ -362,6 +362,7 @@ CHAT = Chat(
     peer_wrote=7,
     blocked=False,
     instead=None,
+    expires=8,
 )
 CHAT_FIELDS = {name: value for name, value in CHAT._asdict().items() if name not in ("changed", "blocked", "instead")}
 SYNC = Sync("1", None, 50, None)
@@ -388,7 +389,7 @@ SYNC = Sync("1", None, 50, None)
             ),
             (
                 '{"type":"sync","id":"1","user":"alice","epoch":"e1","chats":[{"peer":"bob","seq":7,"ts":2,"read":6,"peer_read":5,'
-                '"peer_delivered":4,"wrote":3,"peer_wrote":7}],'
+                '"peer_delivered":4,"wrote":3,"peer_wrote":7,"expires":8}],'
                 '"next":"2 bob","server_time":9,"heartbeat_ms":270000,"max_text_bytes":8192}'
             ),
         ),

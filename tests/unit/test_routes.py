@@ -42,7 +42,7 @@ from chat.protocol import (
 from chat.routes import SYNC_OVERLAP_MS
 from chat.sessions import MAX_CONNECTION_MS, MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Update, chat_key, sessions_key
-from tests.fakes.clock import HOUR_MS, MINUTE_MS, START, ManualClock
+from tests.fakes.clock import HOUR_MS, MINUTE_MS, START, ManualClock, expiry
 from tests.fakes.memory import serially
 from tests.unit.system import System, fails_at, on_the_wire
 
@@ -51,7 +51,8 @@ LATEST = History(None, "bob", None, None, 50)
 
 
 def ack(seq: int, ts: int, *, id: str = "m1", to: str = "bob", duplicate: bool = False, delivered: int = 0) -> Frame:
-    return {"type": "ack", "id": id, "to": to, "seq": seq, "ts": ts, "duplicate": duplicate, "delivered": delivered}
+    stored: Frame = {"to": to, "seq": seq, "ts": ts, "expires": expiry(ts)}
+    return {"type": "ack", "id": id, **stored, "duplicate": duplicate, "delivered": delivered}
 
 
 def sync(
@@ -88,6 +89,7 @@ def test_a_message_to_somebody_offline_is_stored_and_found_by_sync(system: Syste
             "peer_delivered": 0,
             "wrote": 0,
             "peer_wrote": 1,
+            "expires": expiry(clock.now),
             "last": {"from": "alice", "text": "hi"},
         }
     ]
@@ -100,7 +102,7 @@ def test_a_message_reaches_every_device_of_the_recipient(system: System, clock: 
 
     assert system.serve(alice, HI) == ack(1, clock.now, delivered=2)
 
-    frame = message_frame(Message("alice", "bob", 1, "m1", "hi", clock.now))
+    frame = message_frame(Message("alice", "bob", 1, "m1", "hi", clock.now, expires=expiry(clock.now)))
     for device in devices:
         assert system.pushed(device) == on_the_wire(frame)
 
@@ -132,7 +134,7 @@ def test_a_duplicate_goes_all_the_way_with_the_stored_message(system: System, cl
 
     assert system.serve(alice, HI) == ack(1, first_ts, duplicate=True, delivered=1)
 
-    frame = message_frame(Message("alice", "bob", 1, "m1", "hi", first_ts))
+    frame = message_frame(Message("alice", "bob", 1, "m1", "hi", first_ts, expires=expiry(first_ts)))
     assert system.pushed(bob) == on_the_wire(frame, frame)
 
 
@@ -622,9 +624,10 @@ def test_history_is_the_same_for_both_sides(system: System, clock: ManualClock) 
     system.serve(alice, HI)
     system.serve(bob, Send("m2", "alice", "hello"))
 
+    times = {"ts": clock.now, "expires": expiry(clock.now)}
     expected = [
-        {"from": "alice", "to": "bob", "seq": 1, "id": "m1", "text": "hi", "ts": clock.now},
-        {"from": "bob", "to": "alice", "seq": 2, "id": "m2", "text": "hello", "ts": clock.now},
+        {"from": "alice", "to": "bob", "seq": 1, "id": "m1", "text": "hi", **times},
+        {"from": "bob", "to": "alice", "seq": 2, "id": "m2", "text": "hello", **times},
     ]
     assert system.serve(alice, LATEST) == {"type": "history", "peer": "bob", "messages": expected, "more": False}
     assert system.serve(bob, History("h", "alice", None, None, 50)) == {

@@ -67,6 +67,7 @@ class Stored:
     """A message is stored, or was already: `duplicate`. `ts` is in milliseconds since the epoch.
 
     `delivered` counts the devices of the recipient that took it at once; it is 0 too if the sender may not know.
+    `expires` is in milliseconds since the epoch, too.
     """
 
     to: str
@@ -75,6 +76,7 @@ class Stored:
     ts: int
     duplicate: bool
     delivered: int
+    expires: int | None = None
 
 
 BatchResult: TypeAlias = Stored | BackendError
@@ -82,7 +84,7 @@ BatchResult: TypeAlias = Stored | BackendError
 
 @dataclass(frozen=True, slots=True)
 class UserChat:
-    """A line of a user's chat list. `ts` and what is `last_` are of its last message, whose text may be cut."""
+    """A line of a user's chat list. `ts`, `expires` and what is `last_` are of its last message; the text may be cut."""
 
     peer: str
     seq: int
@@ -95,6 +97,7 @@ class UserChat:
     last_from: str | None
     last_text: str | None
     last_has_data: bool = False
+    expires: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +294,7 @@ def _error(result: dict[str, Any]) -> BackendError:
 
 
 def _stored(ack: dict[str, Any]) -> Stored:
-    return Stored(ack["to"], ack["id"], ack["seq"], ack["ts"], ack["duplicate"], ack["delivered"])
+    return Stored(ack["to"], ack["id"], ack["seq"], ack["ts"], ack["duplicate"], ack["delivered"], ack.get("expires"))
 
 
 def _chat(one: dict[str, Any]) -> UserChat:
@@ -308,4 +311,5 @@ def _chat(one: dict[str, Any]) -> UserChat:
         last_from=last.get("from"),
         last_text=last.get("text"),
         last_has_data=last.get("has_data", False),
+        expires=one.get("expires"),
     )
