@@ -84,7 +84,7 @@ BatchResult: TypeAlias = Stored | BackendError
 
 @dataclass(frozen=True, slots=True)
 class UserChat:
-    """A line of a user's chat list. `ts`, `expires` and what is `last_` are of its last message; the text may be cut."""
+    """A line of a chat list. `ts`, `expires` and what is `last_` are of its last message; its text may be cut."""
 
     peer: str
     seq: int
