@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
@@ -152,6 +152,10 @@ class ConversationState:
     reached: int | None = None
     """Rule 10: how far the application had got in an earlier history, until a sync lists the conversation anew."""
     target: int = 0
+    expires: int = 0
+    """When the newest message that was heard of does, in milliseconds since the epoch; 0 if that is not known."""
+    numbering: int = 0
+    """Rule 11: how often it was forgotten. What was asked before that is answered in numbers that count no more."""
     ahead: dict[int, Message] = field(default_factory=dict)
     doubt: int = 0
     told: int = 0
@@ -236,9 +240,30 @@ class ConversationState:
             self.last = max(0, min(self.reached, seq - backlog))
         self.reached = None
 
-    def list_up_to(self, seq: int, latest: Latest) -> None:
+    def has_expired_by(self, ts: int) -> bool:
+        """Rule 11. Whether nothing that is known of it can be left at that time."""
+        return 0 < self.expires <= ts
+
+    def forget(self) -> None:
+        """Rule 11. All of it has expired: only what is unsent is kept, and whether the peer is blocked."""
+        for mark in self.marks.receipts.values():
+            mark.wanted = 0  # one that is under way is not followed by another
+        anew = ConversationState(
+            self.peer,
+            last=0,
+            numbering=self.numbering + 1,
+            is_blocked=self.is_blocked,
+            outbox=self.outbox,
+            is_fetching=self.is_fetching,
+        )
+        for one in fields(self):
+            setattr(self, one.name, getattr(anew, one.name))
+
+    def list_up_to(self, seq: int, latest: Latest, expires: int) -> None:
         """`sync` says that it goes this far."""
         self.is_stuck = False
+        if seq >= self.seq:
+            self.expires = expires
         if seq > self.seq or (seq == self.seq and self.latest.text is None):
             self.target, self.latest = seq, latest
 
@@ -262,7 +287,9 @@ class ConversationState:
 
     # Messages
 
-    def hear_of(self, seq: int) -> None:
+    def hear_of(self, seq: int, expires: int) -> None:
+        if seq >= self.seq:
+            self.expires = expires
         self.target = max(self.target, seq)
 
     def arrive(self, message: Message, most_ahead: int) -> list[Told]:
@@ -330,7 +357,7 @@ class ConversationState:
             self.told = message.seq - 1
         self.queued += 1
         self.last = message.seq
-        self.hear_of(message.seq)
+        self.hear_of(message.seq, message.expires)
         self.preview(message)
         if message.is_own:
             self._write()

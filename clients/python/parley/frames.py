@@ -60,6 +60,10 @@ def moment(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_MOMENT
 
 
+def positive(value: object) -> bool:
+    return whole(value) and value > 0  # type: ignore[operator]
+
+
 def receipt_kind(value: object) -> bool:
     return value in ("delivered", "read")
 
@@ -86,6 +90,7 @@ _MESSAGE: Shape = {
     "text": string,
     "data": optional(is_data),
     "ts": moment,
+    "expires": optional(positive),
     **_UNSENT,
 }
 _CHAT: Shape = {
@@ -95,6 +100,7 @@ _CHAT: Shape = {
     "read": whole,
     "peer_read": whole,
     "peer_delivered": whole,
+    "expires": optional(positive),
     "wrote": optional(whole),
     "blocked": optional(boolean),
     "last": optional(shaped({"from": string, "text": string, "has_data": optional(boolean), **_UNSENT})),
@@ -110,6 +116,13 @@ _SYNC: Shape = {
     "heartbeat_ms": optional(integer),
     "max_text_bytes": optional(integer),
 }
+_ACK: Shape = {
+    "seq": whole,
+    "ts": optional(moment),
+    "expires": optional(positive),
+    "delivered": optional(whole),
+    "unsends": optional(whole),
+}
 _SHAPES: dict[str, Check] = {
     "message": shaped(_MESSAGE),
     "receipt": shaped({"from": string, "peer": string, "kind": receipt_kind, "seq": whole, "ts": moment}),
@@ -117,7 +130,7 @@ _SHAPES: dict[str, Check] = {
     "presence": shaped({"users": _PRESENCES}),
     "sync": shaped(_SYNC),
     "history": shaped({"messages": list_of(shaped(_MESSAGE))}),
-    "ack": shaped({"seq": whole, "ts": optional(moment), "delivered": optional(whole), "unsends": optional(whole)}),
+    "ack": shaped(_ACK),
     "block": shaped({"user": string, "blocked": boolean}),
     "error": shaped({"code": string}),
     "close": shaped({"code": string, "message": optional(string)}),
@@ -179,7 +192,7 @@ def message(frame: Frame, peer: str) -> Message:
     is_unsent, unsends = bool(frame.get("unsent")), frame.get("unsends") or 0
     text, data = ("", None) if is_unsent or unsends else (frame["text"], frame.get("data"))
     head = (peer, frame["from"], frame["to"], frame["seq"], frame["id"], text, frame["ts"])
-    return Message(*head, is_unsent, unsends, data)
+    return Message(*head, is_unsent, unsends, data, frame.get("expires") or 0)
 
 
 def page_of(frame: Frame, peer: str) -> list[Message]:

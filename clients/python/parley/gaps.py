@@ -10,6 +10,8 @@ from .connections import Connections
 from .conversation import ConversationState, PageEnd, Told
 from .conversations import Conversations
 from .errors import Refused
+from .events import Message
+from .expiry import Expiry
 from .frames import PAGE, Frame
 from .mailbox import Mailbox
 from .requests import Ask, Lost, Requests, Script
@@ -27,6 +29,7 @@ class Gaps:
         connections: Connections,
         conversations: Conversations,
         mailbox: Mailbox,
+        expiry: Expiry,
         *,
         timers: Timers,
         backlog: int,
@@ -39,6 +42,7 @@ class Gaps:
         self._connections = connections
         self._conversations = conversations
         self._mailbox = mailbox
+        self._expiry = expiry
         self._timers = timers
         self._backlog = backlog
         self._at_once = at_once
@@ -73,7 +77,7 @@ class Gaps:
     def _fetch_preview(self, conversation: ConversationState) -> Script:
         try:
             page = yield Ask(frames.history(conversation.peer, 1))
-            for message in frames.page_of(page, conversation.peer):
+            for message in self._messages_of(page, conversation):
                 conversation.preview(message)
         except (Refused, Lost):
             pass  # a blank line in a list, until it comes into sight again
@@ -83,9 +87,13 @@ class Gaps:
         is_over, began = False, self._timers.now
         try:
             while not is_over:
-                after, target = conversation.last, conversation.target  # as they are when it is asked
+                # As they are when it is asked.
+                after, target, numbering = conversation.last, conversation.target, conversation.numbering
                 page = yield Ask(self._question(conversation, is_lookup))
-                end = self._take(conversation, page, after, target)
+                messages = self._messages_of(page, conversation)
+                if conversation.numbering != numbering:
+                    continue
+                end = self._take(conversation, messages, after, target, has_more=page.get("more") is True)
                 is_over = end in (PageEnd.LAST, PageEnd.NOWHERE) or (self._mailbox.is_full and not is_lookup)
         except Refused as refusal:
             _LOG.warning("the history of a conversation is refused: %s", refusal.code)
@@ -104,11 +112,22 @@ class Gaps:
             return frames.history(conversation.peer, PAGE, after=conversation.last)
         return frames.history(conversation.peer, PAGE if is_lookup else self._backlog or PAGE)
 
-    def _take(self, conversation: ConversationState, page: Frame, after: int | None, target: int) -> PageEnd:
+    def _messages_of(self, page: Frame, conversation: ConversationState) -> list[Message]:
+        messages = frames.page_of(page, conversation.peer)
+        self._expiry.came(conversation, messages)
+        return messages
+
+    def _take(
+        self,
+        conversation: ConversationState,
+        messages: list[Message],
+        after: int | None,
+        target: int,
+        *,
+        has_more: bool,
+    ) -> PageEnd:
         self.pages += 1
-        told, end = conversation.take_page(
-            frames.page_of(page, conversation.peer), has_more=page.get("more") is True, after=after, target=target
-        )
+        told, end = conversation.take_page(messages, has_more=has_more, after=after, target=target)
         self._tell(conversation, told)
         match end:
             case PageEnd.LAST:

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 
 from .events import Event, Expired, Failed, Message, PresenceChange, Receipt, Reset, Sent, Typing, Unsent
 
+SAID = Message | Unsent | Expired | Receipt
+"""What is said in a conversation."""
+
 
 class Mailbox:
     """Events, in order. An application that reads none must not fill the memory.
@@ -42,8 +45,12 @@ class Mailbox:
 
     def forget_conversations(self) -> None:
         """Takes out what was said in conversations."""
-        said = Message | Unsent | Expired | Receipt
-        self._events = deque(event for event in self._events if not isinstance(event, said))
+        self._events = deque(event for event in self._events if not isinstance(event, SAID))
+        self._look_for_room()
+
+    def forget_conversation(self, peer: str) -> None:
+        """Takes out what was said in one."""
+        self._events = deque(event for event in self._events if not (isinstance(event, SAID) and event.peer == peer))
         self._look_for_room()
 
     def _look_for_room(self) -> None:

@@ -127,7 +127,8 @@ class Outboxes:
         if conversation.last is None and not conversation.target:
             conversation.last = seq - 1  # the conversation was forgotten, and starts anew
         user = self._conversations.user or ""
-        self._arrive(conversation, Message(peer, user, peer, seq, outgoing.id, outgoing.text, ts, data=outgoing.data))
+        content, expires = (outgoing.id, outgoing.text, ts), ack.get("expires") or 0
+        self._arrive(conversation, Message(peer, user, peer, seq, *content, data=outgoing.data, expires=expires))
 
     def recognise(self, conversation: ConversationState, message: Message) -> None:
         """Our own message, coming back, is its acknowledgement."""

@@ -2,7 +2,7 @@
 
 It puts the rules together. Calls go one way only:
 
-    chat → session → sync, gaps, outbox, receipts, blocks, hints → requests → connections
+    chat → session → sync, gaps, expiry, outbox, receipts, blocks, hints → requests → connections
                │               │
                └→ mailbox      └→ conversation → events, frames, timers
 """
@@ -28,6 +28,7 @@ from .data import Data
 from .effects import Answer, Effect, Found
 from .errors import Ended, ParleyError, Refused, TokenRefused
 from .events import Conversation, Event, HistoryPage, Message, Reset, Unsent
+from .expiry import Expiry
 from .frames import DEFAULT_BACKLOG, MAX_PRESENCE_USERS, PAGE, Frame
 from .gaps import Gaps
 from .hints import IN_SIGHT, Hints
@@ -73,6 +74,7 @@ class Session:
         self._timers = Timers(clock)
         self._mailbox = mailbox = Mailbox(bounds.events)
         self._conversations = conversations = Conversations(bounds)
+        self._expiry = Expiry(conversations, mailbox)
         self._connections = connections = Connections(
             self.effects,
             mailbox,
@@ -99,6 +101,7 @@ class Session:
             connections,
             conversations,
             mailbox,
+            self._expiry,
             timers=self._timers,
             backlog=backlog,
             at_once=bounds.fetches,
@@ -130,6 +133,7 @@ class Session:
             connections,
             conversations,
             gaps=self._gaps,
+            expiry=self._expiry,
             receipts=self._receipts,
             blocks=self._blocks,
             hints=self._hints,
@@ -354,7 +358,10 @@ class Session:
         frames.check_user(peer)
 
         def page(reply: Frame) -> HistoryPage:
-            return HistoryPage(tuple(frames.page_of(reply, peer)), reply.get("more") is True)
+            messages = frames.page_of(reply, peer)
+            if conversation := self._conversations.get(peer):
+                self._expiry.came(conversation, messages)
+            return HistoryPage(tuple(messages), reply.get("more") is True)
 
         return self._question(frames.history(peer, min(limit, PAGE), before=before), page)
 
@@ -482,7 +489,8 @@ class Session:
 
     def _arrive(self, conversation: ConversationState, message: Message) -> None:
         """Rule 3. A message has come, alone; while the mailbox is full it is only noted, and fetched later."""
-        conversation.hear_of(message.seq)
+        self._expiry.came(conversation, [message])
+        conversation.hear_of(message.seq, message.expires)
         self._tell(conversation, [] if self._mailbox.is_full else conversation.arrive(message, self._bounds.ahead))
 
     def _tell(self, conversation: ConversationState, things: Iterable[Told]) -> None:

@@ -29,6 +29,7 @@ _CHAT: Shape = {
     "reached": optional(whole),
     "target": whole,
     "ts": moment,
+    "expires": optional(whole),
     "last_from": optional(string),
     "last_text": optional(string),
     "last_unsent": optional(boolean),
@@ -109,6 +110,7 @@ def _saved(conversation: ConversationState) -> State:
         "reached": conversation.reached,
         "target": conversation.seq,
         "ts": latest.ts,
+        "expires": conversation.expires,
         "last_from": latest.sender,
         "last_text": latest.text,
         "last_unsent": latest.unsent,
@@ -137,6 +139,7 @@ def _restored(chat: State) -> ConversationState:
         last=chat.get("seq"),
         reached=chat.get("reached"),
         target=chat["target"],
+        expires=chat.get("expires") or 0,
         has_written=chat.get("has_written") is not False,  # an older state does not say so
         is_blocked=chat.get("blocked") is True,
         latest=Latest(

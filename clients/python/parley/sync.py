@@ -16,6 +16,7 @@ from .connections import Connections
 from .conversation import Latest
 from .conversations import Conversations
 from .errors import ParleyError, Refused, WrongUser
+from .expiry import Expiry
 from .frames import Frame
 from .gaps import Gaps
 from .hints import Hints
@@ -54,6 +55,7 @@ class Sync:
         conversations: Conversations,
         *,
         gaps: Gaps,
+        expiry: Expiry,
         receipts: Receipts,
         blocks: Blocks,
         hints: Hints,
@@ -71,6 +73,7 @@ class Sync:
         self._connections = connections
         self._conversations = conversations
         self._gaps = gaps
+        self._expiry = expiry
         self._receipts = receipts
         self._blocks = blocks
         self._hints = hints
@@ -194,13 +197,14 @@ class Sync:
 
     def _learn_chat(self, round: _Round, chat: dict[str, Any]) -> None:
         conversation = self._conversations.of(chat["peer"])
+        self._expiry.listed(conversation, chat["ts"])
         is_known = conversation.seq > 0
         conversation.begin_anew(chat["seq"], self._backlog)
         last = chat.get("last") or {}
         is_unsent = bool(last.get("unsent") or last.get("unsends"))
         has_data = last.get("has_data") is True
         latest = Latest(chat["ts"], last.get("from"), last.get("text"), is_unsent, has_data)
-        conversation.list_up_to(chat["seq"], latest)
+        conversation.list_up_to(chat["seq"], latest, chat.get("expires") or 0)
         if conversation.last is None and self._backlog == 0 and not conversation.outbox.must_look_up:
             conversation.last = chat["seq"]
         # An older server does not say so, and has told the peer of every receipt.

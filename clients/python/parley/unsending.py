@@ -21,4 +21,4 @@ def acknowledged(ack: Frame, user: str, peer: str) -> Frame:
     """The message that takes another one back, as other devices get it: its acknowledgement counts as the message."""
     seq = ack["unsends"]
     fields: Frame = {"from": user, "to": peer, "seq": ack["seq"], "id": f"unsend {seq}", "text": "", "ts": ack["ts"]}
-    return {"type": "message", **fields, "unsends": seq}
+    return {"type": "message", **fields, "expires": ack.get("expires"), "unsends": seq}
