@@ -30,6 +30,7 @@ from parley import (
     Conversation,
     Disconnected,
     Event,
+    Expired,
     Failed,
     Message,
     ParleyError,
@@ -149,6 +150,8 @@ class ChatScreen(Screen[None]):
                 self._threads[peer].failures.append((event, self._view.texts.pop(id, "")))
             case Typing(peer=peer, composing=composing):
                 self._threads[peer].is_composing = composing
+            case Expired(peer=peer, first=1):
+                self._threads[peer] = self._threads[peer].anew()  # its numbers may have begun again
             case Reset():
                 for peer, thread in self._threads.items():
                     self._threads[peer] = thread.anew()

@@ -108,6 +108,7 @@ class Page {
       this.#banner.doubt = signInDoubt(this.#config, this.#user, this.#wasConnected);
     });
     on("reset", () => this.#view.clear());
+    on("expired", ({ peer, first }) => first === 1 && peer === this.#view.peer && this.#view.clear());
     on("message", ({ message }) => this.#onMessage(message));
     on("unsent", ({ peer, sender }) => sender === peer && peer !== this.#user && announce(`${peer} took a message back`));
     on("failed", ({ peer, message }) => announce(`Not sent to ${peer}: ${message}`));

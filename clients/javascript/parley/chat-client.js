@@ -10,6 +10,7 @@ import { Blocks } from "./blocks.js";
 import { BOUNDS } from "./bounds.js";
 import { Connections, SignInRefused } from "./connections.js";
 import { Conversations } from "./conversations.js";
+import { Expiry } from "./expiry.js";
 import { DEFAULT_TEXT_BYTES, USER_ID_RULE, byteLength, isUserId, messageOf, textProblem } from "./frames.js";
 import { Gaps } from "./gaps.js";
 import { Hints, IN_SIGHT } from "./hints.js";
@@ -147,6 +148,7 @@ export class ChatClient extends Events {
   #maxTextBytes = DEFAULT_TEXT_BYTES;
   #conversations;
   #connections;
+  #expiry;
   #gaps;
   #sender;
   #receipts;
@@ -181,7 +183,11 @@ export class ChatClient extends Events {
     this.#timers = new Timers({ ...TIMING, ...timing }, clock, random);
     this.#conversations = new Conversations(most);
     this.#connections = new Connections(address, WebSocket, this.#timers, this.#connectionEvents(), debug);
-    this.#gaps = new Gaps(this.#connections, {
+    this.#expiry = new Expiry((conversation, last) => {
+      if (last) this.#emit("expired", { peer: conversation.peer, first: 1, last });
+      this.#save();
+    });
+    this.#gaps = new Gaps(this.#connections, this.#expiry, {
       backlog,
       atOnce: most.fetches,
       tell: (conversation, told) => this.#tell(conversation, told),
@@ -451,7 +457,7 @@ export class ChatClient extends Events {
   adopt(/** @type {unknown} */ state) {
     const left = restored(state);
     this.#conversations.epoch ??= left.epoch ?? null;
-    const { outbox, reads } = this.#isSameHistory(left.epoch) ? left : withoutNumbers(left);
+    const { outbox, reads, expires = {} } = this.#isSameHistory(left.epoch) ? left : withoutNumbers(left);
     for (const outgoing of outbox) {
       const conversation = this.#conversations.of(outgoing.to);
       if (!conversation.outbox.some((one) => one.id === outgoing.id)) conversation.outbox.push(outgoing);
@@ -459,6 +465,10 @@ export class ChatClient extends Events {
     for (const [peer, seq] of Object.entries(reads)) {
       const { read } = this.#conversations.of(peer).receipts;
       read.wanted = Math.max(read.wanted, seq);
+    }
+    for (const [peer, moment] of Object.entries(expires)) {
+      const conversation = this.#conversations.get(peer);
+      if (conversation && !conversation.seq) conversation.expires = Math.max(conversation.expires, moment);
     }
     this.#save();
     if (this.#sender.isReady) this.#settle();
@@ -596,6 +606,7 @@ export class ChatClient extends Events {
 
   /** A message has come, alone, in whatever order. @param {Conversation} conversation @param {Message} message */
   #arrive(conversation, message) {
+    this.#expiry.came(conversation, [message]);
     this.#sender.recognise(conversation, message);
     this.#tell(conversation, conversation.arrive(message));
     // The first sync fetches what is missing where it is not known yet where to begin.
@@ -642,6 +653,7 @@ export class ChatClient extends Events {
   /** @param {import("./frames.js").ListedChat} listed */
   #learnChat(listed) {
     const conversation = this.#conversations.of(listed.peer);
+    this.#expiry.listed(conversation, listed.ts);
     const isNews = conversation.seq > 0;
     conversation.learn(listed);
     this.#blocks.learn(listed.peer, listed.blocked === true);

@@ -86,6 +86,10 @@ export class Conversation {
   seq = 0;
   /** Milliseconds since the epoch, of the latest message. */
   ts = 0;
+  /** When the newest message that was heard of does, in milliseconds since the epoch; 0 if that is not known. */
+  expires = 0;
+  /** Rule 11: how often it was forgotten. What was asked before that is answered in numbers that count no more. */
+  numbering = 0;
   /** @type {Preview | null} of the latest message */
   preview = null;
   read = 0;
@@ -154,11 +158,27 @@ export class Conversation {
     return left;
   }
 
+  /** Rule 11. Whether nothing that is known of it can be left at that time. @param {number} ts */
+  hasExpiredBy(ts) {
+    return this.expires > 0 && this.expires <= ts;
+  }
+
+  /** Rule 11. All of it has expired: only what is unsent is kept, and what a page has said. */
+  forget() {
+    const { outbox, isSending, isBlocked, isShown, filling, fetchingOlder, numbering } = this;
+    for (const mark of Object.values(this.receipts)) mark.wanted = 0; // one under way is not followed by another
+    for (const outgoing of outbox) outgoing.base = 0;
+    Object.assign(this, new Conversation(this.peer, this.last === null ? null : 0, this.#bounds));
+    Object.assign(this, { outbox, isSending, isBlocked, filling, fetchingOlder, numbering: numbering + 1 });
+    this.show(isShown);
+  }
+
   // What has come
 
   /** A `sync` lists it. @param {ListedChat} listed */
-  learn({ seq, ts, last, wrote }) {
+  learn({ seq, ts, expires, last, wrote }) {
     this.isStuck = false;
+    if (seq >= this.seq) this.expires = expires ?? 0;
     // An older server does not say so, and has told the peer of every receipt.
     this.hasWritten ||= wrote !== 0;
     if (seq < this.seq || (seq === this.seq && this.preview)) return;
@@ -167,7 +187,7 @@ export class Conversation {
 
   /** A message has come, alone, in whatever order. @param {Message} message @returns {Told[]} */
   arrive(message) {
-    this.#hear(message);
+    this.hear(message);
     if (message.seq === (this.last ?? NaN) + 1) return [this.#take(message), ...this.#takeAhead()];
     const isAhead = this.last === null || message.seq > this.last;
     if (isAhead && this.ahead.size < this.#bounds.ahead) this.ahead.set(message.seq, message);
@@ -185,7 +205,7 @@ export class Conversation {
     /** @type {Told[]} */
     const told = [];
     for (const message of messages) {
-      this.#hear(message);
+      this.hear(message);
       told.push(...this.#takeAhead());
       const last = this.last ?? 0;
       if (message.seq <= last) continue;
@@ -252,14 +272,14 @@ export class Conversation {
 
   /** Shows a message in the list of chats, if it is the last one. @param {Message} message */
   showPreview(message) {
-    if (message.seq === this.seq) this.#hear(message);
+    if (message.seq === this.seq) this.hear(message);
   }
 
-  /** @param {Message} message */
-  #hear({ from, seq, text, ts, unsent, unsends, data }) {
+  /** It goes as far as this message at least. @param {Message} message */
+  hear({ from, seq, text, ts, expires = 0, unsent, unsends, data }) {
     if (seq < this.seq) return;
     const preview = { from, text, has_data: Boolean(data), unsent: unsent ? ts : null, unsends };
-    Object.assign(this, { seq, ts, preview });
+    Object.assign(this, { seq, ts, expires, preview });
   }
 
   /** @param {Message} message @returns {Told} */

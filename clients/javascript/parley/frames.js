@@ -14,6 +14,7 @@ import { dataProblem, isData } from "./data.js";
  * @property {string} id
  * @property {string} text
  * @property {number} ts milliseconds since the epoch
+ * @property {number} [expires] when the server stops to store it, in milliseconds since the epoch
  * @property {Data} [data] what the sender's application has added, or has sent instead of a text, which is empty then.
  *   It is what a peer wrote: check it, and show it as text, never as markup. It is not to be changed
  * @property {boolean} [unsent] whether it was taken back; then it has no text and no data
@@ -23,8 +24,8 @@ import { dataProblem, isData } from "./data.js";
 /**
  * A message in a frame. `unsent` is when it was taken back.
  *
- * @typedef {Omit<Message, "unsent" | "unsends" | "data"> & { unsent?: number | null, unsends?: number | null,
- *   data?: Data | null }} SentMessage
+ * @typedef {Omit<Message, "unsent" | "unsends" | "data" | "expires"> & { unsent?: number | null,
+ *   unsends?: number | null, data?: Data | null, expires?: number | null }} SentMessage
  */
 
 /** @typedef {"read" | "delivered"} ReceiptKind */
@@ -44,6 +45,7 @@ import { dataProblem, isData } from "./data.js";
  * @property {number} read
  * @property {number} peer_read
  * @property {number} peer_delivered
+ * @property {number | null} [expires] when its last message does
  * @property {number | null} [wrote] the user's last message
  * @property {boolean | null} [blocked] whether the user has blocked the peer
  * @property {Preview | null} [last]
@@ -58,8 +60,8 @@ import { dataProblem, isData } from "./data.js";
 /** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame | BlockFrame} Push */
 
 /**
- * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number, unsends?: number | null }}
- *   AckFrame
+ * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, expires?: number | null, delivered?: number,
+ *   unsends?: number | null }} AckFrame
  */
 /** @typedef {{ type: "pong", id: string }} PongFrame */
 /** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
@@ -154,6 +156,8 @@ export const whole = Number.isSafeInteger;
 /** @type {Check} */
 export const moment = (value) => whole(value) && Math.abs(value) <= MAX_MOMENT;
 /** @type {Check} */
+const positive = (value) => whole(value) && value > 0;
+/** @type {Check} */
 export const string = (value) => typeof value === "string";
 /** @type {Check} */
 const boolean = (value) => typeof value === "boolean";
@@ -171,7 +175,7 @@ const UNSENT = { unsent: optional(moment), unsends: optional(whole) };
 /** @type {Shape} */
 const MESSAGE = {
   ...{ from: string, to: string, seq: whole, id: string, text: string, ts: moment },
-  ...{ data: optional(isData), ...UNSENT },
+  ...{ expires: optional(positive), data: optional(isData), ...UNSENT },
 };
 /** @type {Shape} */
 const CHAT = {
@@ -181,6 +185,7 @@ const CHAT = {
   read: whole,
   peer_read: whole,
   peer_delivered: whole,
+  expires: optional(positive),
   wrote: optional(whole),
   blocked: optional(boolean),
   last: optional(shaped({ from: string, text: string, has_data: optional(boolean), ...UNSENT })),
@@ -202,7 +207,7 @@ const SHAPES = {
     max_text_bytes: whole,
   },
   history: { messages: listOf(MESSAGE) },
-  ack: { seq: whole, ts: optional(moment), unsends: optional(whole) },
+  ack: { seq: whole, ts: optional(moment), expires: optional(positive), unsends: optional(whole) },
   pong: {},
   block: { user: string, blocked: boolean },
   error: { code: string },
@@ -244,10 +249,11 @@ export function parsed(data) {
 }
 
 /** The message in a frame. @param {SentMessage} frame @returns {Message} */
-export function messageOf({ from, to, seq, id, text, ts, unsent, unsends, data }) {
-  if (unsends) return { from, to, seq, id, text: "", ts, unsends };
-  if (unsent) return { from, to, seq, id, text: "", ts, unsent: true };
-  return { from, to, seq, id, text, ts, ...(data ? { data } : {}) };
+export function messageOf({ from, to, seq, id, text, ts, expires, unsent, unsends, data }) {
+  const head = { from, to, seq, id, text: unsends || unsent ? "" : text, ts, ...(expires ? { expires } : {}) };
+  if (unsends) return { ...head, unsends };
+  if (unsent) return { ...head, unsent: true };
+  return { ...head, ...(data ? { data } : {}) };
 }
 
 /** Whether a frame answers an action. @param {Frame} frame @param {string} action */

@@ -10,6 +10,7 @@ import { Refused } from "./requests.js";
 /** @typedef {import("./connections.js").Connections} Connections */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./conversation.js").Told} Told */
+/** @typedef {import("./expiry.js").Expiry} Expiry */
 /** @typedef {import("./frames.js").Message} Message */
 
 const OLDER_PAGE = 30;
@@ -42,6 +43,7 @@ class Gate {
 /** Fetches what is missing, for a limited number of conversations at once: a first sync may show a thousand. */
 export class Gaps {
   #connections;
+  #expiry;
   #backlog;
   #gate;
   #tell;
@@ -50,6 +52,7 @@ export class Gaps {
 
   /**
    * @param {Connections} connections
+   * @param {Expiry} expiry
    * @param {object} options
    * @param {number} options.backlog
    * @param {number} options.atOnce
@@ -57,8 +60,9 @@ export class Gaps {
    * @param {(conversation: Conversation, messages: Message[]) => void} options.found
    * @param {() => void} options.changed
    */
-  constructor(connections, { backlog, atOnce, tell, found, changed }) {
+  constructor(connections, expiry, { backlog, atOnce, tell, found, changed }) {
     this.#connections = connections;
+    this.#expiry = expiry;
     this.#backlog = backlog;
     this.#gate = new Gate(atOnce);
     this.#tell = tell;
@@ -90,7 +94,7 @@ export class Gaps {
   async preview(conversation) {
     if (!conversation.lacksPreview || conversation.filling) return;
     try {
-      const { messages } = await this.#page({ peer: conversation.peer, limit: 1 });
+      const { messages } = await this.#page(conversation, { limit: 1 });
       messages.forEach((message) => conversation.showPreview(message));
       this.#changed();
     } catch {
@@ -110,10 +114,16 @@ export class Gaps {
     }
   }
 
-  /** Fetches the newest page; earlier messages are fetched on request. @param {Conversation} conversation */
+  /**
+   * Fetches the newest page; earlier messages are fetched on request.
+   *
+   * @param {Conversation} conversation
+   * @returns {Promise<void>}
+   */
   async #latest(conversation) {
-    const known = conversation.seq;
-    const { messages, more } = await this.#page({ peer: conversation.peer, limit: this.#backlog || PAGE });
+    const { seq: known, numbering } = conversation;
+    const { messages, more } = await this.#page(conversation, { limit: this.#backlog || PAGE });
+    if (conversation.numbering !== numbering) return this.#latest(conversation);
     conversation.beginAfter(messages[0] ? messages[0].seq - 1 : known);
     conversation.hasOlder = more;
     if (this.#take(conversation, messages)) this.#tell(conversation, conversation.closeGap(known));
@@ -127,8 +137,12 @@ export class Gaps {
     // What was sent and not acknowledged may be stored before what is here begins.
     let after = lookedFor ? Math.min(last, lookedFor.base ?? 0) : last;
     while (isLooking || conversation.isBehind) {
-      const known = conversation.seq;
-      const { messages, more } = await this.#page({ peer: conversation.peer, after, limit: PAGE });
+      const { seq: known, numbering } = conversation;
+      const { messages, more } = await this.#page(conversation, { after, limit: PAGE });
+      if (conversation.numbering !== numbering) {
+        after = conversation.last ?? 0;
+        continue;
+      }
       const end = messages.at(-1)?.seq ?? after;
       const isWhole = this.#take(conversation, messages);
       if (isWhole && more && end > after) {
@@ -154,18 +168,19 @@ export class Gaps {
   /** @param {Conversation} conversation */
   async #older(conversation) {
     const before = conversation.messages[0]?.seq ?? (conversation.last ?? 0) + 1;
-    const { messages, more } = await this.#olderPage(conversation.peer, before);
-    conversation.takeOlder(messages, before, more);
+    const { numbering } = conversation;
+    const { messages, more } = await this.#olderPage(conversation, before);
+    if (conversation.numbering === numbering) conversation.takeOlder(messages, before, more);
     this.#changed();
   }
 
   /** A page of what is older. A number that is missing inside it is asked for once more. */
-  async #olderPage(/** @type {string} */ peer, /** @type {number} */ before) {
-    const page = await this.#page({ peer, before, limit: OLDER_PAGE });
+  async #olderPage(/** @type {Conversation} */ conversation, /** @type {number} */ before) {
+    const page = await this.#page(conversation, { before, limit: OLDER_PAGE });
     const behindHole = page.messages.findIndex(({ seq }, index) => index > 0 && seq > page.messages[index - 1].seq + 1);
     if (behindHole === -1) return page;
     const after = page.messages[behindHole - 1].seq;
-    const again = await this.#page({ peer, after, limit: OLDER_PAGE });
+    const again = await this.#page(conversation, { after, limit: OLDER_PAGE });
     const merged = new Map([...page.messages, ...again.messages].map((message) => [message.seq, message]));
     return { messages: [...merged.values()].sort((a, b) => a.seq - b.seq), more: page.more };
   }
@@ -173,10 +188,13 @@ export class Gaps {
   /**
    * A page of a history, oldest first, and whether there is more beyond it.
    *
-   * @param {{ peer: string, limit: number, after?: number, before?: number }} fields
+   * @param {Conversation} conversation
+   * @param {{ limit: number, after?: number, before?: number }} fields
    */
-  async #page(fields) {
-    const { messages, more } = await this.#connections.ask({ action: "history", ...fields });
-    return { messages: messages.map(messageOf).sort((a, b) => a.seq - b.seq), more: more === true };
+  async #page(conversation, fields) {
+    const page = await this.#connections.ask({ action: "history", peer: conversation.peer, ...fields });
+    const messages = page.messages.map(messageOf).sort((a, b) => a.seq - b.seq);
+    this.#expiry.came(conversation, messages);
+    return { messages, more: page.more === true };
   }
 }

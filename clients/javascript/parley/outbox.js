@@ -153,10 +153,11 @@ export class Sender {
    * @param {Outgoing} outgoing
    * @param {import("./frames.js").AckFrame} ack
    */
-  #onAck(conversation, outgoing, { seq, ts, delivered }) {
+  #onAck(conversation, outgoing, { seq, ts, expires, delivered }) {
     const { id, to, text } = outgoing;
     const data = outgoing.data ? { data: outgoing.data } : {};
-    const stored = { from: this.#conversations.user ?? "", to, seq, id, text, ...data, ts: ts ?? outgoing.ts };
+    const times = { ts: ts ?? outgoing.ts, ...(expires ? { expires } : {}) };
+    const stored = { from: this.#conversations.user ?? "", to, seq, id, text, ...data, ...times };
     this.#acknowledge(conversation, outgoing, stored, delivered ?? null);
     if (conversation.last === null && !conversation.seq) conversation.beginAfter(seq - 1); // it was forgotten
     this.#events.arrive(conversation, stored);

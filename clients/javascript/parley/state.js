@@ -18,6 +18,7 @@ import { isObject, isUserId, moment, optional, shaped, string, whole } from "./f
  * @typedef {object} SavedState
  * @property {Outgoing[]} outbox
  * @property {Record<string, number>} reads how far each conversation was read, where the server may not know it
+ * @property {Record<string, number>} [expires] when each of those conversations does, as far as that is known
  * @property {string | null} [epoch] of which history of the server's its numbers are; null if that is not known
  */
 
@@ -47,9 +48,11 @@ const isOutgoing = shaped({
 export function saved(conversations) {
   const known = [...conversations];
   const reads = known.filter(({ receipts }) => receipts.read.isDue);
+  const numbered = known.filter(({ outbox, receipts, expires }) => expires && (outbox.length || receipts.read.isDue));
   return {
     outbox: known.flatMap(({ outbox }) => outbox.map(({ isDoubtful, knownAt, ...outgoing }) => outgoing)),
     reads: Object.fromEntries(reads.map(({ peer, receipts }) => [peer, receipts.read.wanted])),
+    expires: Object.fromEntries(numbered.map(({ peer, expires }) => [peer, expires])),
     epoch: conversations.epoch,
   };
 }
@@ -64,13 +67,19 @@ export function restored(state) {
   if (!isObject(state)) return { outbox: [], reads: {} };
   /** @type {Outgoing[]} */
   const outbox = Array.isArray(state.outbox) ? state.outbox.filter(isOutgoing) : [];
-  const reads = Object.entries(isObject(state.reads) ? state.reads : {});
   return {
     // What was tried may be stored: the history is looked at before it is sent again. A store may fail to save that.
     outbox: outbox.map((outgoing) => ({ ...outgoing, isDoubtful: outgoing.isTried !== false, isTried: true })),
-    reads: Object.fromEntries(reads.filter(([peer, seq]) => isUserId(peer) && whole(seq))),
+    reads: numbersByPeer(state.reads),
+    expires: numbersByPeer(state.expires),
     epoch: typeof state.epoch === "string" ? state.epoch : null,
   };
+}
+
+/** @param {unknown} saved */
+function numbersByPeer(saved) {
+  const numbers = Object.entries(isObject(saved) ? saved : {});
+  return Object.fromEntries(numbers.filter(([peer, number]) => isUserId(peer) && whole(number)));
 }
 
 /** Rule 10. What of a saved state holds in another history than its own. @param {SavedState} state @returns {SavedState} */

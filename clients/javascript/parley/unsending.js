@@ -34,7 +34,8 @@ export class Unsending {
     const ack = await this.#connections.ask({ action: "unsend", peer, seq });
     const from = this.#conversations.user ?? "";
     const fields = { from, to: peer, seq: ack.seq, id: `unsend ${seq}`, text: "", ts: ack.ts ?? 0 };
-    this.#arrive({ ...fields, unsends: seq }); // the acknowledgement counts as the message
+    const expires = ack.expires ? { expires: ack.expires } : {};
+    this.#arrive({ ...fields, ...expires, unsends: seq }); // the acknowledgement counts as the message
   }
 }
 

@@ -88,6 +88,10 @@ export class Conversation {
     seq: number;
     /** Milliseconds since the epoch, of the latest message. */
     ts: number;
+    /** When the newest message that was heard of does, in milliseconds since the epoch; 0 if that is not known. */
+    expires: number;
+    /** Rule 11: how often it was forgotten. What was asked before that is answered in numbers that count no more. */
+    numbering: number;
     /** @type {Preview | null} of the latest message */
     preview: Preview | null;
     read: number;
@@ -131,8 +135,12 @@ export class Conversation {
     get isIdle(): boolean;
     /** Rule 10. What is left of it when the server speaks of another history; whoever holds this one holds nothing. */
     anew(): Conversation;
+    /** Rule 11. Whether nothing that is known of it can be left at that time. @param {number} ts */
+    hasExpiredBy(ts: number): boolean;
+    /** Rule 11. All of it has expired: only what is unsent is kept, and what a page has said. */
+    forget(): void;
     /** A `sync` lists it. @param {ListedChat} listed */
-    learn({ seq, ts, last, wrote }: ListedChat): void;
+    learn({ seq, ts, expires, last, wrote }: ListedChat): void;
     /** A message has come, alone, in whatever order. @param {Message} message @returns {Told[]} */
     arrive(message: Message): Told[];
     /** Everything up to here is older than what is told. @param {number} last */
@@ -160,6 +168,8 @@ export class Conversation {
     get lacksPreview(): boolean;
     /** Shows a message in the list of chats, if it is the last one. @param {Message} message */
     showPreview(message: Message): void;
+    /** It goes as far as this message at least. @param {Message} message */
+    hear({ from, seq, text, ts, expires, unsent, unsends, data }: Message): void;
     /**
      * The peer is blocked, or not any more. False if that is nothing new.
      *

@@ -20,7 +20,7 @@ export function isObject(value: unknown): value is Record<string, any>;
  */
 export function parsed(data: unknown): Frame | null;
 /** The message in a frame. @param {SentMessage} frame @returns {Message} */
-export function messageOf({ from, to, seq, id, text, ts, unsent, unsends, data }: SentMessage): Message;
+export function messageOf({ from, to, seq, id, text, ts, expires, unsent, unsends, data }: SentMessage): Message;
 /** Whether a frame answers an action. @param {Frame} frame @param {string} action */
 export function isReply(frame: Frame, action: string): boolean;
 /** Whether the server sends such a frame unasked. @param {Frame} frame @returns {frame is Push} */
@@ -36,6 +36,7 @@ export function isPush(frame: Frame): frame is Push;
  * @property {string} id
  * @property {string} text
  * @property {number} ts milliseconds since the epoch
+ * @property {number} [expires] when the server stops to store it, in milliseconds since the epoch
  * @property {Data} [data] what the sender's application has added, or has sent instead of a text, which is empty then.
  *   It is what a peer wrote: check it, and show it as text, never as markup. It is not to be changed
  * @property {boolean} [unsent] whether it was taken back; then it has no text and no data
@@ -44,8 +45,8 @@ export function isPush(frame: Frame): frame is Push;
 /**
  * A message in a frame. `unsent` is when it was taken back.
  *
- * @typedef {Omit<Message, "unsent" | "unsends" | "data"> & { unsent?: number | null, unsends?: number | null,
- *   data?: Data | null }} SentMessage
+ * @typedef {Omit<Message, "unsent" | "unsends" | "data" | "expires"> & { unsent?: number | null,
+ *   unsends?: number | null, data?: Data | null, expires?: number | null }} SentMessage
  */
 /** @typedef {"read" | "delivered"} ReceiptKind */
 /**
@@ -63,6 +64,7 @@ export function isPush(frame: Frame): frame is Push;
  * @property {number} read
  * @property {number} peer_read
  * @property {number} peer_delivered
+ * @property {number | null} [expires] when its last message does
  * @property {number | null} [wrote] the user's last message
  * @property {boolean | null} [blocked] whether the user has blocked the peer
  * @property {Preview | null} [last]
@@ -75,8 +77,8 @@ export function isPush(frame: Frame): frame is Push;
 /** @typedef {{ type: "block", id?: string, user: string, blocked: boolean }} BlockFrame */
 /** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame | BlockFrame} Push */
 /**
- * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, delivered?: number, unsends?: number | null }}
- *   AckFrame
+ * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, expires?: number | null, delivered?: number,
+ *   unsends?: number | null }} AckFrame
  */
 /** @typedef {{ type: "pong", id: string }} PongFrame */
 /** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
@@ -145,6 +147,10 @@ export type Message = {
      */
     ts: number;
     /**
+     * when the server stops to store it, in milliseconds since the epoch
+     */
+    expires?: number | undefined;
+    /**
      * what the sender's application has added, or has sent instead of a text, which is empty then.
      * It is what a peer wrote: check it, and show it as text, never as markup. It is not to be changed
      */
@@ -161,10 +167,11 @@ export type Message = {
 /**
  * A message in a frame. `unsent` is when it was taken back.
  */
-export type SentMessage = Omit<Message, "unsent" | "unsends" | "data"> & {
+export type SentMessage = Omit<Message, "unsent" | "unsends" | "data" | "expires"> & {
     unsent?: number | null;
     unsends?: number | null;
     data?: Data | null;
+    expires?: number | null;
 };
 export type ReceiptKind = "read" | "delivered";
 /**
@@ -183,6 +190,10 @@ export type ListedChat = {
     read: number;
     peer_read: number;
     peer_delivered: number;
+    /**
+     * when its last message does
+     */
+    expires?: number | null | undefined;
     /**
      * the user's last message
      */
@@ -235,6 +246,7 @@ export type AckFrame = {
     id: string;
     seq: number;
     ts?: number | null;
+    expires?: number | null;
     delivered?: number;
     unsends?: number | null;
 };

@@ -2,6 +2,7 @@
 export class Gaps {
     /**
      * @param {Connections} connections
+     * @param {Expiry} expiry
      * @param {object} options
      * @param {number} options.backlog
      * @param {number} options.atOnce
@@ -9,7 +10,7 @@ export class Gaps {
      * @param {(conversation: Conversation, messages: Message[]) => void} options.found
      * @param {() => void} options.changed
      */
-    constructor(connections: Connections, { backlog, atOnce, tell, found, changed }: {
+    constructor(connections: Connections, expiry: Expiry, { backlog, atOnce, tell, found, changed }: {
         backlog: number;
         atOnce: number;
         tell: (conversation: Conversation, told: Told[]) => void;
@@ -27,4 +28,5 @@ export class Gaps {
 export type Connections = import("./connections.js").Connections;
 export type Conversation = import("./conversation.js").Conversation;
 export type Told = import("./conversation.js").Told;
+export type Expiry = import("./expiry.js").Expiry;
 export type Message = import("./frames.js").Message;

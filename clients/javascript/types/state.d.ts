@@ -17,6 +17,7 @@ export function withoutNumbers({ outbox }: SavedState): SavedState;
  * @typedef {object} SavedState
  * @property {Outgoing[]} outbox
  * @property {Record<string, number>} reads how far each conversation was read, where the server may not know it
+ * @property {Record<string, number>} [expires] when each of those conversations does, as far as that is known
  * @property {string | null} [epoch] of which history of the server's its numbers are; null if that is not known
  */
 /**
@@ -39,6 +40,10 @@ export type SavedState = {
      * how far each conversation was read, where the server may not know it
      */
     reads: Record<string, number>;
+    /**
+     * when each of those conversations does, as far as that is known
+     */
+    expires?: Record<string, number> | undefined;
     /**
      * of which history of the server's its numbers are; null if that is not known
      */

@@ -250,7 +250,7 @@ class ConversationState:
             mark.wanted = 0  # one that is under way is not followed by another
         anew = ConversationState(
             self.peer,
-            last=0,
+            last=None if self.last is None else 0,
             numbering=self.numbering + 1,
             is_blocked=self.is_blocked,
             outbox=self.outbox,

@@ -1,0 +1,34 @@
+/** Rule 11 of docs/protocol.md: what has wholly expired is forgotten, since its numbers may be given out anew. */
+
+/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./frames.js").Message} Message */
+
+/** Forgets a conversation when something comes that is younger than all that was known of it could be. */
+export class Expiry {
+  #forgot;
+
+  /** @param {(conversation: Conversation, last: number) => void} forgot what it had up to number `last` */
+  constructor(forgot) {
+    this.#forgot = forgot;
+  }
+
+  /** `sync` lists it, with a last message of that time. @param {Conversation} conversation @param {number} ts */
+  listed(conversation, ts) {
+    if (conversation.hasExpiredBy(ts)) this.#forget(conversation);
+  }
+
+  /** Messages have come, oldest first, alone or in a page. @param {Conversation} conversation @param {Message[]} messages */
+  came(conversation, messages) {
+    const newest = messages.at(-1);
+    if (!newest || !conversation.hasExpiredBy(newest.ts)) return;
+    this.#forget(conversation);
+    conversation.hear(newest);
+  }
+
+  /** @param {Conversation} conversation */
+  #forget(conversation) {
+    const last = conversation.last ?? 0;
+    conversation.forget();
+    this.#forgot(conversation, last);
+  }
+}
