@@ -216,7 +216,7 @@ class Script:
             case "send":
                 seq = given.take("seq", int)
                 defaults = {"ts": 10 * seq, "duplicate": False, "delivered": 0}
-                changed = given.some(*defaults)
+                changed = given.some(*defaults, "expires")
                 return {"type": "ack", "id": id, "to": asked.take("to", str), "seq": seq} | defaults | changed
             case "receipt":
                 fields = {key: asked.take(key, str, int) for key in ACTIONS["receipt"]}
@@ -225,7 +225,7 @@ class Script:
                 return {"type": "block", "id": id, "user": asked.take("user", str), "blocked": action == "block"}
             case "unsend":
                 seq, unsends, to = given.take("seq", int), asked.take("seq", int), asked.take("peer", str)
-                changed = {"ts": 10 * seq, "duplicate": False} | given.some("ts", "duplicate")
+                changed = {"ts": 10 * seq, "duplicate": False} | given.some("ts", "duplicate", "expires")
                 return {"type": "ack", "id": id, "to": to, "seq": seq, "unsends": unsends} | changed
             case other:
                 raise BadCase(f"{given.what}: a reply to {other} is to be written as a frame")
@@ -329,7 +329,7 @@ def _chat(what: str, peer: str, written: object) -> Fields:
     given = Given(what, {"seq": written} if isinstance(written, int) else written)
     seq = given.take("seq", int)
     defaults = {"ts": 10 * seq, "read": seq, "peer_read": 0, "peer_delivered": 0, "wrote": seq, "peer_wrote": seq}
-    fields = defaults | given.some(*defaults, "last", "blocked")
+    fields = defaults | given.some(*defaults, "expires", "last", "blocked")
     given.end()
     return {"peer": peer, "seq": seq} | fields
 
@@ -354,7 +354,7 @@ def _message(given: Given) -> Fields:
         seq, peer = written, given.take(way, str)
     sender, to = (peer, USER) if way == "from" else (USER, peer)
     defaults = {"id": f"{sender[0]}{seq}", "text": f"message {seq}", "ts": 10 * seq}
-    return {"from": sender, "to": to, "seq": seq} | defaults | given.some(*defaults, "data", "unsent", "unsends")
+    return {"from": sender, "to": to, "seq": seq} | defaults | given.some(*defaults, "expires", "data", "unsent", "unsends")
 
 
 def _told_message(message: Fields) -> Fields:
