@@ -1,4 +1,4 @@
-"""From `docs/protocol.md` alone one finds the file of each of the ten rules, in both clients."""
+"""From `docs/protocol.md` alone one finds the file of each of the eleven rules, in both clients."""
 
 from __future__ import annotations
 
