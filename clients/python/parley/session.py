@@ -2,9 +2,9 @@
 
 It puts the rules together. Calls go one way only:
 
-    chat → session → sync, gaps, expiry, outbox, receipts, blocks, hints → requests → connections
+    chat → session → sync, gaps, outbox, receipts, blocks, hints → requests → connections
                │               │
-               └→ mailbox      └→ conversation → events, frames, timers
+               └→ mailbox      └→ expiry → conversation → events, frames, timers
 """
 
 from __future__ import annotations

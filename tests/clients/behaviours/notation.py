@@ -354,7 +354,11 @@ def _message(given: Given) -> Fields:
         seq, peer = written, given.take(way, str)
     sender, to = (peer, USER) if way == "from" else (USER, peer)
     defaults = {"id": f"{sender[0]}{seq}", "text": f"message {seq}", "ts": 10 * seq}
-    return {"from": sender, "to": to, "seq": seq} | defaults | given.some(*defaults, "expires", "data", "unsent", "unsends")
+    return (
+        {"from": sender, "to": to, "seq": seq}
+        | defaults
+        | given.some(*defaults, "expires", "data", "unsent", "unsends")
+    )
 
 
 def _told_message(message: Fields) -> Fields:
