@@ -206,8 +206,8 @@ def test_whether_an_error_is_temporary_follows_from_its_code(code: ErrorCode) ->
 
 
 UUID = "6f1c0a52-9a4e-4c43-8d3f-0b6a3c1d2e4f"
-MESSAGE = Message("alice", "bob", 42, UUID, "hello", 1_767_225_600_123)
-CHAT = Chat("bob", 42, 1_767_225_600_123, 1_767_225_600_124, 42, 40, 41, 42, 39, False, None)
+MESSAGE = Message("alice", "bob", 42, UUID, "hello", 1_767_225_600_123, expires=1_769_817_600_000)
+CHAT = Chat("bob", 42, 1_767_225_600_123, 1_767_225_600_124, 42, 40, 41, 42, 39, False, None, 1_769_817_600_000)
 BOB, CAROL = UserPresence("bob", True, 1_767_225_500_000, 17), UserPresence("carol", False, None, 0)
 TEMPORARY_ERROR = ChatError(ErrorCode.TOO_MANY_REQUESTS, "later", id="1", retry_after_ms=1_000)
 
