@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from chat.protocol import (
     message_size,
 )
 from chat.sessions import Sessions
-from chat.table import Item, Key, Query, Table, Update, Updated, chat_key
+from chat.table import Condition, Item, Key, Query, Table, Update, Updated, chat_key
 from tests.fakes.clock import DAY_MS, HOUR_MS, MINUTE_MS, RETENTION_MS, ManualClock, expiry
 from tests.fakes.engines import Engine
 from tests.fakes.memory import serially
@@ -93,6 +93,9 @@ class Interrupted(Table):
 
     def update(self, key: Key, update: Update) -> Updated:
         return self._table.update(key, update)
+
+    def delete(self, key: Key, only_if: Sequence[Condition] = ()) -> bool:
+        return self._table.delete(key, only_if)
 
 
 def interrupted(table: Table, clock: ManualClock, interruption: Callable[[], object]) -> Conversations:
