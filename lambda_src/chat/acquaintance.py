@@ -8,7 +8,7 @@ user that does not exist. Whoever is blocked sees what it would see of somebody 
 
 from __future__ import annotations
 
-from chat.hidden import BLOCK_REV, HIDDEN_TO, is_blocked
+from chat.hidden import HIDDEN_TO, is_blocked
 from chat.protocol import UserPresence
 from chat.table import MAX_SEQ, AtLeast, Below, Item, attribute
 
@@ -26,10 +26,6 @@ PEER_REV = "peer_rev"
 
 PEER_BLOCK_REV = "peer_block_rev"
 """The `block_rev` of the peer's item of which the two above tell."""
-
-NEVER_BLOCKED = (Below(BLOCK_REV, 1), Below(PEER_BLOCK_REV, 1))
-"""That neither has ever blocked the other, as conditions of an update of a chat item. Other chat items stay for good:
-what is hidden is so by number, so the numbers must not begin again."""
 
 NOT_BLOCKED = (Below(HIDDEN_TO, MAX_SEQ), Below(PEER_BLOCKED, 1))
 ACQUAINTED = (AtLeast(WROTE, 1), AtLeast(PEER_WROTE, 1), *NOT_BLOCKED)
@@ -51,11 +47,6 @@ def seen_by(user: str, peer: str, chat: Item) -> UserPresence | None:
     if is_blocked(chat):
         return UserPresence(peer)
     return UserPresence(peer, last_seen=attribute(chat, PEER_BLOCKED, 0), rev=attribute(chat, PEER_REV, 0))
-
-
-def have_ever_blocked(chat: Item) -> bool:
-    """Whether one of the two has ever blocked the other."""
-    return bool(attribute(chat, BLOCK_REV, 0) or attribute(chat, PEER_BLOCK_REV, 0))
 
 
 def have_both_written(chat: Item) -> bool:

@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from chat import log
 from chat.acquaintance import (
     ACQUAINTED,
-    NEVER_BLOCKED,
     PEER_BLOCK_REV,
     PEER_WROTE,
     WROTE,
     have_both_written,
-    have_ever_blocked,
     may,
     seen_by,
 )
@@ -31,6 +29,7 @@ from chat.clock import Clock
 from chat.hidden import (
     BLOCK_REV,
     HIDDEN_TO,
+    KEPT,
     Range,
     hidden_in,
     hides,
@@ -422,7 +421,7 @@ class Conversations:
         for key in {chat_key(user, peer): None, chat_key(peer, user): None}:
             if key not in held:  # TTL has deleted it, or another one was quicker
                 anew = {**_mirrored(chats[held[0]]), "changed": now, TTL: until}
-                self._table.update(key, Update(put=anew, only_if=[Below("seq", 1), *NEVER_BLOCKED]))
+                self._table.update(key, Update(put=anew, instead={TTL: KEPT}, only_if=[Below("seq", 1)]))
         return True
 
     def _begins_or_lives(self, tail: Tail) -> bool:
@@ -486,12 +485,8 @@ class Conversations:
     def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> Moved:
         """Moves one chat item, which then expires, unless one of the two has ever blocked the other."""
         key, seq = chat_key(user, peer), put["seq"]
-        behind = [Below("seq", seq), Below(HIDDEN_TO, seq)]
-        made, before = self._table.update(key, Update(put=put, only_if=[*behind, *NEVER_BLOCKED]))
-        if not made:
-            put = {name: number for name, number in put.items() if name != TTL}
-        if not made and have_ever_blocked(before) and not is_blocked(before):
-            made, before = self._table.update(key, Update(put=put, only_if=behind))
+        forward = Update(put=put, instead={TTL: KEPT}, only_if=[Below("seq", seq), Below(HIDDEN_TO, seq)])
+        made, before = self._table.update(key, forward)
         if not made:
             is_hidden = hides(before, seq)
             if writer == PEER_WROTE and (is_hidden or is_blocked(before)):
@@ -513,7 +508,9 @@ class Conversations:
             hidden = hidden_in(before)
             if not range_with(hidden, seq):
                 return before
-            further = {name: number for name, number in put.items() if attribute(before, name, 0) < number}
+            further = {
+                name: number for name, number in put.items() if name != TTL and attribute(before, name, 0) < number
+            }
             rev = {BLOCK_REV: attribute(before, BLOCK_REV, 0) + 1}
             shown = Update(put={**further, **hiding(without(hidden, seq)), **rev}, only_if=unchanged(before))
             made, before = self._table.update(key, shown)
@@ -721,7 +718,7 @@ def chat_of(item: Item) -> Chat | None:
         peer_wrote=attribute(item, PEER_WROTE, 0),
         blocked=is_blocked(item),
         instead=seen_by(user_of(str(item["pk"])), peer, item),
-        expires=max(0, attribute(item, TTL, 0) * 1_000 - CHAT_OUTLIVES_MS),
+        expires=0 if KEPT in item else max(0, attribute(item, TTL, 0) * 1_000 - CHAT_OUTLIVES_MS),
     )
 
 

@@ -182,7 +182,7 @@ class _Expression:
 
 def _update_arguments(key: Key, update: Update) -> dict[str, Any]:
     expression = _Expression()
-    puts = [f"{expression.name(name)} = {expression.value(value)}" for name, value in update.put.items()]
+    puts = [_put(expression, name, value, update.instead.get(name)) for name, value in update.put.items()]
     sums = [_sum(expression, name, update.start.get(name, 0), number) for name, number in update.add.items()]
     clauses = {"SET": [*puts, *sums], "REMOVE": [expression.name(name) for name in update.remove]}
     arguments: dict[str, Any] = {
@@ -198,6 +198,11 @@ def _update_arguments(key: Key, update: Update) -> dict[str, Any]:
     if expression.values:
         arguments["ExpressionAttributeValues"] = expression.values
     return arguments
+
+
+def _put(expression: _Expression, name: str, value: str | int, instead: str | None) -> str:
+    placeholder, put = expression.name(name), expression.value(value)
+    return f"{placeholder} = " + (f"if_not_exists({expression.name(instead)}, {put})" if instead else put)
 
 
 def _sum(expression: _Expression, name: str, start: int, number: int) -> str:

@@ -13,6 +13,11 @@ from typing import NamedTuple
 
 from chat.table import MAX_SEQ, TTL, AtLeast, Below, Condition, Item, attribute
 
+KEPT = "kept"
+KEPT_UNTIL = 253_402_300_799
+"""Attribute of a chat item of two of whom one has ever blocked the other, and its value, in seconds since the epoch:
+the end of 9999. `ttl` becomes that: what is hidden is so by number, so the numbers must not begin again."""
+
 HIDDEN = "hidden"
 HIDDEN_TO = "hidden_to"
 BLOCK_REV = "block_rev"

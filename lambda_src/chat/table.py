@@ -141,10 +141,12 @@ Condition = Present | Below | AtLeast
 class Update(NamedTuple):
     """A change to one item, made only if all of `only_if` hold; an item that is not there is created by it.
 
-    An attribute to `add` to that is absent, or not a number, counts as what it is to `start` from, or as 0.
+    An attribute to `put` gets the value of the one named in `instead`, where the item has that. An attribute to `add`
+    to that is absent, or not a number, counts as what it is to `start` from, or as 0.
     """
 
     put: Mapping[str, str | int] = {}
+    instead: Mapping[str, str] = {}
     add: Mapping[str, int] = {}
     start: Mapping[str, int] = {}
     remove: Collection[str] = ()

@@ -112,6 +112,7 @@ def test_message_function_may_read_and_write_items_and_push(synthesize: Synthesi
 
     assert allowed(stack, "message") == own_log(stack, "message") | {
         ("dynamodb:BatchGetItem", table_arn(stack)),
+        ("dynamodb:DeleteItem", table_arn(stack)),
         ("dynamodb:PutItem", table_arn(stack)),
         ("dynamodb:Query", table_arn(stack)),
         ("dynamodb:UpdateItem", table_arn(stack)),

@@ -48,6 +48,7 @@ class MemoryTable:
             if not all(_holds(condition, before) for condition in update.only_if):
                 return Updated(False, before)
             after = {**before, "pk": key.pk, "sk": key.sk, **update.put}
+            after |= {name: before[other] for name, other in update.instead.items() if other in before}
             for name, number in update.add.items():
                 known = _number(before, name)
                 after[name] = (update.start.get(name, 0) if known is None else known) + number
