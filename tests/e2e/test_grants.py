@@ -14,7 +14,7 @@ from chat.clock import now_ms
 from chat.dynamo import DynamoTable
 from chat.identity import LEEWAY_SECONDS
 from chat.sessions import MAX_CONNECTIONS
-from chat.table import Update, sessions_key
+from chat.table import Item, Update, message_key, sessions_key
 from local.deployment import STACK, Endpoint, local_client, local_secret, outputs_of, token
 from local.emulator import Emulator
 from parley.backend import Backend, BackendError
@@ -74,6 +74,10 @@ def test_each_function_makes_all_the_calls_that_it_may_and_no_other(
     nearly_over = token(local_secret(endpoint), bob, seconds=3 - LEEWAY_SECONDS)
     with raw_connection(f"{endpoint.url}?token={nearly_over}") as short_lived:
         until(lambda: short_lived.ask("ping")["type"] == "error")
+    ended = message_key(alice, f"{alice}-long-ago", 1)
+    said: Item = {"from": alice, "id": "1", "text": "hi", "ts": an_hour_ago, "ttl": an_hour_ago // 1_000}
+    table.insert({"pk": ended.pk, "sk": ended.sk, **said})  # which goes before the numbers begin again
+    assert phone.ask("send", to=f"{alice}-long-ago", text="hi")["seq"] == 1
     backend.send(bob, alice, "hi")
     backend.kick(alice)
     list(backend.erase(f"{alice}-with-many"))
