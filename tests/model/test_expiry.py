@@ -58,7 +58,7 @@ class Expiring(RuleBasedStateMachine):
             ack = self.ask(who, on, action="send", to=self.users[1 - who], id=f"m{number}", text=text)
             assert (ack["seq"], ack["duplicate"]) == (number, False), "a number is used twice, or left out"
             fields = {"from": self.users[who], "to": self.users[1 - who], "id": f"m{number}", "text": text}
-            self.sent.append({**fields, "seq": number, "ts": ack["ts"]})
+            self.sent.append({**fields, "seq": number, "ts": ack["ts"], "expires": ack["expires"]})
             self.kept_until.append(ack["ts"] + RETENTIONS_MS[on] - 1_000)  # TTL counts whole seconds
 
     @rule(
