@@ -58,6 +58,11 @@ def _receipts(timing: Timing, *, devices: int, reads: bool) -> tuple[int, int]:
 def test_ten_messages_cost_this_many_receipts(
     devices: int, reads: bool, at_once: tuple[int, int], together: tuple[int, int]
 ) -> None:
-    """At once, as each message comes, and together, as is usual: receipts that a client sends, and those pushed."""
+    """At once, as each message comes, and together, as is usual: receipts that a client sends, and those pushed.
+
+    How many come together is up to chance, since each device waits for a random time.
+    """
     assert _receipts(Timing(receipts=0), devices=devices, reads=reads) == at_once
-    assert _receipts(Timing(), devices=devices, reads=reads) == together
+    receipts, pushes = _receipts(Timing(), devices=devices, reads=reads)
+    assert 0 < receipts <= together[0]
+    assert 0 < pushes <= together[1]
