@@ -12,6 +12,7 @@ from chat.acquaintance import PEER_WROTE, WROTE
 from chat.blocking import Blocking
 from chat.conversations import SEARCHED_PAGE, TAIL_LENGTH, Conversations, Page
 from chat.dynamo import DynamoTable
+from chat.hidden import KEPT_UNTIL
 from chat.protocol import (
     PAGE_ROOM,
     Chat,
@@ -371,7 +372,7 @@ def test_chats_of_two_of_whom_one_has_blocked_the_other_do_not_expire(
     send(conversations, "alice", "bob", "hello again")
 
     items = table.get([chat_key("alice", "bob"), chat_key("bob", "alice")]).values()
-    assert [item.get("ttl") for item in items] == [None, None]
+    assert [item["ttl"] for item in items] == [KEPT_UNTIL] * 2
     assert [item["seq"] for item in items] == [3, 3]
 
 

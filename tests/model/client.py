@@ -65,7 +65,7 @@ class ModelClient:
             self.catch_up(serve, peer, message["seq"])
 
     def _take(self, peer: str, message: Any) -> None:
-        fields = ("from", "to", "seq", "id", "text", "ts")
+        fields = ("from", "to", "seq", "id", "text", "ts", "expires")
         self.messages.setdefault(peer, {})[message["seq"]] = {name: message[name] for name in fields}
         self.last[peer] = message["seq"]
 
@@ -122,7 +122,13 @@ class ModelClient:
                 return found
             outgoing.look_first, outgoing.known_at = False, now
         reply = serve(action="send", to=to, id=outgoing.id, text=outgoing.text, retry=was_tried)
-        return {"from": self.user, "to": to, "id": outgoing.id, "text": outgoing.text, **_only(reply, "seq", "ts")}
+        return {
+            "from": self.user,
+            "to": to,
+            "id": outgoing.id,
+            "text": outgoing.text,
+            **_only(reply, "seq", "ts", "expires"),
+        }
 
     def _find(self, serve: Serve, to: str, outgoing: Outgoing) -> Any | None:
         after, more = outgoing.after, True

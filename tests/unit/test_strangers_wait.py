@@ -119,7 +119,7 @@ def test_a_stranger_s_message_takes_as_long_whoever_it_is_for(
     sent, repeated, taken_back = (timing.measure(alice, request) for request in (HI, HI, Unsend("u", "bob", 1)))
 
     assert (sent[0], repeated[0], taken_back[0]) == (expected, expected, expected)
-    ack = {"type": "ack", "id": "m1", "to": "bob", "seq": 1, "ts": None, "delivered": 0}
+    ack = {"type": "ack", "id": "m1", "to": "bob", "seq": 1, "ts": None, "expires": sent[1]["expires"], "delivered": 0}
     assert (sent[1], repeated[1]) == ({**ack, "duplicate": False}, {**ack, "duplicate": True})
 
 

@@ -10,7 +10,7 @@ import pytest
 from chat.protocol import Block, ChatError, ErrorCode, Frame, History, Receipt, ReceiptKind, Send, Sync, Unsend
 from chat.sessions import Connection
 from chat.table import Update, message_key
-from tests.fakes.clock import HOUR_MS, RETENTION_MS, ManualClock
+from tests.fakes.clock import HOUR_MS, RETENTION_MS, ManualClock, expiry
 from tests.unit.system import System
 
 HI = Send("m1", "bob", "hi")
@@ -60,11 +60,12 @@ def test_the_text_is_gone_and_its_number_stays(people: People, clock: ManualCloc
         "to": "bob",
         "seq": 2,
         "ts": clock.now,
+        "expires": expiry(clock.now),
         "unsends": 1,
         "duplicate": False,
     }
     assert "hi" not in map(str, people.stored.values())
-    common = {"from": "alice", "to": "bob", "text": "", "ts": clock.now}
+    common = {"from": "alice", "to": "bob", "text": "", "ts": clock.now, "expires": expiry(clock.now)}
     assert people.history(people.bob, "alice") == [
         {**common, "seq": 1, "id": "m1", "unsent": clock.now},
         {**common, "seq": 2, "id": "unsend 1", "unsends": 1},
