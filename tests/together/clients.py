@@ -90,9 +90,10 @@ async def browser_page(chromium: Path, address: str, user: str, peer: str) -> As
 class TerminalScreen:
     """The terminal client, driven by keys."""
 
-    def __init__(self, app: Terminal, pilot: Pilot[None]) -> None:
+    def __init__(self, app: Terminal, pilot: Pilot[None], chat: Chat) -> None:
         self._app = app
         self._pilot = pilot
+        self._chat = chat
 
     async def open(self, peer: str) -> None:
         await self._pilot.press("ctrl+n")
@@ -104,6 +105,10 @@ class TerminalScreen:
     async def say(self, text: str) -> None:
         self._app.screen.query_one(Composer).text = text
         await self._pilot.press("enter")
+
+    async def has_sent_all(self) -> bool:
+        """Whether all that was said is acknowledged: others are shown a message before its sender hears of it."""
+        return not any(conversation.pending for conversation in self._chat.chats)
 
     async def shown(self) -> list[str]:
         texts = [row.entry.text for row in self._app.screen.query(Row) if row.entry.kind != "note"]
@@ -117,7 +122,7 @@ async def terminal_screen(chat: Chat, peer: str) -> AsyncIterator[TerminalScreen
         app = Terminal(chat)
         # As high as all that is said: a lower one may let go of what is above, and shows it again to whoever scrolls.
         async with app.run_test(size=(100, 200)) as pilot:
-            screen = TerminalScreen(app, pilot)
+            screen = TerminalScreen(app, pilot, chat)
             await screen.open(peer)
             yield screen
 

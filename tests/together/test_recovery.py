@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.asynchronous import asynchronous
+from tests.asynchronous import asynchronous, until
 from tests.together.clients import Client, browser_page, expect_shown, program, terminal_screen
 from tests.together.deployment import Deployment, chat_of
 
@@ -41,6 +41,7 @@ async def test_all_clients_show_what_comes_after_a_recovery(
         await _talk(BEFORE, [], screen, clients)
         go_back = await asyncio.to_thread(backup, deployment)
         await _talk(LOST, BEFORE, screen, clients)
+        await until(screen.has_sent_all)  # what is not acknowledged is said once more behind the recovery
         await asyncio.to_thread(go_back)
         await _talk(["new from bob"], BEFORE, screen, clients)
         await _talk(["new from alice"], [*BEFORE, "new from bob"], page, clients)
