@@ -107,12 +107,13 @@ async def _talking(stack: AsyncExitStack, url: str, secret: str) -> Exchange:
         )
         for user in (sender, receiver)
     ]
+    await other.send(sender, TEXT)  # a stranger's message is acknowledged later, by intent
 
     async def exchange() -> float:
         started = time.perf_counter()
         sending = asyncio.ensure_future(one.send(receiver, TEXT))
-        while not isinstance(await anext(other), Message):
-            pass  # presence
+        while not (isinstance(event := await anext(other), Message) and event.sender == sender):
+            pass  # presence, and what it has sent itself
         elapsed = time.perf_counter() - started
         await sending
         return elapsed
@@ -123,6 +124,8 @@ async def _talking(stack: AsyncExitStack, url: str, secret: str) -> Exchange:
 async def _writing(stack: AsyncExitStack, url: str, secret: str) -> Exchange:
     """A user whose messages nobody takes: from the send to its acknowledgement."""
     sender, receiver = (f"bench-{next(_users)}" for _ in range(2))
+    async with Chat.connect(url, token(secret, receiver), timeout=OPEN_SECONDS) as other:
+        await other.send(sender, TEXT)  # so that the two are no strangers
     chat = await stack.enter_async_context(Chat.connect(url, token(secret, sender), timeout=OPEN_SECONDS))
 
     async def exchange() -> float:
