@@ -45,7 +45,8 @@ LOGS = "CHAT#*"
 
 ERASING = "DeleteItem"
 CHATTING = [operation for operation in OPERATIONS["dynamodb"] if operation != ERASING]
-"""What is done to items. Only what is kept of a user that is erased is taken out of the table."""
+"""What every send and sync does to items. Only what is kept of a user that is erased, and what is left of a log that
+has ended, is taken out of the table."""
 
 TABLE_KEY = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
 """What DynamoDB asks of a customer's key in the name of who reads and writes a table."""

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV, PEER_WROTE, WROTE, have_both_written, may
 from chat.clock import Clock
 from chat.conversations import Conversations
-from chat.hidden import BLOCK_REV, HIDDEN_TO, KEPT, KEPT_UNTIL, closed, hidden_in, hiding, is_blocked, opened, unchanged
+from chat.hidden import BLOCK_REV, FOR_GOOD, HIDDEN_TO, closed, hidden_in, hiding, is_blocked, opened, unchanged
 from chat.protocol import ChatError, ErrorCode, UserPresence
 from chat.sessions import Sessions
-from chat.table import TTL, AtLeast, Below, Condition, Item, Table, Update, attribute, chat_key
+from chat.table import AtLeast, Below, Condition, Item, Table, Update, attribute, chat_key
 
 ATTEMPTS = 10
 """Of a change to a chat item. Another one is in its way only while the same user blocks, unblocks or writes, too."""
@@ -55,10 +55,9 @@ class Blocking:
     def _say_blocked(self, user: str, peer: str, rev: int) -> None:
         """Has the peer's chat item say that it is blocked, unless it says something later."""
         key, older = chat_key(peer, user), Below(PEER_BLOCK_REV, rev)
-        put = {PEER_BLOCKED: self._clock(), PEER_REV: 0, PEER_BLOCK_REV: rev, KEPT: KEPT_UNTIL}
+        put = {PEER_BLOCKED: self._clock(), PEER_REV: 0, PEER_BLOCK_REV: rev, **FOR_GOOD}
         for _ in range(ATTEMPTS):
-            says_so = Update(put=put, remove=[TTL], only_if=(older, Below(PEER_BLOCKED, 1)))
-            made, before = self._table.update(key, says_so)
+            made, before = self._table.update(key, Update(put=put, only_if=(older, Below(PEER_BLOCKED, 1))))
             if made or attribute(before, PEER_BLOCK_REV, 0) >= rev:
                 return
             # It says so already; an earlier unblocking that is late must not undo that.
@@ -89,9 +88,8 @@ class Blocking:
             return False
         # A message that came too early to move the chat item, and too late to be hidden, is moved here.
         self._conversations.advance_behind(user, peer, max(attribute(chat, "seq", 0), attribute(chat, HIDDEN_TO, 0)))
-        put = {PEER_BLOCKED: 0, PEER_BLOCK_REV: rev, KEPT: KEPT_UNTIL}
-        says_so = Update(put=put, remove=[TTL], only_if=[Below(PEER_BLOCK_REV, rev)])
-        made, before = self._table.update(chat_key(peer, user), says_so)
+        put = {PEER_BLOCKED: 0, PEER_BLOCK_REV: rev, **FOR_GOOD}
+        made, before = self._table.update(chat_key(peer, user), Update(put=put, only_if=[Below(PEER_BLOCK_REV, rev)]))
         if (wrote := attribute(before, WROTE, 0)) and not attribute(chat, PEER_WROTE, 0):
             # All that the peer has written is hidden; that it has written is not.
             has_written = Update(put={PEER_WROTE: wrote, "changed": self._clock()}, only_if=[Below(PEER_WROTE, 1)])
@@ -121,9 +119,8 @@ class Blocking:
         self, user: str, peer: str, chat: Item, put: Mapping[str, str | int], only_if: Sequence[Condition]
     ) -> Item:
         """The chat item after the change; as it is now, if it is not as it was."""
-        rev = attribute(chat, BLOCK_REV, 0) + 1
-        changes = {**put, BLOCK_REV: rev, KEPT: KEPT_UNTIL, "changed": self._clock()}
-        made, before = self._table.update(chat_key(user, peer), Update(put=changes, remove=[TTL], only_if=only_if))
+        changes = {**put, BLOCK_REV: attribute(chat, BLOCK_REV, 0) + 1, **FOR_GOOD, "changed": self._clock()}
+        made, before = self._table.update(chat_key(user, peer), Update(put=changes, only_if=only_if))
         return {**before, **changes} if made else before
 
 

@@ -61,7 +61,7 @@ class Budget:
         return time.monotonic() + pause < self._ends
 
     def wait(self, ms: int) -> None:
-        """Waits for so many milliseconds; not at all if the time ends before."""
+        """Waits for that many milliseconds; not at all if the time ends before."""
         if self.allows(ms / 1_000):
             time.sleep(ms / 1_000)
 

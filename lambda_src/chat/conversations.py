@@ -16,18 +16,11 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chat import log
-from chat.acquaintance import (
-    ACQUAINTED,
-    PEER_BLOCK_REV,
-    PEER_WROTE,
-    WROTE,
-    have_both_written,
-    may,
-    seen_by,
-)
+from chat.acquaintance import ACQUAINTED, PEER_BLOCK_REV, PEER_WROTE, WROTE, have_both_written, may, seen_by
 from chat.clock import Clock
 from chat.hidden import (
     BLOCK_REV,
+    FOR_GOOD,
     HIDDEN_TO,
     KEPT,
     Range,
@@ -252,7 +245,7 @@ class Overview(NamedTuple):
 
     def acquaintances(self, user: str, peers: Collection[str]) -> dict[str, UserPresence | None]:
         """Those of the peers that the user has met, as of `Conversations.acquaintances`; not for a part of a list."""
-        met = {chat.peer: chat.instead for chat in self.chats if chat.acquainted or (chat.wrote and chat.peer_wrote)}
+        met = {chat.peer: chat.instead for chat in self.chats if chat.wrote and chat.peer_wrote}
         return {peer: met.get(peer) for peer in peers if peer in met or peer == user}
 
     def behind(self, cursor: Cursor | None) -> Sequence[Chat]:
@@ -414,14 +407,17 @@ class Conversations:
         until = (now + self._retention_ms + CHAT_OUTLIVES_MS) // 1_000
         if any(not _expires_by(chat, now + OLD_LOG_MS) for chat in chats.values()):
             return True
-        hold = Update(put={TTL: until})
-        held = [one for one in chats if self._table.update(one, hold._replace(only_if=as_read(chats[one]))).made]
+        held = [
+            key
+            for key, chat in chats.items()
+            if self._table.update(key, Update(put={TTL: until}, only_if=as_read(chat))).made
+        ]
         if not held:
             return False
-        for key in {chat_key(user, peer): None, chat_key(peer, user): None}:
-            if key not in held:  # TTL has deleted it, or another one was quicker
-                anew = {**_mirrored(chats[held[0]]), "changed": now, TTL: until}
-                self._table.update(key, Update(put=anew, instead={TTL: KEPT}, only_if=[Below("seq", 1)]))
+        for key in {chat_key(user, peer), chat_key(peer, user)}.difference(held):
+            # TTL has deleted it, or another one was quicker.
+            anew = {**_mirrored(chats[held[0]]), "changed": now, TTL: until}
+            self._table.update(key, Update(put=anew, instead={TTL: KEPT}, only_if=[Below("seq", 1)]))
         return True
 
     def _begins_or_lives(self, tail: Tail) -> bool:
@@ -508,11 +504,10 @@ class Conversations:
             hidden = hidden_in(before)
             if not range_with(hidden, seq):
                 return before
-            further = {
-                name: number for name, number in put.items() if name != TTL and attribute(before, name, 0) < number
-            }
+            further = {name: number for name, number in put.items() if attribute(before, name, 0) < number}
             rev = {BLOCK_REV: attribute(before, BLOCK_REV, 0) + 1}
-            shown = Update(put={**further, **hiding(without(hidden, seq)), **rev}, only_if=unchanged(before))
+            change = {**further, **hiding(without(hidden, seq)), **rev, **FOR_GOOD}
+            shown = Update(put=change, only_if=unchanged(before))
             made, before = self._table.update(key, shown)
             if made:
                 return before

@@ -99,7 +99,7 @@ class DynamoTable:
         named, expression = {"pk": {"S": key.pk}, "sk": {"S": key.sk}}, _Expression()
         arguments: dict[str, Any] = {"TableName": self._name, "Key": named, "ReturnValues": "ALL_OLD"}
         if only_if:
-            arguments["ConditionExpression"] = " AND ".join(_condition(condition, expression) for condition in only_if)
+            arguments["ConditionExpression"] = _all(only_if, expression)
             arguments["ExpressionAttributeNames"] = expression.names
             arguments["ExpressionAttributeValues"] = expression.values
         try:
@@ -191,8 +191,7 @@ def _update_arguments(key: Key, update: Update) -> dict[str, Any]:
         "ReturnValues": "ALL_OLD",
     }
     if update.only_if:
-        conditions = [_condition(condition, expression) for condition in update.only_if]
-        arguments["ConditionExpression"] = " AND ".join(conditions)
+        arguments["ConditionExpression"] = _all(update.only_if, expression)
         arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     arguments["ExpressionAttributeNames"] = expression.names
     if expression.values:
@@ -208,6 +207,10 @@ def _put(expression: _Expression, name: str, value: str | int, instead: str | No
 def _sum(expression: _Expression, name: str, start: int, number: int) -> str:
     placeholder = expression.name(name)
     return f"{placeholder} = if_not_exists({placeholder}, {expression.value(start)}) + {expression.value(number)}"
+
+
+def _all(conditions: Sequence[Condition], expression: _Expression) -> str:
+    return " AND ".join(_condition(condition, expression) for condition in conditions)
 
 
 def _condition(condition: Condition, expression: _Expression) -> str:

@@ -15,8 +15,9 @@ from chat.table import MAX_SEQ, TTL, AtLeast, Below, Condition, Item, attribute
 
 KEPT = "kept"
 KEPT_UNTIL = 253_402_300_799
-"""Attribute of a chat item of two of whom one has ever blocked the other, and its value, in seconds since the epoch:
-the end of 9999. `ttl` becomes that: what is hidden is so by number, so the numbers must not begin again."""
+FOR_GOOD = {KEPT: KEPT_UNTIL, TTL: KEPT_UNTIL}
+"""What a chat item of two of whom one has ever blocked the other says, in seconds since the epoch: that it stays until
+the end of 9999. What is hidden is so by number, so the numbers must not begin again. A move sets `ttl` to `kept`."""
 
 HIDDEN = "hidden"
 HIDDEN_TO = "hidden_to"

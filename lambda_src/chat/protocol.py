@@ -108,7 +108,7 @@ class Send(NamedTuple):
 
 
 class Sync(NamedTuple):
-    """`presence` is whose presence is asked for besides: these users', or that of so many of the latest chats."""
+    """`presence` is whose presence is asked for besides: these users', or that of a number of the latest chats."""
 
     id: str | None
     since: int | None

@@ -103,7 +103,7 @@ class Served(NamedTuple):
 class MessageRoutes:
     """Every route that a client's frame can take. With a bus, the product learns of what nobody was there to take.
 
-    `wait` waits for so many milliseconds. Without it, how long a message takes tells whether a stranger is connected.
+    `wait` waits for that many milliseconds. Without it, how long a message takes tells whether a stranger is connected.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class MessageRoutes:
         first, advanced = both(self._parallel, push, partial(self._conversations.advance, appended.message))
         delivered = self._tell_of_message(caller, request.to, frame, advanced, began=began, first=first)
         events = self._tell_product(appended.message, advanced, delivered)
-        self._hold(advanced, began)
+        self._wait_of_strangers(advanced, began)
         count = delivered.taken_by(request.to) if advanced.acquainted else 0
         ack = send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count)
         return Served(ack, delivered, events)
@@ -183,7 +183,7 @@ class MessageRoutes:
         advanced = self._conversations.advance(appended.message)
         frame = message_frame(appended.message)
         delivered = self._tell_of_message(caller, request.peer, frame, advanced, began=began)
-        self._hold(advanced, began)
+        self._wait_of_strangers(advanced, began)
         return Served(unsend_ack(request, appended.message, duplicate=appended.duplicate), delivered)
 
     def _tell_of_message(
@@ -200,13 +200,13 @@ class MessageRoutes:
         connections = self._sessions.of([caller.user] if advanced.hidden else [caller.user, to])
         if any(own.id != caller.id for own in connections[caller.user]):
             # To the sender's other devices this comes behind the first pushes, and would tell how long they took.
-            self._hold(advanced, began)
+            self._wait_of_strangers(advanced, began)
         delivered = self._push(caller, chain.from_iterable(connections.values()), frame, first)
         if advanced.newly:
             self._introduce(caller.user, to)
         return delivered
 
-    def _hold(self, advanced: Advanced, began: int) -> None:
+    def _wait_of_strangers(self, advanced: Advanced, began: int) -> None:
         """Waits for a time that says nothing of the recipient, if it is a stranger to the sender.
 
         Not if the two have met and one has blocked the other: who is blocked would notice that it has to wait.

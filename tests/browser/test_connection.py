@@ -20,7 +20,7 @@ from tests.conftest import Connect
 from tests.raw_connection import Frame
 
 TOKEN_SECONDS = 2
-"""How long tokens last that expire soon, or as long as so many connections take where that is longer."""
+"""How long tokens last that expire soon, or as long as that many connections take where that is longer."""
 
 CONNECTIONS = 20
 

@@ -14,7 +14,7 @@ import { dataProblem, isData } from "./data.js";
  * @property {string} id
  * @property {string} text
  * @property {number} ts milliseconds since the epoch
- * @property {number} [expires] when the server stops to store it, in milliseconds since the epoch
+ * @property {number} [expires] when the server stops storing it, in milliseconds since the epoch
  * @property {Data} [data] what the sender's application has added, or has sent instead of a text, which is empty then.
  *   It is what a peer wrote: check it, and show it as text, never as markup. It is not to be changed
  * @property {boolean} [unsent] whether it was taken back; then it has no text and no data

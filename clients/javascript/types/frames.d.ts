@@ -36,7 +36,7 @@ export function isPush(frame: Frame): frame is Push;
  * @property {string} id
  * @property {string} text
  * @property {number} ts milliseconds since the epoch
- * @property {number} [expires] when the server stops to store it, in milliseconds since the epoch
+ * @property {number} [expires] when the server stops storing it, in milliseconds since the epoch
  * @property {Data} [data] what the sender's application has added, or has sent instead of a text, which is empty then.
  *   It is what a peer wrote: check it, and show it as text, never as markup. It is not to be changed
  * @property {boolean} [unsent] whether it was taken back; then it has no text and no data
@@ -147,7 +147,7 @@ export type Message = {
      */
     ts: number;
     /**
-     * when the server stops to store it, in milliseconds since the epoch
+     * when the server stops storing it, in milliseconds since the epoch
      */
     expires?: number | undefined;
     /**

@@ -44,7 +44,7 @@ export class Hints {
      */
     watch(inSight: () => string[]): void;
     /**
-     * Whose presence the first `sync` of a connection asks for: that of who is in sight, or of so many of the latest
+     * Whose presence the first `sync` of a connection asks for: that of who is in sight, or of that many of the latest
      * chats, where none is known yet. Null: nobody's.
      *
      * @param {boolean} isFirst

@@ -20,7 +20,7 @@ class Message:
     One that was taken back is `unsent`, and has no text and no data. In a HistoryPage are also those that take another
     one back: they have none either, and `unsends` is the number of the other. There is nothing to show of them.
 
-    `expires` is when the server stops to store it, in milliseconds since the epoch; 0 if it does not say so.
+    `expires` is when the server stops storing it, in milliseconds since the epoch; 0 if it does not say so.
     """
 
     peer: str

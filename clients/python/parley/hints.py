@@ -104,7 +104,7 @@ class Hints:
     def asked_with_sync(self, *, is_first: bool) -> list[str] | int | None:
         """Whose presence the first `sync` of a connection asks for.
 
-        That of who is in sight, or of so many of the latest chats, where none is known yet. None: nobody's.
+        That of who is in sight, or of that many of the latest chats, where none is known yet. None: nobody's.
         """
         if self._is_connected or self._in_sight is None:
             return None
