@@ -103,6 +103,7 @@ def test_typing_is_shown_until_it_stops(open_page: OpenPage, alice: str, bob: st
     at_bob.write("a chat")
     at_alice.write("yes?")
     at_bob.expect_texts("a chat", "yes?")
+    expect(at_bob.status).to_have_text("online")  # until the server has introduced the two, it drops what is typed
     at_bob.field.press_sequentially("hm")
     expect(at_alice.status).to_have_text("typing…")
     expect(at_alice.line(bob)).to_contain_text("typing…")
