@@ -39,7 +39,7 @@ help:
 	@echo "make chat                 deploy to an emulator on this machine and keep it running"
 	@echo "make url                  the address of what \`make chat\` keeps running, for a WebSocket client"
 	@echo "make token USER=alice     a connection token for it; with STACK=... for a stack on AWS"
-	@echo "make rotate-key STACK=... a new key to sign tokens with; RETIRE=now ends the one before at once"
+	@echo "make rotate-key STACK=... a new key to sign tokens with; RETIRE=now ends the one before, and all connections"
 	@echo "make kick USER=alice      end all connections of a user, and let it in again in an hour (MINUTES=60); STACK=... on AWS"
 	@echo "make export USER=alice    all that is kept of a user, as alice.jsonl; STACK=... on AWS"
 	@echo "make erase USER=alice     what a user wrote loses its text, and nothing else is kept of it; STACK=... on AWS"
@@ -91,7 +91,7 @@ token: $(VENV)
 	@test -n "$$TYPED_USER" || { echo "error: say whose token: make token USER=alice" >&2; exit 2; }
 	@python -m local token $${TYPED_STACK:+--stack="$$TYPED_STACK"} -- "$$TYPED_USER"
 
-# RETIRE=now also ends the key before, and with it every token that it signed.
+# RETIRE=now also ends the key before, every token that it signed, and all connections.
 rotate-key: $(VENV)
 	@test -n "$$TYPED_STACK" || { echo "error: say whose key: make rotate-key STACK=Parley-prod" >&2; exit 2; }
 	@python -m local rotate-key $(if $(filter now,$(value RETIRE)),--retire) -- "$$TYPED_STACK"

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from local import aws, chat, demo, rotation, shop, web
+from local import aws, chat, demo, everybody, rotation, shop, users, web
 from local.deployment import (
     DEPLOYED_TOKEN_SECONDS,
     STATE,
@@ -25,12 +26,14 @@ from local.deployment import (
     deployed_secret,
     deployed_url,
     local_secret,
+    outputs_of,
     token,
 )
 from local.emulator import Emulator, emulator, forget_aws_settings
 from local.private import UMASK, private_folder
 from local.progress import StepFailed, end_of, step
 from parley import USER_ID, USER_ID_RULE, TokenPlace
+from parley.backend import BackendError
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -103,9 +106,23 @@ def run_smoke(stack: str | None, url: str | None, token_in: TokenPlace) -> None:
 def rotate_key(stack: str, *, retire: bool) -> None:
     try:
         clients = (boto3.client("cloudformation"), boto3.client("secretsmanager"))
-        print(rotation.rotate(*clients, stack, retire=retire))
+        print(rotation.rotate(*clients, stack, retire=retire), flush=True)
+        if retire:
+            with step("Waiting until no function believes it any more"):
+                time.sleep(rotation.BELIEVED_SECONDS)
+            kick_everybody(stack)
     except aws.PROBLEMS as error:
         raise StepFailed(f"cannot rotate the key of {stack}: {aws.why(error)}") from None
+
+
+def kick_everybody(stack: str) -> None:
+    """Ends what the key before has let in, and with it every other connection: they do not say which key it was."""
+    table = outputs_of(boto3.client("cloudformation"), stack)["TableName"]
+    try:
+        ended = everybody.kick_everybody(boto3.client("dynamodb"), table, users.on_aws(stack))
+    except BackendError as error:
+        raise StepFailed(f"cannot end all connections of {stack}: {error}; do it again with RETIRE=now") from None
+    print(f"All {ended} connections are ended. Who has a token of the new key can connect again.")
 
 
 def print_token(user: str, stack: str | None) -> None:
@@ -137,7 +154,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     for_token.add_argument("--stack", help="a stack on AWS, instead of the running local one")
     for_key = commands.add_parser("rotate-key", help="put a new key in the place of the one that signs tokens")
     for_key.add_argument("stack")
-    for_key.add_argument("--retire", action="store_true", help="refuse the tokens of the key before, within a minute")
+    for_key.add_argument("--retire", action="store_true", help="end the key before, and all connections")
     for_smoke = commands.add_parser("smoke", help="hold the demo's conversation on what is deployed")
     for_smoke.add_argument("--stack", help="a stack on AWS, instead of the running local one")
     for_smoke.add_argument("--url", help="where to connect, if not where the stack says: a domain of your own")

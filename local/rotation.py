@@ -13,14 +13,17 @@ from local.progress import StepFailed
 KEY_LENGTH = 64
 """Characters of the new key; HS256 requires 32 bytes or more (RFC 7518, section 3.2)."""
 
+BELIEVED_SECONDS = 60
+"""How long a function goes on believing a key that was taken back: it reads it again after that."""
+
 ALPHABET = string.ascii_letters + string.digits
 
 
 def rotate(cloudformation: Any, secrets_manager: Any, stack: str, *, retire: bool) -> str:
     """Puts a new key in the place of the one that signs tokens, and returns what that means, for people.
 
-    The one before counts for as long as a token that it signed may live; with `retire` it ends within a minute, and
-    with it every token that it signed. Raises StepFailed if the stack has no key, and the SDK's errors.
+    The one before counts for as long as a token that it signed may live; with `retire` it ends within BELIEVED_SECONDS,
+    and with it every token that it signed. Raises StepFailed if the stack has no key, and the SDK's errors.
     """
     outputs = outputs_of(cloudformation, stack)
     arn = outputs.get("TokenSecretArn")
@@ -31,7 +34,10 @@ def rotate(cloudformation: Any, secrets_manager: Any, stack: str, *, retire: boo
     signs = f"A new key signs the tokens of {stack} from now on: have your backend read {arn} again."
     if retire:
         _retire(secrets_manager, arn)
-        return f"{signs}\nThe one before is refused within a minute, and so is every token that it signed."
+        return (
+            f"{signs}\nThe one before is refused within a minute, and so is every token that it signed. Then all "
+            "connections end."
+        )
     ends = datetime.now(UTC) + timedelta(hours=int(outputs["MaxTokenHours"]))
     return (
         f"{signs}\nTokens of the one before are accepted until {ends:%Y-%m-%d %H:%M} UTC; RETIRE=now ends that at once."
