@@ -15,6 +15,7 @@ from pathlib import Path
 from .ca_roots import aws_roots
 from .installer import InstallFailed, install
 from .sdk_description import cut
+from .sdk_modules import empty
 from .sources import SOURCES
 
 SOURCE = SOURCES / "lambda_src"
@@ -47,6 +48,7 @@ def bundle(folder: Path, source: Path = SOURCE, lock: str = LOCK) -> None:
     shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*NOT_SHIPPED))
     sdk = folder / "botocore"
     cut(sdk)
+    empty(folder)
     roots = sdk / "cacert.pem"
     roots.write_text(aws_roots(roots))
     _remove_what_installers_leave(folder)

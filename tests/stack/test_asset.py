@@ -88,6 +88,16 @@ def leave_behind_what_tools_do(source: Path) -> None:
 # what is in it
 
 
+def test_what_the_sdk_would_import_for_nothing_is_not_imported(asset: Path) -> None:
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from chat.sdk import client; client('dynamodb')"
+    script += "; print(*sys.modules)"
+    variables = {"AWS_DEFAULT_REGION": "eu-central-1", "PLAIN_SDK": "1", "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-I", "-c", script, str(asset)]
+    imported = subprocess.run(command, check=True, capture_output=True, text=True, env=variables).stdout.split()
+    assert "botocore.docs.docstring" in imported
+    assert {"botocore.docs.bcdoc", "html.parser", "importlib.metadata"}.isdisjoint(imported)
+
+
 def test_the_asset_holds_the_handlers_their_package_and_its_dependencies(asset: Path) -> None:
     ours = {"announcement.py", "authorizer.py", "backend.py", "connection.py", "message.py", "stream.py", "chat"}
     theirs = {"botocore", "dateutil", "jmespath", "jwt", "six.py", "urllib3"}
@@ -348,7 +358,7 @@ def test_the_content_follows_the_sources(tmp_path: Path, source: Path, asset: Pa
 
 def test_the_content_follows_the_lock(tmp_path: Path, source: Path, asset: Path) -> None:
     lock = source / "requirements.txt"
-    lock.write_text(lock.read_text().split("pyjwt==")[0].rstrip() + "\n")
+    lock.write_text(re.sub(r"(?m)^pyjwt==.*\n(?: .*\n)*", "", lock.read_text()))
 
     bundle(tmp_path / "asset", source)
 
