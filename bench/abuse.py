@@ -16,13 +16,13 @@ from bench.functions import NOWHERE, environment, running_in
 from bench.instance import Instance, connection, create_table, instance
 from bench.measure import table
 from bench.meter import Bill
-from chat.conversations import MOST_SEARCHED
 from chat.dynamo import DynamoTable
 from chat.limits import REFUSAL_MS, Limits, OverLimit
 from chat.protocol import MAX_PRESENCE_USERS, MAX_TEXT_BYTES
 from chat.sdk import client
 from chat.sessions import MAX_CONNECTIONS, Barred, Connection, Sessions
 from chat.table import Consumed
+from chat.tail import MOST_SEARCHED
 from tools.dynamodb_local import dynamodb_local
 
 HOUR_MS = 3_600_000

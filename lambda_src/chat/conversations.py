@@ -10,13 +10,13 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chat import log
-from chat.acquaintance import ACQUAINTED, PEER_BLOCK_REV, PEER_WROTE, WROTE, have_both_written, may, seen_by
+from chat.acquaintance import ACQUAINTED, PEER_WROTE, WROTE, have_both_written, may, seen_by
+from chat.chats import CHAT_OUTLIVES_MS, Overview, chats_in, last_number, mirrored, overview_of
 from chat.clock import Clock
 from chat.hidden import (
     BLOCK_REV,
@@ -32,9 +32,9 @@ from chat.hidden import (
     unchanged,
     without,
 )
+from chat.messages import DATA, DIGEST, UNSENT, beyond, digest_of, item_of, message_in
 from chat.parallel import Parallel
 from chat.protocol import (
-    MAX_ESCAPED_TEXT_BYTES,
     MAX_PAGE,
     PAGE_ROOM,
     Chat,
@@ -46,18 +46,12 @@ from chat.protocol import (
     Receipt,
     ReceiptKind,
     UserPresence,
-    data_in,
-    encoded_size,
     fit,
-    is_user_id,
     message_size,
 )
-from chat.sessions import connection_ids
 from chat.table import (
     FIRST_CHAT,
     MAX_SEQ,
-    SEQ_DIGITS,
-    SESSIONS,
     TTL,
     AtLeast,
     Below,
@@ -72,14 +66,15 @@ from chat.table import (
     as_read,
     attribute,
     chat_key,
+    expires_by,
+    key_of,
     log_partition,
     message_key,
     message_sort_key,
     sessions_key,
-    user_of,
     user_partition,
-    users_of,
 )
+from chat.tail import Enough, Entry, Tail, back_to_number, back_to_time, entry_of
 
 if TYPE_CHECKING:
     from chat.may_send import MaySend
@@ -92,21 +87,11 @@ REPEATED_MS = 660_000
 """How far back a message is looked for whose sender repeats it: the ten minutes for which that may be done without a
 look at the history, and a minute by which the functions' clocks may differ."""
 
-MOST_SEARCHED = 1_000
-"""Messages among which it is looked for at most, however young they are."""
-
 SEARCHED_PAGE = 100
 """Messages of a page, where eight do not go back far enough: some 8 read units, and ten times that at most."""
 
 CLOCKS_MS = 60_000
 """By how much the functions' clocks may differ."""
-
-UNSENT = "unsent"
-UNSENDS = "unsends"
-DIGEST = "digest"
-DATA = "data"
-"""Attributes of a message that was taken back: when, and what its text and data are compared with where it is sent once
-more; of the message that takes it back: its number; and of a message with data, beside its text: that, as JSON."""
 
 FIRST_READ = 21
 """Messages that `history` reads first: a page of twenty, and one beyond it. Then it reads as many as fill the frame if
@@ -120,10 +105,6 @@ can make a list as long as they like, so a longer one is read in parts."""
 OLD_LOG_MS = 3_600_000
 """TTL deletes late and in no order: from an hour before the newest message found expires, newer ones may be gone. A
 chat item that it may delete within an hour is held before anybody goes on from its number."""
-
-CHAT_OUTLIVES_MS = 86_400_000
-"""How much longer than its last message a chat item is kept: a day, so that its number is there while anybody may go on
-from a message that is about to expire."""
 
 ENDING_MS = 120_000
 """Before and behind the end of the last message of a log without chat items, for how long it cannot be told whether the
@@ -146,42 +127,6 @@ CONTENDED_MS = 1_000
 
 FIRST_PAUSE_SECONDS = 0.01  # at first, mostly, nobody else is writing any more
 PAUSE_SECONDS = 0.2
-
-
-Enough = Callable[[Sequence["Entry"]], bool]
-"""Whether these entries, newest first and at least one, go back far enough."""
-
-
-class Entry(NamedTuple):
-    """What a tail knows of one message."""
-
-    seq: int
-    sender: str
-    id: str
-    digest: bytes
-    ts: int
-    expires: int
-    unsent: int
-
-
-class Tail(NamedTuple):
-    """The newest messages of a log, newest first. `seq` is the last number given out, by message or by chat item."""
-
-    seq: int
-    entries: tuple[Entry, ...]
-
-    def find(self, sender: str, id: str) -> Entry | None:
-        return next((entry for entry in self.entries if entry.sender == sender and entry.id == id), None)
-
-    @property
-    def expires(self) -> int:
-        """When the newest message found expires, in seconds since the epoch; 0 if none was found."""
-        return self.entries[0].expires if self.entries else 0
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether no number is missing between the messages found."""
-        return not self.entries or self.entries[0].seq - self.entries[-1].seq == len(self.entries) - 1
 
 
 class Appended(NamedTuple):
@@ -228,41 +173,6 @@ class Page(NamedTuple):
     more: bool
 
 
-class Overview(NamedTuple):
-    """What is kept of a user: its chats, newest first, and the ids of its connections, dead ones included.
-
-    A `part` of a longer list has its chats by their keys, backwards; `more` is whether there are any behind them.
-    """
-
-    chats: Sequence[Chat]
-    connections: Collection[str]
-    part: bool = False
-    more: bool = False
-
-    def latest_written(self, most: int) -> list[str]:
-        """The peers of the latest chats in which the user has written."""
-        return [chat.peer for chat in self.chats if chat.wrote][:most]
-
-    def acquaintances(self, user: str, peers: Collection[str]) -> dict[str, UserPresence | None]:
-        """Those of the peers that the user has met, as of `Conversations.acquaintances`; not for a part of a list."""
-        met = {chat.peer: chat.instead for chat in self.chats if chat.wrote and chat.peer_wrote}
-        return {peer: met.get(peer) for peer in peers if peer in met or peer == user}
-
-    def behind(self, cursor: Cursor | None) -> Sequence[Chat]:
-        """The chats from the cursor on."""
-        if cursor is None or self.part:
-            return self.chats
-        return [chat for chat in self.chats if (chat.ts, chat.peer) < (cursor.ts or 0, cursor.peer)]
-
-    def cursor(self, last: Chat | None) -> Cursor | None:
-        """Where the next page starts: behind this chat, or, if that is None, behind all that there are here."""
-        if not self.part:
-            return last and Cursor(last.ts, last.peer)
-        if last is None and self.more:
-            last = self.chats[-1]
-        return last and Cursor(None, last.peer)
-
-
 class Conversations:
     """The messages and the chat items of the table.
 
@@ -307,14 +217,14 @@ class Conversations:
         are writing, or if the sender has begun too many conversations; and what `may_send` raises.
         """
         id = id or uuid.uuid4().hex  # so that an append whose reply was lost finds itself
-        back_to_then = _back_to_time(self._clock() if since is None else since)
+        back_to_then = back_to_time(self._clock() if since is None else since)
         # At half the price: what such a read misses at the end makes the put fail, and then it is read consistently.
         tail = self._tail(sender, to, back_to_then, consistent=False)
         if tail.find(sender, id) or not tail.is_whole:
             tail = self._tail(sender, to, back_to_then)
         for attempt in range(APPEND_ATTEMPTS):
             if entry := tail.find(sender, id):
-                return Appended(_stored(entry, to, text, data, unsends), duplicate=True)
+                return Appended(entry.stored(to, text, data, unsends), duplicate=True)
             if tail.seq == 0 and attempt == 0:
                 if self._may_send and sender != to:
                     self._may_send.check(sender, to)
@@ -322,12 +232,12 @@ class Conversations:
             now = self._clock()
             expires = max((now + self._retention_ms) // 1_000, tail.expires) * 1_000
             message = Message(sender, to, tail.seq + 1, id, text, now, unsends=unsends, data=data, expires=expires)
-            if self._table.insert(_item(message)):
+            if self._table.insert(item_of(message)):
                 return Appended(message, duplicate=False)
             log.line("INFO", "append conflict", attempt=attempt + 1)
             time.sleep(random.uniform(0, _longest_pause(attempt)))
             # Whatever was appended since this tail was read has to be seen before the next try: it may be this message.
-            tail = self._tail(sender, to, _back_to_number(message.seq))
+            tail = self._tail(sender, to, back_to_number(message.seq))
         raise _too_many()
 
     def unsend(self, user: str, peer: str, seq: int) -> Appended:
@@ -347,12 +257,12 @@ class Conversations:
     def _stored_message(self, user: str, peer: str, seq: int) -> Message | None:
         key = message_key(user, peer, seq)
         item = self._table.get([key]).get(key)
-        return _message(item, user, peer) if item and not _expires_by(item, self._clock()) else None
+        return message_in(item, user, peer) if item and not expires_by(item, self._clock()) else None
 
     def _remove_content(self, message: Message) -> int:
         """Makes a tombstone of the message. Returns when it became one."""
         key, now = message_key(message.sender, message.to, message.seq), self._clock()
-        tombstone: dict[str, str | int] = {UNSENT: now, DIGEST: _digest(message.text, message.data).hex()}
+        tombstone: dict[str, str | int] = {UNSENT: now, DIGEST: digest_of(message.text, message.data).hex()}
         made, before = self._table.update(key, Update(put=tombstone, remove=["text", DATA], only_if=[Present("text")]))
         return now if made else attribute(before, UNSENT, now)
 
@@ -387,12 +297,12 @@ class Conversations:
             # The chat items are read before the log is read again: the other way round, a message that is appended and
             # moved between the two reads would be stored twice.
             chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
-            numbered = {key: chat for key, chat in chats.items() if _last_number(chat)}
+            numbered = {key: chat for key, chat in chats.items() if last_number(chat)}
             if numbered and not self._hold(user, peer, numbered):
                 continue
             tail = self._newest(user, peer, enough)
             if numbered:
-                return Tail(max(tail.seq, *map(_last_number, numbered.values())), tail.entries)
+                return Tail(max(tail.seq, *map(last_number, numbered.values())), tail.entries)
             if self._begins_or_lives(tail):
                 return tail
             self._delete_ended(user, peer)
@@ -405,7 +315,7 @@ class Conversations:
         """
         now = self._clock()
         until = (now + self._retention_ms + CHAT_OUTLIVES_MS) // 1_000
-        if any(not _expires_by(chat, now + OLD_LOG_MS) for chat in chats.values()):
+        if any(not expires_by(chat, now + OLD_LOG_MS) for chat in chats.values()):
             return True
         held = [
             key
@@ -416,7 +326,7 @@ class Conversations:
             return False
         for key in {chat_key(user, peer), chat_key(peer, user)}.difference(held):
             # TTL has deleted it, or another one was quicker.
-            anew = {**_mirrored(chats[held[0]]), "changed": now, TTL: until}
+            anew = {**mirrored(chats[held[0]]), "changed": now, TTL: until}
             self._table.update(key, Update(put=anew, instead={TTL: KEPT}, only_if=[Below("seq", 1)]))
         return True
 
@@ -442,8 +352,8 @@ class Conversations:
             limit=ENDED_PAGE,
         )
         now = self._clock()
-        ended = [item for item in self._table.query(newest) if _expires_by(item, now - ENDING_MS)]
-        self._parallel([partial(self._table.delete, _key(item), as_read(item)) for item in ended])
+        ended = [item for item in self._table.query(newest) if expires_by(item, now - ENDING_MS)]
+        self._parallel([partial(self._table.delete, key_of(item), as_read(item)) for item in ended])
 
     def _newest(self, user: str, peer: str, enough: Enough, *, consistent: bool = True) -> Tail:
         pk = log_partition(user, peer)
@@ -451,10 +361,10 @@ class Conversations:
         while True:
             page = Query(pk, message_sort_key(1), last, newest_first=True, limit=limit, consistent=consistent)
             items = self._table.query(page)
-            entries += [entry for item in items if (entry := _entry_of(item))]
+            entries += [entry for item in items if (entry := entry_of(item))]
             if (entries and enough(entries)) or len(items) < limit:
                 return Tail(entries[0].seq if entries else 0, tuple(entries))
-            last, limit = _beyond(items, -1), SEARCHED_PAGE
+            last, limit = beyond(items, -1), SEARCHED_PAGE
 
     def advance(self, message: Message) -> Advanced:
         """Moves both users' chat items forward to the message; one that is there already, or further, stays.
@@ -517,7 +427,7 @@ class Conversations:
         """Advances to all that is stored behind the number."""
         first, last = message_sort_key(seq + 1), message_sort_key(MAX_SEQ)
         for item in self._table.query(Query(log_partition(user, peer), first, last)):
-            if message := _message(item, user, peer):
+            if message := message_in(item, user, peer):
                 self.advance(message)
 
     def last_seq(self, user: str, peer: str) -> int:
@@ -549,11 +459,11 @@ class Conversations:
             limit = max(2, min(max(FIRST_READ, 2 * read), request.limit + 1 - len(messages), _more_that_fit(sizes)))
             items = self._table.query(Query(pk, first, last, newest_first=newest_first, limit=limit))
             read += len(items)
-            kept = [item for item in items if not _expires_by(item, now)]
+            kept = [item for item in items if not expires_by(item, now)]
             found = [
                 message
                 for item in kept
-                if (message := _message(item, user, request.peer)) and not range_with(hidden, message.seq)
+                if (message := message_in(item, user, request.peer)) and not range_with(hidden, message.seq)
             ]
             messages += found
             sizes += map(message_size, found)
@@ -562,9 +472,9 @@ class Conversations:
             if len(items) < limit or (newest_first and len(kept) < len(items)):
                 break
             if newest_first:
-                last = _beyond(items, -1, hidden)
+                last = beyond(items, -1, hidden)
             else:
-                first = _beyond(items, 1, hidden)
+                first = beyond(items, 1, hidden)
         count = min(fit(sizes, PAGE_ROOM), request.limit)
         page, more = messages[:count], len(messages) > count
         return Page(page[::-1] if newest_first else page, more)
@@ -602,7 +512,7 @@ class Conversations:
 
     def _part(self, user: str, items: Sequence[Item], most: int, connections: Collection[str] = ()) -> Overview:
         while True:
-            chats, more = _chats_in(items), len(items) > most
+            chats, more = chats_in(items), len(items) > most
             if chats or not more:
                 return Overview(chats, connections, part=True, more=more)
             # The user is to see none of them, so there is none to go on from at the next request.
@@ -625,7 +535,7 @@ class Conversations:
         return {
             peer: message
             for key, peer in keys.items()
-            if key in items and not _expires_by(items[key], now) and (message := _message(items[key], user, peer))
+            if key in items and not expires_by(items[key], now) and (message := message_in(items[key], user, peer))
         }
 
     def acquaintances(self, user: str, peers: Collection[str]) -> dict[str, UserPresence | None]:
@@ -681,81 +591,6 @@ def _no_message(request: Receipt) -> ChatError:
     return ChatError(ErrorCode.BAD_REQUEST, f"there is no message {request.seq} with {request.peer}")
 
 
-def overview_of(items: Iterable[Item]) -> Overview:
-    """The overview in all items of a user's partition."""
-    items = list(items)
-    connections = next((connection_ids(item) for item in items if item["sk"] == SESSIONS), frozenset[str]())
-    return Overview(sorted(_chats_in(items), key=lambda chat: (chat.ts, chat.peer), reverse=True), connections)
-
-
-def _chats_in(items: Iterable[Item]) -> list[Chat]:
-    return [chat for item in items if item["sk"] != SESSIONS and (chat := chat_of(item))]
-
-
-def chat_of(item: Item) -> Chat | None:
-    """The chat in an item of a user's partition; None, and a line in the log, if there is none in it."""
-    peer, seq = str(item["sk"]).removeprefix("CHAT#"), _last_seq(item)
-    is_listed = seq or attribute(item, BLOCK_REV, 0)
-    if not is_listed and attribute(item, PEER_BLOCK_REV, 0):
-        return None  # neither has written, and the user is not to see that the peer has blocked it
-    if not is_listed or peer == item["sk"] or not is_user_id(peer):
-        _log_skipped(item)
-        return None
-    return Chat(
-        peer=peer,
-        seq=seq,
-        ts=attribute(item, "ts", 0),
-        changed=attribute(item, "changed", 0),
-        read=attribute(item, "read", 0),
-        peer_read=attribute(item, "peer_read", 0),
-        peer_delivered=attribute(item, "peer_delivered", 0),
-        wrote=attribute(item, WROTE, 0),
-        peer_wrote=attribute(item, PEER_WROTE, 0),
-        blocked=is_blocked(item),
-        instead=seen_by(user_of(str(item["pk"])), peer, item),
-        expires=0 if KEPT in item else max(0, attribute(item, TTL, 0) * 1_000 - CHAT_OUTLIVES_MS),
-    )
-
-
-def _last_seq(chat: Item) -> int:
-    """The number of the last message that the item knows; 0 if it knows none that there can be."""
-    seq = attribute(chat, "seq", 0)
-    return seq if seq <= MAX_SEQ else 0
-
-
-def _last_number(chat: Item) -> int:
-    """The last number that the item knows to be given out."""
-    return max(_last_seq(chat), attribute(chat, "read", 0))
-
-
-def _mirrored(chat: Item) -> dict[str, int]:
-    """What a chat item of which all messages have expired says of the peer's, which counts as read."""
-    numbers = {"ts": "ts", "seq": "seq", "peer_read": "read", WROTE: PEER_WROTE, PEER_WROTE: WROTE}
-    return {**{name: attribute(chat, theirs, 0) for name, theirs in numbers.items()}, "read": _last_seq(chat)}
-
-
-def _log_skipped(item: Item) -> None:
-    """Logs an item that this code has not written, or not so. It must not take with it what else is read."""
-    log.line("WARN", "item skipped", pk=item["pk"], sk=item["sk"])
-
-
-def _back_to_time(ts: int) -> Enough:
-    """Far enough to have everything that was stored at that time or later.
-
-    Clocks differ by less than it takes a client to give up a try and make another, or else REPEATED_MS allows for it.
-    """
-
-    def enough(entries: Sequence[Entry]) -> bool:
-        oldest = entries[-1]
-        return 0 < oldest.ts < ts or oldest.seq == 1 or len(entries) >= MOST_SEARCHED
-
-    return enough
-
-
-def _back_to_number(seq: int) -> Enough:
-    return lambda entries: entries[-1].seq <= seq
-
-
 def _too_many() -> ChatError:
     # Not our failure: a client that writes in many threads does this to itself.
     reason = "too many are writing to this conversation; send the same frame again"
@@ -770,124 +605,7 @@ def _longest_pause(attempt: int) -> float:
     return FIRST_PAUSE_SECONDS if attempt == 0 else PAUSE_SECONDS / (1 + attempt / 3)
 
 
-def _stored(entry: Entry, to: str, text: str, data: str, unsends: int) -> Message:
-    if entry.digest != _digest(text, data):
-        what = "another text, or other data" if data else "another text"
-        raise ChatError(ErrorCode.BAD_REQUEST, f"this id was used for {what}; give each message its own")
-    text, data = ("", "") if entry.unsent else (text, data)
-    expires = entry.expires * 1_000
-    return Message(entry.sender, to, entry.seq, entry.id, text, entry.ts, entry.unsent, unsends, data, expires)
-
-
-def _digest(text: str, data: str) -> bytes:
-    digest = blake2b(text.encode(), digest_size=16).digest()
-    return blake2b(data.encode(), digest_size=16, key=digest).digest() if data else digest
-
-
-def _item(message: Message) -> Item:
-    key = message_key(message.sender, message.to, message.seq)
-    said: dict[str, str | int] = {UNSENDS: message.unsends} if message.unsends else {"text": message.text}
-    if message.data:
-        said[DATA] = message.data
-    return {
-        "pk": key.pk,
-        "sk": key.sk,
-        "from": message.sender,
-        "id": message.id,
-        **said,
-        "ts": message.ts,
-        TTL: message.expires // 1_000,
-    }
-
-
-def _key(item: Item) -> Key:
-    return Key(str(item["pk"]), str(item["sk"]))
-
-
-def _seq(item: Item) -> int | None:
-    """The number in a message's sort key; None if there is none."""
-    digits = str(item["sk"]).removeprefix("MSG#")
-    return int(digits) if len(digits) == SEQ_DIGITS and digits.isascii() and digits.isdigit() else None
-
-
-def _beyond(items: Sequence[Item], step: Literal[1, -1], hidden: Sequence[Range] = ()) -> str:
-    """The sort key at which the page behind these items of a log starts: not within what is hidden."""
-    numbers = [seq for item in items if (seq := _seq(item)) is not None]
-    if not numbers:
-        # From items that have no number, go on at the last of them: it is read twice, so two are read at the least.
-        return str(items[-1]["sk"])
-    seq = numbers[-1] + step
-    if skipped := range_with(hidden, seq):
-        seq = skipped.last + 1 if step == 1 else skipped.first - 1
-    return message_sort_key(seq)
-
-
 def _more_that_fit(sizes: Sequence[int]) -> int:
     """How many more messages fill the frame if they are as long as the last ones, and one beyond them."""
     last = sizes[-FIRST_READ:]
     return (PAGE_ROOM - sum(sizes)) * len(last) // sum(last) + 2 if last else MAX_PAGE + 1
-
-
-def _expires_by(item: Item, then: int) -> bool:
-    ttl = item.get(TTL)
-    return isinstance(ttl, int) and 0 < ttl * 1_000 <= then
-
-
-def _entry_of(item: Item) -> Entry | None:
-    seq = _seq(item)
-    if seq is None:
-        _log_skipped(item)
-        return None
-    unsent = attribute(item, UNSENT, 0)
-    return Entry(
-        seq,
-        sender=attribute(item, "from", ""),
-        id=attribute(item, "id", ""),
-        digest=_digest_in(item) if unsent else _digest(attribute(item, "text", ""), attribute(item, DATA, "")),
-        ts=attribute(item, "ts", 0),
-        expires=attribute(item, TTL, 0),
-        unsent=unsent,
-    )
-
-
-def _digest_in(tombstone: Item) -> bytes:
-    try:
-        return bytes.fromhex(attribute(tombstone, DIGEST, ""))
-    except ValueError:
-        _log_skipped(tombstone)
-        return b""
-
-
-def message_of(item: Item) -> Message | None:
-    """The message in an item that stands alone; None, and a line in the log, if there is none in it."""
-    users = users_of(attribute(item, "pk", ""))
-    if users is None:
-        _log_skipped(item)
-        return None
-    return _message(item, *users)
-
-
-def _data_in(item: Item) -> str:
-    stored = attribute(item, DATA, "")
-    data = data_in(stored) if stored else ""
-    if stored and not data:
-        log.line("WARN", "attribute skipped", pk=item["pk"], sk=item["sk"], attribute=DATA)
-    return data
-
-
-def _message(item: Item, user: str, peer: str) -> Message | None:
-    """The message in an item of the log; None, and a line in the log, if it lacks anything or fits no frame.
-
-    What is left out keeps its number. To a client it is one that has expired.
-    """
-    seq, sender, id = _seq(item), attribute(item, "from", ""), attribute(item, "id", "")
-    text, ts, ttl = attribute(item, "text", ""), attribute(item, "ts", 0), attribute(item, TTL, 0)
-    unsent, unsends = attribute(item, UNSENT, 0), attribute(item, UNSENDS, 0)
-    data = _data_in(item)
-    says = text or data or unsent or unsends
-    is_whole = seq and sender and id and says and ts and ttl
-    if not seq or not is_whole or encoded_size(text) + len(data.encode()) > MAX_ESCAPED_TEXT_BYTES:
-        _log_skipped(item)
-        return None
-    text, data = ("", "") if unsent or unsends else (text, data)
-    return Message(sender, peer if sender == user else user, seq, id, text, ts, unsent, unsends, data, ttl * 1_000)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV
 from chat.backend_protocol import LogCursor
 from chat.clock import Clock
-from chat.conversations import DATA, DIGEST, UNSENT
+from chat.messages import DATA, DIGEST, UNSENT
 from chat.parallel import Parallel
 from chat.table import (
     BEFORE_ALL,

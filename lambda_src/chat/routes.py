@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from chat import log
 from chat.announcements import Announcer
 from chat.blocking import Blocking
+from chat.chats import Overview
 from chat.clock import Clock
-from chat.conversations import REPEATED_MS, Advanced, Conversations, Overview
+from chat.conversations import REPEATED_MS, Advanced, Conversations
 from chat.delivery import Delivered, Delivery, Gateway, end
 from chat.parallel import Parallel, both
 from chat.protocol import (

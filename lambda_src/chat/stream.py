@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chat.bus import Event, EventBus, came_or_went, unsent
-from chat.conversations import message_of
 from chat.dynamo import plain_item
+from chat.messages import message_of
 from chat.sessions import connection_ids, presence
 from chat.table import SESSIONS, Item, user_of
 

@@ -88,6 +88,16 @@ def message_sort_key(seq: int) -> str:
     return f"MSG#{min(seq, MAX_SEQ):0{SEQ_DIGITS}d}"
 
 
+def key_of(item: Item) -> Key:
+    return Key(str(item["pk"]), str(item["sk"]))
+
+
+def expires_by(item: Item, then: int) -> bool:
+    """Whether the item has expired at that time, in milliseconds since the epoch, deleted or not."""
+    ttl = item.get(TTL)
+    return isinstance(ttl, int) and 0 < ttl * 1_000 <= then
+
+
 def attribute(item: Item, name: str, default: V) -> V:
     """The attribute as the type of `default`, which stands in for one that is absent.
 
@@ -99,6 +109,11 @@ def attribute(item: Item, name: str, default: V) -> V:
         log.line("WARN", "attribute skipped", pk=item.get("pk"), sk=item.get("sk"), attribute=name)
         return default
     return value
+
+
+def log_skipped(item: Item) -> None:
+    """Logs an item that this code has not written, or not so. It must not take with it what else is read."""
+    log.line("WARN", "item skipped", pk=item["pk"], sk=item["sk"])
 
 
 class Query(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chat.blocking import Blocking
-from chat.conversations import Conversations, Overview
+from chat.chats import Overview
+from chat.conversations import Conversations
 from chat.protocol import Cursor
 from chat.sessions import Connection, Sessions
 from chat.table import Key, Table, Update, chat_key, user_partition

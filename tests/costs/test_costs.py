@@ -12,20 +12,14 @@ from typing import Any
 import pytest
 
 from chat.acquaintance import PEER_WROTE, WROTE
-from chat.conversations import (
-    FIRST_READ,
-    MOST_CHATS_READ,
-    MOST_SEARCHED,
-    REPEATED_MS,
-    SEARCHED_PAGE,
-    TAIL_LENGTH,
-)
+from chat.conversations import FIRST_READ, MOST_CHATS_READ, REPEATED_MS, SEARCHED_PAGE, TAIL_LENGTH
 from chat.delivery import Pushed
 from chat.parallel import Threads
 from chat.protocol import MAX_DATA_BYTES, MAX_TEXT_BYTES, UserPresence
 from chat.routes import SYNC_OVERLAP_MS, MessageRoutes
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS
 from chat.table import chat_key
+from chat.tail import MOST_SEARCHED
 from chat.wiring import message_routes
 from tests.costs.chat import ALICE, BOB, TEXT, Chat, in_memory, on_engine
 from tests.costs.meter import WRITE_UNIT, Cost, item_size, read_units, write_units

@@ -7,19 +7,8 @@ from unittest.mock import patch
 
 from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV, may
 from chat.blocking import Blocking
-from chat.conversations import (
-    Advanced,
-    Appended,
-    Conversations,
-    Enough,
-    Marked,
-    Moved,
-    Overview,
-    Page,
-    Tail,
-    chat_of,
-    overview_of,
-)
+from chat.chats import Overview, chat_of, overview_of
+from chat.conversations import Advanced, Appended, Conversations, Marked, Moved, Page
 from chat.delivery import Delivered, Delivery, Gateway, end
 from chat.protocol import (
     MAX_INTEGER,
@@ -54,6 +43,7 @@ from chat.table import (
     sessions_key,
     user_partition,
 )
+from chat.tail import Enough, Tail
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.schedules.explorer import Player
 

@@ -11,6 +11,7 @@ from functools import partial
 from chat import conversations
 from chat.acquaintance import PEER_BLOCKED, PEER_WROTE, WROTE
 from chat.blocking import Blocking
+from chat.chats import CHAT_OUTLIVES_MS
 from chat.conversations import Conversations
 from chat.delivery import Gateway
 from chat.hidden import BLOCK_REV, hides, is_blocked
@@ -520,7 +521,7 @@ def a_device_hears_when_all_has_expired(
         device.finish()
 
     start = _ended(HOUR_MS, open=[BOB_PHONE] if connected else [])
-    expires = START - HOUR_MS - conversations.CHAT_OUTLIVES_MS
+    expires = START - HOUR_MS - CHAT_OUTLIVES_MS
     ttl = _ttl([chat_key(ALICE, BOB), chat_key(BOB, ALICE)])
     return Scenario({"alice": alice, "bob's phone": phone, "TTL": ttl}, start, check)
 
@@ -537,7 +538,7 @@ def _ended(
 
     With `blocking`, Alice has blocked Bob.
     """
-    age_ms = RETENTION_MS + conversations.CHAT_OUTLIVES_MS + past_ms
+    age_ms = RETENTION_MS + CHAT_OUTLIVES_MS + past_ms
     blocks = bool(blocking)
     start = world(
         age_ms=age_ms, open=open, faults=faults, acquainted=not blocks, blocked=blocks, blocking=blocking or Blocking

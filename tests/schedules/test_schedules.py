@@ -515,7 +515,7 @@ def test_a_receipt_of_a_blocked_user_that_moves_is_found(monkeypatch: pytest.Mon
 
 
 def test_a_heartbeat_that_goes_by_the_time_of_the_message_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat.conversations.chat_of", mutations.changed_when_sent)
+    monkeypatch.setattr("chat.chats.chat_of", mutations.changed_when_sent)
     _assert_found(a_retry_heals_late, Code(), "bob-phone misses .* after its sync")
 
 

@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from chat.conversations import (
-    APPEND_ATTEMPTS,
-    OLD_LOG_MS,
-    TAIL_LENGTH,
-    Conversations,
-    chat_of,
-)
+from chat.chats import chat_of
+from chat.conversations import APPEND_ATTEMPTS, OLD_LOG_MS, TAIL_LENGTH, Conversations
 from chat.protocol import ChatError, ErrorCode, History
 from chat.table import Item, Query, message_key
 from tests.fakes.clock import RETENTION_MS, ManualClock

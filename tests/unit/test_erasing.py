@@ -8,8 +8,9 @@ import pytest
 
 from chat.backend_protocol import LogCursor
 from chat.blocking import Blocking
-from chat.conversations import DIGEST, Conversations
+from chat.conversations import Conversations
 from chat.erasing import ERASED_PAGE, Erasing
+from chat.messages import DIGEST
 from chat.protocol import History
 from chat.sessions import Sessions
 from chat.table import Item, Key, chat_key, log_partition, message_key, sessions_key, user_partition
