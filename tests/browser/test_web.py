@@ -18,7 +18,6 @@ from local.deployment import Endpoint
 from tests.hang import HANG_SECONDS
 
 SECRET = "a secret of at least thirty-two characters"
-TIMEOUT_SECONDS = 10
 ENDPOINT = Endpoint("ws://127.0.0.1:4566/api/local", "", "local", "table", "", "us-east-1")
 
 
@@ -26,6 +25,12 @@ ENDPOINT = Endpoint("ws://127.0.0.1:4566/api/local", "", "local", "table", "", "
 def server() -> Iterator[str]:
     with web.serve(ENDPOINT, SECRET) as url:
         yield urlsplit(url).netloc
+
+
+@pytest.fixture(autouse=True)
+def others() -> set[threading.Thread]:
+    """Threads that were there before the test: other servers', too, which wait for a browser's next request."""
+    return set(threading.enumerate())
 
 
 def _ask(server: str, method: str, path: str, body: str | None = None, **headers: str) -> HTTPResponse:
@@ -141,14 +146,14 @@ MALFORMED = {
 
 @pytest.mark.parametrize(("request_text", "status"), MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_request_is_answered_and_nothing_is_printed(
-    server: str, request_text: str, status: int, capsys: pytest.CaptureFixture[str]
+    server: str, others: set[threading.Thread], request_text: str, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=HANG_SECONDS) as client:
         client.sendall(request_text.replace("{server}", server).encode("latin-1"))
         client.shutdown(socket.SHUT_WR)
         answer = client.recv(65_536).decode("latin-1")
     assert str(status) in answer.partition("\r\n")[0] or f"Error code: {status}" in answer
-    _wait_for_handlers(server)
+    _wait_for_handlers(server, others)
     assert capsys.readouterr() == ("", "")
 
 
@@ -157,33 +162,33 @@ def test_a_malformed_request_is_answered_and_nothing_is_printed(
     ["", "GET / HT", TOKEN + "Content-Length: 17\r\n\r\n{", *("GET /app.js HTTP/1.1\r\nHost: {server}\r\n\r\n",) * 3],
 )
 def test_nothing_is_printed_of_a_connection_that_is_reset(
-    server: str, request_text: str, capsys: pytest.CaptureFixture[str]
+    server: str, others: set[threading.Thread], request_text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=HANG_SECONDS) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.sendall(request_text.replace("{server}", server).encode())
-    _wait_for_handlers(server)
+    _wait_for_handlers(server, others)
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_fault_of_our_own_is_shown(
-    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: str, others: set[threading.Thread], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("local.web._Handler._path", lambda self: 1 / 0)
     with pytest.raises(RemoteDisconnected):
         _ask(server, "GET", "/")
-    _wait_for_handlers(server)
+    _wait_for_handlers(server, others)
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
-def _wait_for_handlers(server: str) -> None:
-    """Until the server is done with every connection that was made."""
+def _wait_for_handlers(server: str, others: set[threading.Thread]) -> None:
+    """Until the server is done with every connection that the test made."""
     with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2]))) as last:  # it takes them in turn
         last.sendall(b"hello\r\n\r\n")
         last.recv(1)
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - others:
         if "process_request_thread" in thread.name:
-            thread.join(TIMEOUT_SECONDS)
+            thread.join(HANG_SECONDS)
 
 
 def test_it_takes_another_port_if_the_first_choice_is_taken() -> None:
