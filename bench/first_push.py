@@ -14,11 +14,14 @@ from bench import plots
 from bench.functions import as_bundled, environment, event, imported, running_in
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
+from chat.protocol import Send, message_frame, send_ack
+from chat.routes import MessageRoutes, Served
+from chat.sessions import Connection
 
 TABLE_MS = 5
 """As the costs assume for a round trip to the table."""
 ROUNDS = 300
-OURS, UNSTORED = "ours, stored", "two reads and a push, nothing stored"
+OURS, BEHIND, UNSTORED = "ours", "ours, pushed behind the moves", "two reads and a push, nothing stored"
 
 
 def run() -> Section:
@@ -31,8 +34,9 @@ def run() -> Section:
     text = f"""\
 Milliseconds from the event to the beginning of the first push, and to the end of the handler, with a table that takes
 {TABLE_MS} ms for a call; medians of {ROUNDS}, interleaved. Ours reads the log beside the recipient's sessions, stores
-the message, and pushes; then both chats move, and the message is acknowledged. Beside it is what samples do that store
-nothing (`bench/baseline/unstored.py`): who is calling, who listens, a push.
+the message, and pushes while both chats move; a second look, and the message is acknowledged. Beside it are the order
+before that, which moved the chats, read who listens, and pushed then; and what samples do that store nothing
+(`bench/baseline/unstored.py`): who is calling, who listens, a push.
 
 {table(["", "to the push, ms", "to the end, ms"], rows)}
 """
@@ -50,6 +54,10 @@ def _sides() -> tuple[dict[str, Callable[[], float]], dict[str, Callable[[], flo
         ours = imported("message")
     theirs = imported("bench.baseline.unstored")
     numbers = itertools.count(1)
+
+    def behind_the_moves(event: Any, context: object) -> object:
+        with mock.patch.object(MessageRoutes, "send", _send_behind_the_moves):
+            return ours.handler(event, context)
 
     def once(handler: Callable[..., object]) -> float:
         started = time.perf_counter()
@@ -72,6 +80,20 @@ def _sides() -> tuple[dict[str, Callable[[], float]], dict[str, Callable[[], flo
     gateway = ours._routes._delivery._gateway
     pushes: dict[str, Callable[[], float]] = {
         OURS: partial(to_push, ours.handler, gateway, "push"),
+        BEHIND: partial(to_push, behind_the_moves, gateway, "push"),
         UNSTORED: partial(to_push, theirs.handler, theirs.gateway, "post_to_connection"),
     }
-    return pushes, {OURS: partial(once, ours.handler), UNSTORED: partial(once, theirs.handler)}
+    handlers = {OURS: ours.handler, BEHIND: behind_the_moves, UNSTORED: theirs.handler}
+    return pushes, {side: partial(once, handler) for side, handler in handlers.items()}
+
+
+def _send_behind_the_moves(routes: MessageRoutes, caller: Connection, request: Send, received_at: int) -> Served:
+    """A send in the order before: one read of who listens, after both chats have moved, and one round of pushes."""
+    message = (caller.user, request.to, request.id, request.text)
+    appended = routes._conversations.append(*message, data=request.data, since=received_at)
+    advanced = routes._conversations.advance(appended.message)
+    frame, began = message_frame(appended.message), routes._clock()
+    delivered = routes._tell_of_message(caller, request.to, frame, advanced, began=began)
+    count = delivered.taken_by(request.to)
+    ack = send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count)
+    return Served(ack, delivered)
