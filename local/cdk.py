@@ -165,7 +165,7 @@ def confirm(questions: list[str], stack: str, *, confirmed: bool) -> None:
     if confirmed:
         print("Confirmed by CONFIRM=yes.", flush=True)
     elif not sys.stdin.isatty():
-        raise StepFailed(f"{stack} stays as it is: nobody is there to be asked; if this is meant, give CONFIRM=yes")
+        raise StepFailed(f"{stack} stays as it is: there is nobody to ask; if you mean it, give CONFIRM=yes")
     elif input(f"If this is meant, type {stack}: ").strip() != stack:
         raise StepFailed(f"{stack} stays as it is")
 
@@ -243,7 +243,7 @@ def main() -> None:
         command = [cdk, typed.command, *options]
         if typed.command == "watch" and settings.values["throwaway"] != "true":
             raise StepFailed(
-                f"{settings.stack} is no throw-away stage: `watch` changes functions behind CloudFormation's back. "
+                f"{settings.stack} is not a throw-away stage: `watch` changes functions behind CloudFormation's back. "
                 "Give the name of one that is, like STAGE=dev"
             )
         if typed.command == "destroy":

@@ -72,7 +72,7 @@ def confirm(user: str) -> None:
         "by recovering the table.\nIts tokens count until they expire: have your sign-in give it none any more."
     )
     if not sys.stdin.isatty():
-        raise StepFailed(f"nobody is there to confirm it; give CONFIRM=yes to erase {user}")
+        raise StepFailed(f"there is nobody to confirm it; give CONFIRM=yes to erase {user}")
     if input(f"Type {user} to go on: ").strip() != user:
         raise StepFailed("that is another id; nothing was erased")
 

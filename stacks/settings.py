@@ -177,8 +177,8 @@ class ChatSettings:
         self._check_bounds()
         if self.identity is IdentityMode.OPEN and not self.throwaway:
             raise BadContext(
-                "the setting identity='open' lets anybody connect as anybody, so it can be used on throw-away "
-                "stages alone: give throwaway=true, or identity=token"
+                "the setting identity='open' lets anybody connect as anybody, so it can be used only on "
+                "throw-away stages: give throwaway=true, or identity=token"
             )
         needs_issuer = self.identity is IdentityMode.OIDC
         for name, value in (("issuer", self.issuer), ("audience", self.audience)):
@@ -186,7 +186,7 @@ class ChatSettings:
                 raise BadContext(
                     f"the setting {name} is required with identity=oidc: give {_EXAMPLES[name]}"
                     if needs_issuer
-                    else f"the setting {name}={value!r} is for identity=oidc alone; give that, or leave it out"
+                    else f"the setting {name}={value!r} is only for identity=oidc; give that, or leave it out"
                 )
         if self.alarm_topic_arn and self.alarm_email:
             raise BadContext(
@@ -211,8 +211,8 @@ class ChatSettings:
             )
         if self.web and self.identity is IdentityMode.TOKEN and self.token_source is TokenSource.HEADER:
             raise BadContext(
-                "the setting web='true' cannot be used with tokenSource='header': browsers let no page set a header "
-                "of the handshake; give tokenSource=query or tokenSource=subprotocol, or leave web out"
+                "the setting web='true' cannot be used with tokenSource='header': browsers do not let a page set a "
+                "header of the handshake; give tokenSource=query or tokenSource=subprotocol, or leave web out"
             )
 
     def _check_bounds(self) -> None:
@@ -221,7 +221,7 @@ class ChatSettings:
         for route, rate in self.rates.items():
             if route not in ROUTES:
                 raise BadContext(
-                    f"the setting routeRates={self.route_rates!r} names the route {route!r}, which there is not; the "
+                    f"the setting routeRates={self.route_rates!r} names the route {route!r}, which does not exist; the "
                     f"routes are {', '.join(ROUTES)}"
                 )
             if not 1 <= rate <= MOST_RATE:

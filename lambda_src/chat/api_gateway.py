@@ -43,7 +43,7 @@ class ApiGateway:
             proxies=get_environ_proxies(endpoint),
             timeout=(CONNECT_SECONDS, READ_SECONDS),  # type: ignore[arg-type]  # the stubs know of no pair
             max_pool_connections=THREADS,
-            socket_options=SOCKET_OPTIONS,  # type: ignore[arg-type]  # which are no strings
+            socket_options=SOCKET_OPTIONS,  # type: ignore[arg-type]  # which are not strings
         )
 
     def push(self, connection_id: str, data: bytes) -> Pushed:

@@ -43,7 +43,7 @@ class FunctionRule:
     """
 
     def __init__(self, client: Callable[[], BaseClient], function: str, *, fails_open: bool, clock: Clock) -> None:
-        # Made when first needed: most messages are no first ones.
+        # Made when first needed: most messages are not the first.
         self._client: Any = cache(client)
         self._function = function
         self._fails_open = fails_open

@@ -76,7 +76,7 @@ def test_only_a_stage_that_may_go_is_watched(stage: str) -> None:
         f"stage={stage}",
     )
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert f"Parley-{stage} is no throw-away stage" in ended.stderr
+    assert f"Parley-{stage} is not a throw-away stage" in ended.stderr
 
 
 def test_a_stage_that_may_go_is_watched() -> None:
@@ -157,7 +157,7 @@ def test_where_nobody_is_there_a_change_of_who_gets_in_or_what_is_kept_is_refuse
     assert f"{name} changes from another to " in ended.stdout
     assert "CDK" not in ended.stdout
     assert ended.stderr == (
-        "error: Parley-prod stays as it is: nobody is there to be asked; if this is meant, give CONFIRM=yes\n"
+        "error: Parley-prod stays as it is: there is nobody to ask; if you mean it, give CONFIRM=yes\n"
     )
 
 

@@ -220,15 +220,15 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
 @pytest.mark.parametrize(
     ("context", "words"),
     [
-        ({"identity": "open"}, "throw-away stages alone"),
+        ({"identity": "open"}, "only on throw-away stages"),
         ({"identity": "open", "stage": "prod"}, "throwaway=true"),
         ({"identity": "oidc"}, "issuer is required with identity=oidc: give issuer=https://"),
         ({"identity": "oidc", "issuer": OIDC["issuer"]}, "audience is required with identity=oidc"),
-        ({"issuer": OIDC["issuer"]}, "is for identity=oidc alone"),
-        ({"audience": "client-7"}, "is for identity=oidc alone"),
+        ({"issuer": OIDC["issuer"]}, "is only for identity=oidc"),
+        ({"audience": "client-7"}, "is only for identity=oidc"),
         ({"alarmEmail": "a@example.com", "alarmTopicArn": TOPIC}, "exclude each other"),
         ({"monthlyBudget": "5"}, "requires alarmEmail"),
-        ({"routeRates": "sends:10"}, "names the route 'sends', which there is not; the routes are $connect, "),
+        ({"routeRates": "sends:10"}, "names the route 'sends', which does not exist; the routes are $connect, "),
         ({"routeRates": "send:0"}, "give send a whole number, 1 to 10000"),
         ({"routeRates": "send:10001"}, "give send a whole number, 1 to 10000"),
         ({"routeRates": "send:10,ping:5,send:20"}, "names a route twice"),
@@ -306,7 +306,7 @@ def test_page_is_refused_where_it_could_not_connect() -> None:
         settings(web="true", tokenSource="header")
 
     assert str(problem.value) == (
-        "the setting web='true' cannot be used with tokenSource='header': browsers let no page set a header "
+        "the setting web='true' cannot be used with tokenSource='header': browsers do not let a page set a header "
         "of the handshake; give tokenSource=query or tokenSource=subprotocol, or leave web out"
     )
 

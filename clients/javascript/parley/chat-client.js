@@ -69,7 +69,7 @@ export {
 /**
  * - `connecting`; `online`; `stopped`
  * - `waiting` for the next attempt, which begins at `until`; with a `reason`, if the server ended the connection on purpose
- * - `refused`: nobody gives a token for this user, or the server wants it to stay away, for this `reason`
+ * - `refused`: no token was issued for this user, or the server told it to stay away, for this `reason`
  *
  * @typedef {{ state: "connecting" | "online" | "stopped" } | { state: "waiting", until: number, reason?: string } |
  *   { state: "refused", reason: string }} Status

@@ -163,7 +163,7 @@ export type Chat = Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview"
 /**
  * - `connecting`; `online`; `stopped`
  * - `waiting` for the next attempt, which begins at `until`; with a `reason`, if the server ended the connection on purpose
- * - `refused`: nobody gives a token for this user, or the server wants it to stay away, for this `reason`
+ * - `refused`: no token was issued for this user, or the server told it to stay away, for this `reason`
  */
 export type Status = {
     state: "connecting" | "online" | "stopped";
