@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import boto3
 import pytest
 
 from local import demo
@@ -17,7 +16,6 @@ from local.progress import StepFailed
 @pytest.fixture
 def aws(running: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The emulator in AWS's place, for clients that know of no other."""
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the keys that it has found once
     for name, value in running.environment.items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
