@@ -122,7 +122,7 @@ def kick_everybody(stack: str) -> None:
         ended = everybody.kick_everybody(boto3.client("dynamodb"), table, users.on_aws(stack))
     except BackendError as error:
         raise StepFailed(f"cannot end all connections of {stack}: {error}; do it again with RETIRE=now") from None
-    print(f"All {ended} connections are ended. Who has a token of the new key can connect again.")
+    print(f"Connections that were ended, all there were: {ended}. With a token of the new key one can connect again.")
 
 
 def print_token(user: str, stack: str | None) -> None:

@@ -39,7 +39,8 @@ def on_this_machine(endpoint: Endpoint) -> Backend:
 def run_kick(backend: Backend, user: str, minutes: int) -> None:
     barred = backend.bar(user, minutes)
     until = datetime.fromtimestamp(barred.until / 1_000, UTC)
-    print(f"{barred.closed} connections of {user} are closed. It can connect again from {until:%Y-%m-%d %H:%M:%S} UTC.")
+    again = f"It can connect again from {until:%Y-%m-%d %H:%M:%S} UTC."
+    print(f"Connections of {user} that were closed: {barred.closed}. {again}")
 
 
 def run_export(backend: Backend, user: str, file: Path) -> None:
@@ -60,8 +61,8 @@ def run_erase(backend: Backend, user: str) -> None:
     if sys.stderr.isatty():
         print(file=sys.stderr)
     print(
-        f"{user} is erased: {messages} messages have lost their text, {chats} chats are gone, and so is what was kept "
-        "of its connections. What others wrote is still there."
+        f"{user} is erased. Messages that have lost their text: {messages}. Chats that are gone: {chats}. Nothing is "
+        "kept of its connections, either. What others wrote is still there."
     )
 
 

@@ -35,6 +35,21 @@ def test_a_rule_has_a_file_of_one_name_in_both_clients_and_each_says_so_first(ro
         assert _names(rule, _first_line(path)), path
 
 
+DIFFERS = re.compile(r"Differs from ([\w-]+\.(?:js|py)):")
+
+
+def _differences() -> set[tuple[str, str]]:
+    """Each file of a client that says from which one of the other's it differs, and that one."""
+    files = [*(PROJECT / "clients/python/parley").glob("*.py"), *(PROJECT / "clients/javascript/parley").glob("*.js")]
+    return {(path.name, other) for path in files for other in DIFFERS.findall(path.read_text(encoding="utf-8"))}
+
+
+def test_where_the_clients_differ_on_purpose_both_files_say_so() -> None:
+    found = _differences()
+    assert ("sync.py", "sync.js") in found
+    assert {(other, name) for name, other in found} == found
+
+
 def _first_line(path: str) -> str:
     lines = (PROJECT / path).read_text(encoding="utf-8").splitlines()
     return next(line for line in lines if line.strip(' "/*#'))

@@ -27,7 +27,9 @@ class Terminal:
 def test_it_says_what_was_removed(capsys: pytest.CaptureFixture[str]) -> None:
     run_erase(cast("Backend", Portions()), "alice")
 
-    assert capsys.readouterr().out.startswith("alice is erased: 207 messages have lost their text, 1 chats are gone")
+    assert capsys.readouterr().out.startswith(
+        "alice is erased. Messages that have lost their text: 207. Chats that are gone: 1."
+    )
 
 
 def test_it_says_what_is_going_to_happen_and_goes_on_when_the_id_is_typed(

@@ -1,4 +1,8 @@
-/** Frames and limits of docs/protocol.md: which texts are frames, and what the server could never take. */
+/**
+ * Frames and limits of docs/protocol.md: which texts are frames, and what the server could never take.
+ *
+ * Differs from frames.py: a time may be any that a `Date` can hold; and a `sync` must name its interval and limit.
+ */
 
 import { dataProblem, isData } from "./data.js";
 

@@ -1,4 +1,8 @@
-/** Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, sync again as a heartbeat, begin anew. */
+/**
+ * Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, sync again as a heartbeat, begin anew.
+ *
+ * Differs from sync.py: an interval of 0 is taken for the shortest there is.
+ */
 
 import { DEFAULT_HEARTBEAT_MS } from "./frames.js";
 

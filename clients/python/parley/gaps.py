@@ -1,4 +1,7 @@
-"""Rule 4 of docs/protocol.md: gaps are filled from the history, and what is not there has expired."""
+"""Rule 4 of docs/protocol.md: gaps are filled from the history, and what is not there has expired.
+
+Differs from gaps.js: older messages are not fetched here, since none are kept; the application asks for a page of them.
+"""
 
 from __future__ import annotations
 

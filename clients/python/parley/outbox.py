@@ -1,4 +1,7 @@
-"""Rule 6 of docs/protocol.md: messages are sent one at a time, and looked up before they are sent again."""
+"""Rule 6 of docs/protocol.md: messages are sent one at a time, and looked up before they are sent again.
+
+Differs from outbox.js: a message that is refused leaves the outbox, and the application is told so.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 A flow over several replies is a script: a generator that yields a question and gets its reply, so that it reads from
 top to bottom, without I/O. `Refused` and `Lost` are raised in it. A script ends where it stops waiting, or is closed.
+
+Differs from requests.js: such a flow is an async function there; and each connection has its own requests there.
 """
 
 from __future__ import annotations

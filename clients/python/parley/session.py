@@ -5,6 +5,8 @@ It puts the rules together. Calls go one way only:
     chat → session → sync, gaps, outbox, receipts, blocks, hints → requests → connections
                │               │
                └→ mailbox      └→ expiry → conversation → events, frames, timers
+
+Differs from chat-client.js: events wait in the mailbox until the application takes them; there, listeners hear at once.
 """
 
 from __future__ import annotations

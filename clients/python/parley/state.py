@@ -1,4 +1,7 @@
-"""Rule 6 of docs/protocol.md, a saved queue: what another session has to know to go on, as JSON carries it."""
+"""Rule 6 of docs/protocol.md, a saved queue: what another session has to know to go on, as JSON carries it.
+
+Differs from state.js: what was told is saved too, so this client goes on behind the last message that was told.
+"""
 
 from __future__ import annotations
 
