@@ -71,7 +71,10 @@ def run() -> Section:
 
 
 def _condition(uncompiled: float) -> str:
-    return f"bundled with the functions' own version of Python; with another it is {uncompiled:.2f}"
+    return (
+        f"bundled with the functions' own version of Python; with another it is {uncompiled:.2f} "
+        "([what was left](decisions.md#what-was-measured-for-the-cold-start-and-left))"
+    )
 
 
 def _assets(folder: Path) -> Assets:

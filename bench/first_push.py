@@ -24,6 +24,9 @@ ROUNDS = 300
 OURS, BEHIND, UNSTORED = "ours", "ours, pushed behind the moves", "two reads and a push, nothing stored"
 
 
+WHY = "[why](decisions.md#a-warm-send-is-its-seven-calls)"
+
+
 def run() -> Section:
     with stub(table_ms=TABLE_MS) as url, running_in(environment(url, f"{url}/stage")):
         pushes, acks = _sides()
@@ -43,7 +46,7 @@ before that, which moved the chats, read who listens, and pushed then; and what 
     return Section(
         "From the frame to the push",
         text,
-        [Limit("frame to push, × two reads and a push that store nothing", ratio, 1)],
+        [Limit("frame to push, × two reads and a push that store nothing", ratio, 1, WHY)],
         {"first-push": partial(plots.bars, title="From the frame to the push, ms", values=pushed, ours=[OURS])},
     )
 

@@ -30,6 +30,13 @@ COUNTED = {
 LEAST_SHOWN = 0.005
 """Of the bill: what is less would be shown as nothing."""
 
+LEFT = (
+    "three choices were left: [a grace](decisions.md#a-going-is-told-at-once), "
+    "[seven minutes](decisions.md#a-heartbeat-stays-at-four-to-five-minutes), "
+    "[fewer receipts](decisions.md#what-was-pushed-is-reported-delivered-all-the-same)"
+)
+"""What is in the way of a month's bars: each would take something that people see."""
+
 OTHERWISE = {
     "twice as many connects": {"connects_a_device": 2.0},
     "half as many connects": {"connects_a_device": 0.5},
@@ -67,7 +74,7 @@ def section(found: Mapping[str, Any]) -> Section:
     known = replace(known, figures={**known.figures, "counted": {**known.figures["counted"], **found}})
     people = known.people()
     limits = [
-        Limit(f"a user and month with {audience.chats} chats, cents", one.cents(audience), at_most)
+        Limit(f"a user and month with {audience.chats} chats, cents", one.cents(audience), at_most, LEFT)
         for (one, audience), at_most in zip(people.values(), known.figures["cents_at_most"].values(), strict=True)
     ]
     return Section("A month", _text(known, people), limits)
