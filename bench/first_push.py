@@ -14,6 +14,7 @@ from bench import plots
 from bench.functions import as_bundled, environment, event, imported, running_in
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
+from bench.warm_cpu import SEVEN_CALLS
 from chat.protocol import Send, message_frame, send_ack
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection
@@ -22,9 +23,6 @@ TABLE_MS = 5
 """As the costs assume for a round trip to the table."""
 ROUNDS = 300
 OURS, BEHIND, UNSTORED = "ours", "ours, pushed behind the moves", "two reads and a push, nothing stored"
-
-
-WHY = "[why](decisions.md#a-warm-send-is-its-seven-calls)"
 
 
 def run() -> Section:
@@ -46,7 +44,7 @@ before that, which moved the chats, read who listens, and pushed then; and what 
     return Section(
         "From the frame to the push",
         text,
-        [Limit("frame to push, × two reads and a push that store nothing", ratio, 1, WHY)],
+        [Limit("frame to push, × two reads and a push that store nothing", ratio, 1, SEVEN_CALLS)],
         {"first-push": partial(plots.bars, title="From the frame to the push, ms", values=pushed, ours=[OURS])},
     )
 

@@ -30,7 +30,7 @@ TOP = 10
 TABLE: Final = "dynamodb"
 GATEWAY: Final = "apigatewaymanagementapi"
 
-WHY = "[why](decisions.md#a-warm-send-is-its-seven-calls)"
+SEVEN_CALLS = "[why](decisions.md#a-warm-send-is-its-seven-calls)"
 
 
 class SdkCall(NamedTuple):
@@ -54,7 +54,7 @@ def run() -> Section:
         "Warm CPU of a send",
         _text(measured),
         [
-            Limit("warm handler, × its tuned SDK calls alone", whole / bare, 1.25, WHY),
+            Limit("warm handler, × its tuned SDK calls alone", whole / bare, 1.25, SEVEN_CALLS),
             Limit("warm handler, × the same calls through untuned boto3", whole / plain, 0.8, alone),
         ],
         {"warm-cpu": partial(plots.bars, title="CPU of a warm send, ms", values=measured.cpu, ours=["handler"])},

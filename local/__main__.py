@@ -110,18 +110,22 @@ def rotate_key(stack: str, *, retire: bool) -> None:
         if retire:
             with step("Waiting until no function believes it any more"):
                 time.sleep(rotation.BELIEVED_SECONDS)
-            kick_everybody(stack)
+            _end_all_connections(stack)
     except aws.PROBLEMS as error:
         raise StepFailed(f"cannot rotate the key of {stack}: {aws.why(error)}") from None
 
 
-def kick_everybody(stack: str) -> None:
+def _end_all_connections(stack: str) -> None:
     """Ends what the key before has let in, and with it every other connection: they do not say which key it was."""
-    table = outputs_of(boto3.client("cloudformation"), stack)["TableName"]
     try:
+        table = outputs_of(boto3.client("cloudformation"), stack)["TableName"]
         ended = everybody.kick_everybody(boto3.client("dynamodb"), table, users.on_aws(stack))
-    except BackendError as error:
-        raise StepFailed(f"cannot end all connections of {stack}: {error}; do it again with RETIRE=now") from None
+    except (BackendError, *aws.PROBLEMS) as error:
+        why = str(error) if isinstance(error, BackendError) else aws.why(error)
+        raise StepFailed(
+            f"the key of {stack} is a new one, but not all connections are ended: {why}. Done again, RETIRE=now puts "
+            "another key in its place: have your backend read that one, too"
+        ) from None
     print(f"Connections that were ended, all there were: {ended}. With a token of the new key one can connect again.")
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from parley.backend import Backend
 
-SORT_KEY, PARTITION_KEY_BEGINS = "SESSIONS", "USER#"
-"""Of the items that say who is connected, one for each user (docs/architecture.md)."""
+SORT_KEY, PARTITION_KEY_BEGINS, CONNECTION_BEGINS = "SESSIONS", "USER#", "@"
+"""Of the items that say who is connected, one for each user: their keys, and what names an attribute for each of its
+connections (docs/architecture.md)."""
 
 AT_ONCE = 16
 """Users who are kicked side by side: few beside what a stack serves, and some hundred a second."""
@@ -22,7 +23,6 @@ def kick_everybody(dynamodb: Any, table: str, backend: Backend) -> int:
     """
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=table,
-        ProjectionExpression="pk",
         FilterExpression="sk = :sk",
         ExpressionAttributeValues={":sk": {"S": SORT_KEY}},
     )
@@ -31,4 +31,9 @@ def kick_everybody(dynamodb: Any, table: str, backend: Backend) -> int:
 
 
 def _users(items: Iterable[Any]) -> list[str]:
-    return [item["pk"]["S"].removeprefix(PARTITION_KEY_BEGINS) for item in items]
+    """Whose connections the items hold, dead ones included. Most users are away."""
+    return [
+        item["pk"]["S"].removeprefix(PARTITION_KEY_BEGINS)
+        for item in items
+        if any(name.startswith(CONNECTION_BEGINS) for name in item)
+    ]

@@ -12,9 +12,6 @@ class Undocumented(str):
     def __new__(cls, *_: object, **__: object) -> "Undocumented":
         return super().__new__(cls)
 
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
     def __getattr__(self, name: str) -> object:
         return _add_nothing
 

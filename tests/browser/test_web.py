@@ -6,7 +6,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from urllib.parse import urlsplit
 
@@ -27,10 +27,20 @@ def server() -> Iterator[str]:
         yield urlsplit(url).netloc
 
 
-@pytest.fixture(autouse=True)
-def others() -> set[threading.Thread]:
-    """Threads that were there before the test: other servers', too, which wait for a browser's next request."""
-    return set(threading.enumerate())
+@pytest.fixture
+def wait_for_handlers(server: str) -> Callable[[], None]:
+    """Waits until the server is done with every connection that the test has made."""
+    others = set(threading.enumerate())  # other servers' among them, which wait for a browser's next request
+
+    def wait() -> None:
+        with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2]))) as last:  # it takes them in turn
+            last.sendall(b"hello\r\n\r\n")
+            last.recv(1)
+        for thread in set(threading.enumerate()) - others:
+            if "process_request_thread" in thread.name:
+                thread.join(HANG_SECONDS)
+
+    return wait
 
 
 def _ask(server: str, method: str, path: str, body: str | None = None, **headers: str) -> HTTPResponse:
@@ -146,14 +156,18 @@ MALFORMED = {
 
 @pytest.mark.parametrize(("request_text", "status"), MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_request_is_answered_and_nothing_is_printed(
-    server: str, others: set[threading.Thread], request_text: str, status: int, capsys: pytest.CaptureFixture[str]
+    server: str,
+    wait_for_handlers: Callable[[], None],
+    request_text: str,
+    status: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=HANG_SECONDS) as client:
         client.sendall(request_text.replace("{server}", server).encode("latin-1"))
         client.shutdown(socket.SHUT_WR)
         answer = client.recv(65_536).decode("latin-1")
     assert str(status) in answer.partition("\r\n")[0] or f"Error code: {status}" in answer
-    _wait_for_handlers(server, others)
+    wait_for_handlers()
     assert capsys.readouterr() == ("", "")
 
 
@@ -162,33 +176,26 @@ def test_a_malformed_request_is_answered_and_nothing_is_printed(
     ["", "GET / HT", TOKEN + "Content-Length: 17\r\n\r\n{", *("GET /app.js HTTP/1.1\r\nHost: {server}\r\n\r\n",) * 3],
 )
 def test_nothing_is_printed_of_a_connection_that_is_reset(
-    server: str, others: set[threading.Thread], request_text: str, capsys: pytest.CaptureFixture[str]
+    server: str, wait_for_handlers: Callable[[], None], request_text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=HANG_SECONDS) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.sendall(request_text.replace("{server}", server).encode())
-    _wait_for_handlers(server, others)
+    wait_for_handlers()
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_fault_of_our_own_is_shown(
-    server: str, others: set[threading.Thread], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: str,
+    wait_for_handlers: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("local.web._Handler._path", lambda self: 1 / 0)
     with pytest.raises(RemoteDisconnected):
         _ask(server, "GET", "/")
-    _wait_for_handlers(server, others)
+    wait_for_handlers()
     assert "ZeroDivisionError" in capsys.readouterr().err
-
-
-def _wait_for_handlers(server: str, others: set[threading.Thread]) -> None:
-    """Until the server is done with every connection that the test made."""
-    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2]))) as last:  # it takes them in turn
-        last.sendall(b"hello\r\n\r\n")
-        last.recv(1)
-    for thread in set(threading.enumerate()) - others:
-        if "process_request_thread" in thread.name:
-            thread.join(HANG_SECONDS)
 
 
 def test_it_takes_another_port_if_the_first_choice_is_taken() -> None:

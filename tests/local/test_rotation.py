@@ -25,7 +25,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(boto3, "client", lambda _: None)
     monkeypatch.setattr(rotation, "rotate", rotate)
     monkeypatch.setattr("time.sleep", lambda seconds: done.append(f"wait {seconds}"))
-    monkeypatch.setattr(commands, "kick_everybody", lambda stack: done.append(f"kick {stack}"))
+    monkeypatch.setattr(commands, "_end_all_connections", lambda stack: done.append(f"kick {stack}"))
     return done
 
 
@@ -47,12 +47,13 @@ def test_it_knows_how_long_functions_believe_a_key_and_where_connections_are_kep
     assert (key.pk, key.sk) == (f"{everybody.PARTITION_KEY_BEGINS}alice", everybody.SORT_KEY)
 
 
-def test_every_page_of_the_table_is_read_and_each_user_kicked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_page_of_the_table_is_read_and_who_is_connected_kicked() -> None:
     class Paginator:
         def paginate(self, **_: object) -> Any:
-            yield {"Items": [{"pk": {"S": "USER#alice"}}, {"pk": {"S": "USER#bob"}}]}
-            yield {"Items": []}
-            yield {"Items": [{"pk": {"S": "USER#carol"}}]}
+            connected, away = {"@id": {"N": "1"}}, {"rev": {"N": "1"}}
+            yield {"Items": [{"pk": {"S": "USER#alice"}, **connected}, {"pk": {"S": "USER#bob"}, **connected}]}
+            yield {"Items": [{"pk": {"S": "USER#dave"}, **away}]}
+            yield {"Items": [{"pk": {"S": "USER#carol"}, **connected}]}
 
     class Table:
         def get_paginator(self, _: str) -> Paginator:
