@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from chat.announcements import Announcer
-from chat.backend_routes import BackendRoutes
 from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Delivery, Gateway
-from chat.erasing import Erasing
-from chat.kicking import Kicking
 from chat.limits import Limits
 from chat.parallel import Parallel
 from chat.routes import MAX_ANNOUNCED_CHATS, ConnectionRoutes, MessageRoutes
@@ -23,6 +20,7 @@ from chat.table import Consumed, Table
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
+    from chat.backend_routes import BackendRoutes
     from chat.bus import Bus, EventBus
     from chat.may_send import MaySend
     from chat.sdk import Service
@@ -107,6 +105,11 @@ def backend_routes(
     announced_chats: int = MAX_ANNOUNCED_CHATS,
 ) -> BackendRoutes:
     """A backend's routes. Whom it writes to, and how many, is its own affair, unlike a user's."""
+    # The functions of users do not pay for it at their cold start.
+    from chat.backend_routes import BackendRoutes  # noqa: PLC0415
+    from chat.erasing import Erasing  # noqa: PLC0415
+    from chat.kicking import Kicking  # noqa: PLC0415
+
     messages = message_routes(
         table,
         gateway,

@@ -12,7 +12,7 @@ from tests.performance.imports import Done, run
 HANDLERS = ("message", "connection", "authorizer", "backend")
 BOTO3 = "import boto3; boto3.client('dynamodb'); boto3.client('apigatewaymanagementapi')"
 HEAVY = frozenset({"asyncio", "aws_lambda_powertools", "boto3", "cryptography", "pydantic", "requests", "s3transfer"})
-MOST_MODULES = 380  # of which Python and the SDK make about 340; a package that is not listed above shows here
+MOST_MODULES = 350  # of which Python and the SDK make about 310; a package that is not listed above shows here
 MOST_COLLECTIONS = 25  # there are over 80 in an import that leaves the collector as it is
 MOST_OF_BOTO3S_CALLS = 0.79  # it is 0.77, and of the CPU 0.62, since the collector is turned down
 MOST_OF_BOTO3S_BYTES = 0.83  # it is 0.81; most of both is the SDK's session, which boto3 has too
@@ -39,6 +39,12 @@ def test_no_heavy_package_is_imported(cold: tuple[str, Done]) -> None:
 def test_only_the_authorizer_imports_what_reads_tokens(cold: tuple[str, Done]) -> None:
     handler, done = cold
     assert ("jwt" in done.modules) == (handler == "authorizer")
+
+
+def test_only_the_backends_handler_imports_what_backends_ask_for(cold: tuple[str, Done]) -> None:
+    handler, done = cold
+    theirs = {"chat.backend_protocol", "chat.backend_routes", "chat.erasing", "chat.kicking"}
+    assert theirs & set(done.modules) == (theirs if handler == "backend" else set())
 
 
 def test_the_sdk_reads_nothing_about_services_that_are_not_used(cold: tuple[str, Done]) -> None:
