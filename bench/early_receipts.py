@@ -36,7 +36,8 @@ class Answering:
         self.calls.append(self._threads.submit(self._answer, seq))
         return Pushed.TAKEN
 
-    def close(self, _: str) -> None: ...
+    def close(self, _: str) -> bool:
+        return True
 
     def _answer(self, seq: int) -> float:
         sleep(self._after_ms / 1_000)

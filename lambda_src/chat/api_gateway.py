@@ -7,7 +7,6 @@ a third of a push's CPU, and a fan-out is nothing but pushes. The way back is `p
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -56,10 +55,13 @@ class ApiGateway:
             return Pushed.GONE
         return Pushed.TAKEN if status == HTTPStatus.OK else Pushed.FAILED
 
-    def close(self, connection_id: str) -> None:
-        # A connection that is gone already needs no closing; one that stays is ended by API Gateway after two hours.
-        with suppress(BotoCoreError):
-            self._ask("DELETE", connection_id)
+    def close(self, connection_id: str) -> bool:
+        """One try. A connection that stays is ended by API Gateway after two hours."""
+        try:
+            status = self._ask("DELETE", connection_id)
+        except BotoCoreError:
+            return False
+        return status in (HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.GONE)
 
     def _ask(self, method: str, connection_id: str, data: bytes = b"") -> int:
         """The status of the answer. Raises BotoCoreError where there is none."""

@@ -31,7 +31,8 @@ class Gateway(Protocol):
 
     def push(self, connection_id: str, data: bytes) -> Pushed: ...
 
-    def close(self, connection_id: str) -> None: ...
+    def close(self, connection_id: str) -> bool:
+        """Whether the connection is closed, or was gone already."""
 
 
 def end(gateway: Gateway, connection_id: str, *frames: Frame) -> None:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
 from chat.clock import Clock
 from chat.delivery import Gateway, Pushed
 from chat.parallel import Parallel
-from chat.protocol import CloseCode, close_frame, encode
+from chat.protocol import ChatError, CloseCode, ErrorCode, close_frame, encode
 from chat.sessions import OPENING_MS, Bar, Connection, Sessions
 
 KICKED = encode(
     close_frame(CloseCode.KICKED, "the operator has ended all connections of this user", retry_after_ms=None)
 ).encode()
+
+
+AGAIN_MS = 1_000
+"""When to close again what API Gateway has not closed: its throttle refills by the second."""
+
+
+class Ended(Enum):
+    """What became of a connection that was to be closed."""
+
+    CLOSED = "closed"
+    OPENING = "opening"
+    """API Gateway does not know it until its handshake has ended."""
+    LEFT = "left"
 
 
 class Kicked(NamedTuple):
@@ -28,7 +42,7 @@ class Kicked(NamedTuple):
 
 
 class Kicking:
-    """Bars users, and closes their connections."""
+    """Bars users, and closes their connections. Raises ChatError (`too_many_requests`) if one of them is left."""
 
     def __init__(self, sessions: Sessions, gateway: Gateway, *, clock: Clock, parallel: Parallel) -> None:
         self._sessions = sessions
@@ -38,7 +52,7 @@ class Kicking:
 
     def kick(self, user: str) -> Kicked:
         """Closes the user's connections. It may connect again."""
-        return self._close(self._sessions.of([user])[user])
+        return self._close(self._sessions.all_of(user))
 
     def bar(self, user: str, ms: int) -> tuple[Bar, Kicked]:
         """Bars the user for so long, then closes its connections: one that came between would stay otherwise."""
@@ -46,13 +60,15 @@ class Kicking:
         return bar, self._close(bar.connections)
 
     def _close(self, connections: Collection[Connection]) -> Kicked:
-        closed = self._parallel([partial(self._close_one, connection) for connection in connections])
-        return Kicked(closed.count(True), closed.count(False))
+        ended = self._parallel([partial(self._close_one, connection) for connection in connections])
+        if left := ended.count(Ended.LEFT):
+            # Whoever has one of them goes on: frames are not refused for a bar that this instance has not seen.
+            reason = f"{left} of the user's connections could not be closed; do the same again"
+            raise ChatError(ErrorCode.TOO_MANY_REQUESTS, reason, retry_after_ms=AGAIN_MS)
+        return Kicked(ended.count(Ended.CLOSED), ended.count(Ended.OPENING))
 
-    def _close_one(self, connection: Connection) -> bool:
-        """Whether the connection is closed. API Gateway does not know it until its handshake has ended."""
+    def _close_one(self, connection: Connection) -> Ended:
         is_unknown = self._gateway.push(connection.id, KICKED) is Pushed.GONE
         if is_unknown and self._clock() - connection.connected_at < OPENING_MS:
-            return False
-        self._gateway.close(connection.id)
-        return True
+            return Ended.OPENING
+        return Ended.CLOSED if self._gateway.close(connection.id) else Ended.LEFT

@@ -233,6 +233,10 @@ class Sessions:
         now = self._clock()
         return {user: connections(user, item, now)[-MAX_CONNECTIONS:] for user, item in self._items(users).items()}
 
+    def all_of(self, user: str) -> list[Connection]:
+        """Every connection that the user may still have: beyond those that it may, and where it is barred, too."""
+        return _live(user, self._items([user])[user], self._clock())
+
     def of_acquaintance(self, user: str, peer: str) -> list[Connection]:
         """The peer's live connections, none if the two may not see each other; one consistent read of one batch."""
         chat, sessions = chat_key(user, peer), sessions_key(peer)

@@ -59,6 +59,8 @@ class MemoryGateway:
         self.answers: dict[str, Pushed] = {}
         self.pushed: list[tuple[str, bytes]] = []
         self.closed: list[str] = []
+        self.is_closing = True
+        """Whether connections are closed when they are to be."""
 
     def push(self, connection_id: str, data: bytes) -> Pushed:
         answer = self.answers.get(connection_id, Pushed.TAKEN)
@@ -66,8 +68,10 @@ class MemoryGateway:
             self.pushed.append((connection_id, data))
         return answer
 
-    def close(self, connection_id: str) -> None:
-        self.closed.append(connection_id)
+    def close(self, connection_id: str) -> bool:
+        if self.is_closing:
+            self.closed.append(connection_id)
+        return self.is_closing
 
 
 class MemoryAnnouncer:

@@ -163,5 +163,6 @@ class Network:
         device.inbox.append(json.loads(data))
         return Pushed.TAKEN
 
-    def close(self, connection_id: str) -> None:
+    def close(self, connection_id: str) -> bool:
         self.devices.pop(connection_id, None)
+        return True

@@ -155,12 +155,13 @@ class StepGateway:
         pushed: Pushed = self._player.step(Step(name, {"": way}, {**DIES, "fails": failed}))
         return pushed
 
-    def close(self, connection_id: str) -> None:
+    def close(self, connection_id: str) -> bool:
         def way(world: World) -> Outcome:
             world.close_connection(connection_id)
             return Outcome()
 
         self._player.step(Step(f"close {connection_id}", {"": way}))
+        return True
 
 
 class StepRule:

@@ -42,9 +42,9 @@ class RecordingGateway(MemoryGateway):
         self._record("push")
         return super().push(connection_id, data)
 
-    def close(self, connection_id: str) -> None:
+    def close(self, connection_id: str) -> bool:
         self._record("close")
-        super().close(connection_id)
+        return super().close(connection_id)
 
 
 class System:

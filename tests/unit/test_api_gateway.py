@@ -88,7 +88,7 @@ def test_a_gateway_that_cannot_be_reached_fails_a_push_and_raises_nothing(
     gateway, network = reached(error, error)
 
     assert gateway.push("phone=", b"{}") is Pushed.FAILED
-    gateway.close("phone=")
+    assert not gateway.close("phone=")
     assert len(network.asked) == 2
 
 
@@ -105,9 +105,16 @@ def test_closing_is_one_request_and_one_that_is_gone_is_closed(reached: Reached)
     gateway, network = reached(204, 410)
 
     for _ in range(2):
-        gateway.close("phone=")
+        assert gateway.close("phone=")
 
     assert network.asked == [("DELETE", f"{URL}/@connections/phone%3D", None)] * 2
+
+
+@pytest.mark.parametrize("status", [429, 403, 500, 302])
+def test_a_connection_that_was_not_closed_is_not_said_to_be(reached: Reached, status: int) -> None:
+    gateway, _ = reached(status)
+
+    assert not gateway.close("phone=")
 
 
 def test_an_event_whose_time_is_over_pushes_nothing(reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from chat.backend_routes import EXPORTED_PAGE, BackendRoutes
 from chat.budget import OPERATION_SECONDS, budget
 from chat.delivery import Pushed
 from chat.protocol import MAX_TEXT_BYTES, ErrorCode, Receipt, ReceiptKind
-from chat.sessions import OPENING_MS, Barred
-from chat.table import log_partition
+from chat.sessions import MAX_CONNECTIONS, OPENING_MS, Barred, Connection
+from chat.table import Update, log_partition, sessions_key
 from chat.wiring import backend_routes
 from tests.backend_schema import names, problem, schema
 from tests.fakes.clock import HOUR_MS, RETENTION_MS, expiry
@@ -285,6 +285,39 @@ def test_a_connection_that_is_still_opening_is_counted_and_closed_once_it_is_ope
     system.clock.advance(OPENING_MS)
     second = done(routes, {**operation, "user": "alice"})
     assert (second["closed"], second["opening"], system.gateway.closed) == (1, 0, [device.id])
+
+
+@pytest.mark.parametrize("operation", [{"action": "kick"}, {"action": "bar", "minutes": 1}])
+def test_who_kicks_is_told_of_a_connection_that_was_not_closed(
+    system: System, routes: BackendRoutes, operation: dict[str, object]
+) -> None:
+    device = system.connect("alice")
+    system.gateway.is_closing = False
+
+    told = done(routes, {**operation, "user": "alice"})
+    assert (told["code"], told["temporary"], told["retry_after_ms"]) == ("too_many_requests", True, 1_000)
+
+    system.gateway.is_closing = True
+    assert done(routes, {**operation, "user": "alice"})["closed"] == 1
+    assert system.gateway.closed == [device.id]
+
+
+def test_a_kick_ends_what_a_barred_user_still_has_too(system: System, routes: BackendRoutes) -> None:
+    """It was opening when the user was barred, for sending too much, and nobody closed it afterwards."""
+    device = system.connect("alice")
+    system.sessions.bar("alice", HOUR_MS)
+
+    assert done(routes, {"action": "kick", "user": "alice"})["closed"] == 1
+    assert system.gateway.closed == [device.id]
+
+
+def test_a_kick_ends_what_a_user_has_beyond_its_most(system: System, routes: BackendRoutes) -> None:
+    """The update that sweeps them out may fail."""
+    made = [Connection("alice", f"{number}=", system.clock.now) for number in range(MAX_CONNECTIONS + 2)]
+    entries = {f"@{one.id}": one.connected_at for one in made}
+    system.table.update(sessions_key("alice"), Update(put=entries))
+
+    assert done(routes, {"action": "kick", "user": "alice"})["closed"] == len(made)
 
 
 def test_an_export_has_all_that_is_kept_of_a_user_and_nothing_else(system: System, routes: BackendRoutes) -> None:

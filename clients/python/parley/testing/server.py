@@ -75,9 +75,10 @@ class Gateway:
             return Pushed.GONE
         return Pushed.TAKEN
 
-    def close(self, connection_id: str) -> None:
+    def close(self, connection_id: str) -> bool:
         if socket := self.sockets.get(connection_id):
             Thread(target=socket.close, daemon=True).start()  # which waits for the client
+        return True
 
 
 class Secret:
