@@ -33,7 +33,6 @@ from local.emulator import Emulator, emulator, forget_aws_settings
 from local.private import UMASK, private_folder
 from local.progress import StepFailed, end_of, step
 from parley import USER_ID, USER_ID_RULE, TokenPlace
-from parley.backend import BackendError
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -107,26 +106,33 @@ def rotate_key(stack: str, *, retire: bool) -> None:
     try:
         clients = (boto3.client("cloudformation"), boto3.client("secretsmanager"))
         print(rotation.rotate(*clients, stack, retire=retire), flush=True)
-        if retire:
-            with step("Waiting until no function believes it any more"):
-                time.sleep(rotation.BELIEVED_SECONDS)
-            _end_all_connections(stack)
     except aws.PROBLEMS as error:
         raise StepFailed(f"cannot rotate the key of {stack}: {aws.why(error)}") from None
+    if retire:
+        _end_all_connections(stack)
 
 
 def _end_all_connections(stack: str) -> None:
     """Ends what the key before has let in, and with it every other connection: they do not say which key it was."""
     try:
+        with step("Waiting until no function believes it any more"):
+            time.sleep(rotation.BELIEVED_SECONDS + rotation.HANDSHAKE_SECONDS)
         table = outputs_of(boto3.client("cloudformation"), stack)["TableName"]
         ended = everybody.kick_everybody(boto3.client("dynamodb"), table, users.on_aws(stack))
-    except (BackendError, *aws.PROBLEMS) as error:
-        why = str(error) if isinstance(error, BackendError) else aws.why(error)
-        raise StepFailed(
-            f"the key of {stack} is a new one, but not all connections are ended: {why}. Done again, RETIRE=now puts "
-            "another key in its place: have your backend read that one, too"
-        ) from None
+    except aws.PROBLEMS as error:
+        raise _not_all_ended(stack, aws.why(error)) from None
+    except (everybody.SomeLeft, StepFailed) as error:
+        raise _not_all_ended(stack, str(error)) from None
+    except KeyboardInterrupt:
+        raise _not_all_ended(stack, "it was interrupted") from None
     print(f"Connections that were ended, all there were: {ended}. With a token of the new key one can connect again.")
+
+
+def _not_all_ended(stack: str, why: str) -> StepFailed:
+    return StepFailed(
+        f"the key of {stack} is a new one, but not all connections are ended: {why}. Done again, RETIRE=now puts "
+        "another key in its place: have your backend read that one, too"
+    )
 
 
 def print_token(user: str, stack: str | None) -> None:

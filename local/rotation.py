@@ -16,6 +16,10 @@ KEY_LENGTH = 64
 BELIEVED_SECONDS = 60
 """How long a function goes on believing a key that was taken back: it reads it again after that."""
 
+HANDSHAKE_SECONDS = 30
+"""How long one may take that was let in just before that: the authorizer and the connection function have 10 s each.
+Until it has ended, the table does not know its connection."""
+
 ALPHABET = string.ascii_letters + string.digits
 
 
