@@ -220,11 +220,11 @@ class Conversations:
         back_to_then = back_to_time(self._clock() if since is None else since)
         # At half the price: what such a read misses at the end makes the put fail, and then it is read consistently.
         tail = self._tail(sender, to, back_to_then, consistent=False)
-        if tail.find(sender, id) or not tail.is_whole:
+        if tail.find(sender, id, unsends) or not tail.is_whole:
             tail = self._tail(sender, to, back_to_then)
         for attempt in range(APPEND_ATTEMPTS):
-            if entry := tail.find(sender, id):
-                return Appended(entry.stored(to, text, data, unsends), duplicate=True)
+            if entry := tail.find(sender, id, unsends):
+                return Appended(entry.stored(to, text, data), duplicate=True)
             if tail.seq == 0 and attempt == 0:
                 if self._may_send and sender != to:
                     self._may_send.check(sender, to)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from chat.messages import DATA, DIGEST, UNSENT, digest_of, seq_of
+from chat.messages import DATA, DIGEST, UNSENDS, UNSENT, digest_of, seq_of
 from chat.protocol import ChatError, ErrorCode, Message
 from chat.table import TTL, Item, attribute, log_skipped
 
@@ -26,8 +26,9 @@ class Entry(NamedTuple):
     ts: int
     expires: int
     unsent: int
+    unsends: int
 
-    def stored(self, to: str, text: str, data: str, unsends: int) -> Message:
+    def stored(self, to: str, text: str, data: str) -> Message:
         """The message as it is stored, of which this text and data were sent once more.
 
         Raises ChatError (`bad_request`) if it has others.
@@ -37,7 +38,7 @@ class Entry(NamedTuple):
             raise ChatError(ErrorCode.BAD_REQUEST, f"this id was used for {what}; give each message its own")
         text, data = ("", "") if self.unsent else (text, data)
         expires = self.expires * 1_000
-        return Message(self.sender, to, self.seq, self.id, text, self.ts, self.unsent, unsends, data, expires)
+        return Message(self.sender, to, self.seq, self.id, text, self.ts, self.unsent, self.unsends, data, expires)
 
 
 class Tail(NamedTuple):
@@ -46,8 +47,10 @@ class Tail(NamedTuple):
     seq: int
     entries: tuple[Entry, ...]
 
-    def find(self, sender: str, id: str) -> Entry | None:
-        return next((entry for entry in self.entries if entry.sender == sender and entry.id == id), None)
+    def find(self, sender: str, id: str, unsends: int) -> Entry | None:
+        """The message of this id. A user may give one of its own the id of a message that takes another one back."""
+        sought = sender, id, unsends
+        return next((entry for entry in self.entries if (entry.sender, entry.id, entry.unsends) == sought), None)
 
     @property
     def expires(self) -> int:
@@ -93,6 +96,7 @@ def entry_of(item: Item) -> Entry | None:
         ts=attribute(item, "ts", 0),
         expires=attribute(item, TTL, 0),
         unsent=unsent,
+        unsends=attribute(item, UNSENDS, 0),
     )
 
 

@@ -147,7 +147,7 @@ class MovesBeforeAppend(Conversations):
         unsends: int = 0,
     ) -> Appended:
         tail = self._tail(sender, to, lambda _: True)
-        if tail.find(sender, id or "") is None:
+        if tail.find(sender, id or "", unsends) is None:
             self.advance(Message(sender, to, tail.seq + 1, id or "", text, self._clock()))
         return super().append(sender, to, id, text, data=data, since=since)
 

@@ -104,6 +104,17 @@ def test_a_message_is_taken_back_once(people: People) -> None:
     assert {key: {**item, "changed": 0} for key, item in people.system.table.items.items()} == before
 
 
+def test_a_message_of_that_id_is_another_one(people: People) -> None:
+    """Or somebody could keep the others from learning that a backend has taken its message back."""
+    people.system.serve(people.phone, Send("unsend 1", "bob", "a decoy"))
+
+    assert people.unsend()["seq"] == 3
+
+    assert [(frame["seq"], frame["unsends"]) for frame in people.told(people.bob)[1:]] == [(3, 1)]
+    again = people.system.serve(people.phone, Send("unsend 1", "bob", "a decoy", retry=True))
+    assert (again["seq"], again["duplicate"]) == (2, True)
+
+
 def test_a_message_is_taken_back_once_however_much_came_between(people: People, clock: ManualClock) -> None:
     people.unsend()
     for number in range(20):
