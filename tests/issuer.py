@@ -6,7 +6,7 @@ import json
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
@@ -35,7 +35,8 @@ class Issuer:
         self.issuer = address
         self.documents: dict[str, bytes] = {}
         self.asked: list[str] = []
-        self.is_down = False
+        self.failure: Exception | None = None
+        """What a request fails with."""
         self._private: dict[str, tuple[str, Any]] = {}
         self._publish()
 
@@ -69,8 +70,8 @@ class Issuer:
     def fetch(self, url: str) -> bytes:
         """What a request for the URL gets, without a socket."""
         self.asked.append(url)
-        if self.is_down:
-            raise OSError("the issuer is down")
+        if self.failure:
+            raise self.failure
         return self.documents[url.removeprefix(self.issuer)]
 
 
@@ -81,12 +82,27 @@ def served(folder: Path) -> Iterator[tuple[Issuer, Path]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == "/slow":
+                self._drip()
+                return
+            if self.path == "/odd":
+                self.wfile.write(b"what?\r\n\r\n")
+                return
             document = issuer.documents.get(self.path)
             self.send_response(200 if document is not None else 302)
             if document is None:
                 self.send_header("Location", f"{issuer.issuer}/keys")
             self.end_headers()
             self.wfile.write(document or b"")
+
+        def _drip(self) -> None:
+            """Never ends, and never lets the client wait for long."""
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):  # until the client hangs up
+                while True:
+                    self.wfile.write(b" ")
+                    time.sleep(0.05)
 
         def log_message(self, *_: object) -> None:
             pass

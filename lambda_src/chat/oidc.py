@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from http import HTTPStatus
+from http.client import HTTPException
+from threading import Thread
 from typing import Any
 from urllib.request import HTTPSHandler, OpenerDirector, Request
 
@@ -30,11 +34,15 @@ FETCH_EVERY_MS = 30_000
 """The least time between two fetches, whether or not they succeed: a flood of tokens with unknown keys, or an issuer
 that is down, costs no more than one fetch in this time."""
 
-FETCH_SECONDS = 2.0  # two of them, and the handshake's own work, fit into the function's 10 s
+FETCH_SECONDS = 3.0
+"""How long the whole of one fetch may take: two of them, and the handshake's own work, fit into the function's 10 s. A
+function that is stopped there forgets the keys that it knew."""
+
+CHUNK_BYTES = 16 * 1024
 MAX_DOCUMENT_BYTES = 256 * 1024  # Google's, the largest in common use, are a few kilobytes
 
 Fetch = Callable[[str], bytes]
-"""Gets the document at a URL. Raises OSError."""
+"""Gets the document at a URL. Raises OSError, HTTPException or ValueError."""
 
 
 class IssuerKeys:
@@ -60,7 +68,7 @@ class IssuerKeys:
         self._tried_at = self._clock()
         try:
             self._keys = self._published()
-        except (OSError, ValueError) as error:  # ValueError: not JSON, or not what it should say
+        except (OSError, HTTPException, ValueError, RecursionError) as error:  # the last two: not what it should say
             log.failure("issuer's keys not fetched", error)
             return
         self._fetched_at = self._tried_at
@@ -86,9 +94,11 @@ def _key(published: object) -> PyJWK | None:
     """A published key that may verify tokens; None if it is for something else, or of a kind that is not supported."""
     if not isinstance(published, dict) or published.get("use", "sig") != "sig":
         return None
+    if not isinstance(published.get("kid"), str | None):
+        return None
     try:
         key = PyJWK(published)
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, LookupError, ValueError, TypeError):
         return None
     return key if key.algorithm_name in ALGORITHMS else None
 
@@ -134,7 +144,26 @@ def _audiences(claims: Mapping[str, Any]) -> set[str]:
 
 
 def fetch(url: str) -> bytes:
-    """Gets a document over HTTPS, from this URL or not at all: a redirect is an error. Raises OSError."""
+    """Gets a document over HTTPS, from this URL or not at all: a redirect is an error.
+
+    Raises OSError, also if it takes longer than FETCH_SECONDS, HTTPException or ValueError.
+    """
+    fetched = Future[bytes]()
+
+    def run() -> None:
+        try:
+            fetched.set_result(_fetch(url))
+        except Exception as error:
+            fetched.set_exception(error)
+
+    # A socket's timeout is of each of its calls, and there may be many: a name with several addresses, none of which
+    # answers, or an answer that comes byte by byte.
+    Thread(target=run, daemon=True).start()
+    return fetched.result(FETCH_SECONDS)
+
+
+def _fetch(url: str) -> bytes:
+    ends = time.monotonic() + FETCH_SECONDS
     opener = OpenerDirector()  # with neither redirects, proxies nor other schemes
     opener.add_handler(HTTPSHandler(context=ssl.create_default_context()))
     request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 - see the next lines
@@ -144,7 +173,11 @@ def fetch(url: str) -> bytes:
     with response:
         if response.status != HTTPStatus.OK:
             raise OSError(f"the issuer answered {response.status}")
-        document: bytes = response.read(MAX_DOCUMENT_BYTES + 1)
-    if len(document) > MAX_DOCUMENT_BYTES:
-        raise OSError("the issuer's document is too large")
-    return document
+        document = bytearray()
+        while chunk := response.read1(CHUNK_BYTES):
+            document += chunk
+            if len(document) > MAX_DOCUMENT_BYTES:
+                raise OSError("the issuer's document is too large")
+            if time.monotonic() > ends:  # nobody waits for it any more
+                raise TimeoutError
+    return bytes(document)

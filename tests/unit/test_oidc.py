@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from http.client import BadStatusLine
 from pathlib import Path
 from typing import Any
 
@@ -94,18 +95,23 @@ def test_a_flood_of_unknown_keys_costs_one_fetch_in_half_a_minute(provider: Prov
     assert len(provider.issuer.asked) == 2
 
 
-@pytest.mark.parametrize("outage", ["down", "not JSON", "not an object", "of another issuer", "no list of keys"])
+@pytest.mark.parametrize(
+    "outage", ["down", "no HTTP", "not JSON", "too deep", "not an object", "of another issuer", "no list of keys"]
+)
 def test_an_issuer_that_fails_locks_out_nobody_whose_key_is_known(provider: Provider, outage: str) -> None:
     token = provider.issuer.token("key-1", exp=int(time.time()) + 7_200)
     provider.verify(token)
     broken: dict[str, tuple[str, object]] = {
         "not JSON": ("/keys", "<html>"),
+        "too deep": ("/keys", "[" * MAX_DOCUMENT_BYTES),
         "not an object": ("/keys", "[]"),
         "of another issuer": ("/.well-known/openid-configuration", '{"issuer": "https://evil.example"}'),
         "no list of keys": ("/keys", "{}"),
     }
     if outage == "down":
-        provider.issuer.is_down = True
+        provider.issuer.failure = OSError("the issuer is down")
+    elif outage == "no HTTP":
+        provider.issuer.failure = BadStatusLine("what?")
     else:
         path, text = broken[outage]
         provider.issuer.documents[path] = str(text).encode()
@@ -118,13 +124,13 @@ def test_an_issuer_that_fails_locks_out_nobody_whose_key_is_known(provider: Prov
 
 
 def test_an_issuer_that_was_never_reached_is_asked_again_later(provider: Provider) -> None:
-    provider.issuer.is_down = True
+    provider.issuer.failure = OSError("the issuer is down")
     for _ in range(10):
         with pytest.raises(Refused):
             provider.verify(provider.issuer.token("key-1"))
     assert len(provider.issuer.asked) == 1
 
-    provider.issuer.is_down = False
+    provider.issuer.failure = None
     provider.clock.advance(FETCH_EVERY_MS)
     assert provider.verify(provider.issuer.token("key-1")).user == "alice"
 
@@ -199,10 +205,22 @@ def test_a_forgery_is_refused_and_not_repeated_in_the_reason(provider: Provider,
         {"kty": "RSA", "kid": "k"},
         {"kid": "k"},
         {"kty": 5, "kid": "k"},
+        {"kty": "oct", "alg": "ES256", "kid": "k"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": ["k"]},
         "a string",
         None,
     ],
-    ids=["shared secret", "another algorithm", "no numbers", "no type", "a type that is a number", "string", "null"],
+    ids=[
+        "shared secret",
+        "another algorithm",
+        "no numbers",
+        "no type",
+        "a type that is a number",
+        "no secret",
+        "an id that is a list",
+        "string",
+        "null",
+    ],
 )
 def test_a_key_that_cannot_be_used_spoils_none_beside_it(provider: Provider, unusable: Any) -> None:
     provider.issuer.publish([unusable, provider.issuer.public_jwk("key-1")])
@@ -293,6 +311,17 @@ def test_the_fetch_follows_no_redirect_and_takes_no_flood(tmp_path: Path, monkey
             fetch(f"{issuer.issuer}/moved")
         with pytest.raises(OSError, match="too large"):
             fetch(f"{issuer.issuer}/large")
+
+
+@pytest.mark.parametrize(("path", "error"), [("/slow", TimeoutError), ("/odd", BadStatusLine)])
+def test_the_fetch_ends_whatever_the_issuer_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, error: type[Exception]
+) -> None:
+    with served(tmp_path) as (issuer, certificate):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+        with pytest.raises(error):
+            fetch(f"{issuer.issuer}{path}")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/keys", "file:///etc/passwd", "ftp://127.0.0.1/", "None", ""])
