@@ -11,7 +11,7 @@ from chat.blocking import Blocking
 from chat.conversations import Conversations
 from chat.erasing import ERASED_PAGE, Erasing
 from chat.messages import DIGEST
-from chat.protocol import History
+from chat.protocol import ChatError, History
 from chat.sessions import Sessions
 from chat.table import Item, Key, chat_key, log_partition, message_key, sessions_key, user_partition
 from tests.fakes.clock import RETENTION_MS, ManualClock
@@ -93,6 +93,8 @@ def test_numbers_go_on_and_a_message_that_is_sent_again_is_not_stored_twice(worl
     world.conversations.advance(sent.message)
     world.erase()
 
+    with pytest.raises(ChatError, match="another text"):
+        world.conversations.append("alice", "bob", "order-1", "once")
     world.say("bob", "alice", "are you there?")
 
     last = world.conversations.last_seq("bob", "alice")
