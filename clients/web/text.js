@@ -73,7 +73,7 @@ export function isEmoji(text) {
 /** Whether a text takes more lines than a reader should have to scroll through. */
 export function isTall(text) {
   if (text.length <= TALL) return false;
-  let lines = 0;
+  let lines = count(text, "```"); // code is in a box of its own, and what follows begins on a new line
   for (const line of text.split("\n")) lines += Math.max(1, Math.ceil(line.length / LINE));
   return lines > TALL;
 }

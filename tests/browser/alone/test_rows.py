@@ -119,7 +119,7 @@ def test_only_web_addresses_become_links(open_alone: OpenAlone, server: FakeServ
     expect(at_alice.bubbles.locator("a")).to_have_count(0)
 
 
-@pytest.mark.parametrize("text", ["\n" * 8_000, "line\n" * 1_600, "w" * 8_000])
+@pytest.mark.parametrize("text", ["\n" * 8_000, "line\n" * 1_600, "w" * 8_000, "```x```" * 250])
 def test_a_wall_of_text_is_folded_until_the_user_opens_it(open_alone: OpenAlone, server: FakeServer, text: str) -> None:
     at_alice = open_alone("bob")
     server.says("bob", "before", text)
@@ -139,8 +139,8 @@ def test_a_wall_of_text_is_folded_until_the_user_opens_it(open_alone: OpenAlone,
 
 def test_a_text_of_some_lines_is_not_folded(open_alone: OpenAlone, server: FakeServer) -> None:
     at_alice = open_alone("bob")
-    server.says("bob", "line\n" * 20, "word " * 200)
-    at_alice.bubbles.nth(1).wait_for()
+    server.says("bob", "line\n" * 20, "word " * 200, "```\ncode\n```\n" * 3)
+    at_alice.bubbles.nth(2).wait_for()
     expect(at_alice.page.get_by_role("button", name="Show all")).to_have_count(0)
 
 
