@@ -13,7 +13,7 @@ import boto3
 
 from local import aws
 from local.deployment import Endpoint, local_client, outputs_of
-from local.private import UMASK
+from local.private import UMASK, private_file
 from local.progress import StepFailed
 from parley import USER_ID, USER_ID_RULE
 from parley.backend import CONFIG, Backend, BackendError
@@ -45,10 +45,13 @@ def run_kick(backend: Backend, user: str, minutes: int) -> None:
 
 def run_export(backend: Backend, user: str, file: Path) -> None:
     count = 0
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as lines:
+    # What is broken off must not pass for all there is, and what lay there before may be open to others.
+    part = private_file(file.with_name(f"{file.name}.part"))
+    with part.open("w", encoding="utf-8") as lines:
         for item in backend.export(user):
             lines.write(json.dumps(item, ensure_ascii=False) + "\n")
             count += 1
+    part.replace(file)
     print(f"All that is kept of {user}, {count} items, is in {file}.")
 
 

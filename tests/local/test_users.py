@@ -1,15 +1,18 @@
-"""What is asked before a user is erased."""
+"""What an operator is asked and told, and what an export leaves."""
 
 from __future__ import annotations
 
+import json
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from local.progress import StepFailed
-from local.users import confirm, run_erase
-from parley.backend import Backend, Erased
+from local.users import confirm, run_erase, run_export
+from parley.backend import Backend, BackendError, Erased
 
 
 class Portions:
@@ -17,6 +20,19 @@ class Portions:
 
     def erase(self, _: str) -> Iterator[Erased]:
         yield from (Erased(100, 0), Erased(100, 0), Erased(7, 1))
+
+
+class Items:
+    """A backend that exports two items, or breaks off behind the first."""
+
+    def __init__(self, *, breaks: bool = False) -> None:
+        self.breaks = breaks
+
+    def export(self, user: str) -> Iterator[dict[str, str | int]]:
+        yield {"pk": f"USER#{user}", "seq": 1}
+        if self.breaks:
+            raise BackendError("internal", "no more", temporary=True)
+        yield {"text": "Grüße"}
 
 
 class Terminal:
@@ -52,6 +68,21 @@ def test_another_id_erases_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_nobody_is_there_it_says_how_to_confirm() -> None:
     with pytest.raises(StepFailed, match="give CONFIRM=yes to erase alice"):
         confirm("alice")
+
+
+def test_an_export_is_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "alice.jsonl"
+    file.write_text("old")
+    file.chmod(0o644)
+
+    with pytest.raises(BackendError):
+        run_export(cast("Backend", Items(breaks=True)), "alice", file)
+    assert file.read_text() == "old"
+
+    run_export(cast("Backend", Items()), "alice", file)
+    assert [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] == list(Items().export("alice"))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def _typing(monkeypatch: pytest.MonkeyPatch, text: str) -> list[str]:
