@@ -51,19 +51,20 @@ class Overview(NamedTuple):
         return last and Cursor(None, last.peer)
 
 
-def overview_of(items: Iterable[Item]) -> Overview:
+def overview_of(items: Iterable[Item], retention_ms: int) -> Overview:
     """The overview in all items of a user's partition."""
     items = list(items)
     connections = next((connection_ids(item) for item in items if item["sk"] == SESSIONS), frozenset[str]())
-    return Overview(sorted(chats_in(items), key=lambda chat: (chat.ts, chat.peer), reverse=True), connections)
+    chats = chats_in(items, retention_ms)
+    return Overview(sorted(chats, key=lambda chat: (chat.ts, chat.peer), reverse=True), connections)
 
 
-def chats_in(items: Iterable[Item]) -> list[Chat]:
+def chats_in(items: Iterable[Item], retention_ms: int) -> list[Chat]:
     """The chats in items of a user's partition, in the items' order."""
-    return [chat for item in items if item["sk"] != SESSIONS and (chat := chat_of(item))]
+    return [chat for item in items if item["sk"] != SESSIONS and (chat := chat_of(item, retention_ms))]
 
 
-def chat_of(item: Item) -> Chat | None:
+def chat_of(item: Item, retention_ms: int) -> Chat | None:
     """The chat in an item of a user's partition; None, and a line in the log, if there is none in it."""
     peer, seq = str(item["sk"]).removeprefix("CHAT#"), last_seq(item)
     is_listed = seq or attribute(item, BLOCK_REV, 0)
@@ -84,8 +85,16 @@ def chat_of(item: Item) -> Chat | None:
         peer_wrote=attribute(item, PEER_WROTE, 0),
         blocked=is_blocked(item),
         instead=seen_by(user_of(str(item["pk"])), peer, item),
-        expires=0 if KEPT in item else max(0, attribute(item, TTL, 0) * 1_000 - CHAT_OUTLIVES_MS),
+        expires=_expires(item, retention_ms),
     )
+
+
+def _expires(item: Item, retention_ms: int) -> int:
+    """When the last message does; also of an item that stays, or who is blocked would find that missing."""
+    ts = attribute(item, "ts", 0)
+    if KEPT in item:
+        return (ts + retention_ms) // 1_000 * 1_000 if ts else 0
+    return max(0, attribute(item, TTL, 0) * 1_000 - CHAT_OUTLIVES_MS)
 
 
 def last_seq(chat: Item) -> int:

@@ -489,7 +489,7 @@ class Conversations:
         Of more than MOST_CHATS_READ chats it is a part. Read backwards, since the key of the sessions item is the last.
         """
         items = self._table.query(Query(user_partition(user), newest_first=True, limit=MOST_CHATS_READ + 1))
-        found = overview_of(items)
+        found = overview_of(items, self._retention_ms)
         return found if len(items) <= MOST_CHATS_READ else self._part(user, items, MOST_CHATS_READ, found.connections)
 
     def overview_from(self, user: str, cursor: Cursor | None, most: int | None = None) -> Overview:
@@ -512,7 +512,7 @@ class Conversations:
 
     def _part(self, user: str, items: Sequence[Item], most: int, connections: Collection[str] = ()) -> Overview:
         while True:
-            chats, more = chats_in(items), len(items) > most
+            chats, more = chats_in(items, self._retention_ms), len(items) > most
             if chats or not more:
                 return Overview(chats, connections, part=True, more=more)
             # The user is to see none of them, so there is none to go on from at the next request.

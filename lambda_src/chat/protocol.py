@@ -496,7 +496,7 @@ class Chat(NamedTuple):
 
     `blocked` is whether the user has blocked the peer. `instead` is what it is told of the peer's presence instead of
     how it is, and None if the two may see each other. `expires` is when the last message does, in milliseconds since
-    the epoch; 0 if the numbers never begin again.
+    the epoch; 0 if there is none.
     """
 
     peer: str

@@ -166,7 +166,8 @@ class EventuallyConsistentSync(Conversations):
     """Reads the chat list at half the price."""
 
     def overview(self, user: str) -> Overview:
-        return overview_of(self._table.query(Query(user_partition(user), consistent=False)))
+        items = self._table.query(Query(user_partition(user), consistent=False))
+        return overview_of(items, self._retention_ms)
 
 
 class EventuallyConsistentPresence(Sessions):
@@ -473,7 +474,7 @@ class LastToSaySo(Blocking):
         self._table.update(chat_key(peer, user), Update(put=put))
 
 
-def changed_when_sent(item: Item) -> Chat | None:
+def changed_when_sent(item: Item, retention_ms: int) -> Chat | None:
     """A chat that counts as changed when its last message was sent."""
-    chat = chat_of(item)
+    chat = chat_of(item, retention_ms)
     return chat and chat._replace(changed=chat.ts)

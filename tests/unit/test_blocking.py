@@ -24,6 +24,7 @@ from chat.protocol import (
     Typing,
     TypingState,
     Unblock,
+    Unsend,
     UserPresence,
 )
 from chat.sessions import Connection
@@ -134,6 +135,47 @@ def test_a_blocked_user_sees_somebody_who_went_offline(system: System, clock: Ma
     chat = people.chat(people.bob)
     assert (chat["peer_read"], "blocked" in chat) == (0, False)
     assert people.texts(people.bob, "alice") == ["hi", "message 2", "message 3"]
+
+
+def test_a_blocked_user_is_answered_as_beside_somebody_who_went_offline() -> None:
+    """Whatever it asks, and to the letter."""
+    asked: list[Request] = [
+        Presence(None, ("alice",)),
+        Sync(None, None, 50, None, ("alice",)),
+        written(3),
+        written(3)._replace(retry=True),
+        Unsend(None, "alice", 2),
+        Unsend(None, "alice", 2),
+        Receipt(None, "alice", ReceiptKind.READ, 1),
+        Receipt(None, "alice", ReceiptKind.DELIVERED, 1),
+        Receipt(None, "alice", ReceiptKind.READ, 9),
+        History(None, "alice", None, None, 50),
+        Sync(None, 0, 50, None, 1),
+        Block(None, "alice"),
+        Unblock(None, "alice"),
+        Sync(None, None, 50, None, ("alice",)),
+    ]
+    replies = []
+    for goes in ("away", "blocking"):
+        system = System()
+        phone, bob = system.connect("alice"), system.connect("bob")
+        system.serve(phone, HI)
+        system.serve(bob, written(2))
+        if goes == "away":
+            system.connection_routes.disconnect(phone)
+        else:
+            system.serve(phone, Block(None, "bob"))
+        replies.append([_answer(system, bob, request) for request in asked])
+
+    assert replies[0] == replies[1]
+
+
+def _answer(system: System, caller: Connection, request: Request) -> object:
+    system.clock.advance(1_000)
+    try:
+        return system.serve(caller, request)
+    except ChatError as error:
+        return error.code, error.message
 
 
 def test_a_blocked_user_is_told_once_that_the_other_went_offline(system: System, clock: ManualClock) -> None:

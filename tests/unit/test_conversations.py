@@ -245,4 +245,4 @@ def test_a_tail_that_is_old_is_read_again(system: System, clock: ManualClock) ->
     ],
 )
 def test_an_item_that_is_not_a_chat_with_a_message_is_skipped(item: dict[str, str | int]) -> None:
-    assert chat_of(item) is None
+    assert chat_of(item, RETENTION_MS) is None
