@@ -94,6 +94,7 @@ token: $(VENV)
 # RETIRE=now also ends the key before, every token that it signed, and all connections.
 rotate-key: $(VENV)
 	@test -n "$$TYPED_STACK" || { echo "error: say whose key: make rotate-key STACK=Parley-prod" >&2; exit 2; }
+	$(if $(filter-out now,$(value RETIRE)),@echo "error: RETIRE can be now and nothing else; nothing was rotated" >&2; exit 2)
 	@python -m local rotate-key $(if $(filter now,$(value RETIRE)),--retire) -- "$$TYPED_STACK"
 
 # MINUTES=0 lets the user in again.

@@ -116,6 +116,19 @@ def test_only_yes_confirms(project: Path, said: str, word: str) -> None:
     assert make(project, "deploy", f"CONFIRM={said}").stdout == f"<-m><local.cdk><deploy>{word}<--><>"
 
 
+@pytest.mark.parametrize(("said", "word"), [("RETIRE=now", "<--retire>"), ("RETIRE=", "")])
+def test_a_key_is_retired_now_or_left(project: Path, said: str, word: str) -> None:
+    assert make(project, "rotate-key", "STACK=x", said).stdout == f"<-m><local><rotate-key>{word}<--><x>"
+
+
+@pytest.mark.parametrize("said", ["yes", "1", "NOW", "now yes", "$(shell touch ran)", "`touch ran`"])
+def test_nothing_is_rotated_where_a_leaked_key_would_stay(project: Path, said: str) -> None:
+    ended = make(project, "rotate-key", "STACK=x", f"RETIRE={said}")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "RETIRE can be now and nothing else" in ended.stderr
+
+
 @pytest.mark.parametrize("target", ["token", "terminal"])
 def test_the_users_name_on_this_machine_is_not_taken_for_an_argument(project: Path, target: str) -> None:
     for words, environment in (((), {"USER": os.environ.get("USER", "root")}), (("USER=",), {})):
