@@ -99,7 +99,7 @@ they are as long as the last ones, at most twice as many as it has read: how lon
 paid for. Of the longest, three fill a frame, and a hundred would be 205 read units."""
 
 MOST_CHATS_READ = 2_000
-"""Chats that one frame reads at most: some 72 read units, and a third of a second of the function. Many users together
+"""Chats that one frame reads at most: some 90 read units, and a third of a second of the function. Many users together
 can make a list as long as they like, so a longer one is read in parts."""
 
 OLD_LOG_MS = 3_600_000

@@ -11,17 +11,24 @@ from typing import Any
 
 import pytest
 
+from bench import growth
 from bench.capacity import PLOTTED, Audience, BadUsage, audience, model, report
 from bench.cost import CHATS, SYNC, SYNC_WITH_PRESENCE, Cost
 from bench.month import COUNTED, counts
-from chat.protocol import HEARTBEAT_MS
+from chat.conversations import Conversations
+from chat.protocol import HEARTBEAT_MS, Receipt, ReceiptKind
+from chat.table import Item, chat_key
 from local.emulator import PROJECT
 from parley.hints import IN_SIGHT
 from stacks.routes import throttles
 from stacks.settings import ChatSettings
+from tests.costs.meter import READ_UNIT, item_size
+from tests.fakes.clock import RETENTION_MS, ManualClock
+from tests.fakes.memory import MemoryTable, serially
 from tests.hang import HANG_SECONDS
 
 MILLION_USERS = Audience()
+ALICE, BOB = "0b7c1f6e-52a4-4c58-9d0e-7f3a1b2c4d5e", "6f9619ff-8b86-4011-b42d-00c04fc964ff"
 
 
 @pytest.mark.parametrize("action", COUNTED)
@@ -33,6 +40,29 @@ def test_presence_asked_with_a_sync_costs_a_read_a_chat_and_no_trip(found: Mappi
     alone, beside = found[SYNC].bill, found[SYNC_WITH_PRESENCE].bill
     assert beside.read_units - alone.read_units == CHATS * model().of("counted", "read_units_a_partner")
     assert beside.table_round_trips == alone.table_round_trips
+
+
+@pytest.fixture(scope="module")
+def chat_item() -> Item:
+    """The chat of two who have both written, read and got a hundred messages, as the code stores it."""
+    table = MemoryTable()
+    log = Conversations(table, retention_ms=RETENTION_MS, clock=ManualClock(), parallel=serially)
+    for number in range(100):
+        sender, to = (ALICE, BOB) if number % 2 else (BOB, ALICE)
+        log.advance(log.append(sender, to, f"{number}", "hi").message)
+    for user, peer in ((ALICE, BOB), (BOB, ALICE)):
+        for kind in (ReceiptKind.DELIVERED, ReceiptKind.READ):
+            log.mark(user, Receipt(None, peer, kind, 100))
+    key = chat_key(ALICE, BOB)
+    return table.get([key])[key]
+
+
+def test_a_chat_of_the_model_is_as_long_as_one_that_the_code_stores(chat_item: Item) -> None:
+    assert model().of("counted", "read_units_a_chat") == round(item_size(chat_item) / READ_UNIT, 3)
+
+
+def test_a_chat_of_the_row_growth_has_what_one_that_the_code_stores_has(chat_item: Item) -> None:
+    assert growth._chat(ALICE, BOB, 100).keys() == chat_item.keys()
 
 
 def test_the_settings_are_those_of_the_code() -> None:
