@@ -29,6 +29,7 @@ LEVERS_SHOWN = 3
 PLOTTED = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 A_MARK = 1.2
 MOST = 10_000_000_000
+FIXED = "alarms, metrics and the secret"
 
 
 class BadUsage(Exception):
@@ -57,6 +58,7 @@ class Load:
     connections: float = 0
     minutes: float = 0
     log_bytes: float = 0  # of our lines, without Lambda's own
+    bytes_out: float = 0  # of frames to clients
 
     def __add__(self, other: Load) -> Load:
         return Load(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
@@ -104,7 +106,7 @@ class Model:
             + self._action("disconnect", connects)
             + _times(connects - fresh, self._sync(chats, changed=received / connects))
             + _times(fresh, self._whole_list(chats))
-            + self._action("history", connects * usage["histories_a_connect"])
+            + self._histories(connects * usage["histories_a_connect"])
             + Load(connections=connects),
             "presence, asked": self._asked(audience, connects),
             "presence, told": self._told(audience, connects),
@@ -134,8 +136,12 @@ class Model:
 
     def _sync(self, chats: int, *, changed: float) -> Load:
         """One that names `since`: a heartbeat, or one of a client that was there before."""
-        previews = min(changed, chats) * self.of("counted", "read_units_a_preview")
-        return replace(self._action("heartbeat", 1), reads=self._list_reads(chats) + previews)
+        listed, alone = min(changed, chats), self._action("heartbeat", 1)
+        return replace(
+            alone,
+            reads=self._list_reads(chats) + listed * self.of("counted", "read_units_a_preview"),
+            bytes_out=alone.bytes_out + listed * self.of("bytes_out", "chat"),
+        )
 
     def _whole_list(self, chats: int) -> Load:
         """The pages of a client that knows nothing yet. Each reads the list."""
@@ -143,7 +149,17 @@ class Model:
         pages = -(-chats // a_page)
         first = min(chats, a_page) if self.setting("previews_of_the_first_page_only") else chats
         previews = first * self.of("counted", "read_units_a_preview")
-        return replace(_times(pages, self._action("heartbeat", 1)), reads=pages * self._list_reads(chats) + previews)
+        alone = _times(pages, self._action("heartbeat", 1))
+        return replace(
+            alone,
+            reads=pages * self._list_reads(chats) + previews,
+            bytes_out=alone.bytes_out + chats * self.of("bytes_out", "chat"),
+        )
+
+    def _histories(self, times: float) -> Load:
+        """Each of as many messages as come together."""
+        messages = self.of("usage", "messages_a_later_receipt") * self.of("bytes_out", "message")
+        return self._action("history", times) + Load(bytes_out=times * messages)
 
     def _asked(self, audience: Audience, connects: float) -> Load:
         """A client asks on connect for the first chats, with its sync, and for others as they come into sight."""
@@ -153,10 +169,17 @@ class Model:
         scrolled = self.of("usage", "lists_scrolled") if further else 0
         if self.setting("presence_with_sync"):
             # Beside the previews, and of chats that were read.
-            connecting = Load(reads=first * self.of("counted", "read_units_a_partner"))
+            connecting = Load(
+                reads=first * self.of("counted", "read_units_a_partner"),
+                bytes_out=first * self.of("bytes_out", "partner"),
+            )
         else:
-            connecting = replace(asking, reads=first * asking.reads)
-        return _times(connects, connecting) + _times(scrolled, replace(asking, reads=further * asking.reads))
+            connecting = self._asking(asking, first)
+        return _times(connects, connecting) + _times(scrolled, self._asking(asking, further))
+
+    def _asking(self, alone: Load, users: float) -> Load:
+        each = self.of("bytes_out", "partner")
+        return replace(alone, reads=users * alone.reads, bytes_out=alone.bytes_out + users * each)
 
     def _told(self, audience: Audience, connects: float) -> Load:
         """Comings and goings: a connect and its end are one each, unless another device is there."""
@@ -164,17 +187,19 @@ class Model:
         online = min(1.0, usage["hours_online_a_device"] / 24 * usage["online_more_than_by_chance"])
         goings = connects * (1 - usage["another_device_there"]) ** (audience.devices - 1)
         partners = min(audience.chats, self.setting("announced_chats"))
+        pushes = partners * online * audience.devices
         telling = Load(
-            frames=partners * online * audience.devices,
+            frames=pushes,
             reads=self._list_reads(audience.chats) + partners * self.of("counted", "read_units_a_partner"),
             invocations=1,
             milliseconds=duration_ms(Bill(table_round_trips=2, push_round_trips=1)),
             log_bytes=self.of("log_bytes", "announcement"),
+            bytes_out=pushes * self.of("bytes_out", "announcement")["push"],
         )
         return _times(2 * goings, telling)
 
     def _action(self, name: str, times: float, *, pushes: float = 0) -> Load:
-        counted = self.of("counted", name)
+        counted, out = self.of("counted", name), self.figures["bytes_out"].get(name, {})
         trips = Bill(table_round_trips=counted["table_trips"], push_round_trips=counted["push_trips"])
         once = Load(
             frames=counted["frames"] + pushes,
@@ -183,6 +208,7 @@ class Model:
             invocations=counted.get("invocations", 1),
             milliseconds=duration_ms(trips),
             log_bytes=self.of("log_bytes", name),
+            bytes_out=out.get("reply", 0) + pushes * out.get("push", 0),
         )
         return _times(times, once)
 
@@ -220,6 +246,7 @@ class Model:
             "logs": (load.log_bytes + load.invocations * self.setting("bytes_of_lambdas_own_lines"))
             * price["log_gb"]
             / BILLION,
+            "data out": load.bytes_out * self.of("more_list_prices_in_dollars", "data_out_gb") / BILLION,
         }
 
     def storage(self, audience: Audience) -> float:
@@ -235,7 +262,7 @@ class Model:
         bill = {name: audience.users * DAYS_A_MONTH * one for name, one in dollars.items()}
         return bill | {
             "storage and recovery": self.storage(audience),
-            "alarms and the secret": self.of("more_list_prices_in_dollars", "alarms_and_secret_month"),
+            FIXED: self.of("more_list_prices_in_dollars", "alarms_metrics_and_secret_month"),
         }
 
     def limits(self, audience: Audience) -> list[tuple[str, float, float]]:

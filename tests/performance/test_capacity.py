@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 
 from bench import growth
-from bench.capacity import PLOTTED, Audience, BadUsage, audience, model, report
+from bench.capacity import FIXED, PLOTTED, Audience, BadUsage, audience, model, report
 from bench.cost import CHATS, SYNC, SYNC_WITH_PRESENCE, Cost
+from bench.functions import TEXT
 from bench.month import COUNTED, counts
 from chat.conversations import Conversations
-from chat.protocol import HEARTBEAT_MS, Receipt, ReceiptKind
+from chat.messages import item_of
+from chat.protocol import HEARTBEAT_MS, Message, Receipt, ReceiptKind
 from chat.table import Item, chat_key
 from local.emulator import PROJECT
 from parley.hints import IN_SIGHT
@@ -28,6 +31,9 @@ from tests.fakes.memory import MemoryTable, serially
 from tests.hang import HANG_SECONDS
 
 MILLION_USERS = Audience()
+DYNAMODB_BYTES = 100
+"""That DynamoDB adds to each item that it keeps, and bills."""
+
 ALICE, BOB = "0b7c1f6e-52a4-4c58-9d0e-7f3a1b2c4d5e", "6f9619ff-8b86-4011-b42d-00c04fc964ff"
 
 
@@ -61,6 +67,12 @@ def test_a_chat_of_the_model_is_as_long_as_one_that_the_code_stores(chat_item: I
     assert model().of("counted", "read_units_a_chat") == round(item_size(chat_item) / READ_UNIT, 3)
 
 
+def test_a_message_of_the_model_is_as_long_as_one_that_the_code_stores_is_billed_for() -> None:
+    now = 1_800_000_000_000
+    stored = item_of(Message(ALICE, BOB, 100, f"{uuid.UUID(int=1)}", TEXT, now, expires=now + RETENTION_MS))
+    assert model().of("usage", "bytes_a_message") == item_size(stored) + DYNAMODB_BYTES
+
+
 def test_a_chat_of_the_row_growth_has_what_one_that_the_code_stores_has(chat_item: Item) -> None:
     assert growth._chat(ALICE, BOB, 100).keys() == chat_item.keys()
 
@@ -82,7 +94,7 @@ def test_the_features_come_to_the_whole_bill() -> None:
     price = known.frame_price(MILLION_USERS)
     by_feature = sum(sum(known.dollars(load, price).values()) for load in known.features(MILLION_USERS).values())
     by_service = known.month(MILLION_USERS)
-    fixed = by_service["storage and recovery"] + by_service["alarms and the secret"]
+    fixed = by_service["storage and recovery"] + by_service[FIXED]
     assert by_feature * MILLION_USERS.users * 30.4 == pytest.approx(sum(by_service.values()) - fixed)
 
 

@@ -28,7 +28,7 @@ def test_the_features_of_each_kind_of_people_come_to_its_total(text: str) -> Non
     table = features.split("\n\n")[1]
     names = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
     sums = [sum(column) for column in zip(*(_row(table, name) for name in names), strict=True)]
-    # Each is rounded to a hundredth of a cent; alarms and the secret are not there.
+    # Each is rounded to a hundredth of a cent; what costs the same for all together is not there.
     assert sums == pytest.approx(_row(text, "now"), abs=0.005 * len(names))
 
 
