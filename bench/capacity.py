@@ -59,6 +59,7 @@ class Load:
     minutes: float = 0
     log_bytes: float = 0  # of our lines, without Lambda's own
     bytes_out: float = 0  # of frames to clients
+    queued: float = 0  # requests to a queue
 
     def __add__(self, other: Load) -> Load:
         return Load(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
@@ -196,7 +197,18 @@ class Model:
             log_bytes=self.of("log_bytes", "announcement"),
             bytes_out=pushes * self.of("bytes_out", "announcement")["push"],
         )
-        return _times(2 * goings, telling)
+        grace = self.setting("a_minutes_grace")
+        spared = grace * usage["back_within_a_minute"]
+        # Each going is put into the queue, taken and deleted; who is back by then is found so, and nobody is told.
+        late = Load(queued=3, reads=1)
+        found_back = Load(
+            invocations=1, milliseconds=duration_ms(Bill(table_round_trips=1)), log_bytes=telling.log_bytes
+        )
+        return (
+            _times(2 * goings * (1 - spared), telling)
+            + _times(goings * grace, late)
+            + _times(goings * spared, found_back)
+        )
 
     def _action(self, name: str, times: float, *, pushes: float = 0) -> Load:
         counted, out = self.of("counted", name), self.figures["bytes_out"].get(name, {})
@@ -246,6 +258,7 @@ class Model:
             "logs": (load.log_bytes + load.invocations * self.setting("bytes_of_lambdas_own_lines"))
             * price["log_gb"]
             / BILLION,
+            "queue": load.queued * self.of("more_list_prices_in_dollars", "queue_request"),
             "data out": load.bytes_out * self.of("more_list_prices_in_dollars", "data_out_gb") / BILLION,
         }
 
@@ -303,6 +316,16 @@ class Model:
         }
         return dict(sorted(saved.items(), key=lambda one: one[1], reverse=True))
 
+    def left(self, audience: Audience) -> dict[str, float]:
+        """What each choice that was left would save of the bill as it is, as a fraction, and all of them together."""
+        left = self.figures["settings_left"]
+        chosen = {LEVERS[name]: {name: value} for name, value in left.items()} | {"all of them": dict(left)}
+        now = self.cents(audience)
+        return {
+            name: 1 - replace(self, settings={**self.settings, **settings}).cents(audience) / now
+            for name, settings in chosen.items()
+        }
+
     def _syncs(self, chats: int) -> float:
         """Frames of `sync` of a connect."""
         fresh = self.of("usage", "fresh_connects")
@@ -317,6 +340,7 @@ LEVERS = {
     "heartbeat_minutes": "a slower heartbeat",
     "first_heartbeat_whole": "the first heartbeat after a whole interval",
     "announced_chats": "a coming or going told to fewer partners",
+    "a_minutes_grace": "a going told a minute later, and not if it is over by then",
     "presence_asked": "presence asked for the chats in sight",
     "presence_with_sync": "presence asked with the first sync",
     "receipts_of_what_was_pushed": "what was pushed and taken is delivered",

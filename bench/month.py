@@ -82,6 +82,7 @@ def section(found: Mapping[str, Any]) -> Section:
 
 def _text(known: Model, people: Mapping[str, tuple[Model, Audience]]) -> str:
     figures = known.figures
+    slower, back = figures["settings_left"]["heartbeat_minutes"], figures["usage"]["back_within_a_minute"]
     header = ["", *(f"{audience.chats} chats" for _, audience in people.values())]
     return f"""\
 A model, not a measurement: the counts of [Cost of an action](#cost-of-an-action), list prices of {prices()["region"]},
@@ -101,6 +102,11 @@ What each choice changes, alone, of the bill that there would be without all of 
 somebody:
 
 {table(header, list(_levers(people)))}
+
+Choices that were left, since each would take something that people see, and what each would save of the bill as it is
+(a heartbeat every {slower:g} minutes; of those who go, {back:.0%} are assumed to be back within a minute):
+
+{table(header, list(_left(people)))}
 
 At how many thousand users who are there on a day each limit is met, in the hour with three times as many as the mean;
 in brackets before the choices above:
@@ -150,6 +156,12 @@ def _levers(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]
         saved = [column.get(name, 0) for column in columns]
         if max(saved) >= LEAST_SHOWN:
             yield [name, *(f"{-one:+.0%}" for one in saved)]
+
+
+def _left(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:
+    columns = [one.left(audience) for one, audience in people.values()]
+    for name in columns[0]:
+        yield [name, *(f"{-column[name]:+.0%}" for column in columns)]
 
 
 def _quotas(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:

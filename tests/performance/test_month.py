@@ -57,6 +57,7 @@ def test_each_choice_saves_somebody_something(setting: str) -> None:
         "heartbeat_minutes": 7,
         "first_heartbeat_whole": 1,
         "announced_chats": 10,
+        "a_minutes_grace": 1,
         "presence_asked": 10,
         "presence_with_sync": 1,
         "bytes_of_lambdas_own_lines": 0,
@@ -71,6 +72,26 @@ def test_each_choice_saves_somebody_something(setting: str) -> None:
         replace(one, settings=chosen.settings).cents(audience) < one.before.cents(audience)
         for one, audience in known.people().values()
     )
+
+
+def test_what_was_left_shows_what_it_would_save_now_and_all_of_it_together(text: str) -> None:
+    _, left = text.split("were left")
+    alone = [_row(left, LEVERS[name]) for name in model().figures["settings_left"]]
+    together = _row(left, "all of them")
+    assert all(saved <= 0 for row in alone for saved in row)
+    assert all(whole < min(parts) for whole, *parts in zip(together, *alone, strict=True))
+
+
+def test_a_grace_costs_a_queue_and_a_look_and_saves_what_need_not_be_told() -> None:
+    (known, people), *_ = model().people().values()
+    told = known.features(people)["presence, told"]
+    late = replace(known, settings={"a_minutes_grace": 1}).features(people)["presence, told"]
+    goings = told.invocations / 2
+    spared = known.of("usage", "back_within_a_minute")
+    assert late.frames == pytest.approx(told.frames * (1 - spared))
+    assert late.queued == 3 * goings
+    assert late.reads == pytest.approx(told.reads * (1 - spared) + goings)
+    assert late.invocations == pytest.approx(told.invocations * (1 - spared) + goings * spared)
 
 
 def test_every_setting_has_a_name_for_people_and_a_value_of_before() -> None:
