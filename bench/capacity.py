@@ -288,6 +288,7 @@ class Model:
             "requests": all_of_them.frames + 2 * all_of_them.connections,
             "connections": all_of_them.connections,
             "invocations": all_of_them.invocations,
+            "seconds of functions": all_of_them.milliseconds / 1_000,
             "sync frames": features["heartbeats"].invocations + all_of_them.connections * self._syncs(audience.chats),
             "presence frames": features["presence, asked"].invocations,
             "history frames": all_of_them.connections * self.of("usage", "histories_a_connect"),

@@ -175,8 +175,8 @@ def _quotas(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]
 
 
 def _before(one: Model, audience: Audience) -> Iterator[tuple[str, float]]:
-    for name, users, _ in one.before.limits(audience):
-        yield name, users
+    for name, users, a_second in one.before.limits(audience):
+        yield name, users * one.figures["quotas"][name].get("a_second_before", a_second) / a_second
 
 
 def _otherwise(people: Mapping[str, tuple[Model, Audience]]) -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bench import growth
-from bench.capacity import FIXED, PLOTTED, Audience, BadUsage, audience, model, report
+from bench.capacity import FIXED, PLOTTED, Audience, BadUsage, Load, audience, model, report
 from bench.cost import CHATS, SYNC, SYNC_WITH_PRESENCE, Cost
 from bench.functions import TEXT
 from bench.month import COUNTED, counts
@@ -34,6 +34,7 @@ MILLION_USERS = Audience()
 DYNAMODB_BYTES = 100
 """That DynamoDB adds to each item that it keeps, and bills."""
 
+AT_A_TIME = "Lambda's functions at a time: their seconds"
 ALICE, BOB = "0b7c1f6e-52a4-4c58-9d0e-7f3a1b2c4d5e", "6f9619ff-8b86-4011-b42d-00c04fc964ff"
 
 
@@ -102,6 +103,14 @@ def test_the_quotas_are_told_in_the_order_in_which_they_are_met() -> None:
     limits = model().limits(MILLION_USERS)
     assert len(limits) == len(model().figures["quotas"])
     assert [users for _, users, _ in limits] == sorted(users for _, users, _ in limits)
+
+
+def test_as_many_functions_run_at_a_time_as_the_invocations_of_a_second_take_seconds() -> None:
+    known = model()
+    load = sum(known.features(MILLION_USERS).values(), Load())
+    met = {name: users for name, users, _ in known.limits(MILLION_USERS)}[AT_A_TIME]
+    a_second = met * load.milliseconds / 1_000 / 86_400 * known.of("usage", "peak_over_mean")
+    assert a_second == pytest.approx(known.figures["quotas"][AT_A_TIME]["a_second"])
 
 
 def test_more_of_anything_costs_more_and_meets_quotas_earlier() -> None:

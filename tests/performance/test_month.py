@@ -94,6 +94,15 @@ def test_a_grace_costs_a_queue_and_a_look_and_saves_what_need_not_be_told() -> N
     assert late.invocations == pytest.approx(told.invocations * (1 - spared) + goings * spared)
 
 
+def test_a_limit_in_brackets_is_what_it_was_then(text: str) -> None:
+    (line,) = (line for line in text.splitlines() if line.startswith("| the stack's own throttle of `sync`"))
+    throttle = model().figures["quotas"]["the stack's own throttle of `sync`"]
+    for cell, (one, audience) in zip(line.split("|")[2:-1], model().people().values(), strict=True):
+        then = {name: users for name, users, _ in one.before.limits(audience)}["the stack's own throttle of `sync`"]
+        assert f"({then * throttle['a_second_before'] / throttle['a_second'] / 1_000:,.0f})" in cell
+    assert throttle["a_second_before"] == 500
+
+
 def test_every_setting_has_a_name_for_people_and_a_value_of_before() -> None:
     figures = model().figures
     assert set(LEVERS) == set(figures["settings"]) == set(figures["settings_before"])
