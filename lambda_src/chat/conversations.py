@@ -160,10 +160,14 @@ class Advanced(NamedTuple):
 
 
 class Marked(NamedTuple):
-    """What became of a receipt: whether it moved anything, and whether the peer may know of it."""
+    """What became of a receipt: whether it moved anything, and whether the peer may know of it.
+
+    `newly` is whether the two may see each other since: it moved their chats to the message that says so.
+    """
 
     moved: bool
     acquainted: bool
+    newly: bool = False
 
 
 class Page(NamedTuple):
@@ -564,10 +568,11 @@ class Conversations:
         if message is None:
             raise _no_message(request)
         # The message is stored, but whoever stored it died before it moved the chat items.
-        if self.advance(message).hidden and message.to == user:
+        advanced = self.advance(message)
+        if advanced.hidden and message.to == user:
             raise _no_message(request)
         marked = self._marked(user, request)
-        return Marked(moved=True, acquainted=marked is not None and marked.acquainted)
+        return Marked(moved=True, acquainted=marked is not None and marked.acquainted, newly=advanced.newly)
 
     def _marked(self, user: str, request: Receipt) -> Marked | None:
         """Moves the receipt; None if an item does not go as far as it."""

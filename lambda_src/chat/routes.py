@@ -289,8 +289,11 @@ class MessageRoutes:
             return Served(receipt_ack(request))
         told = {caller.user, request.peer} if marked.acquainted else {caller.user}
         frame = receipt_frame(request, caller.user, self._clock())
+        delivered = self._tell(caller, told, frame)
+        if marked.newly:
+            self._introduce(caller.user, request.peer)
         # Clients send it unasked: charged to the reader, it would let those who write have the reader barred.
-        return Served(receipt_ack(request), self._tell(caller, told, frame), is_paid_for=True)
+        return Served(receipt_ack(request), delivered, is_paid_for=True)
 
     def typing(self, caller: Connection, request: Typing) -> Served:
         listeners = self._sessions.of_acquaintance(caller.user, request.to)

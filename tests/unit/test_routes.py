@@ -1049,6 +1049,23 @@ def test_the_answer_to_a_first_message_shows_both_that_the_other_is_there(system
     assert told(system, alice) == ["message", "presence", "message"]
 
 
+@pytest.mark.parametrize("kind", ReceiptKind)
+def test_a_receipt_that_moves_the_chats_to_a_first_answer_shows_both_that_the_other_is_there(
+    system: System, kind: ReceiptKind
+) -> None:
+    """It came before the moves, or whoever stored the answer died before them: nobody else tells the two."""
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    answer = system.conversations.append("bob", "alice", "m2", "hello").message
+    system.gateway.pushed.clear()
+
+    system.serve(alice, Receipt(None, "bob", kind, answer.seq))
+
+    assert (told(system, alice), told(system, bob)) == (["presence"], ["receipt", "presence"])
+    system.serve(alice, Receipt(None, "bob", kind, answer.seq))
+    assert told(system, alice) == ["presence"]
+
+
 def test_a_message_of_each_side_acquaints_them_though_the_later_one_moved_the_chats_first(system: System) -> None:
     alice, bob = system.connect("alice"), system.connect("bob")
     first = system.conversations.append("alice", "bob", "m1", "hi").message
