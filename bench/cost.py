@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import Any
 
 from bench import plots
+from bench.before import pushed_behind_the_moves
 from bench.functions import NOWHERE, TEXT, environment, event, imported, running_in
 from bench.instance import RETENTION_MS, Instance, connection, create_table, instance, routes
 from bench.measure import Limit, Section, table
@@ -28,6 +29,7 @@ SEND, FLOOR_NAME, BASELINE_NAME = "send", "floor", "plain baseline"
 DELIVERED = "receipt, delivered"
 SYNC = f"sync, {CHATS} chats"
 SYNC_WITH_PRESENCE = f"{SYNC} and their presence"
+SEND_BEHIND = "send, pushed behind the moves as before"
 SEND_FIRST, SEND_LONG_TAIL = "send, the first between two users", "send, behind long messages"
 SEND_ASKED = f"{SEND_FIRST}, by a rule of yours"
 RETRIED_AMONG = 100
@@ -143,6 +145,8 @@ def _sends(warm: Instance) -> dict[str, Cost]:
         return measured(warm, lambda: warm.ask(sender, "send", to=to, text=text))
 
     found = {SEND: send("alice", "bob")}
+    with pushed_behind_the_moves():
+        found[SEND_BEHIND] = send("alice", "bob")
     for user in ("dave", "erin"):
         warm.connections.connect(connection(user))
     found[SEND_FIRST] = send("dave", "erin")

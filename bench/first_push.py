@@ -11,13 +11,11 @@ from typing import Any
 from unittest import mock
 
 from bench import plots
+from bench.before import pushed_behind_the_moves
 from bench.functions import as_bundled, environment, event, imported, running_in
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
 from bench.warm_cpu import SEVEN_CALLS
-from chat.protocol import Send, message_frame, send_ack
-from chat.routes import MessageRoutes, Served
-from chat.sessions import Connection
 
 TABLE_MS = 5
 """As the costs assume for a round trip to the table."""
@@ -57,7 +55,7 @@ def _sides() -> tuple[dict[str, Callable[[], float]], dict[str, Callable[[], flo
     numbers = itertools.count(1)
 
     def behind_the_moves(event: Any, context: object) -> object:
-        with mock.patch.object(MessageRoutes, "send", _send_behind_the_moves):
+        with pushed_behind_the_moves():
             return ours.handler(event, context)
 
     def once(handler: Callable[..., object]) -> float:
@@ -86,15 +84,3 @@ def _sides() -> tuple[dict[str, Callable[[], float]], dict[str, Callable[[], flo
     }
     handlers = {OURS: ours.handler, BEHIND: behind_the_moves, UNSTORED: theirs.handler}
     return pushes, {side: partial(once, handler) for side, handler in handlers.items()}
-
-
-def _send_behind_the_moves(routes: MessageRoutes, caller: Connection, request: Send, received_at: int) -> Served:
-    """A send in the order before: one read of who listens, after both chats have moved, and one round of pushes."""
-    message = (caller.user, request.to, request.id, request.text)
-    appended = routes._conversations.append(*message, data=request.data, since=received_at)
-    advanced = routes._conversations.advance(appended.message)
-    frame, began = message_frame(appended.message), routes._clock()
-    delivered = routes._tell_of_message(caller, request.to, frame, advanced, began=began)
-    count = delivered.taken_by(request.to)
-    ack = send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count)
-    return Served(ack, delivered)

@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from bench.cost import BASELINE_NAME, SEND, SEND_ASKED, SEND_AWAY, SEND_AWAY_TOLD, SEND_FIRST, SEND_LONG_TAIL, Cost
+from bench.cost import (
+    BASELINE_NAME,
+    SEND,
+    SEND_ASKED,
+    SEND_AWAY,
+    SEND_AWAY_TOLD,
+    SEND_BEHIND,
+    SEND_FIRST,
+    SEND_LONG_TAIL,
+    Cost,
+)
 from bench.meter import Bill
 from bench.prices import duration_ms
 
@@ -27,6 +37,17 @@ BUDGETS = {
 @pytest.mark.parametrize("figure", ["calls", "table_round_trips", "read_units", "write_units", "pushes"])
 def test_an_action_stays_within_its_budget(found: Mapping[str, Cost], action: str, figure: str) -> None:
     assert getattr(found[action].bill, figure) <= getattr(BUDGETS[action], figure)
+
+
+def test_a_send_looks_once_more_than_before_and_takes_no_longer(found: Mapping[str, Cost]) -> None:
+    now, before = found[SEND].bill, found[SEND_BEHIND].bill
+    assert now.calls - before.calls == now.read_units - before.read_units == 1
+    assert (now.table_round_trips, now.write_units, now.pushes) == (
+        before.table_round_trips,
+        before.write_units,
+        before.pushes,
+    )
+    assert duration_ms(now) < duration_ms(before)
 
 
 def test_looking_for_what_is_not_there_is_billed(found: Mapping[str, Cost]) -> None:
