@@ -6,9 +6,31 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat.delivery import Pushed
 from chat.protocol import Send, message_frame, send_ack
 from chat.routes import MessageRoutes, Served
+from chat.sdk import CONFIG, session
 from chat.sessions import Connection
+
+
+class ThroughAClient:
+    """A gateway whose pushes go through a client of the SDK's, tuned as those that the functions have."""
+
+    def __init__(self) -> None:
+        client: Any = session().create_client("apigatewaymanagementapi", config=CONFIG)
+        self._push = client.post_to_connection
+
+    def push(self, connection_id: str, data: bytes) -> Pushed:
+        try:
+            self._push(ConnectionId=connection_id, Data=data)
+        except (ClientError, BotoCoreError):
+            return Pushed.FAILED
+        return Pushed.TAKEN
+
+    def close(self, _: str) -> None:
+        """Nothing is closed where this is measured."""
 
 
 def pushed_behind_the_moves() -> AbstractContextManager[Any]:
