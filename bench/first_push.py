@@ -17,6 +17,8 @@ from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
 from bench.warm_cpu import SEVEN_CALLS
 
+SHARED_LOCK = "[why](decisions.md#the-message-first)"
+
 TABLE_MS = 5
 """As the costs assume for a round trip to the table."""
 ROUNDS = 300
@@ -28,7 +30,7 @@ def run() -> Section:
         pushes, acks = _sides()
         interleave(pushes, 10)  # opens the connections
         pushed, acknowledged = medians(interleave(pushes, ROUNDS)), medians(interleave(acks, ROUNDS))
-    ratio = pushed[OURS] / pushed[UNSTORED]
+    to_push, to_end = pushed[OURS] / pushed[UNSTORED], acknowledged[OURS] / acknowledged[BEHIND]
     rows = [(side, f"{ms:.1f}", f"{acknowledged[side]:.1f}") for side, ms in pushed.items()]
     text = f"""\
 Milliseconds from the event to the beginning of the first push, and to the end of the handler, with a table that takes
@@ -42,7 +44,10 @@ before that, which moved the chats, read who listens, and pushed then; and what 
     return Section(
         "From the frame to the push",
         text,
-        [Limit("frame to push, × two reads and a push that store nothing", ratio, 1, SEVEN_CALLS)],
+        [
+            Limit("frame to push, × two reads and a push that store nothing", to_push, 1, SEVEN_CALLS),
+            Limit("frame to acknowledgement, × pushed behind the moves", to_end, 1, SHARED_LOCK),
+        ],
         {"first-push": partial(plots.bars, title="From the frame to the push, ms", values=pushed, ours=[OURS])},
     )
 
