@@ -264,7 +264,8 @@ Dollars are list prices of {prices()["region"]}, {prices()["date"]} (`stacks/pri
 caller's frame, the reply, the pushes), units, events, and Lambda at 512 MB. Lambda's time is assumed, not measured:
 {assumed["table_round_trip"]} ms a round trip to the table, {assumed["push_round_trip"]} ms a round of pushes,
 {assumed["event_round_trip"]} ms an event, {assumed["question_round_trip"]} ms until a rule of yours has answered,
-which is billed too, {assumed["code"]} ms of code. Logs are beside that: a line of at most
+which is billed too, {assumed["code"]} ms of code. With a third of a core the code takes longer: [Memory](#memory) has a
+send's time as it was measured, and its price. Logs are beside that: a line of at most
 {prices()["log_bytes_an_invocation"]} bytes for each invocation. Connection minutes, storage and data
 transfer are not included.
 
