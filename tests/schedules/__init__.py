@@ -16,5 +16,6 @@ A schedule that breaks an invariant is printed as it ran, one step a line.
 
 What this cannot see: a query is atomic here, while DynamoDB may show an item and miss an older one that was written
 during the query; the clocks of the functions agree, and stand still but for the pauses of a scenario; a push arrives
-as soon as it is made; calls side by side are made in one order or its reverse; no more faults than a scenario allows.
+as soon as it is made; calls side by side are made in one order or its reverse, but where a test takes their steps in
+every order; no more faults than a scenario allows.
 """

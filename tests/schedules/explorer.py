@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from chat.table import Updated
 from tests.schedules.world import START, World
@@ -87,11 +88,15 @@ class _Whole(Outcome):
 class Player:
     """One actor's access to the world: a step has the outcome it had before, or ends the play if it had none yet."""
 
-    def __init__(self, outcomes: tuple[Outcome, ...]) -> None:
+    def __init__(self, outcomes: tuple[Outcome, ...], *, of: Player | None = None) -> None:
         self._outcomes = outcomes
         self._place = 0
         self._depth = 0
-        self._now = START
+        self._of = of
+        """Whose call side by side with others this plays; None for the actor itself."""
+        self._now: int = START if of is None else of.now()
+        self._call: Player | None = None
+        """The call whose steps are made now."""
 
     def now(self) -> int:
         return self._now
@@ -100,13 +105,69 @@ class Player:
         self._now = self._outcome_of(Pause(ms, last))
 
     def step(self, step: Step) -> Any:
-        return self._outcome_of(step)
+        return self._call.step(step) if self._call else self._outcome_of(step)
+
+    def side_by_side(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Makes all of the calls, their steps in every order, and returns their results; then raises the first error.
+
+        Each call is played again from its start with the outcomes that its own steps have had, as an actor is.
+        """
+        if self._call:
+            return self._call.side_by_side(calls)
+        return self.whole(partial(self._interleaved, calls))
+
+    def _interleaved(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        outcomes: list[tuple[Outcome, ...]] = [()] * len(calls)
+        results: dict[int, Outcome] = {}
+        waiting: dict[int, Step] = {}
+
+        def play(place: int) -> None:
+            waiting.pop(place, None)
+            self._call = Player(outcomes[place], of=self)
+            try:
+                results[place] = Outcome(calls[place]())
+            except _Waiting as waiting_at:
+                waiting[place] = cast("Step", waiting_at.step)
+            except Exception as error:
+                results[place] = Outcome(error=error)
+            finally:
+                self._call = None
+
+        for place in range(len(calls)):
+            play(place)
+        while waiting:
+            place = self._next_of(waiting)
+            outcomes[place] = (*outcomes[place], self._outcome_in(waiting[place]))
+            play(place)
+        made = [results[place] for place in range(len(calls))]
+        for one in made:
+            if one.error is not None:
+                raise one.error
+        return [cast("T", one.value) for one in made]
+
+    def _next_of(self, waiting: Mapping[int, Step]) -> int:
+        """Which call goes on."""
+        private = [place for place, step in waiting.items() if step.private]
+        if private or len(waiting) == 1:
+            return next(iter(private or waiting))
+        ways = {f"call {place + 1}, {step.name}": partial(_goes_on, place) for place, step in waiting.items()}
+        place: int = self.step(Step("goes on", ways, private=True))
+        return place
+
+    def _outcome_in(self, step: Step) -> Outcome:
+        """What the step comes to, as a call finds it. An invocation that dies, dies in all of its calls."""
+        try:
+            return Outcome(self.step(step))
+        except Exception as error:
+            return Outcome(error=error)
 
     def whole(self, do: Callable[[], T]) -> T:
         """Does something whose steps leave nothing behind in the actor but its result, or the error that it raises.
 
         So actors that came to the same result by other ways are the same from there on.
         """
+        if self._of or self._call:
+            return do()  # the calls side by side are a whole already
         start, depth = self._place, self._depth
         if not self._is_done(depth):
             self._depth += 1
@@ -135,6 +196,10 @@ class Player:
         if outcome.error is not None:
             raise outcome.error.with_traceback(None)
         return outcome.value
+
+
+def _goes_on(place: int, _: World) -> Outcome:
+    return Outcome(place)
 
 
 Actor = Callable[[Player], None]

@@ -56,6 +56,8 @@ class Code:
     sessions: type[Sessions] = Sessions
     has_bus: bool = False
     has_rule: bool = False
+    any_order: bool = False
+    """Whether the steps of calls side by side go in every order; else the calls do in theirs, and in its reverse."""
 
     def message_function(self, player: Player) -> MessageRoutes:
         """A new instance."""
@@ -72,7 +74,7 @@ class Code:
                 StepTable(player),
                 StepGateway(player),
                 clock=player.now,
-                parallel=EitherOrder(player),
+                parallel=AnyOrder(player) if self.any_order else EitherOrder(player),
                 retention_ms=RETENTION_MS,
                 new_chats=NEW_CHATS,
                 epoch=player.step(deployed),
@@ -207,6 +209,16 @@ def _then_dies(way: Way) -> Way:
         return Outcome(error=Died())
 
     return dies
+
+
+class AnyOrder:
+    """`Parallel`: the steps of the calls in every order."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        return serially(calls) if len(calls) < 2 else self._player.side_by_side(calls)
 
 
 class EitherOrder:

@@ -60,6 +60,16 @@ class FirstLookOnly(MessageRoutes):
         return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=0), delivered)
 
 
+class PushedBesideTheAppend(MessageRoutes):
+    """Pushes the message that is about to be stored, to whoever listens."""
+
+    def send(self, caller: Connection, request: Send, received_at: int) -> Served:
+        seq = self._conversations._tail(caller.user, request.to, lambda _: True).seq + 1
+        message = Message(caller.user, request.to, seq, request.id or "", request.text, self._clock())
+        self._delivery.push(self._sessions.of_open_user(request.to), message_frame(message))
+        return super().send(caller, request, received_at)
+
+
 class PushedIsTaken(Delivery):
     """Takes a connection to which the message was pushed for one that has it."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import combinations, permutations
 from math import comb
 
 import pytest
@@ -87,3 +89,74 @@ def test_after_the_last_pause_the_actors_go_one_after_another() -> None:
         _adds(2)(player)
 
     assert _explore({"first": actor, "second": actor}, total=4).schedules == 1
+
+
+def _added(player: Player, times: int) -> tuple[int, ...]:
+    """What the counter shows behind each of these steps."""
+
+    def way(world: World) -> Outcome:
+        world.update(COUNTER, ONE_MORE)
+        return Outcome(_count(world))
+
+    return tuple(player.step(Step("adds", {"": way})) for _ in range(times))
+
+
+def test_calls_side_by_side_go_in_every_order_of_their_steps() -> None:
+    seen: set[tuple[tuple[int, ...], ...]] = set()
+
+    def actor(player: Player) -> None:
+        seen.add(tuple(player.side_by_side([partial(_added, player, 2), partial(_added, player, 2)])))
+
+    _explore({"only": actor}, total=4)
+    assert seen == {
+        (first, tuple(number for number in range(1, 5) if number not in first))
+        for first in combinations(range(1, 5), 2)
+    }
+
+
+def test_calls_within_calls_side_by_side_go_in_every_order_too() -> None:
+    seen: set[tuple[int, ...]] = set()
+
+    def actor(player: Player) -> None:
+        one: Callable[[], tuple[int, ...]] = partial(_added, player, 1)
+
+        def alone() -> list[tuple[int, ...]]:
+            return [one()]
+
+        def pair() -> list[tuple[int, ...]]:
+            return player.side_by_side([one, one])
+
+        first, others = player.side_by_side([alone, pair])
+        seen.add(tuple(number for (number,) in (*first, *others)))
+
+    _explore({"only": actor}, total=3)
+    assert seen == set(permutations((1, 2, 3)))
+
+
+def test_a_call_side_by_side_that_fails_is_raised_once_all_are_made() -> None:
+    def fails(player: Player) -> tuple[int, ...]:
+        _added(player, 1)
+        raise ValueError("failed")
+
+    def actor(player: Player) -> None:
+        with pytest.raises(ValueError, match="failed"):
+            player.side_by_side([partial(fails, player), partial(_added, player, 2)])
+
+    _explore({"only": actor}, total=3)
+
+
+def test_an_invocation_that_dies_in_one_call_dies_in_all() -> None:
+    ends: set[int] = set()
+
+    def actor(player: Player) -> None:
+        table = StepTable(player)
+        try:
+            calls: list[Callable[[], object]] = [partial(table.update, COUNTER, ONE_MORE), partial(_added, player, 1)]
+            player.side_by_side(calls)
+        except (ChatError, LostReply):
+            return
+        except Died:
+            ends.add(player.step(Step("looks", {"": lambda world: Outcome(_count(world))})))
+
+    explore(Scenario({"only": actor}, World({}, faults=1), lambda _: None, unreliable=["only"]))
+    assert ends == {0, 1}

@@ -193,6 +193,26 @@ def test_no_longer_schedule_breaks_a_promise(build: Build) -> None:
     _explore(build)
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        sends_while_a_device_connects,
+        a_push_meets_a_handshake,
+        a_device_that_was_taken_out_syncs,
+        a_retry_on_another_instance,
+        a_retry_heals_late,
+        partial(a_receipt_meets_a_send, kind=ReceiptKind.DELIVERED, faults=0),
+        a_receipt_meets_an_answer,
+        partial(a_block_meets_sends, sends=1, faults=0),
+        partial(a_block_meets_sends, sends=1, faults=0, unblocks=True),
+    ],
+    ids=_name,
+)
+def test_no_order_of_the_steps_of_calls_side_by_side_breaks_a_promise(build: Build) -> None:
+    """Those of a send above all: it looks beside the append, and pushes beside the moves."""
+    _explore(build, Code(any_order=True))
+
+
 def test_a_retry_is_recognised_behind_more_messages_than_a_tail_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat.conversations.TAIL_LENGTH", SHORT_TAIL)
     _explore(a_retry_far_behind)
@@ -222,8 +242,8 @@ def test_a_retry_and_its_first_try_are_one_whatever_comes_between(monkeypatch: p
     _explore(partial(a_retry_overtakes_its_first_try, faults=faults))
 
 
-def _explore(build: Build) -> None:
-    explored = explore(build(Code()))
+def _explore(build: Build, code: Code | None = None) -> None:
+    explored = explore(build(code or Code()))
     print(f"{explored.schedules:,} schedules, {explored.states:,} states")
     assert explored.schedules > 1
 
@@ -236,6 +256,12 @@ def _explore(build: Build) -> None:
             Code(routes=mutations.FirstLookOnly),
             "bob-phone misses .* although no push failed",
             id="nobody looks again after the moves",
+        ),
+        pytest.param(
+            a_retry_on_another_instance,
+            Code(routes=mutations.PushedBesideTheAppend),
+            "a is pushed as number 3, and not stored",
+            id="a push of what is not stored",
         ),
         pytest.param(
             sends_while_a_device_connects,

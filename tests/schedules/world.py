@@ -99,6 +99,8 @@ class World:
     """Whether an event did not reach the bus."""
     numbered: frozenset[Key] = frozenset()
     """The key of every message that was ever stored, deleted ones included."""
+    stored: frozenset[tuple[Key, str]] = frozenset()
+    """The key and the id of every message that was ever stored: nothing else may be pushed."""
     before: Mapping[Key, Item] = field(default_factory=dict)
     """The table as it was at the start, which an eventually consistent read may still return."""
     now: int = START
@@ -128,6 +130,7 @@ class World:
     def __post_init__(self) -> None:
         for key in self.items:
             self._freeze(key)
+        self.stored = frozenset((key, str(item["id"])) for key, item in self.messages().items())
 
     def copy(self) -> World:
         """A world that goes its own way from here. It is made for each step of each schedule, so it copies little."""
@@ -142,7 +145,7 @@ class World:
         unread = frozenset((name, repr(frames)) for name, frames in self.pushed.items()) if self.pushed else None
         heard = (self.hearing, self.hearing_changes, self.begun, self.unheard, self.ended)
         events = (self.taken, self.told, self.event_failed, self.allowed)
-        ghosts = (self.acknowledged, self.gone, self.numbered, self.push_failed, heard, events)
+        ghosts = (self.acknowledged, self.gone, self.numbered, self.stored, self.push_failed, heard, events)
         return self._table_state, unread, self.open, ghosts, self.now, self.epoch, self.faults, self.settled
 
     @property
@@ -172,6 +175,7 @@ class World:
         if key in self.numbered:
             raise Violation(f"number {seq_of(key)} of {key.pk} is given out twice")
         self.numbered |= {key}
+        self.stored |= {(key, str(item["id"]))}
         self._freeze(key)
         return True
 
@@ -273,6 +277,7 @@ class World:
         to = next((connection.user for connection in self.open if connection.id == connection_id), None)
         if to is None:
             return False
+        self._check_stored(frame)
         self._check_acquainted(to, frame)
         self._check_heard(to, frame)
         self._check_gone(to, frame)
@@ -285,6 +290,12 @@ class World:
         match frame:
             case {"type": "message", "from": str(sender), "to": str(to), "seq": int(seq)} if to == by:
                 self.taken |= {message_key(sender, to, seq)}
+
+    def _check_stored(self, frame: Frame) -> None:
+        match frame:
+            case {"type": "message", "from": str(sender), "to": str(to), "seq": int(seq), "id": str(id)}:
+                if (message_key(sender, to, seq), id) not in self.stored:
+                    raise Violation(f"{id} is pushed as number {seq}, and not stored")
 
     def _check_acquainted(self, to: str, frame: Frame) -> None:
         match frame:
