@@ -476,7 +476,7 @@ def _explore(build: Build, code: Code | None = None) -> None:
         pytest.param(
             two_devices_take_it_back,
             Code(conversations=mutations.UnsendAppendedAnyTime),
-            "is not stored",
+            "unsend 2 is pushed as number 3, and not stored",
             id="a taking back without an id",
         ),
         pytest.param(
