@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,24 +10,17 @@ from pathlib import Path
 from local.progress import StepFailed
 
 PROJECT = Path(__file__).parent.parent
-CONSTRUCT, CLIENT = Path(), Path("clients/python")
-"""Where the pyproject.toml of each is, below the project."""
+CONSTRUCT, CLIENT = PROJECT, PROJECT / "clients" / "python"
+"""The folder of each, with its pyproject.toml."""
 
-SOURCES = ("stacks", "lambda_src", "clients")
-LEFT_BY_TOOLS = shutil.ignore_patterns("__pycache__", "build", "*.egg-info", "node_modules")
-
-BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
+BUILD = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
 """Without `pip`, which would fetch what it builds with."""
 
 
 def build(distribution: Path, folder: Path) -> Path:
-    """The wheel of a distribution, made in an empty folder. Raises StepFailed."""
-    source = folder / "source"
-    source.mkdir(parents=True)
-    shutil.copy(PROJECT / "pyproject.toml", source)  # a copy: building leaves things beside the sources
-    for name in SOURCES:
-        shutil.copytree(PROJECT / name, source / name, ignore=LEFT_BY_TOOLS)
-    built = _run(sys.executable, "-c", BUILD, str(folder), folder=source / distribution)
+    """The wheel of the distribution in that folder, made in another, which is new. Raises StepFailed."""
+    folder.mkdir(parents=True)
+    built = _run(sys.executable, "-c", BUILD, str(folder), folder=distribution)
     return folder / built.splitlines()[-1]
 
 

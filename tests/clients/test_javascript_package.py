@@ -83,7 +83,7 @@ def test_it_holds_its_modules_and_types_and_depends_on_nothing(installed: Path) 
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     modules = sorted(path.name for path in (PACKAGE / "parley").iterdir())
     types = [f"types/{name.removesuffix('.js')}.d.ts" for name in modules]
-    assert names == sorted(["README.md", "package.json", *(f"parley/{name}" for name in modules), *types])
+    assert names == sorted(["LICENSE", "README.md", "package.json", *(f"parley/{name}" for name in modules), *types])
     assert [path.name for path in (installed / "node_modules").iterdir() if path.is_dir()] == ["parley-client"]
 
 

@@ -20,7 +20,7 @@ from tests.hang import HANG_SECONDS
 from tools.wheels import CLIENT, build
 
 PROJECT = Path(__file__).parents[2]
-PACKAGE = PROJECT / "clients" / "python"
+PACKAGE = CLIENT
 FUNCTIONS = PROJECT / "lambda_src"
 MODULES = {path.stem: path.read_text("utf-8") for path in sorted((PACKAGE / "parley").glob("*.py"))}
 LAYERS = (
@@ -63,10 +63,10 @@ def test_the_wheel_holds_every_module_and_says_that_it_has_types(wheel: Path) ->
     assert sorted(names) == sorted(["parley/py.typed", *modules, *testing, *functions])
     assert re.findall(r"^Requires-Dist: (\w+)[^;\n]*(;.*)?$", described, re.MULTILINE) == [
         ("websockets", ""),
-        ("boto3", '; extra == "aws"'),
-        ("boto3", '; extra == "testing"'),
-        ("pyjwt", '; extra == "testing"'),
-        ("pytest", '; extra == "testing"'),
+        ("boto3", "; extra == 'aws'"),
+        ("boto3", "; extra == 'testing'"),
+        ("pyjwt", "; extra == 'testing'"),
+        ("pytest", "; extra == 'testing'"),
     ]
     assert "Name: parley-client\n" in described
 

@@ -18,7 +18,6 @@ import websockets.exceptions
 from botocore.exceptions import ClientError
 from websockets.sync.client import connect
 
-from local.emulator import PROJECT
 from parley import Chat, Ended, Message, PresenceChange
 from parley.backend import Backend
 from parley.testing import LocalChat, chat_on_loopback
@@ -29,7 +28,6 @@ from tests.raw_connection import raw_connection
 from tools.wheels import CLIENT, build
 
 PAGE = "docs/integrating.md"
-CLIENT_HERE = PROJECT / CLIENT
 NAMES_OF_OURS = ("backend", "chat", "connection", "message")
 
 
@@ -59,7 +57,7 @@ def test_the_suite_of_the_page_passes_where_the_package_is_installed(tmp_path: P
 
 
 def test_a_test_that_fails_shows_what_the_functions_logged(tmp_path: Path) -> None:
-    conftest = f'import sys; sys.path.insert(0, {str(CLIENT_HERE)!r}); pytest_plugins = ["parley.testing"]'
+    conftest = f'import sys; sys.path.insert(0, {str(CLIENT)!r}); pytest_plugins = ["parley.testing"]'
     (tmp_path / "conftest.py").write_text(conftest)
     test = """
 def test_it(parley_chat):
