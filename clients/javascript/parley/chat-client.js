@@ -319,7 +319,7 @@ export class ChatClient extends Events {
   open(peer) {
     const conversation = this.#conversations.of(peer);
     conversation.show();
-    const isUnknown = conversation.last === null && this.#sender.isReady;
+    const isUnknown = conversation.last === null && !conversation.isStuck && this.#sender.isReady;
     const fetched = isUnknown ? this.#gaps.fill(conversation) : conversation.messages.length ? null : this.older(peer);
     fetched?.catch(() => {}); // no connection: it is opened again when there is one
   }

@@ -361,7 +361,7 @@ export class Connections {
       this.#refuse(new SignInRefused(ending.message || ending.code));
     } else if (connection === this.#next) {
       this.#next = null;
-      this.#openLater();
+      this.#openLater(ending);
     } else if (connection === this.current) {
       const next = this.#next;
       this.current = this.#next = null;

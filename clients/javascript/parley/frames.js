@@ -64,8 +64,8 @@ import { dataProblem, isData } from "./data.js";
 /** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame | BlockFrame} Push */
 
 /**
- * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, expires?: number | null, delivered?: number,
- *   unsends?: number | null }} AckFrame
+ * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, expires?: number | null,
+ *   delivered?: number | null, unsends?: number | null }} AckFrame
  */
 /** @typedef {{ type: "pong", id: string }} PongFrame */
 /** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
@@ -211,13 +211,19 @@ const SHAPES = {
     max_text_bytes: whole,
   },
   history: { messages: listOf(MESSAGE) },
-  ack: { seq: whole, ts: optional(moment), expires: optional(positive), unsends: optional(whole) },
+  ack: {
+    seq: whole,
+    ts: optional(moment),
+    expires: optional(positive),
+    delivered: optional(whole),
+    unsends: optional(whole),
+  },
   pong: {},
   block: { user: string, blocked: boolean },
   error: { code: string },
   close: { code: string, message: optional(string) },
 };
-const PUSHED = ["message", "receipt", "typing", "presence", "block"];
+const PUSHED = ["message", "receipt", "typing"];
 /** @type {Record<string, string>} */
 const REPLIES = {
   ...{ send: "ack", sync: "sync", history: "history", receipt: "ack", presence: "presence", ping: "pong" },
@@ -260,12 +266,31 @@ export function messageOf({ from, to, seq, id, text, ts, expires, unsent, unsend
   return { ...head, ...(data ? { data } : {}) };
 }
 
-/** Whether a frame answers an action. @param {Frame} frame @param {string} action */
-export function isReply(frame, action) {
-  return REPLIES[action] === frame.type;
+/** Whether a frame, under the question's id, is what the question is answered with. */
+export function isReply(/** @type {any} */ frame, /** @type {any} */ { action, peer, user, seq }) {
+  if (REPLIES[action] !== frame.type) return false;
+  switch (action) {
+    case "send":
+      return isGiven(frame.ts);
+    case "unsend":
+      return isGiven(frame.ts) && frame.unsends === seq;
+    case "history":
+      return frame.messages.every((/** @type {Message} */ { from, to }) => from === peer || to === peer);
+    case "block":
+    case "unblock":
+      return frame.user === user;
+    default:
+      return true;
+  }
 }
 
-/** Whether the server sends such a frame unasked. @param {Frame} frame @returns {frame is Push} */
+/** @param {unknown} value */
+function isGiven(value) {
+  return value !== undefined && value !== null;
+}
+
+/** Whether the server sends such a frame unasked: a reply that nobody waits for is none. @param {Frame} frame @returns {frame is Push} */
 export function isPush(frame) {
+  if (frame.type === "presence" || frame.type === "block") return frame.id === undefined;
   return frame.type !== undefined && PUSHED.includes(frame.type);
 }

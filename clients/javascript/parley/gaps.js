@@ -110,7 +110,6 @@ export class Gaps {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       conversation.isStuck = true; // not asked again before the next sync
-      conversation.last ??= conversation.seq;
     }
   }
 

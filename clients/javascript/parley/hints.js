@@ -34,6 +34,7 @@ export class Hints {
   /** @type {Set<string>} whose presence is being asked for */
   #awaited = new Set();
   #isConnected = false;
+  #frames = 0;
   /** @type {unknown} */
   #pause;
 
@@ -63,7 +64,9 @@ export class Hints {
     if (isComposing ? age < composingEvery : age >= composingShown) return;
     if (isComposing) this.#composed.set(peer, this.#timers.now());
     else this.#composed.delete(peer);
-    connection.tell({ action: "typing", to: peer, state: isComposing ? "composing" : "paused" });
+    // With an id, or an error about it would be taken for one about every question.
+    const id = `typing-${++this.#frames}`;
+    connection.tell({ action: "typing", id, to: peer, state: isComposing ? "composing" : "paused" });
   }
 
   /** Whether nobody would see that we compose, as is known of a minute ago at most, or is being asked. @param {string} user */

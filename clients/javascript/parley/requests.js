@@ -113,7 +113,7 @@ export class Requests {
       this.#repeatAll(); // API Gateway's own frame: it does not say which of ours it means
     } else if (frame.type === "error") {
       this.#onError(/** @type {ErrorFrame} */ (frame), request);
-    } else if (request && isReply(frame, request.frame.action)) {
+    } else if (request && isReply(frame, request.frame)) {
       this.#close(request);
       request.resolve(frame);
       this.#wire.answered();
@@ -139,7 +139,7 @@ export class Requests {
   /** @param {ErrorFrame} frame @param {Request | undefined} request */
   #onError(frame, request) {
     if (request && frame.temporary) this.#repeatLater(request, frame.retry_after_ms);
-    else if (request) this.#fail(request, new Refused(frame.code, String(frame.message)));
+    else if (request) this.#fail(request, new Refused(frame.code, String(frame.message ?? "")));
     else if (frame.id === undefined && frame.temporary) this.#repeatAll(frame.retry_after_ms);
   }
 

@@ -93,7 +93,7 @@ export class Sync {
       const behind = [...this.#conversations].filter((conversation) => conversation.isBehind);
       await Promise.all(behind.map((conversation) => this.#gaps.fill(conversation)));
       const isFirst = this.#since === null;
-      this.#since = Math.max(this.#since ?? 0, serverTime);
+      this.#since = serverTime;
       if (isFirst) this.#listed();
       // A chat that moved while the pages were read may have slipped from one that was to come to one that was past.
       // Once more is enough: a busy user's second sync may have as many pages, and what moves now is pushed, or shown

@@ -21,9 +21,9 @@ export function isObject(value: unknown): value is Record<string, any>;
 export function parsed(data: unknown): Frame | null;
 /** The message in a frame. @param {SentMessage} frame @returns {Message} */
 export function messageOf({ from, to, seq, id, text, ts, expires, unsent, unsends, data }: SentMessage): Message;
-/** Whether a frame answers an action. @param {Frame} frame @param {string} action */
-export function isReply(frame: Frame, action: string): boolean;
-/** Whether the server sends such a frame unasked. @param {Frame} frame @returns {frame is Push} */
+/** Whether a frame, under the question's id, is what the question is answered with. */
+export function isReply(frame: any, { action, peer, user, seq }: any): any;
+/** Whether the server sends such a frame unasked: a reply that nobody waits for is none. @param {Frame} frame @returns {frame is Push} */
 export function isPush(frame: Frame): frame is Push;
 /** @typedef {import("./data.js").Data} Data */
 /**
@@ -77,8 +77,8 @@ export function isPush(frame: Frame): frame is Push;
 /** @typedef {{ type: "block", id?: string, user: string, blocked: boolean }} BlockFrame */
 /** @typedef {MessageFrame | ReceiptFrame | TypingFrame | PresenceFrame | BlockFrame} Push */
 /**
- * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, expires?: number | null, delivered?: number,
- *   unsends?: number | null }} AckFrame
+ * @typedef {{ type: "ack", id: string, seq: number, ts?: number | null, expires?: number | null,
+ *   delivered?: number | null, unsends?: number | null }} AckFrame
  */
 /** @typedef {{ type: "pong", id: string }} PongFrame */
 /** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
@@ -247,7 +247,7 @@ export type AckFrame = {
     seq: number;
     ts?: number | null;
     expires?: number | null;
-    delivered?: number;
+    delivered?: number | null;
     unsends?: number | null;
 };
 export type PongFrame = {

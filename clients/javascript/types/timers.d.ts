@@ -1,4 +1,9 @@
-/** The client's intervals, its clock and its chances. */
+/**
+ * The client's intervals, its clock and its chances.
+ *
+ * Differs from timers.py: a token and a handshake have a limit each, closing needs none, and a connection that is in
+ * doubt is tested by a ping.
+ */
 /**
  * In milliseconds.
  *

@@ -59,7 +59,7 @@ class Outboxes:
         """Raises ParleyError if too many messages wait."""
         conversation = self._conversations.of(to)
         if len(conversation.outbox.waiting) >= self._most_unsent:
-            raise ParleyError(f"{self._most_unsent} messages to {to} wait to be sent; wait for some of them first")
+            raise ParleyError(f"{self._most_unsent:,} messages to {to} wait to be sent; wait for some of them first")
         conversation.outbox.waiting.append(Outgoing(id, text, data))
         self._conversations.touch(conversation)
 

@@ -1,4 +1,8 @@
-"""The client's intervals, and what is due when. The clock is read, never waited for."""
+"""The client's intervals, and what is due when. The clock is read, never waited for.
+
+Differs from timers.js: a token and a handshake have one limit together, closing has one too, and a connection that is
+in doubt is not tested.
+"""
 
 from __future__ import annotations
 

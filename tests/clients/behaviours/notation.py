@@ -250,6 +250,8 @@ class Script:
             case _:
                 name, type_, others = TOLD[kind]
                 fields = {name: given.take(kind, type_)} | given.some(*others)
+                if "reason" in fields:
+                    fields["message"] = fields.pop("reason")  # which is a kind of its own here
         self._do("event", event={"type": kind} | fields)
 
     def _app(self, given: Given) -> None:

@@ -20,9 +20,9 @@ class Names:
         bound: dict[str, Any] = {}
         for name, value in expected.items():
             found = actual.get(name)
-            if self._is_new(value):
+            if self._is_new(value) and found is not None:
                 bound[value] = found
-            elif found != self.filled(value):
+            elif self._is_new(value) or found != self.filled(value):
                 return False
         self._values |= bound
         return True

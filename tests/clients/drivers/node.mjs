@@ -60,8 +60,10 @@ class Names {
     const bound = new Map();
     for (const [name, value] of Object.entries(expected)) {
       const found = actual[name] ?? null;
-      if (typeof value === "string" && value.startsWith("$") && !this.#values.has(value)) bound.set(value, found);
-      else if (!isDeepStrictEqual(found, this.filled(value))) return false;
+      if (typeof value === "string" && value.startsWith("$") && !this.#values.has(value)) {
+        if (found === null) return false; // a name stands for something
+        bound.set(value, found);
+      } else if (!isDeepStrictEqual(found, this.filled(value))) return false;
     }
     for (const [name, value] of bound) this.#values.set(name, value);
     return true;
