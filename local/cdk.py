@@ -166,7 +166,7 @@ def confirm(questions: list[str], stack: str, *, confirmed: bool) -> None:
         print("Confirmed by CONFIRM=yes.", flush=True)
     elif not sys.stdin.isatty():
         raise StepFailed(f"{stack} stays as it is: there is nobody to ask; if you mean it, give CONFIRM=yes")
-    elif input(f"If this is meant, type {stack}: ").strip() != stack:
+    elif input(f"To confirm, type {stack}: ").strip() != stack:
         raise StepFailed(f"{stack} stays as it is")
 
 
@@ -224,7 +224,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.cdk", description=__doc__)
     parser.add_argument("command", choices=["synth", "diff", "deploy", "watch", "destroy"])
     parser.add_argument("--stage", help="a section of stages.toml")
-    parser.add_argument("--confirmed", action="store_true", help="what would be asked is answered with yes")
+    parser.add_argument("--confirmed", action="store_true", help="answer every question with yes")
     parser.add_argument("context", help="settings on top of the stage's: name=value name=value")
     return parser
 

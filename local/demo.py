@@ -19,7 +19,7 @@ def expect(truth: bool, what: str) -> None:
     """Tells what was expected, and raises StepFailed if it did not hold."""
     print(f"    {'ok ' if truth else 'NOT'} {what}", flush=True)
     if not truth:
-        raise StepFailed(f"this was expected, and did not hold: {what}")
+        raise StepFailed(f"this was expected, but did not happen: {what}")
 
 
 @dataclass(frozen=True, slots=True)

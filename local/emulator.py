@@ -231,7 +231,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.communicate(timeout=SAVE_SECONDS)  # closes its input, and waits
     except subprocess.TimeoutExpired:
-        raise StepFailed("the emulator hangs and was killed; what it was told since its start is lost") from None
+        raise StepFailed("the emulator hung and was killed; everything sent to it since it started is lost") from None
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

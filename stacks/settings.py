@@ -190,13 +190,13 @@ class ChatSettings:
                 )
         if self.alarm_topic_arn and self.alarm_email:
             raise BadContext(
-                "the settings alarmTopicArn and alarmEmail exclude each other: give one, and subscribe the "
-                "address to the topic if both are to be told"
+                "the settings alarmTopicArn and alarmEmail exclude each other: give one; to notify both, subscribe the "
+                "address to the topic"
             )
         if self.monthly_budget is not None and self.alarm_email is None:
             raise BadContext(
                 f"the setting monthlyBudget='{self.monthly_budget}' requires alarmEmail: the address is told "
-                "when costs near the budget"
+                "when costs approach the budget"
             )
         if (self.domain_name is None) != (self.hosted_zone_id is None):
             raise BadContext(

@@ -48,7 +48,7 @@ def _install_uv(lock: Path) -> None:
             return
     print("note: uv could not be installed here; pip installs everything, more slowly", file=sys.stderr)
     if not succeeds([str(PYTHON), "-I", "-m", "ensurepip"]):
-        raise InstallFailed(f"{sys.executable} brings no pip along (on Debian: apt install python3-venv)")
+        raise InstallFailed(f"{sys.executable} has no pip (on Debian: apt install python3-venv)")
 
 
 def _bundled_pip() -> Path | None:

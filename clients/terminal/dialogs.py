@@ -44,7 +44,7 @@ class NewChat(ModalScreen[None]):
         with Vertical():
             yield Static("Chat with", markup=False)
             yield UserField(placeholder="user id")
-            yield Static("Enter opens the chat, Escape goes back.", markup=False, id="hint")
+            yield Static("Enter opens the chat, Escape cancels.", markup=False, id="hint")
 
     def on_mount(self) -> None:
         field = self.query_one(UserField)
@@ -79,9 +79,9 @@ class TakeBack(ModalScreen[None]):
             for one in self._messages
         ]
         with Vertical():
-            yield Static("Take a message back, on every device of both sides", markup=False)
+            yield Static("Take a message back, on all devices of both users", markup=False)
             yield OptionList(*lines)
-            yield Static("Enter takes it back, Escape goes back.", markup=False, id="hint")
+            yield Static("Enter takes it back, Escape cancels.", markup=False, id="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(OptionList))

@@ -210,7 +210,7 @@ class ChatScreen(Screen[None]):
         except (ParleyError, ValueError) as error:
             self.notify(printable(str(error)), severity="error", markup=False)
             return
-        how = "not blocked any more" if is_blocked else "blocked. Ctrl+B unblocks"
+        how = "no longer blocked" if is_blocked else "blocked. Ctrl+B unblocks"
         self.notify(f"{printable(peer)} is {how}.", markup=False)
 
     async def action_take_back(self) -> None:
@@ -222,7 +222,7 @@ class ChatScreen(Screen[None]):
         if own := self._threads[peer].own(self._chat.user or ""):
             await self.app.push_screen(TakeBack(own, lambda seq: self._take_back(peer, seq)))
         else:
-            self.notify("Nothing of yours to take back.", markup=False)
+            self.notify("Nothing here to take back.", markup=False)
 
     def _take_back(self, peer: str, seq: int) -> None:
         self.run_worker(self._unsend(peer, seq))
@@ -292,7 +292,7 @@ class ChatScreen(Screen[None]):
             minutes = round(self._trouble.retry_in / 60)
             when = f"Trying again in {minutes} min, or now with Ctrl+R" if minutes else "Trying again"
             reason = printable(self._trouble.reason)
-            banner.update(Content(f"No connection ({reason}). {when}; what you write is kept."))
+            banner.update(Content(f"No connection ({reason}). {when}; what you write will be sent then."))
 
     def action_reconnect(self) -> None:
         self._chat.reconnect()

@@ -46,7 +46,7 @@ export class Banner {
       const why = reason ? `Disconnected: ${reason}.` : "No connection.";
       const words = {
         connecting: "Connecting…",
-        waiting: `${why} What you write is sent when it is back.`,
+        waiting: `${why} What you write will be sent once you are connected again.`,
         refused: reason,
       };
       setText(this.#text, this.doubt ?? words[state]);

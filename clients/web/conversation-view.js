@@ -143,7 +143,7 @@ export class ConversationView {
     this.#blockProblem = "";
     try {
       await (isBlocked ? this.#client.unblock(peer) : this.#client.block(peer));
-      announce(isBlocked ? `${peer} is not blocked any more` : `${peer} is blocked`);
+      announce(isBlocked ? `${peer} is no longer blocked` : `${peer} is blocked`);
       if (isBlocked) void this.#client.askPresence([peer]);
     } catch {
       if (peer === this.#peer) this.#blockProblem = "That did not work. Try again when you are connected.";

@@ -74,7 +74,7 @@ export function isSignedIn(config, user) {
 export function signInDoubt(config, user, wasTaken) {
   if (config.sign_in !== "token") return null;
   const { exp } = claims(kept(config, user));
-  if (exp * 1000 <= Date.now()) return "Your connection token has expired. What you write is sent with the next one.";
+  if (exp * 1000 <= Date.now()) return "Your connection token has expired. What you write will be sent once you have a new one.";
   return wasTaken ? null : "No connection. This deployment may not accept your connection token.";
 }
 

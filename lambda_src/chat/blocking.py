@@ -125,5 +125,5 @@ class Blocking:
 
 
 def _too_many() -> ChatError:
-    reason = "too much happens in this conversation at once; send the same frame again"
+    reason = "too much is happening in this conversation at once; send the same frame again"
     return ChatError(ErrorCode.TOO_MANY_REQUESTS, reason, retry_after_ms=1_000)

@@ -252,7 +252,7 @@ class Conversations:
         """
         message = self._stored_message(user, peer, seq)
         if message is None or message.sender != user or message.unsends:
-            reason = f"this user has no message {seq} with {peer} that it could take back"
+            reason = f"this user has sent {peer} no message {seq} that could be taken back"
             raise ChatError(ErrorCode.BAD_REQUEST, reason)
         unsent = message.unsent or self._remove_content(message)
         # A first try, here or on another device, may have stored it any time since.

@@ -58,7 +58,7 @@ class OverLimit(ChatError):
     """A user has spent its allowance: `too_many_requests`, and when there is some again."""
 
     def __init__(self, retry_after_ms: int) -> None:
-        message = "this user sends more than it may; wait for retry_after_ms, then send the same frame again"
+        message = "this user has spent its allowance; wait for retry_after_ms, then send the same frame again"
         super().__init__(ErrorCode.TOO_MANY_REQUESTS, message, retry_after_ms=retry_after_ms)
 
 

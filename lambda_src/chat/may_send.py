@@ -60,7 +60,7 @@ class FunctionRule:
             log.failure("may_send failed", error, user=sender)
             if self._fails_open:
                 return
-            reason = "whether this user may write to that one could not be found out; send the same frame again"
+            reason = "could not find out whether this user may write to that one; send the same frame again"
             raise ChatError(ErrorCode.INTERNAL, reason) from None
         if not is_allowed:
             self._remember(pair, now)

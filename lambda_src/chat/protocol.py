@@ -343,7 +343,7 @@ def _users(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
     if not isinstance(users, list) or not 1 <= len(users) <= MAX_PRESENCE_USERS:
         raise _bad(f"the field '{name}' must be a list of 1 to {MAX_PRESENCE_USERS} user ids")
     if not all(is_user_id(user) for user in users):
-        raise _bad(f"the field '{name}' holds something that is not a user id")
+        raise _bad(f"the field '{name}' contains something that is not a user id")
     return tuple(dict.fromkeys(users))  # asked twice, answered once
 
 
@@ -377,7 +377,7 @@ def _text(fields: Mapping[str, object], *, may_be_empty: bool) -> str:
     if not isinstance(text, str) or not (text or may_be_empty):
         raise _bad("the field 'text' must be a string that is not empty")
     if not _is_unicode(text):
-        raise _bad("the field 'text' holds half of a surrogate pair, which is not a character")
+        raise _bad("the field 'text' contains a lone surrogate, which is not a character")
     if len(text.encode()) > MAX_TEXT_BYTES:
         raise ChatError(ErrorCode.PAYLOAD_TOO_LARGE, f"the text is over {MAX_TEXT_BYTES} bytes of UTF-8")
     return text
@@ -415,10 +415,12 @@ def _check_data(value: object, depth: int) -> None:
         case int() if abs(value) <= MAX_INTEGER:
             return
         case int() | float():
-            raise _bad(f"a number in 'data' must be whole and at most {MAX_INTEGER}; write any other as a string")
+            raise _bad(
+                f"a number in 'data' must be whole and at most {MAX_INTEGER}; write any other number as a string"
+            )
         case dict() | list():
             if depth > MAX_DATA_DEPTH:
-                raise _bad(f"the field 'data' has more than {MAX_DATA_DEPTH} objects and lists within each other")
+                raise _bad(f"the field 'data' has more than {MAX_DATA_DEPTH} nested objects and lists")
             for key in value if isinstance(value, dict) else ():
                 _check_data_key(key)
             for inner in value.values() if isinstance(value, dict) else value:
@@ -433,7 +435,7 @@ def _check_data_key(key: str) -> None:
 
 def _check_data_characters(value: str) -> None:
     if not _is_unicode(value):
-        raise _bad("the field 'data' holds half of a surrogate pair, which is not a character")
+        raise _bad("the field 'data' contains a lone surrogate, which is not a character")
 
 
 def _integer(fields: Mapping[str, object], name: str, low: int = 0, high: int = MAX_INTEGER) -> int | None:

@@ -78,7 +78,7 @@ and less than a person notices. It costs some 0.2 s of 512 MB: $1.40 a million o
 
 EVICTED = close_frame(
     CloseCode.TOO_MANY_CONNECTIONS,
-    f"another device has connected, and {MAX_CONNECTIONS} is the most at one time",
+    f"another device has connected; at most {MAX_CONNECTIONS} can be connected at a time",
     retry_after_ms=STAY_AWAY_MS,
 )
 EXPIRED = close_frame(
@@ -312,7 +312,9 @@ class MessageRoutes:
 
     def block(self, caller: Connection, request: Block | Unblock) -> Served:
         if request.user == caller.user:
-            raise ChatError(ErrorCode.BAD_REQUEST, "the field 'user' is the user itself, who cannot be blocked")
+            raise ChatError(
+                ErrorCode.BAD_REQUEST, "the field 'user' names the user itself, and nobody can block themselves"
+            )
         if isinstance(request, Block):
             if away := self._blocking.block(caller.user, request.user):
                 self._go_away(away, request.user)
@@ -327,7 +329,7 @@ class MessageRoutes:
     def bar(self, bar: Bar, *callers: Connection) -> None:
         """Closes the connections of a user that is barred, those that have just called too, and says for how long."""
         away_ms = max(0, bar.until - self._clock())
-        reason = "this user goes on sending more than it may"
+        reason = "this user keeps sending more than its allowance"
         frame = close_frame(CloseCode.TOO_MANY_REQUESTS, reason, retry_after_ms=away_ms)
         self._delivery.end({one.id: one for one in (*bar.connections, *callers)}.values(), frame)
 

@@ -51,7 +51,7 @@ class Person:
         self.page.get_by_role("button", name="Continue").click()
 
     def open_chat(self, peer: str) -> None:
-        self.page.get_by_label("User id of somebody to write to").fill(peer)
+        self.page.get_by_label("User id to write to").fill(peer)
         self.page.get_by_label("Open the chat").click()
         expect(self.page.get_by_role("heading", name=peer, exact=True)).to_be_visible()
 

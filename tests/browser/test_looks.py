@@ -156,7 +156,7 @@ def test_a_conversation_by_keyboard_alone(
     _type(page, alice)
     at_alice = Person(page, alice)
     at_alice.expect_unread(bob, 1)
-    _tab_to(page, "User id of somebody to write to")
+    _tab_to(page, "User id to write to")
     _type(page, "carol")
     expect(at_alice.field).to_be_focused()
     _type(page, "to carol")
@@ -173,7 +173,7 @@ def test_a_conversation_by_keyboard_alone(
     at_alice.expect_texts("first", "line one\nline two")
     at_bob.expect_texts("first", "line one\nline two")
     page.keyboard.press("Control+k")
-    expect(page.get_by_label("User id of somebody to write to")).to_be_focused()
+    expect(page.get_by_label("User id to write to")).to_be_focused()
 
 
 def _type(page: Page, text: str) -> None:

@@ -199,7 +199,7 @@ def test_a_lost_connection_does_not_ask_for_a_new_sign_in(
     at_alice = sign_in(visit(alice, bob), alice, token(secret, alice))
     at_alice.expect_connected()
     line.cut()
-    at_alice.banner.get_by_text("No connection. What you write is sent when it is back.").wait_for()
+    at_alice.banner.get_by_text("No connection. What you write will be sent once you are connected again.").wait_for()
     line.mend()
     at_alice.try_now()
     at_alice.expect_connected()

@@ -193,7 +193,7 @@ def test_a_text_of_8_kib_is_sent_and_one_byte_more_is_not(open_page: OpenPage, a
     at_alice.write("€" * 2730 + "..")
     at_alice.expect_state("€" * 2730 + "..", "sent")
     at_alice.write("€" * 2730 + "...")
-    expect(at_alice.page.locator("#text-problem")).to_have_text("The message is too long by 1 character.")
+    expect(at_alice.page.locator("#text-problem")).to_have_text("The message is 1 character too long.")
     expect(at_alice.bubbles).to_have_count(1)
 
 
@@ -246,7 +246,7 @@ def test_a_user_id_of_every_allowed_character(open_page: OpenPage, address: str)
 
 def test_an_invalid_user_id_is_refused_in_words(open_page: OpenPage, alice: str) -> None:
     at_alice = open_page(alice)
-    at_alice.page.get_by_label("User id of somebody to write to").fill("bob smith")
+    at_alice.page.get_by_label("User id to write to").fill("bob smith")
     at_alice.page.get_by_label("Open the chat").click()
     expect(at_alice.page.get_by_text("That is not a valid user id: it contains a space")).to_be_visible()
     expect(at_alice.page.get_by_role("heading", name="bob smith")).to_have_count(0)

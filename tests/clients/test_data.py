@@ -72,9 +72,9 @@ def test_both_refuse_what_the_server_refuses_wherever_it_comes_from(text: str) -
 def test_both_count_bytes_as_the_server_does_and_take_more_from_a_later_one(text: str) -> None:
     size = len(json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode())
     assert is_data(json.loads(text))
-    with pytest.raises(ValueError, match=f"has {size} bytes of JSON, and may have 2048"):
+    with pytest.raises(ValueError, match=f"has {size} bytes of JSON, and the limit is 2048"):
         encode_data(json.loads(text))
-    said = f"The data has {size} bytes of JSON, and may have 2048."
+    said = f"The data has {size} bytes of JSON, and the limit is 2048."
     assert javascript(text) == (True, said, f"bad_request: {said}")
 
 

@@ -225,7 +225,7 @@ async def test_entering_says_what_has_not_come(chats: list[Fields] | None, missi
                     pass
             answering.cancel()
         said.append(str(raised.value))
-        if f"a connection, but {missing} has not come in {timeout} s" in said[-1]:
+        if f"a connection, but {missing} did not arrive within {timeout} s" in said[-1]:
             return
     pytest.fail(f"{missing} is not said to be missing: {said}")
 

@@ -67,10 +67,10 @@ def test_javascript_says_what_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("id", "said"),
     [
-        (5, "the id of a message is a string of 1 to 64 characters"),
-        ("", "the id of a message is a string of 1 to 64 characters"),
-        ("x" * 65, "the id of a message is a string of 1 to 64 characters"),
-        ("\ud800", "the id holds half of a surrogate pair, which is not a character"),
+        (5, "the id of a message must be a string of 1 to 64 characters"),
+        ("", "the id of a message must be a string of 1 to 64 characters"),
+        ("x" * 65, "the id of a message must be a string of 1 to 64 characters"),
+        ("\ud800", "the id contains a lone surrogate, which is not a character"),
         ("sync-1", "this client uses ids of this form for its own requests; give each message its own id"),
     ],
 )

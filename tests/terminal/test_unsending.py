@@ -31,7 +31,7 @@ async def test_what_the_other_one_takes_back_is_shown_so(server: Server) -> None
         await screen.shows("(message taken back)")
         await screen.hides("regrettable")
         await screen.press("ctrl+t")
-        await screen.shows("Nothing of yours to take back.")
+        await screen.shows("Nothing here to take back.")
 
 
 @asynchronous

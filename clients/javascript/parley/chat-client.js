@@ -618,7 +618,7 @@ export class ChatClient extends Events {
   /** @param {SyncFrame} page */
   #learn(page) {
     if (this.user !== null && this.user !== page.user) {
-      throw new SignInRefused(`The token speaks for ${page.user}, not for ${this.user}.`);
+      throw new SignInRefused(`The token is for ${page.user}, not for ${this.user}.`);
     }
     this.#conversations.user = page.user;
     if (!this.#isSameHistory(page.epoch)) {

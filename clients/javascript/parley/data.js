@@ -23,7 +23,7 @@ export function dataProblem(data) {
   const wrong = problem(data);
   if (wrong) return wrong;
   const size = new TextEncoder().encode(JSON.stringify(data)).length;
-  return size > MAX_DATA_BYTES ? `The data has ${size} bytes of JSON, and may have ${MAX_DATA_BYTES}.` : null;
+  return size > MAX_DATA_BYTES ? `The data has ${size} bytes of JSON, and the limit is ${MAX_DATA_BYTES}.` : null;
 }
 
 /** @param {unknown} data */
@@ -39,14 +39,14 @@ function problem(data) {
  */
 function problemIn(value, depth) {
   if (value === null || typeof value === "boolean") return null;
-  if (typeof value === "string") return value.isWellFormed() ? null : "The data contains half of a character.";
+  if (typeof value === "string") return value.isWellFormed() ? null : "The data contains a broken character.";
   if (typeof value === "number") {
     if (Number.isSafeInteger(value)) return null;
-    return `A number in data must be whole, and at most ${Number.MAX_SAFE_INTEGER}; make any other a string.`;
+    return `A number in data must be whole, and at most ${Number.MAX_SAFE_INTEGER}; pass any other number as a string.`;
   }
   const isList = Array.isArray(value);
-  if (!isList && !isPlain(value)) return "Data is made of objects, lists, strings, whole numbers, true, false and null.";
-  if (depth > MAX_DATA_DEPTH) return `The data has more than ${MAX_DATA_DEPTH} objects and lists within each other.`;
+  if (!isList && !isPlain(value)) return "Data may only contain objects, lists, strings, whole numbers, true, false and null.";
+  if (depth > MAX_DATA_DEPTH) return `The data has more than ${MAX_DATA_DEPTH} nested objects and lists.`;
   const wrongKey = isList ? null : first(Object.keys(value), keyProblem);
   return wrongKey ?? first(isList ? Array.from(value) : Object.values(value), (one) => problemIn(one, depth + 1));
 }

@@ -133,9 +133,9 @@ export function textProblem(text, maxBytes, data) {
   if (typeof text !== "string") return "The text is not a string.";
   const hasData = data !== null && data !== undefined;
   if (!text && !hasData) return "There is nothing to send.";
-  if (!text.isWellFormed()) return "The text contains half of a character.";
+  if (!text.isWellFormed()) return "The text contains a broken character.";
   const over = charactersOver(text, maxBytes);
-  if (over) return `The message is too long by ${over.toLocaleString("en")} character${over === 1 ? "" : "s"}.`;
+  if (over) return `The message is ${over.toLocaleString("en")} character${over === 1 ? "" : "s"} too long.`;
   const wrong = hasData ? dataProblem(data) : null;
   if (wrong) return wrong;
   const size = byteLength(JSON.stringify(text) + (hasData ? JSON.stringify(data) : ""));

@@ -132,7 +132,7 @@ export class Requests {
   #write(request) {
     request.isWaiting = false;
     // A reply that does not come means that nothing comes any more, whatever the socket believes.
-    request.timer = this.#timers.after(request.asking.within, () => this.#wire.close("the server does not reply"));
+    request.timer = this.#timers.after(request.asking.within, () => this.#wire.close("the server did not reply"));
     this.#wire.write(request.attempt ? { ...request.frame, ...request.asking.whenRepeated } : request.frame);
   }
 

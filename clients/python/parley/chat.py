@@ -263,7 +263,7 @@ class Chat:
         if session.failure:
             raise session.failure
         if session.is_connected and not session.is_ready:
-            raise Unreachable(f"There is a connection, but {session.waits_for} has not come in {timeout:g} s.")
+            raise Unreachable(f"There is a connection, but {session.waits_for} did not arrive within {timeout:g} s.")
         if not session.is_ready:
             raise _unreachable(session.last_reason)
 
@@ -300,7 +300,7 @@ class Chat:
                 case Answer(id, value):
                     self._resolve(id, value)
         if self._is_closed or session.failure:
-            self._give_up(session.failure or Closed("The chat was closed. What is unsent is in its state."))
+            self._give_up(session.failure or Closed("The chat was closed. Unsent messages are in its state."))
         self._arm()
         self._news.set()
 
@@ -387,7 +387,7 @@ class Chat:
 
 def _unreachable(reason: str) -> Unreachable:
     return Unreachable(
-        f"No connection could be made: {reason}. Check the address, the token, and that the server runs."
+        f"No connection could be made: {reason}. Check the address and the token, and that the server is running."
     )
 
 

@@ -31,7 +31,7 @@ def encode_data(data: Data) -> str:
     encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     size = len(encoded.encode())
     if size > MAX_DATA_BYTES:
-        raise ValueError(f"the data has {size} bytes of JSON, and may have {MAX_DATA_BYTES}")
+        raise ValueError(f"the data has {size} bytes of JSON, and the limit is {MAX_DATA_BYTES}")
     return encoded
 
 
@@ -46,18 +46,18 @@ def _problem_in(value: object, depth: int) -> str | None:
         case None | bool():
             return None
         case str():
-            return None if _is_unicode(value) else "the data holds half of a surrogate pair, which is not a character"
+            return None if _is_unicode(value) else "the data contains a lone surrogate, which is not a character"
         case int() | float():
             is_whole = isinstance(value, int) and abs(value) <= MAX_WHOLE
-            return None if is_whole else f"a number in data must be an int, at most {MAX_WHOLE}; make any other a str"
+            return None if is_whole else f"a number in data must be an int of at most {MAX_WHOLE}; pass others as str"
         case dict() | list() if depth > MAX_DATA_DEPTH:
-            return f"the data has more than {MAX_DATA_DEPTH} dicts and lists within each other"
+            return f"the data has more than {MAX_DATA_DEPTH} nested dicts and lists"
         case dict():
             return _first(_key_problem(key) for key in value) or _first_in(value.values(), depth)
         case list():
             return _first_in(value, depth)
         case _:
-            return f"data is made of dicts, lists, str, int, bool and None, not of {type(value).__name__}"
+            return f"data may contain dicts, lists, str, int, bool and None, but not {type(value).__name__}"
 
 
 def _first_in(values: Iterable[object], depth: int) -> str | None:

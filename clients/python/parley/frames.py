@@ -270,10 +270,12 @@ def check_content(text: str, data: Data | None, most: int) -> None:
     size = len(text.encode())
     if size > most:
         over = _characters_over(text, size - most)
-        too_long = f"the message is too long by {over:,} character{'' if over == 1 else 's'}"
-        raise ValueError(f"{too_long}: it has {size} bytes of UTF-8, and may have {most}")
+        too_long = f"the message is {over:,} character{'' if over == 1 else 's'} too long"
+        raise ValueError(f"{too_long}: it has {size} bytes of UTF-8, and the limit is {most}")
     if len((json.dumps(text, ensure_ascii=False) + encoded).encode()) > MAX_ESCAPED_TEXT_BYTES:
-        raise ValueError(f"the text takes more than {MAX_ESCAPED_TEXT_BYTES} bytes of JSON: too much of it is escaped")
+        raise ValueError(
+            f"the text takes more than {MAX_ESCAPED_TEXT_BYTES} bytes as JSON: too many characters need escaping"
+        )
 
 
 def _characters_over(text: str, over: int) -> int:
@@ -294,7 +296,7 @@ def check_users(users: Iterable[str]) -> None:
 def check_id(id: str) -> None:
     """A message's id of the application's own choice."""
     if not isinstance(id, str) or not 1 <= len(id) <= MAX_ID_LENGTH:
-        raise ValueError(f"the id of a message is a string of 1 to {MAX_ID_LENGTH} characters")
+        raise ValueError(f"the id of a message must be a string of 1 to {MAX_ID_LENGTH} characters")
     _check_characters(id, "id")
 
 
@@ -308,4 +310,4 @@ def _check_characters(value: str, name: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"the {name} holds half of a surrogate pair, which is not a character") from None
+        raise ValueError(f"the {name} contains a lone surrogate, which is not a character") from None

@@ -53,7 +53,7 @@ class Outboxes:
     def check_id(self, id: str) -> None:
         """Raises ValueError if a message waits under the id: a reply names nothing else to tell two of them apart."""
         if any(outgoing.id == id for conversation in self._conversations for outgoing in conversation.outbox.waiting):
-            raise ValueError("a message of this id is waiting already; give each message its own id")
+            raise ValueError("a message with this id is already waiting; give each message its own id")
 
     def queue(self, to: str, text: str, data: Data | None, id: str) -> None:
         """Raises ParleyError if too many messages wait."""

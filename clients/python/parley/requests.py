@@ -139,7 +139,7 @@ class Requests:
     def _write(self, request: _Request, connection: int) -> None:
         request.connection, request.is_pausing = connection, False
         request.timer = self._timers.after(
-            self._reply_seconds, lambda: self._wire.close(connection, "the server does not reply")
+            self._reply_seconds, lambda: self._wire.close(connection, "the server did not reply")
         )
         repeated = request.ask.when_repeated if request.attempt else {}
         self._wire.write(connection, request.ask.frame | repeated | {"id": request.id})

@@ -89,7 +89,7 @@ def load(state: Mapping[str, Any]) -> Saved:
     version = state.get("version")
     if integer(version) and version != STATE_VERSION:
         raise ValueError(
-            f"this state is of version {version}, and this client knows version {STATE_VERSION} only;"
+            f"this state has version {version}, and this client reads only version {STATE_VERSION};"
             f" use the client that saved it, or {ANEW}"
         )
     if not integer(version) or not _is_state(state):

@@ -165,8 +165,8 @@ class Sync:
         if self._conversations.user not in (None, user):
             self._fail(
                 WrongUser(
-                    f"The token speaks for {user!r}, but the saved state is of {self._conversations.user!r}."
-                    " Use a state for each user."
+                    f"The token is for {user!r}, but the saved state belongs to {self._conversations.user!r}."
+                    " Keep a separate state for each user."
                 )
             )
             return False

@@ -39,10 +39,10 @@ def test_keys_of_an_input_method_are_ignored_by_the_page(
     press(at_alice, "#text", "k", ctrlKey=True, **composing)
     expect(at_alice.field).to_be_focused()
     expect(at_alice.field).to_have_value("にほん")
-    at_alice.page.get_by_label("User id of somebody to write to").fill("car")
+    at_alice.page.get_by_label("User id to write to").fill("car")
     press(at_alice, "#new-chat-peer", "Escape", **composing)
     press(at_alice, "#new-chat-peer", "ArrowDown", **composing)
-    expect(at_alice.page.get_by_label("User id of somebody to write to")).to_have_value("car")
+    expect(at_alice.page.get_by_label("User id to write to")).to_have_value("car")
     expect(at_alice.page.get_by_role("heading", name="bob", exact=True)).to_be_visible()
     press(at_alice, "#text", "Enter")
     at_alice.expect_texts("にほん")
@@ -63,13 +63,13 @@ def test_pages_are_turned_from_the_field(open_alone: OpenAlone, server: FakeServ
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x" * 9_000, "The message is too long by 808 characters."),
-        ("x" * 8_193, "The message is too long by 1 character."),
+        ("x" * 9_000, "The message is 808 characters too long."),
+        ("x" * 8_193, "The message is 1 character too long."),
         ("x" * 8_000, "192 characters left"),
         ("x" * 8_191, "1 character left"),
         ("€" * 2_700, "about 30 characters left"),
-        ("€" * 2_735, "The message is too long by 5 characters."),
-        ("\U0001f600" * 2_050, "The message is too long by 2 characters."),
+        ("€" * 2_735, "The message is 5 characters too long."),
+        ("\U0001f600" * 2_050, "The message is 2 characters too long."),
     ],
 )
 def test_limits_are_in_characters(open_alone: OpenAlone, text: str, said: str) -> None:

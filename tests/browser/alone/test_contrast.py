@@ -127,7 +127,7 @@ def test_list_without_a_conversation_and_with_a_problem(
     at_alice = open_alone(color_scheme=scheme)
     at_alice.line("bob").wait_for()
     expect_contrast(at_alice.page, least_texts=6)
-    field = at_alice.page.get_by_label("User id of somebody to write to")
+    field = at_alice.page.get_by_label("User id to write to")
     field.fill("no such user")
     field.press("Enter")
     at_alice.page.get_by_text("it contains a space").wait_for()

@@ -12,7 +12,7 @@ from tests.browser.person import Person
 
 
 def field(person: Person) -> Locator:
-    return person.page.get_by_label("User id of somebody to write to")
+    return person.page.get_by_label("User id to write to")
 
 
 def listed(person: Person) -> list[str]:

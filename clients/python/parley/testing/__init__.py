@@ -96,7 +96,7 @@ def chat_on_loopback() -> Iterator[LocalChat]:
 def _started(server: subprocess.Popen[str]) -> LocalChat:
     line = server.stdout.readline() if server.stdout else ""
     if not line:
-        raise RuntimeError(f"the chat did not start: it ended with {server.wait()}, and what it wrote above says why")
+        raise RuntimeError(f"the chat did not start: it exited with {server.wait()}, and its output above says why")
     said = json.loads(line)
     environment = {
         "AWS_ENDPOINT_URL_LAMBDA": said["lambda_url"],
