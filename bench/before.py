@@ -29,8 +29,9 @@ class ThroughAClient:
             return Pushed.FAILED
         return Pushed.TAKEN
 
-    def close(self, _: str) -> None:
+    def close(self, _: str) -> bool:
         """Nothing is closed where this is measured."""
+        return True
 
 
 def pushed_behind_the_moves() -> AbstractContextManager[Any]:
