@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -26,6 +27,26 @@ STRING_OF_USERS = """
 import {{ ChatClient }} from {module};
 const chat = new ChatClient({{ address: () => "ws://127.0.0.1:9", WebSocket: class {{}} }});
 for (const say of [() => chat.watch("bob"), () => chat.askPresence("bob")]) {{
+  try {{
+    await say();
+  }} catch (error) {{
+    console.log(error.message);
+  }}
+}}
+"""
+
+NO_USER = """
+import {{ ChatClient }} from {module};
+const chat = new ChatClient({{ address: () => "ws://127.0.0.1:9", WebSocket: class {{}} }});
+const user = "bob smith";
+for (const say of [
+  () => chat.send(user, "hi"),
+  () => chat.typing(user, true),
+  () => chat.block(user),
+  () => chat.unblock(user),
+  () => chat.unsend(user, 1),
+  () => chat.askPresence(["bob", user]),
+]) {{
   try {{
     await say();
   }} catch (error) {{
@@ -94,3 +115,28 @@ def test_javascript_takes_no_string_for_a_list_of_users() -> None:
     command = ["node", "--input-type=module", "--eval", STRING_OF_USERS.format(module=module)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment())
     assert done.stdout.splitlines() == ["Give the users as a list, like ['bob']."] * 2
+
+
+@asynchronous
+async def test_python_takes_no_other_text_for_a_user() -> None:
+    user, said = "bob smith", r"^'bob smith' is not a valid user id: use 1 to 128 characters"
+    async with Chat.connect("ws://127.0.0.1:9/nowhere", "token", timeout=None) as chat:
+        with pytest.raises(ValueError, match=said):
+            chat.typing(user)
+        asked: list[Coroutine[Any, Any, object]] = [
+            chat.block(user),
+            chat.unblock(user),
+            chat.unsend(user, 1),
+            chat.history(user),
+            chat.presence("bob", user),
+        ]
+        for one in asked:
+            with pytest.raises(ValueError, match=said):
+                await one
+
+
+def test_javascript_takes_no_other_text_for_a_user() -> None:
+    module = json.dumps((PROJECT / "clients/javascript/parley/chat-client.js").as_uri())
+    command = ["node", "--input-type=module", "--eval", NO_USER.format(module=module)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment())
+    assert done.stdout.splitlines() == [f"'bob smith' is not a valid user id: {RULE}."] * 6

@@ -348,7 +348,7 @@ export class ChatClient extends Events {
    *   without fractions
    */
   send(to, text, { data = null } = {}) {
-    if (!isUserId(to)) throw new Refused("bad_request", `'${to}' is not a valid user id: use ${USER_ID_RULE}.`);
+    checkUser(to);
     const problem = textProblem(text, this.#maxTextBytes, data);
     if (problem) throw new Refused("bad_request", problem);
     const id = crypto.randomUUID();
@@ -393,10 +393,13 @@ export class ChatClient extends Events {
   /**
    * Says that the user is composing; to be called at every key. With false: no longer. A hint: it is never queued.
    *
+   * Throws Refused for a user id that cannot be one.
+   *
    * @param {string} peer
    * @param {boolean} isComposing
    */
   typing(peer, isComposing) {
+    checkUser(peer);
     this.#hints.compose(peer, isComposing);
   }
 
@@ -408,11 +411,13 @@ export class ChatClient extends Events {
    * @param {string} user
    */
   async block(user) {
+    checkUser(user);
     await this.#blocks.ask("block", user);
   }
 
   /** Unblocks a user; what it wrote meanwhile stays hidden. Throws as `block` does. @param {string} user */
   async unblock(user) {
+    checkUser(user);
     await this.#blocks.ask("unblock", user);
   }
 
@@ -425,6 +430,7 @@ export class ChatClient extends Events {
    * @param {number} seq
    */
   async unsend(peer, seq) {
+    checkUser(peer);
     await this.#unsending.ask(peer, seq);
   }
 
@@ -445,9 +451,10 @@ export class ChatClient extends Events {
     return known.slice(0, IN_SIGHT).map(({ peer }) => peer);
   }
 
-  /** Asks who of the users is online; `presence` knows then. Throws as `watch` does. @param {string[]} users */
+  /** Asks who of the users is online; `presence` knows then. Throws as `watch` and `block` do. @param {string[]} users */
   async askPresence(users) {
     checkUsers(users);
+    users.forEach(checkUser);
     await this.#hints.ask(users);
   }
 
@@ -675,6 +682,11 @@ export class ChatClient extends Events {
       if (conversation.isBehind) this.#gaps.fill(conversation).catch(() => {});
     }
   }
+}
+
+/** What no server could take is refused before a frame is made of it. @param {unknown} user */
+function checkUser(user) {
+  if (!isUserId(user)) throw new Refused("bad_request", `'${user}' is not a valid user id: use ${USER_ID_RULE}.`);
 }
 
 /** A string would be taken for a list of its letters. @param {unknown} users */

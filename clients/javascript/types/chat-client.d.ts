@@ -94,6 +94,8 @@ export class ChatClient extends ChatClient_base {
     /**
      * Says that the user is composing; to be called at every key. With false: no longer. A hint: it is never queued.
      *
+     * Throws Refused for a user id that cannot be one.
+     *
      * @param {string} peer
      * @param {boolean} isComposing
      */
@@ -125,7 +127,7 @@ export class ChatClient extends ChatClient_base {
      * @param {string[]} [users]
      */
     watch(users?: string[]): void;
-    /** Asks who of the users is online; `presence` knows then. Throws as `watch` does. @param {string[]} users */
+    /** Asks who of the users is online; `presence` knows then. Throws as `watch` and `block` do. @param {string[]} users */
     askPresence(users: string[]): Promise<void>;
     /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
     adopt(state: unknown): void;
