@@ -72,6 +72,8 @@ def _closed_port_url(host: str = "127.0.0.1") -> str:
     return f"ws://{host}:9/dev"
 
 
+WHAT_TO_DO = r"Check the address and the token, and that the server is running\."
+
 PATIENCES = (1, 4, 16, 64)
 """Seconds that a client waits for the server. Where a busy machine stands still for long, the next one counts."""
 
@@ -83,7 +85,7 @@ async def _why_not(url: str, timeout: float = 0.1) -> str:
         with pytest.raises(parley.Unreachable) as raised:
             async with Chat.connect(url, "token", timeout=seconds, timing=FAST):
                 pass
-        told = re.fullmatch(r"No connection could be made: (.*)\. Check the address, .*", str(raised.value))
+        told = re.fullmatch(rf"No connection could be made: (.*)\. {WHAT_TO_DO}", str(raised.value))
         assert told, raised.value
         if told[1] != "no connection yet":
             break
