@@ -11,6 +11,7 @@ import websockets.exceptions
 
 from local.deployment import STACK, Endpoint, local_client, local_secret, outputs_of, token
 from local.everybody import kick_everybody
+from local.progress import StepFailed
 from local.rotation import rotate
 from local.users import on_this_machine
 from tests.deployed import Deployed
@@ -38,11 +39,17 @@ def test_tokens_of_both_keys_are_accepted_after_a_rotation_and_the_old_one_can_b
     connect(endpoint, new)
     connect(endpoint, old)
 
+    with pytest.raises(StepFailed, match=r"counts until .* UTC, and another rotation would end it now"):
+        rotate(*clients, STACK, retire=False)
+    assert local_secret(endpoint) == new
+    connect(endpoint, old)
+
     assert "within a minute" in rotate(*clients, STACK, retire=True)
 
     arn = outputs_of(clients[0], STACK)["TokenSecretArn"]
     stages = clients[1].list_secret_version_ids(SecretId=arn)["Versions"]
     assert not [version for version in stages if "AWSPREVIOUS" in version.get("VersionStages", [])]
+    rotate(*clients, STACK, retire=False)
 
 
 def test_what_a_key_has_let_in_ends_with_it(endpoint: Endpoint) -> None:

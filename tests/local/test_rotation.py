@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -70,6 +71,42 @@ def test_it_knows_how_long_functions_believe_a_key_and_where_connections_are_kep
     assert float(rotation.HANDSHAKE_SECONDS) > 2 * TIMEOUT.to_seconds()
     key = sessions_key("alice")
     assert (key.pk, key.sk) == (f"{everybody.PARTITION_KEY_BEGINS}alice", everybody.SORT_KEY)
+
+
+class SecretsManager:
+    """A secret whose key was put in place some hours ago, and took the place of another."""
+
+    def __init__(self, hours: float) -> None:
+        self.put = 0
+        self._created = datetime.now(UTC) - timedelta(hours=hours)
+
+    def list_secret_version_ids(self, **_: str) -> dict[str, Any]:
+        current = {"VersionId": "2", "VersionStages": ["AWSCURRENT"], "CreatedDate": self._created}
+        previous = {
+            "VersionId": "1",
+            "VersionStages": ["AWSPREVIOUS"],
+            "CreatedDate": self._created - timedelta(days=9),
+        }
+        return {"Versions": [{"VersionId": "0"}, previous, current]}
+
+    def put_secret_value(self, **_: str) -> None:
+        self.put += 1
+
+
+@pytest.fixture
+def day_long_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation, "outputs_of", lambda *_: {"TokenSecretArn": "arn", "MaxTokenHours": "24"})
+
+
+@pytest.mark.usefixtures("day_long_tokens")
+def test_a_second_rotation_waits_for_the_tokens_of_the_key_before() -> None:
+    early, late = SecretsManager(hours=23), SecretsManager(hours=25)
+
+    with pytest.raises(StepFailed, match=r"counts until .* rotate after that, or with RETIRE=now"):
+        rotation.rotate(None, early, "Parley-prod", retire=False)
+    rotation.rotate(None, late, "Parley-prod", retire=False)
+
+    assert (early.put, late.put) == (0, 1)
 
 
 class Table:
