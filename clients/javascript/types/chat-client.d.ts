@@ -1,4 +1,22 @@
-declare const ChatClient_base: new () => ChatEventTarget;
+declare const ChatClient_base: new () => import("./events.js").ChatEventTarget;
+/** @typedef {import("./bounds.js").Bounds} Bounds */
+/** @typedef {import("./connections.js").Address} Address */
+/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").Entry} Entry */
+/** @typedef {import("./conversation.js").Told} Told */
+/** @typedef {import("./data.js").Data} Data */
+/** @typedef {import("./events.js").Chat} Chat */
+/** @typedef {import("./events.js").ChatEvents} ChatEvents */
+/** @typedef {import("./events.js").Status} Status */
+/** @typedef {import("./frames.js").Message} Message */
+/** @typedef {import("./frames.js").Push} Push */
+/** @typedef {import("./frames.js").SyncFrame} SyncFrame */
+/** @typedef {import("./hints.js").Presence} Presence */
+/** @typedef {import("./receipts.js").Receipt} Receipt */
+/** @typedef {import("./state.js").SavedState} SavedState */
+/** @typedef {import("./state.js").Store} Store */
+/** @typedef {import("./timers.js").Clock} Clock */
+/** @typedef {import("./timers.js").Timing} Timing */
 /**
  * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one. Where
  *   the deployment reads the token from a subprotocol, it returns that beside the address. SignInRefused from it ends
@@ -33,7 +51,7 @@ export class ChatClient extends ChatClient_base {
     stop(): void;
     /** Tries again at once if it waits, and makes sure of the connection if it has one. */
     wake(): void;
-    get status(): Status;
+    get status(): import("./events.js").Status;
     /** Who the token speaks for; null before the first connection. */
     get user(): string | null;
     get maxTextBytes(): number;
@@ -139,6 +157,9 @@ export type Conversation = import("./conversation.js").Conversation;
 export type Entry = import("./conversation.js").Entry;
 export type Told = import("./conversation.js").Told;
 export type Data = import("./data.js").Data;
+export type Chat = import("./events.js").Chat;
+export type ChatEvents = import("./events.js").ChatEvents;
+export type Status = import("./events.js").Status;
 export type Message = import("./frames.js").Message;
 export type Push = import("./frames.js").Push;
 export type SyncFrame = import("./frames.js").SyncFrame;
@@ -148,122 +169,6 @@ export type SavedState = import("./state.js").SavedState;
 export type Store = import("./state.js").Store;
 export type Clock = import("./timers.js").Clock;
 export type Timing = import("./timers.js").Timing;
-/**
- * What is known of the conversation with a peer. To be read only.
- *
- * - `seq`, `ts`, `preview`: number, time and beginning of the latest message; `seq` is 0 if nothing was said yet
- * - `read`, `unread`: how far this user has read, and how many messages are behind that
- * - `peerRead`, `peerDelivered`: how far the peer has read and received
- * - `hasWritten`: whether this user has; until both have, neither learns more of the other than messages
- * - `messages`: those that are here, in order and without a gap up to number `last`; `hasOlder`: there are older ones
- * - `isBehind`: messages behind `last` are on their way
- * - `isBlocked`: this user has blocked the peer
- */
-export type Chat = Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" | "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "isBlocked" | "latest">> & {
-    readonly messages: readonly Message[];
-};
-/**
- * - `connecting`; `online`; `stopped`
- * - `waiting` for the next attempt, which begins at `until`; with a `reason`, if the server ended the connection on purpose
- * - `refused`: no token was issued for this user, or the server told it to stay away, for this `reason`
- */
-export type Status = {
-    state: "connecting" | "online" | "stopped";
-} | {
-    state: "waiting";
-    until: number;
-    reason?: string;
-} | {
-    state: "refused";
-    reason: string;
-};
-/**
- * Every message comes once, in order, sent ones included; what was missed while there was no connection comes before
- * `connected`.
- */
-export type ChatEvents = {
-    /**
-     * anything that can be asked has changed
-     */
-    change: Event;
-    connected: CustomEvent<{
-        user: string | null;
-    }>;
-    disconnected: CustomEvent<{
-        retryInMs: number;
-    }>;
-    message: CustomEvent<{
-        peer: string;
-        message: Message;
-    }>;
-    /**
-     * `sender` has taken its
-     * message `seq` back, and its text is gone; `number` is what this itself is in the conversation
-     */
-    unsent: CustomEvent<{
-        peer: string;
-        sender: string;
-        seq: number;
-        number: number;
-    }>;
-    /**
-     * a
-     * message of ours is stored, and `delivered` is how many connections of the peer took it; null if that is not known
-     */
-    sent: CustomEvent<{
-        id: string;
-        peer: string;
-        seq: number;
-        ts: number;
-        delivered: number | null;
-    }>;
-    /**
-     * a message of ours is
-     * refused for good
-     */
-    failed: CustomEvent<{
-        id: string;
-        peer: string;
-        code: string;
-        message: string;
-    }>;
-    receipt: CustomEvent<Receipt>;
-    typing: CustomEvent<{
-        peer: string;
-        isComposing: boolean;
-    }>;
-    presence: CustomEvent<{
-        user: string;
-    } & Presence>;
-    /**
-     * this user has blocked the peer, or not any more,
-     * here or on another device
-     */
-    blocked: CustomEvent<{
-        peer: string;
-        isBlocked: boolean;
-    }>;
-    /**
-     * these messages are not stored any more,
-     * or came while the peer was blocked
-     */
-    expired: CustomEvent<{
-        peer: string;
-        first: number;
-        last: number;
-    }>;
-    /**
-     * the server's data has gone back to an earlier state: what was told of
-     * any conversation may be gone, and what the server has is told anew
-     */
-    reset: CustomEvent<{
-        epoch: string;
-    }>;
-};
-export type ChatEventTarget = Omit<EventTarget, "addEventListener" | "removeEventListener"> & {
-    addEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void, options?: boolean | AddEventListenerOptions): void;
-    removeEventListener<K extends keyof ChatEvents>(type: K, listener: (event: ChatEvents[K]) => void, options?: boolean | EventListenerOptions): void;
-};
 /**
  * - `address`: returns the address of a new connection, with a freshly fetched token in it; called for every one. Where
  *   the deployment reads the token from a subprotocol, it returns that beside the address. SignInRefused from it ends

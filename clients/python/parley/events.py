@@ -1,4 +1,7 @@
-"""What the client tells an application, and what an application can ask of it. Values only."""
+"""What the client tells an application, and what an application can ask of it. Values only.
+
+Differs from events.js: each event is a class of its own, and so is what is asked; there, events have names.
+"""
 
 from __future__ import annotations
 
