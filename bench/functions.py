@@ -46,6 +46,7 @@ def environment(dynamodb: str, gateway: str) -> dict[str, str]:
         "USER_RATE": "1000000",  # what is measured is not to be refused
         "NEW_CHATS": "1000000",
         "ANNOUNCED_CHATS": "10",
+        "GRACE_SECONDS": "60",
         "ANNOUNCEMENT_FUNCTION": "announcement",
         "IDENTITY": "token",
         "MAX_TOKEN_HOURS": "24",

@@ -1,21 +1,28 @@
 """The handler of announcements, which the connection function sends when a user comes online or goes offline.
 
+A coming comes as an invocation, at once; a going as a message of a queue, when the user has had time to come back.
+
 A function of its own, so that no role may invoke the message function: whoever may do that can speak as anybody.
 """
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
+from typing import TypedDict
 
 from chat import log
-from chat.announcements import Announcement, announced
+from chat.announcements import Announcement, QueuedGoings, announced
 from chat.api_gateway import ApiGateway
 from chat.budget import budget
 from chat.clock import now_ms
+from chat.delivery import Delivered
 from chat.dynamo import DynamoTable
 from chat.events import Response
 from chat.limits import Limits
 from chat.parallel import Threads
+from chat.protocol import UserPresence
 from chat.routes import MessageRoutes
 from chat.sdk import client, session
 from chat.settings import required
@@ -34,22 +41,41 @@ _routes = message_routes(
 )
 
 
-def handler(event: Announcement, _: object) -> Response:
+class Taken(TypedDict):
+    """What Lambda is told of the queue's messages: which are to come again."""
+
+    batchItemFailures: list[dict[str, str]]
+
+
+def handler(event: Announcement | QueuedGoings, _: object) -> Response | Taken:
     budget.begin()
     return serve(event, _routes, _limits)
 
 
-def serve(event: Announcement, routes: MessageRoutes, limits: Limits) -> Response:
+def serve(event: Announcement | QueuedGoings, routes: MessageRoutes, limits: Limits) -> Response | Taken:
     """Tells a user's chat partners of its presence, if the user can afford it. A failure is logged and not raised."""
-    presence = announced(event)
+    if "announce" in event:
+        return {"statusCode": 200 if _tell(announced(event), routes.announce, limits) else 500}
+    told = {
+        record["messageId"]: _tell(announced(json.loads(record["body"])), routes.announce_going, limits)
+        for record in event["Records"]
+    }
+    return {"batchItemFailures": [{"itemIdentifier": id} for id, is_done in told.items() if not is_done]}
+
+
+def _tell(presence: UserPresence, announce: Callable[[UserPresence], Delivered | None], limits: Limits) -> bool:
+    """Whether that is done with."""
     if limits.has_spent(presence.user):
         log.line("WARN", "announcement left out", user=presence.user, limited=True)
-        return {"statusCode": 200}
+        return True
     try:
-        delivered = routes.announce(presence)
+        delivered = announce(presence)
     except Exception as error:
         log.failure("announcement failed", error, user=presence.user)
-        return {"statusCode": 500}
-    limits.charge(presence.user, messages=delivered.pushes)
-    log.line("INFO", "announcement", user=presence.user, online=presence.online, **delivered.counts())
-    return {"statusCode": 200}
+        return False
+    limits.charge(presence.user, messages=delivered.pushes if delivered else 0)
+    if delivered is None:
+        log.line("INFO", "announcement not needed", user=presence.user)
+    else:
+        log.line("INFO", "announcement", user=presence.user, online=presence.online, **delivered.counts())
+    return True

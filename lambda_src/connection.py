@@ -7,7 +7,7 @@ import time
 from http import HTTPStatus
 
 from chat import log
-from chat.announcements import LambdaAnnouncer
+from chat.announcements import AwsAnnouncer
 from chat.api_gateway import ApiGateway
 from chat.budget import budget
 from chat.clock import now_ms
@@ -24,6 +24,7 @@ from chat.wiring import connection_routes, limits
 
 _table = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME"))
 _retention_ms = int(required(os.environ, "RETENTION_DAYS")) * DAY_MS
+_grace_seconds = int(required(os.environ, "GRACE_SECONDS"))
 _limits = limits(
     _table,
     _table.take_consumed,
@@ -34,9 +35,15 @@ _limits = limits(
 _routes = connection_routes(
     _table,
     ApiGateway(session(), required(os.environ, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")),
-    LambdaAnnouncer(lambda: client("lambda"), required(os.environ, "ANNOUNCEMENT_FUNCTION")),
+    AwsAnnouncer(
+        client,
+        required(os.environ, "ANNOUNCEMENT_FUNCTION"),
+        os.environ.get("GOINGS_QUEUE", ""),  # there is none where there is no grace
+        _grace_seconds,
+    ),
     clock=now_ms,
     retention_ms=_retention_ms,
+    grace_ms=_grace_seconds * 1_000,
 )
 
 

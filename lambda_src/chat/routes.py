@@ -383,6 +383,12 @@ class MessageRoutes:
         return self._delivery.push([one for user in listeners.values() for one in user], presence_frame([presence]))
 
 
+    def announce_going(self, going: UserPresence) -> Delivered | None:
+        """The same at the end of the grace. None if the user came back, or was heard of since."""
+        gone = self._sessions.still_gone(going)
+        return self.announce(gone) if gone else None
+
+
 class ConnectionRoutes:
     """`$connect` and `$disconnect`."""
 
@@ -401,6 +407,8 @@ class ConnectionRoutes:
             self._announcer.announce(change.presence)
 
     def disconnect(self, connection: Connection) -> None:
-        change = self._sessions.disconnect(connection.user, connection.id)
-        if change is not None and change.went_online_or_offline:
-            self._announcer.announce(change.presence)
+        change = self._sessions.disconnect(connection)
+        if change is None or not change.went_online_or_offline:
+            return
+        announce = self._announcer.announce_later if change.may_return else self._announcer.announce
+        announce(change.presence)

@@ -20,7 +20,7 @@ from chat.parallel import THREADS
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-Service = Literal["dynamodb", "events", "lambda", "secretsmanager"]
+Service = Literal["dynamodb", "events", "lambda", "secretsmanager", "sqs"]
 
 CONFIG = Config(
     # A call takes milliseconds; what takes longer than this is lost.

@@ -62,6 +62,16 @@ REV = "rev"
 """Attribute of the sessions item: how often the user's presence has changed. It starts at the milliseconds since the
 epoch: an item that has expired had a lower one, so clients take what comes after it for newer."""
 
+LEFT_AT = "left_at"
+"""Attribute of the sessions item: when a `$disconnect` came last, where those who see the user are told after a grace.
+What makes its going known at once takes it out."""
+
+ASKED_SHARE = 11 / 12
+RETURNING_SHARE = 10 / 12
+"""Of the grace. Whoever asks hears for this long that a user that has left is there; and its coming back is told to
+nobody for that long. What is told of its going comes at the end. In another order, somebody would hear of the going and
+not of the coming; with no time between, a difference between two clocks would change the order."""
+
 _PREFIX = "@"
 _UNTIL = "-"
 _TIMES = re.compile(rf"([0-9]{{1,16}}){_UNTIL}([0-9]{{1,16}})")
@@ -84,7 +94,10 @@ class Change(NamedTuple):
 
     presence: UserPresence
     went_online_or_offline: bool
+    """Whether that is to be told. A user that comes back within the grace never went."""
     evicted: tuple[Connection, ...] = ()
+    may_return: bool = False
+    """Whether the grace has begun, at the end of which it is told."""
 
 
 class Bar(NamedTuple):
@@ -105,13 +118,15 @@ class Barred(Exception):
 class Sessions:
     """The sessions items of the table.
 
-    `retention_ms` is how long one is kept after its user has last connected; for ever, if not given.
+    `retention_ms` is how long one is kept after its user has last connected; for ever, if not given. `grace_ms` is how
+    long after a user has left that is told, if it has not come back.
     """
 
-    def __init__(self, table: Table, clock: Clock, *, retention_ms: int | None = None) -> None:
+    def __init__(self, table: Table, clock: Clock, *, retention_ms: int | None = None, grace_ms: int = 0) -> None:
         self._table = table
         self._clock = clock
         self._retention_ms = retention_ms
+        self._grace_ms = grace_ms
 
     def connect(self, connection: Connection) -> Change:
         """Registers the connection: one update, and a second one only to sweep out dead or surplus entries.
@@ -124,7 +139,8 @@ class Sessions:
         surplus = others[: max(0, len(others) + 1 - MAX_CONNECTIONS)][:SWEPT_AT_ONCE]
         self._sweep(connection.user, before, now, surplus)
         presence = UserPresence(connection.user, online=True, last_seen=now, rev=attribute(before, REV, now) + 1)
-        return Change(presence, went_online_or_offline=not others, evicted=tuple(surplus))
+        came = not others and not self._may_return(before, now, RETURNING_SHARE)
+        return Change(presence, went_online_or_offline=came, evicted=tuple(surplus))
 
     def restore(self, connection: Connection) -> None:
         """Puts back the entry of a connection that has just sent a frame, and so is alive. Raises Barred."""
@@ -189,29 +205,40 @@ class Sessions:
             return Bar(now + FIRST_BAR_MS, there)
         return self.bar(user, min(2 * lasted, LONGEST_BAR_MS))._replace(connections=there)
 
-    def disconnect(self, user: str, connection_id: str) -> Change | None:
+    def disconnect(self, connection: Connection) -> Change | None:
         """Takes the entry out; None if it was not there, so that a late or repeated `$disconnect` does nothing.
 
         One whose reply was lost still says what it did.
         """
-        return self._remove(user, connection_id, {"last_seen": self._clock()})
+        now = self._clock()
+        # Who asks has heard already that a user is away whose token has expired.
+        left = {LEFT_AT: now} if self._grace_ms and _is_live(connection, now) else {}
+        return self._remove(connection, {"last_seen": now, **left})
 
     def prune(self, connection: Connection) -> Change | None:
         """Takes out the entry of a connection that API Gateway says is gone. When it went, nobody knows."""
-        return self._remove(connection.user, connection.id, {})
+        return self._remove(connection, {})
 
-    def _remove(self, user: str, connection_id: str, put: Mapping[str, int]) -> Change | None:
-        name = _PREFIX + connection_id
-        now = self._clock()
-        update = Update(put=put, add={REV: 1}, start={REV: now}, remove=[name], only_if=[Present(name)])
+    def _remove(self, connection: Connection, put: Mapping[str, int]) -> Change | None:
+        user, name, now = connection.user, _PREFIX + connection.id, self._clock()
+        remove = [name] if LEFT_AT in put else [name, LEFT_AT]
+        update = Update(put=put, add={REV: 1}, start={REV: now}, remove=remove, only_if=[Present(name)])
         made, before = self._table.update(sessions_key(user), update)
         if not made and not _is_as_we_left_it(before, put):
             return None
-        others = [other for other in _live(user, before, now) if other.id != connection_id]
+        others = [other for other in _live(user, before, now) if other.id != connection.id]
         last_seen = attribute({**before, **put}, "last_seen", 0) or None
         rev = attribute(before, REV, now) + made
         presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=rev)
-        return Change(presence, went_online_or_offline=not others)
+        may_return = LEFT_AT in put and self._may_return({**before, **put}, now, RETURNING_SHARE)
+        return Change(presence, went_online_or_offline=not others, may_return=not others and may_return)
+
+    def _may_return(self, item: Item, now: int, share: float) -> bool:
+        """Whether a user without a connection left by itself, and not longer ago than that share of the grace."""
+        left_at = attribute(item, LEFT_AT, 0)
+        is_last_heard = left_at == attribute(item, "last_seen", 0)  # or somebody came who does not know of the grace
+        was_barred = attribute(item, BARRED_UNTIL, 0) >= left_at
+        return is_last_heard and not was_barred and abs(now - left_at) < share * self._grace_ms
 
     def _sweep(self, user: str, item: Item, now: int, surplus: Iterable[Connection]) -> None:
         live = {_PREFIX + connection.id for connection in _live(user, item, now)}
@@ -256,9 +283,23 @@ class Sessions:
         self._table.update(sessions_key(user), stays)
 
     def presence(self, users: Iterable[str]) -> list[UserPresence]:
-        """Who of the users (at most 100) is online; one consistent read of one batch."""
+        """Who of the users (at most 100) is online; one consistent read of one batch.
+
+        One that may return is shown as it was before it left.
+        """
         now = self._clock()
-        return [presence(user, item, now) for user, item in self._items(users).items()]
+        return [self._shown(presence(user, item, now), item, now) for user, item in self._items(users).items()]
+
+    def _shown(self, known: UserPresence, item: Item, now: int) -> UserPresence:
+        if known.online or not self._may_return(item, now, ASKED_SHARE):
+            return known
+        return known._replace(online=True, rev=known.rev - 1)
+
+    def still_gone(self, going: UserPresence) -> UserPresence | None:
+        """The user's presence, if nothing has been heard of it since that going; one consistent read of one item."""
+        item = self._items([going.user])[going.user]
+        known = presence(going.user, item, self._clock())
+        return None if known.online or attribute(item, LEFT_AT, 0) != going.last_seen else known
 
     def _items(self, users: Iterable[str]) -> dict[str, Item]:
         keys = {user: sessions_key(user) for user in users}

@@ -38,9 +38,10 @@ def message_routes(
     may_send: MaySend | None = None,
     bus: Bus | None = None,
     announced_chats: int = MAX_ANNOUNCED_CHATS,
+    grace_ms: int = 0,
     wait: Callable[[int], None] | None = None,
 ) -> MessageRoutes:
-    sessions = Sessions(table, clock, retention_ms=retention_ms)
+    sessions = Sessions(table, clock, retention_ms=retention_ms, grace_ms=grace_ms)
     conversations = Conversations(
         table, retention_ms=retention_ms, clock=clock, parallel=parallel, new_chats=new_chats, may_send=may_send
     )
@@ -67,9 +68,11 @@ def limits(
 
 
 def connection_routes(
-    table: Table, gateway: Gateway, announcer: Announcer, *, clock: Clock, retention_ms: int
+    table: Table, gateway: Gateway, announcer: Announcer, *, clock: Clock, retention_ms: int, grace_ms: int = 0
 ) -> ConnectionRoutes:
-    return ConnectionRoutes(Sessions(table, clock, retention_ms=retention_ms), gateway, announcer)
+    sessions = Sessions(table, clock, retention_ms=retention_ms, grace_ms=grace_ms)
+    return ConnectionRoutes(sessions, gateway, announcer)
+
 
 
 def event_bus(environment: Mapping[str, str], client: Callable[[Service], BaseClient]) -> EventBus | None:
@@ -103,6 +106,7 @@ def backend_routes(
     retention_ms: int,
     bus: Bus | None = None,
     announced_chats: int = MAX_ANNOUNCED_CHATS,
+    grace_ms: int = 0,
 ) -> BackendRoutes:
     """A backend's routes. Whom it writes to, and how many, is its own affair, unlike a user's."""
     # The functions of users do not pay for it at their cold start.
@@ -118,10 +122,11 @@ def backend_routes(
         retention_ms=retention_ms,
         epoch="",  # which names no history: a sync does
         announced_chats=announced_chats,
+        grace_ms=grace_ms,
         bus=bus,
     )
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
-    sessions = Sessions(table, clock, retention_ms=retention_ms)
+    sessions = Sessions(table, clock, retention_ms=retention_ms)  # a backend hears of a going at once
     kicking = Kicking(sessions, gateway, clock=clock, parallel=parallel)
     erasing = Erasing(table, clock=clock, parallel=parallel)
     return BackendRoutes(messages, conversations, sessions, table, kicking=kicking, erasing=erasing, clock=clock)

@@ -55,7 +55,7 @@ def test_only_the_last_disconnect_takes_its_user_offline(sessions: Sessions, clo
     sessions.connect(connection(clock, "laptop="))
     clock.advance(MINUTE_MS)
 
-    first, second = sessions.disconnect("alice", "phone="), sessions.disconnect("alice", "laptop=")
+    first, second = sessions.disconnect(connection(clock, "phone=")), sessions.disconnect(connection(clock, "laptop="))
 
     assert first == Change(UserPresence("alice", True, clock.now, rev=START + 3), went_online_or_offline=False)
     assert second == Change(UserPresence("alice", False, clock.now, rev=START + 4), went_online_or_offline=True)
@@ -67,8 +67,8 @@ def test_a_late_or_repeated_disconnect_does_nothing(sessions: Sessions, clock: M
     before = sessions.presence(["alice"])
     clock.advance(1)
 
-    assert sessions.disconnect("alice", "old=") is None
-    assert sessions.disconnect("bob", "old=") is None
+    assert sessions.disconnect(connection(clock, "old=")) is None
+    assert sessions.disconnect(connection(clock, "old=", "bob")) is None
 
     assert sessions.presence(["alice"]) == before
     assert ids(sessions) == {"new="}
@@ -145,7 +145,7 @@ def test_connecting_after_an_expired_token_comes_online_and_sweeps_its_connectio
     sessions.connect(connection(clock, "old-entry="))
     clock.advance(MINUTE_MS)
     assert ids(sessions) == {"old-entry="}
-    sessions.disconnect("alice", "old-entry=")
+    sessions.disconnect(connection(clock, "old-entry="))
 
     assert sessions.connect(connection(clock, "live=")).went_online_or_offline
 
@@ -169,7 +169,7 @@ def test_disconnecting_beside_a_dead_connection_goes_offline(sessions: Sessions,
     sessions.connect(connection(clock, "live="))
     clock.advance(1)
 
-    change = sessions.disconnect("alice", "live=")
+    change = sessions.disconnect(connection(clock, "live="))
 
     assert change is not None
     assert change.went_online_or_offline
@@ -237,7 +237,7 @@ def test_sessions_are_kept_for_the_retention_after_the_last_handshake(
     sessions.connect(connection(clock, "laptop="))
     assert expires_in(table, clock) == RETENTION_MS
     clock.advance(HOUR_MS)
-    sessions.disconnect("alice", "laptop=")
+    sessions.disconnect(connection(clock, "laptop="))
 
     assert expires_in(table, clock) == RETENTION_MS - HOUR_MS
 
@@ -254,7 +254,7 @@ def test_who_comes_back_after_its_sessions_have_expired_has_a_newer_presence(
 ) -> None:
     for _ in range(3):
         sessions.connect(connection(clock))
-    sessions.disconnect("alice", connection(clock).id)
+    sessions.disconnect(connection(clock))
     (before,) = sessions.presence(["alice"])
     clock.advance(RETENTION_MS)
     assert expires_in(table, clock) == 0

@@ -79,9 +79,13 @@ class MemoryAnnouncer:
 
     def __init__(self) -> None:
         self.announced: list[UserPresence] = []
+        self.later: list[UserPresence] = []
 
     def announce(self, presence: UserPresence) -> None:
         self.announced.append(presence)
+
+    def announce_later(self, going: UserPresence) -> None:
+        self.later.append(going)
 
 
 class MemoryBus:

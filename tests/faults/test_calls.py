@@ -275,11 +275,11 @@ def test_a_disconnect_whose_reply_was_lost_still_tells(dynamodb: Engine) -> None
     sessions = made.instance().sessions
 
     with made.faults.at(0, Fault.RESENT):
-        change = sessions.disconnect("alice", one.id)
+        change = sessions.disconnect(one)
 
     assert change is not None
     assert change.went_online_or_offline
     assert (change.presence.online, change.presence.last_seen) == (False, made.clock())
     assert change.presence.rev == START + 2  # as the item says: one coming, one going
     made.clock.advance(1_000)
-    assert sessions.disconnect("alice", one.id) is None
+    assert sessions.disconnect(one) is None

@@ -747,7 +747,7 @@ def a_coming_meets_a_first_sync(code: Code, *, goes: bool = False) -> Scenario:
         sessions = code.sessions(StepTable(player), player.now)
         if goes:
             player.step(Step("hangs up", {"": _hangs_up}))
-            change = sessions.disconnect(ALICE, ALICE_PHONE.id)
+            change = sessions.disconnect(ALICE_PHONE)
         else:
             change = sessions.connect(ALICE_PHONE)
             player.step(Step("its handshake ends", {"": _is_open}))

@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "USER_RATE": "10",
     "NEW_CHATS": "50",
     "ANNOUNCED_CHATS": "10",
+    "GRACE_SECONDS": "0",
     "ANNOUNCEMENT_FUNCTION": "announcement",
     "IDENTITY": "token",
     "TOKEN_SOURCE": "query",

@@ -61,11 +61,16 @@ class System:
         self.table = MemoryTable(before=self._before, after=self._after)
         self.gateway = RecordingGateway(self.steps.append)
         self.announcer = MemoryAnnouncer()
-        self.connection_routes = connection_routes(
-            self.table, self.gateway, self.announcer, clock=self.clock, retention_ms=RETENTION_MS
-        )
         self.consumed = Consumed()
         """What each frame has consumed of the table: units of memory cost nothing."""
+        self.set_grace(0)
+
+    def set_grace(self, ms: int) -> None:
+        """Deploys the functions with so long a grace before a going is told."""
+        self.grace_ms = ms
+        self.connection_routes = connection_routes(
+            self.table, self.gateway, self.announcer, clock=self.clock, retention_ms=RETENTION_MS, grace_ms=ms
+        )
         self.restart()
 
     def _before(self, operation: str) -> None:
@@ -103,6 +108,7 @@ class System:
             may_send=may_send,
             new_chats=settings.get("new_chats"),
             announced_chats=settings.get("announced_chats", MAX_ANNOUNCED_CHATS),
+            grace_ms=self.grace_ms,
             wait=wait,
         )
 

@@ -10,44 +10,64 @@ import announcement as handler
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chat.announcements import LambdaAnnouncer, announced, announcement
+from chat.announcements import AwsAnnouncer, QueuedGoings, announced, announcement
 from chat.protocol import Send, UserPresence
+from chat.sdk import Service
+from chat.sessions import Connection
 from tests.unit.system import System, always
 
 PRESENCE = UserPresence("alice", online=False, last_seen=None, rev=3)
 
 
-class Lambda:
-    """The SDK's client, as far as it is used."""
+class Aws:
+    """The SDK's clients, as far as they are used."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.invoked: list[dict[str, Any]] = []
+        self.sent: list[dict[str, Any]] = []
         self._error = error
 
     def invoke(self, **arguments: Any) -> None:
-        self.invoked.append(arguments)
+        self._call(self.invoked, arguments)
+
+    def send_message(self, **arguments: Any) -> None:
+        self._call(self.sent, arguments)
+
+    def _call(self, calls: list[dict[str, Any]], arguments: dict[str, Any]) -> None:
+        calls.append(arguments)
         if self._error is not None:
             raise self._error
 
 
-def announcer(client: Lambda, made: list[Lambda] | None = None) -> LambdaAnnouncer:
-    def make() -> Any:
+def announcer(aws: Aws, made: list[str] | None = None) -> AwsAnnouncer:
+    def make(service: str) -> Any:
         if made is not None:
-            made.append(client)
-        return client
+            made.append(service)
+        return aws
 
-    factory: Callable[[], Any] = make
-    return LambdaAnnouncer(factory, "announcement")
+    factory: Callable[[Service], Any] = make
+    return AwsAnnouncer(factory, "announcement", "https://queue", 60)
 
 
 def test_the_news_arrive_as_they_were_sent() -> None:
-    client = Lambda()
+    aws = Aws()
 
-    announcer(client).announce(PRESENCE)
+    announcer(aws).announce(PRESENCE)
 
-    (invocation,) = client.invoked
+    (invocation,) = aws.invoked
     assert (invocation["FunctionName"], invocation["InvocationType"]) == ("announcement", "Event")
     assert announced(json.loads(invocation["Payload"])) == PRESENCE
+
+
+def test_what_is_told_later_waits_in_the_queue() -> None:
+    aws = Aws()
+
+    announcer(aws).announce_later(PRESENCE)
+
+    (message,) = aws.sent
+    assert (message["QueueUrl"], message["DelaySeconds"]) == ("https://queue", 60)
+    assert announced(json.loads(message["MessageBody"])) == PRESENCE
+    assert aws.invoked == []
 
 
 @pytest.mark.parametrize("last_seen", [None, 1_800_000_000_000])
@@ -57,17 +77,20 @@ def test_an_announcement_comes_back_as_it_went(last_seen: int | None) -> None:
     assert announced(announcement(presence)) == presence
 
 
-def test_the_client_is_made_when_it_is_needed_and_kept() -> None:
-    made: list[Lambda] = []
-    announcing = announcer(Lambda(), made)
+def test_a_client_is_made_when_it_is_needed_and_kept() -> None:
+    made: list[str] = []
+    announcing = announcer(Aws(), made)
     assert made == []
 
-    announcing.announce(PRESENCE)
-    announcing.announce(PRESENCE)
+    for _ in range(2):
+        announcing.announce(PRESENCE)
+    assert made == ["lambda"]
+    for _ in range(2):
+        announcing.announce_later(PRESENCE)
+    assert made == ["lambda", "sqs"]
 
-    assert len(made) == 1
 
-
+@pytest.mark.parametrize("announce", [AwsAnnouncer.announce, AwsAnnouncer.announce_later])
 @pytest.mark.parametrize(
     "error",
     [
@@ -77,9 +100,9 @@ def test_the_client_is_made_when_it_is_needed_and_kept() -> None:
     ids=repr,
 )
 def test_a_handshake_is_not_refused_for_news_that_cannot_be_told(
-    capsys: pytest.CaptureFixture[str], error: Exception
+    capsys: pytest.CaptureFixture[str], error: Exception, announce: Callable[[AwsAnnouncer, UserPresence], None]
 ) -> None:
-    announcer(Lambda(error)).announce(PRESENCE)
+    announce(announcer(Aws(error)), PRESENCE)
 
     logged = capsys.readouterr().out
     assert "hunter2" not in logged
@@ -119,6 +142,71 @@ def test_a_failed_announcement_raises_nothing_and_leaks_nothing(
     logged = capsys.readouterr().out
     assert SECRET not in logged
     assert json.loads(logged)["error"] == "RuntimeError"
+
+
+def queued(*goings: UserPresence) -> QueuedGoings:
+    """The event with which messages of the queue come."""
+    bodies = (json.dumps(announcement(going)) for going in goings)
+    return {"Records": [{"messageId": f"message-{n}", "body": body} for n, body in enumerate(bodies, 1)]}
+
+
+@pytest.fixture
+def graceful(system: System) -> System:
+    """Alice has left, whose going waits in the queue; bob is there."""
+    system.set_grace(60_000)
+    system.acquaint("alice", "bob")
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, Send(None, "bob", "hi"))
+    system.clock.advance(1_000)
+    system.connection_routes.disconnect(alice)
+    system.gateway.pushed.clear()
+    assert system.pushed(bob) == []
+    return system
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_going_that_has_waited_is_told(graceful: System, capsys: pytest.CaptureFixture[str]) -> None:
+    (going,) = graceful.announcer.later
+    graceful.clock.advance(60_000)
+    capsys.readouterr()
+
+    assert handler.serve(queued(going), graceful.routes, graceful.limits) == {"batchItemFailures": []}
+
+    (frame,) = graceful.pushed(Connection("bob", "bob-phone=", 0))
+    assert json.loads(frame)["users"] == [
+        {"user": "alice", "online": False, "last_seen": going.last_seen, "rev": going.rev}
+    ]
+    (line,) = lines(capsys)
+    assert (line["message"], line["user"], line["online"], line["taken"]) == ("announcement", "alice", False, 1)
+
+
+def test_who_is_back_by_then_never_went(graceful: System, capsys: pytest.CaptureFixture[str]) -> None:
+    (going,) = graceful.announcer.later
+    graceful.clock.advance(59_000)
+    graceful.connect("alice", "laptop")
+    graceful.clock.advance(1_000)
+    capsys.readouterr()
+
+    assert handler.serve(queued(going), graceful.routes, graceful.limits) == {"batchItemFailures": []}
+
+    assert graceful.gateway.pushed == []
+    (line,) = lines(capsys)
+    assert (line["message"], line["user"]) == ("announcement not needed", "alice")
+
+
+def test_a_going_that_cannot_be_told_comes_again(graceful: System, capsys: pytest.CaptureFixture[str]) -> None:
+    (going,) = graceful.announcer.later
+    graceful.before = always(RuntimeError(SECRET), on="query")
+
+    failed = handler.serve(queued(going), graceful.routes, graceful.limits)
+
+    assert failed == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    logged = capsys.readouterr().out
+    assert SECRET not in logged
+    assert json.loads(logged.splitlines()[-1])["error"] == "RuntimeError"
 
 
 def test_the_handler_has_the_routes_of_its_environment(

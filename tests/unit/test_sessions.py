@@ -15,7 +15,7 @@ def test_coming_going_and_looking_are_one_call_each(system: System) -> None:
     alice = system.connect("alice")
     system.sessions.of(["alice", "bob"])
     system.sessions.presence(["alice", "bob"])
-    system.sessions.disconnect("alice", alice.id)
+    system.sessions.disconnect(alice)
 
     assert system.steps == ["update", "get", "get", "update"]
 

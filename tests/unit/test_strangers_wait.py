@@ -70,7 +70,7 @@ def never_was(timing: Timing) -> None:
 
 def is_away(timing: Timing) -> None:
     (bob,) = timing.connect("bob", 1)
-    timing.system.sessions.disconnect("bob", bob.id)
+    timing.system.sessions.disconnect(bob)
 
 
 def has_three_devices(timing: Timing) -> None:
@@ -143,7 +143,7 @@ def test_who_is_blocked_does_not_notice_by_having_to_wait(timing: Timing) -> Non
     timing.system.acquaint("alice", "bob")
     (alice,), (bob,) = timing.connect("alice", 1), timing.connect("bob", 1)
     timing.system.serve(alice, HI)
-    timing.system.sessions.disconnect("bob", bob.id)
+    timing.system.sessions.disconnect(bob)
     away, _ = timing.measure(alice, Send("m2", "bob", "are you there?"))
     timing.connect("bob", 3)
     timing.system.serve(bob, Block(None, "alice"))

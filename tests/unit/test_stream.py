@@ -150,12 +150,12 @@ def test_the_first_device_comes_and_the_last_one_goes(told: Told) -> None:
     phone = told.system.connect("alice")
     assert came(told) == [("user.online", "alice")]
 
-    told.system.connect("alice", "laptop")
-    told.system.sessions.disconnect("alice", phone.id)
+    laptop = told.system.connect("alice", "laptop")
+    told.system.sessions.disconnect(phone)
     assert came(told) == []
 
     told.system.clock.advance(1_000)
-    told.system.sessions.disconnect("alice", "alice-laptop=")
+    told.system.sessions.disconnect(laptop)
     ((type, detail),) = told.read()
     assert type == "user.offline"
     assert detail == {"version": 1, "user": "alice", "last_seen": told.system.clock.now, "rev": START + 4}
@@ -172,11 +172,12 @@ def test_a_connection_that_is_found_gone_is_the_end_of_its_user(told: Told) -> N
 
 def test_a_connection_that_outlived_its_token_ends_too(told: Told) -> None:
     now = told.system.clock.now
-    told.system.sessions.connect(Connection("alice", "alice-phone=", now, now + 1_000))
+    phone = Connection("alice", "alice-phone=", now, now + 1_000)
+    told.system.sessions.connect(phone)
     told.read()
     told.system.clock.advance(2_000)
 
-    told.system.sessions.disconnect("alice", "alice-phone=")
+    told.system.sessions.disconnect(phone)
 
     assert came(told) == [("user.offline", "alice")]
 
@@ -222,7 +223,7 @@ def test_who_is_erased_while_there_is_gone(told: Told) -> None:
 
 
 def test_sessions_that_expire_are_no_news_of_who_has_gone_before(told: Told) -> None:
-    told.system.sessions.disconnect("alice", told.system.connect("alice").id)
+    told.system.sessions.disconnect(told.system.connect("alice"))
     told.read()
 
     told.system.clock.advance(RETENTION_MS)

@@ -42,6 +42,7 @@ SETTINGS = {
     "USER_RATE": "10",
     "NEW_CHATS": "50",
     "ANNOUNCED_CHATS": "10",
+    "GRACE_SECONDS": "0",
     "EPOCH": "1",
     "IDENTITY": "token",
     "TOKEN_SOURCE": "query",
