@@ -31,6 +31,8 @@ class Silent:
 
     def announce(self, _: UserPresence) -> None: ...
 
+    def announce_later(self, _: UserPresence) -> None: ...
+
 
 @dataclass(frozen=True)
 class Instance:

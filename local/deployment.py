@@ -22,6 +22,9 @@ STATE = PROJECT / ".local"
 ENDPOINT_FILE = STATE / "endpoint.json"
 STAGE = "local"
 STACK = f"Parley-{STAGE}"
+OWN_SETTINGS = ("throwaway=true", "graceSeconds=2")
+"""Of that stage. Who closes a page and looks at another one should not wait a minute until the dot goes; a page that is
+loaded again is back by then."""
 TOKEN_SECONDS = 12 * 3600
 BOOTSTRAP_QUALIFIER = "hnb659fds"  # the CDK's own
 ASSET_BUCKET = f"cdk-{BOOTSTRAP_QUALIFIER}-assets-{ACCOUNT}-{REGION}"
@@ -73,9 +76,9 @@ def deploy(running: Emulator, *context: str, stage: str = STAGE) -> Endpoint:
     `context` are further settings, as `name=value`; what stages.toml says of another stage counts too. Raises
     StepFailed.
     """
-    throwaway = ["throwaway=true"] if stage == STAGE else []
+    own = OWN_SETTINGS if stage == STAGE else ()
     with step("Deploying the stack (cdk deploy)"):
-        outputs = deploy_app(running, PROJECT, f"emulator={running.endpoint}", f"stage={stage}", *throwaway, *context)
+        outputs = deploy_app(running, PROJECT, f"emulator={running.endpoint}", f"stage={stage}", *own, *context)
     stack = outputs[f"Parley-{stage}"]
     return endpoint_of(running, stage, stack["Url"], stack["TableName"])
 

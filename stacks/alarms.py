@@ -119,6 +119,12 @@ class Alarms(Construct):
             ),
             "Presence was not told: an announcement failed, or Lambda dropped it.",
         )
+        if self._watched.lost_goings:
+            self._alarm(
+                "GoingsLost",
+                self._watched.lost_goings.metric_approximate_number_of_messages_visible(period=PERIOD),
+                "That users went away was not told, although it was tried several times.",
+            )
 
     def _watch_limits(self) -> None:
         self._alarm(

@@ -23,6 +23,7 @@ from constructs import Construct
 from .bundle import LOCK, OIDC_LOCK
 from .domain import ChatDomain
 from .functions import TIMEOUT, ChatFunction, asset
+from .goings import RECEIVING, Goings
 from .gradual_shift import GradualShift
 from .log_metrics import FunctionName
 from .monitoring import Monitoring
@@ -98,6 +99,7 @@ class Chat(Construct):
         self._code = asset(OIDC_LOCK if settings.identity is IdentityMode.OIDC else LOCK)
         self._message = self._message_function()
         self._announcement = self._announcement_function()
+        self._goings = self._queue_goings()
         self._connection = self._connection_function()
         self._authorizer = self._authorizer_function()
         self._backend = self._backend_function()
@@ -129,6 +131,7 @@ class Chat(Construct):
                 memory_mb=settings.memory_mb,
                 namespace=f"Parley/{settings.stage}",
                 lost_events=self._stream[1].lost if self._stream else None,
+                lost_goings=self._goings.lost if self._goings else None,
             ),
             settings=settings,
             target=self._target,
@@ -203,6 +206,7 @@ class Chat(Construct):
             "RETENTION_DAYS": str(self._settings.retention_days),
             "NEW_CHATS": str(self._settings.new_chats),
             "ANNOUNCED_CHATS": str(self._settings.announced_chats),
+            "GRACE_SECONDS": str(self._settings.grace_seconds),
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
             **self._event_bus(),
@@ -245,10 +249,13 @@ class Chat(Construct):
         environment = {
             "TABLE_NAME": self._table.table_name,
             "ANNOUNCEMENT_FUNCTION": self._announcement.invoked.function_name,
+            "GRACE_SECONDS": str(self._settings.grace_seconds),
             "RETENTION_DAYS": str(self._settings.retention_days),
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
         }
+        if self._goings:
+            environment["GOINGS_QUEUE"] = self._goings.queue.queue_url
         connection = self._function(
             "Connection", "connection.handler", "Registers connections and takes them out", environment
         )
@@ -256,13 +263,24 @@ class Chat(Construct):
         for method in ("POST", "DELETE"):  # a connection is told why it is closed
             self._grant(connection, ["execute-api:ManageConnections"], self._api.connections_arn(method))
         self._grant(connection, ["lambda:InvokeFunction"], self._announcement.invoked.function_arn)
+        if self._goings:
+            self._grant(connection, ["sqs:SendMessage"], self._goings.queue.queue_arn)
         return connection
+
+    def _queue_goings(self) -> Goings | None:
+        """Where a going waits, unless it is told at once."""
+        if self._settings.grace_seconds == 0:
+            return None
+        goings = Goings(self, "Goings", function=self._announcement)
+        self._grant(self._announcement, [f"sqs:{one}" for one in RECEIVING], goings.queue.queue_arn)
+        return goings
 
     def _backend_function(self) -> ChatFunction:
         environment = {
             "TABLE_NAME": self._table.table_name,
             "RETENTION_DAYS": str(self._settings.retention_days),
             "ANNOUNCED_CHATS": str(self._settings.announced_chats),
+            "GRACE_SECONDS": str(self._settings.grace_seconds),
             **self._gateway_endpoint(),
             **self._event_bus(),
         }

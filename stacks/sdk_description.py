@@ -19,6 +19,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "events": ("PutEvents",),
     "lambda": ("Invoke",),
     "secretsmanager": ("GetSecretValue",),
+    "sqs": ("SendMessage",),
 }
 """What the functions call through the SDK's clients, which in the asset know no other operation. The grants come from
 the same list. `@connections` is asked without a client (`api_gateway.py`)."""

@@ -119,8 +119,9 @@ class ChatSettings:
     one user may go on sending, `new_chats` how many conversations it may begin in an hour. Before the first
     message between two users `may_send_function` is asked, if there is one; `may_send_fails` says what becomes
     of the message if it does not answer. Comings and goings are told to the partners of a user's
-    `announced_chats` latest chats. A token may live for at most `max_token_hours`. Handshakes of browsers are
-    taken from the pages of `allowed_origins`, if there are any; from any page if there are none. Alarms notify
+    `announced_chats` latest chats, a going `grace_seconds` later, if the user is not back by then. A token may
+    live for at most `max_token_hours`. Handshakes of browsers are taken from the pages of `allowed_origins`, if
+    there are any; from any page if there are none. Alarms notify
     the SNS topic, or the e-mail address, if there is one; the address is also told when the month's costs near
     `monthly_budget` dollars. With `web`, the stack hosts the web page too. With `table_name` the stack makes no
     table and uses that one. Another `epoch` than before tells clients that the data has gone back; another
@@ -147,6 +148,7 @@ class ChatSettings:
     may_send_function: str | None = None
     may_send_fails: OnFailure = OnFailure.CLOSED
     announced_chats: int = 10
+    grace_seconds: int = 60
     throttling_rate: int = 500
     throttling_burst: int = 1_000
     route_rates: str | None = None
@@ -312,6 +314,7 @@ class ChatSettings:
             ),
             may_send_fails=_choice(context, "maySendFails", default.may_send_fails),
             announced_chats=_number(context, "announcedChats", default.announced_chats, 0, 100),
+            grace_seconds=_number(context, "graceSeconds", default.grace_seconds, 0, 900),  # SQS keeps back no longer
             throttling_rate=_number(context, "throttlingRate", default.throttling_rate, 1, MOST_RATE),
             throttling_burst=_number(context, "throttlingBurst", default.throttling_burst, 1, MOST_BURST),
             route_rates=_optional(context, "routeRates", _ROUTE_RATES, _RATES_HINT),

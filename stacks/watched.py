@@ -30,12 +30,14 @@ class Watched:
         memory_mb: int,
         namespace: str,
         lost_events: sqs.IQueue | None = None,
+        lost_goings: sqs.IQueue | None = None,
     ) -> None:
         self.functions: dict[FunctionName, lambda_.Function] = {name: it.function for name, it in functions.items()}
         self.log_groups: dict[FunctionName, logs.LogGroup] = {name: it.log_group for name, it in functions.items()}
         self.memory_mb = memory_mb
         self.namespace = namespace
         self.lost_events = lost_events
+        self.lost_goings = lost_goings
         self._api = {"ApiId": api.api.api_id, "Stage": api.stage.stage_name}
         self._table = {"TableName": table.table_name}
 

@@ -382,7 +382,6 @@ class MessageRoutes:
         # Who turns out to be gone here is not announced in turn: one coming must not set off a chain.
         return self._delivery.push([one for user in listeners.values() for one in user], presence_frame([presence]))
 
-
     def announce_going(self, going: UserPresence) -> Delivered | None:
         """The same at the end of the grace. None if the user came back, or was heard of since."""
         gone = self._sessions.still_gone(going)

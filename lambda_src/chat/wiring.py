@@ -74,7 +74,6 @@ def connection_routes(
     return ConnectionRoutes(sessions, gateway, announcer)
 
 
-
 def event_bus(environment: Mapping[str, str], client: Callable[[Service], BaseClient]) -> EventBus | None:
     """The bus that the environment names, if it names one."""
     name = environment.get("EVENT_BUS")

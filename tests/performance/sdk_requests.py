@@ -40,6 +40,12 @@ CALLS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     },
     "lambda": {"Invoke": ("invoke", {"FunctionName": "message", "InvocationType": "Event", "Payload": b"{}"})},
     "secretsmanager": {"GetSecretValue": ("get_secret_value", {"SecretId": "token"})},
+    "sqs": {
+        "SendMessage": (
+            "send_message",
+            {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/0/goings", "DelaySeconds": 60, "MessageBody": '{"é": 1}'},
+        ),
+    },
 }
 """By service and operation: the client's method, and arguments as the functions give them."""
 

@@ -129,7 +129,7 @@ def test_failures_that_only_the_log_shows_raise_an_alarm(
 
 def test_events_that_are_late_lost_or_not_put_raise_an_alarm(all_events: Synthesized) -> None:
     stream, _ = all_events.function("stream")
-    (lost,) = (id for id in all_events.all("AWS::SQS::Queue") if "Lost" in id)
+    (lost,) = (id for id in all_events.all("AWS::SQS::Queue") if id.startswith("TableStreamLost"))
     late, gone, failed = (alarm(all_events, name) for name in ("EventsLate", "EventsLost", "EventFailures"))
 
     assert (late["MetricName"], late["Statistic"], late["Threshold"]) == ("IteratorAge", "Maximum", 900_000)
@@ -137,6 +137,15 @@ def test_events_that_are_late_lost_or_not_put_raise_an_alarm(all_events: Synthes
     assert (gone["MetricName"], gone["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
     assert gone["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [lost, "QueueName"]}}]
     assert (failed["Namespace"], failed["MetricName"], failed["Threshold"]) == ("Parley/dev", "EventFailures", 1)
+
+
+def test_goings_that_could_not_be_told_raise_an_alarm(default: Synthesized, synthesize: Synthesize) -> None:
+    (lost,) = (id for id in default.all("AWS::SQS::Queue") if id.startswith("GoingsLost"))
+    gone = alarm(default, "GoingsLost")
+
+    assert (gone["MetricName"], gone["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
+    assert gone["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [lost, "QueueName"]}}]
+    assert not [id for id in synthesize(graceSeconds=0).all("AWS::CloudWatch::Alarm") if "GoingsLost" in id]
 
 
 def test_only_what_there_is_is_watched(synthesize: Synthesize, default: Synthesized) -> None:

@@ -77,6 +77,12 @@ def connections(stack: Synthesized, method: str) -> str:
     return f"{stage_arn}/{method}/@connections/*"
 
 
+def goings(stack: Synthesized) -> str:
+    """The queue in which goings wait."""
+    (id,) = (id for id in stack.all("AWS::SQS::Queue") if id.startswith("GoingsWaiting"))
+    return id
+
+
 def test_authorizer_reads_the_signing_secret(default: Synthesized) -> None:
     secret, _ = default.one("AWS::SecretsManager::Secret")
 
@@ -103,6 +109,7 @@ def test_connection_function_may_update_sessions_end_connections_and_announce(
         ("execute-api:ManageConnections", connections(stack, "POST")),
         ("execute-api:ManageConnections", connections(stack, "DELETE")),
         ("lambda:InvokeFunction", f"${{{announcement}.Arn}}"),
+        ("sqs:SendMessage", f"${{{goings(stack)}.Arn}}"),
     }
 
 
@@ -132,7 +139,18 @@ def test_announcement_function_may_read_push_and_take_out_what_is_gone(
         ("dynamodb:Query", table_arn(stack)),
         ("dynamodb:UpdateItem", table_arn(stack)),
         ("execute-api:ManageConnections", connections(stack, "POST")),
+        *(
+            (f"sqs:{one}", f"${{{goings(stack)}.Arn}}")
+            for one in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+        ),
     }
+
+
+def test_where_a_going_is_told_at_once_no_function_may_use_a_queue(synthesize: Synthesize) -> None:
+    stack = synthesize(graceSeconds=0)
+
+    assert not stack.all("AWS::SQS::Queue")
+    assert not [action for statement in statements(stack) for action in listed(statement["Action"]) if "sqs" in action]
 
 
 @pytest.mark.parametrize("context", VARIANTS, ids=str)
@@ -193,7 +211,7 @@ def test_with_events_those_that_send_may_put_them_on_the_one_bus_and_no_more(
 def test_the_stream_function_may_read_the_tables_stream_put_events_and_say_what_it_gave_up(
     synthesize: Synthesize,
 ) -> None:
-    stack = synthesize(events="messages")
+    stack = synthesize(events="messages", graceSeconds=0)
     table, _ = stack.one("AWS::DynamoDB::GlobalTable")
     lost, _ = stack.one("AWS::SQS::Queue")
 

@@ -48,6 +48,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         may_send_function=None,
         may_send_fails=OnFailure.CLOSED,
         announced_chats=10,
+        grace_seconds=60,
         throttling_rate=500,
         throttling_burst=1_000,
         route_rates=None,
@@ -100,6 +101,8 @@ def test_no_context_gives_the_safe_settings() -> None:
         ({"maySendFunction": f"{MAY_SEND}:live"}, "may_send_function", f"{MAY_SEND}:live"),
         ({"maySendFails": "open"}, "may_send_fails", OnFailure.OPEN),
         ({"announcedChats": "0"}, "announced_chats", 0),
+        ({"graceSeconds": "900"}, "grace_seconds", 900),
+        ({"graceSeconds": 0}, "grace_seconds", 0),
         ({"memoryMb": "1769"}, "memory_mb", 1_769),
         ({"retentionDays": 36_500}, "retention_days", 36_500),
         ({"throttlingRate": "10000"}, "throttling_rate", 10_000),
@@ -253,8 +256,8 @@ def test_settings_that_do_not_go_together_are_one_clear_sentence(context: dict[s
 
 NAMES = (
     "stage, identity, tokenSource, issuer, audience, userClaim, maxTokenHours, allowedOrigins, retentionDays, "
-    "userRate, newChats, maySendFunction, maySendFails, announcedChats, throttlingRate, throttlingBurst, routeRates, "
-    "memoryMb, reservedConcurrency, "
+    "userRate, newChats, maySendFunction, maySendFails, announcedChats, graceSeconds, throttlingRate, throttlingBurst, "
+    "routeRates, memoryMb, reservedConcurrency, "
     "maxReadRequestUnits, maxWriteRequestUnits, throwaway, recoveryDays, kmsKeyArn, alarmTopicArn, alarmEmail, "
     "monthlyBudget, web, tableName, tableStreamArn, epoch, events, eventText, accessLog, tracing, gradualShift, "
     "domainName, hostedZoneId, emulator"
