@@ -55,8 +55,8 @@ def test_functions_log_json_that_is_kept_for_a_while(default: Synthesized, name:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_functions_are_given_the_settings_that_they_require_and_no_more(default: Synthesized, name: str) -> None:
-    _, function = default.function(name)
+def test_functions_are_given_the_settings_that_they_require_and_no_more(synthesize: Synthesize, name: str) -> None:
+    _, function = synthesize(graceSeconds=0).function(name)  # with a grace there is a queue, too: test_goings.py
     source = (ROOT / "lambda_src" / f"{name}.py").read_text()
     required = set(re.findall(r'required\(os\.environ, "(\w+)"\)', source))
     required -= {setting for setting in required if setting.startswith("OIDC_")}  # see below
@@ -66,8 +66,11 @@ def test_functions_are_given_the_settings_that_they_require_and_no_more(default:
     assert {setting for setting in given if not setting.startswith("AWS_")} | (given & required) == required
 
 
-def test_the_chat_for_tests_of_others_has_the_settings_of_the_stack(default: Synthesized) -> None:
-    variables = [default.function(name)[1]["Environment"]["Variables"] for name in FUNCTIONS]
+def test_the_chat_for_tests_of_others_has_the_settings_of_the_stack_and_tells_goings_at_once(
+    synthesize: Synthesize,
+) -> None:
+    stack = synthesize(graceSeconds=0)
+    variables = [stack.function(name)[1]["Environment"]["Variables"] for name in FUNCTIONS]
     given = {name: value for one in variables for name, value in one.items() if not name.startswith("AWS_")}
 
     assert {name for name in SETTINGS if not name.startswith("AWS_")} == set(given)
@@ -344,9 +347,8 @@ def test_what_is_stored_is_told_until_it_is_told_and_what_breaks_is_tried_alone(
 
 
 def test_a_table_that_exists_is_read_by_the_stream_that_the_setting_names(synthesize: Synthesize) -> None:
-    _, mapping = synthesize(events="messages", tableName="restored", tableStreamArn=STREAM).one(
-        "AWS::Lambda::EventSourceMapping"
-    )
+    stack = synthesize(events="messages", tableName="restored", tableStreamArn=STREAM, graceSeconds=0)
+    _, mapping = stack.one("AWS::Lambda::EventSourceMapping")
 
     assert mapping["EventSourceArn"] == STREAM
 
