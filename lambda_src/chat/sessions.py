@@ -66,11 +66,10 @@ LEFT_AT = "left_at"
 """Attribute of the sessions item: when a `$disconnect` came last, where those who see the user are told after a grace.
 What makes its going known at once takes it out."""
 
-ASKED_SHARE = 11 / 12
-RETURNING_SHARE = 10 / 12
-"""Of the grace. Whoever asks hears for this long that a user that has left is there; and its coming back is told to
-nobody for that long. What is told of its going comes at the end. In another order, somebody would hear of the going and
-not of the coming; with no time between, a difference between two clocks would change the order."""
+UNTOLD_SHARE = 5 / 6
+"""Of the grace: for so long, a coming is told to nobody. Whoever asks hears for the whole of it that the user is there,
+and its going is told at the end of it. The other way round, somebody would hear of the going and not of the coming. What
+is between is for clocks that differ, and for a handshake whose call is tried again."""
 
 _PREFIX = "@"
 _UNTIL = "-"
@@ -139,7 +138,7 @@ class Sessions:
         surplus = others[: max(0, len(others) + 1 - MAX_CONNECTIONS)][:SWEPT_AT_ONCE]
         self._sweep(connection.user, before, now, surplus)
         presence = UserPresence(connection.user, online=True, last_seen=now, rev=attribute(before, REV, now) + 1)
-        came = not others and not self._may_return(before, now, RETURNING_SHARE)
+        came = not others and not self._may_return(before, now, UNTOLD_SHARE)
         return Change(presence, went_online_or_offline=came, evicted=tuple(surplus))
 
     def restore(self, connection: Connection) -> None:
@@ -213,14 +212,14 @@ class Sessions:
         now = self._clock()
         # Who asks has heard already that a user is away whose token has expired.
         left = {LEFT_AT: now} if self._grace_ms and _is_live(connection, now) else {}
-        return self._remove(connection, {"last_seen": now, **left})
+        return self._remove(connection, {"last_seen": now, **left}, now)
 
     def prune(self, connection: Connection) -> Change | None:
         """Takes out the entry of a connection that API Gateway says is gone. When it went, nobody knows."""
-        return self._remove(connection, {})
+        return self._remove(connection, {}, self._clock())
 
-    def _remove(self, connection: Connection, put: Mapping[str, int]) -> Change | None:
-        user, name, now = connection.user, _PREFIX + connection.id, self._clock()
+    def _remove(self, connection: Connection, put: Mapping[str, int], now: int) -> Change | None:
+        user, name = connection.user, _PREFIX + connection.id
         remove = [name] if LEFT_AT in put else [name, LEFT_AT]
         update = Update(put=put, add={REV: 1}, start={REV: now}, remove=remove, only_if=[Present(name)])
         made, before = self._table.update(sessions_key(user), update)
@@ -230,10 +229,10 @@ class Sessions:
         last_seen = attribute({**before, **put}, "last_seen", 0) or None
         rev = attribute(before, REV, now) + made
         presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=rev)
-        may_return = LEFT_AT in put and self._may_return({**before, **put}, now, RETURNING_SHARE)
+        may_return = LEFT_AT in put and self._may_return({**before, **put}, now)
         return Change(presence, went_online_or_offline=not others, may_return=not others and may_return)
 
-    def _may_return(self, item: Item, now: int, share: float) -> bool:
+    def _may_return(self, item: Item, now: int, share: float = 1) -> bool:
         """Whether a user without a connection left by itself, and not longer ago than that share of the grace."""
         left_at = attribute(item, LEFT_AT, 0)
         is_last_heard = left_at == attribute(item, "last_seen", 0)  # or somebody came who does not know of the grace
@@ -291,7 +290,7 @@ class Sessions:
         return [self._shown(presence(user, item, now), item, now) for user, item in self._items(users).items()]
 
     def _shown(self, known: UserPresence, item: Item, now: int) -> UserPresence:
-        if known.online or not self._may_return(item, now, ASKED_SHARE):
+        if known.online or not self._may_return(item, now):
             return known
         return known._replace(online=True, rev=known.rev - 1)
 

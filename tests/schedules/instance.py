@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from chat import wiring
 from chat.blocking import Blocking
+from chat.clock import Clock
 from chat.conversations import Conversations
 from chat.delivery import Delivery, Pushed
 from chat.protocol import ChatError, ErrorCode, Message
@@ -59,7 +60,7 @@ class Code:
     any_order: bool = False
     """Whether the steps of calls side by side go in every order; else the calls do in theirs, and in its reverse."""
 
-    def message_function(self, player: Player) -> MessageRoutes:
+    def message_function(self, player: Player, clock: Clock | None = None, *, grace_ms: int = 0) -> MessageRoutes:
         """A new instance."""
         deployed = Step("starts", {"": lambda world: Outcome(world.epoch)}, private=True)
         with patch.multiple(
@@ -73,11 +74,12 @@ class Code:
             return wiring.message_routes(
                 StepTable(player),
                 StepGateway(player),
-                clock=player.now,
+                clock=clock or player.now,
                 parallel=AnyOrder(player) if self.any_order else EitherOrder(player),
                 retention_ms=RETENTION_MS,
                 new_chats=NEW_CHATS,
                 epoch=player.step(deployed),
+                grace_ms=grace_ms,
                 bus=StepBus(player) if self.has_bus else None,
                 may_send=StepRule(player) if self.has_rule else None,
             )

@@ -27,7 +27,16 @@ from chat.protocol import (
     unsend_ack,
 )
 from chat.routes import MessageRoutes, Served
-from chat.sessions import HAS_BLOCKED, Connection, Sessions, connections, presence
+from chat.sessions import (
+    HAS_BLOCKED,
+    LEFT_AT,
+    UNTOLD_SHARE,
+    Change,
+    Connection,
+    Sessions,
+    connections,
+    presence,
+)
 from chat.table import (
     TTL,
     AtLeast,
@@ -488,3 +497,57 @@ def changed_when_sent(item: Item, retention_ms: int) -> Chat | None:
     """A chat that counts as changed when its last message was sent."""
     chat = chat_of(item, retention_ms)
     return chat and chat._replace(changed=chat.ts)
+
+
+class UntoldForLong(Sessions):
+    """Tells nobody of a coming for longer than whoever asks hears that the user is there."""
+
+    def _may_return(self, item: Item, now: int, share: float = 1) -> bool:
+        return super()._may_return(item, now, 1 if share < 1 else UNTOLD_SHARE)
+
+
+class NoTimeForClocks(Sessions):
+    """Tells nobody of a coming up to the moment from which whoever asks hears that the user is away."""
+
+    def _may_return(self, item: Item, now: int, share: float = 1) -> bool:
+        return super()._may_return(item, now)
+
+
+class PrunedMayReturn(Sessions):
+    """Leaves it in the item when a `$disconnect` came last, when it is told at once that the user is away."""
+
+    def _remove(self, connection: Connection, put: Mapping[str, int], now: int) -> Change | None:
+        item = self._table.get([sessions_key(connection.user)])[sessions_key(connection.user)]
+        left = {LEFT_AT: item[LEFT_AT]} if LEFT_AT in item else {}
+        return super()._remove(connection, {**left, **put}, now)
+
+
+class AskedForTheTruth(Sessions):
+    """Tells whoever asks that a user is away whose return would be told to nobody."""
+
+    def _shown(self, known: UserPresence, item: Item, now: int) -> UserPresence:
+        return known
+
+
+class ShownAsGone(Sessions):
+    """Shows a user that may return with the revision of its going."""
+
+    def _shown(self, known: UserPresence, item: Item, now: int) -> UserPresence:
+        shown = super()._shown(known, item, now)
+        return shown._replace(rev=known.rev)
+
+
+class GoingToldUnseen(Sessions):
+    """Tells a going at the end of the grace without a look whether its user is back."""
+
+    def still_gone(self, going: UserPresence) -> UserPresence | None:
+        super().still_gone(going)
+        return going
+
+
+class AnyGoingTold(Sessions):
+    """Tells a going whenever its user is away, also one that has come and gone again since."""
+
+    def still_gone(self, going: UserPresence) -> UserPresence | None:
+        (known,) = Sessions(self._table, self._clock).presence([going.user])
+        return None if known.online else known

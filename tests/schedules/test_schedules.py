@@ -15,6 +15,7 @@ from tests.fakes.clock import MINUTE_MS, RETENTION_MS
 from tests.schedules import mutations
 from tests.schedules.clients import ForgetsNothing, OneHistory
 from tests.schedules.explorer import Scenario, ScheduleFailed, explore
+from tests.schedules.grace import a_going_waits
 from tests.schedules.instance import Code
 from tests.schedules.scenarios import (
     a_block_meets_a_look,
@@ -136,6 +137,12 @@ def _name(build: Build) -> str:
         partial(nobody_takes_a_message, connects=True),
         a_device_takes_a_message,
         a_block_meets_a_message_that_nobody_takes,
+        partial(a_going_waits, skewed=True),
+        partial(a_going_waits, faults=1),
+        partial(a_going_waits, faults=1, returns=False),
+        partial(a_going_waits, dead=True, asks=0),
+        partial(a_going_waits, dead=True, returns=False, faults=1),
+        partial(a_going_waits, rounds=1, asks=0),
     ],
     ids=_name,
 )
@@ -172,6 +179,10 @@ def test_no_schedule_breaks_a_promise(build: Build) -> None:
         partial(a_blocker_writes, faults=1),
         partial(a_blocker_writes, faults=1, unblocks=False),
         partial(a_block_meets_signs_of_life, faults=1),
+        partial(a_going_waits, asks=2, skewed=True),
+        partial(a_going_waits, rounds=1),
+        partial(a_going_waits, rounds=1, asks=0, faults=1),
+        partial(a_going_waits, dead=True),
         blocks_meet,
         partial(a_message_is_taken_back, connects=True),
         partial(a_message_is_taken_back, faults=2),
@@ -328,6 +339,48 @@ def _explore(build: Build, code: Code | None = None) -> None:
             Code(routes=mutations.AnnouncesAtHalfThePrice),
             "bob-phone has alice as there",
             id="a going that is told by an eventually consistent read",
+        ),
+        pytest.param(
+            a_going_waits,
+            Code(sessions=mutations.UntoldForLong),
+            "bob has alice as away",
+            id="a coming that is not told for longer than a going is not shown",
+        ),
+        pytest.param(
+            partial(a_going_waits, skewed=True),
+            Code(sessions=mutations.NoTimeForClocks),
+            "bob has alice as away",
+            id="a coming that is not told for as long as a going is not shown",
+        ),
+        pytest.param(
+            a_going_waits,
+            Code(sessions=mutations.AskedForTheTruth),
+            "bob has alice as away",
+            id="a going that is shown and not told",
+        ),
+        pytest.param(
+            a_going_waits,
+            Code(sessions=mutations.ShownAsGone),
+            "bob is told two things of one revision",
+            id="who may return shown with the revision of its going",
+        ),
+        pytest.param(
+            partial(a_going_waits, dead=True, asks=0),
+            Code(sessions=mutations.PrunedMayReturn),
+            "bob has alice as away",
+            id="a going that is told at once and a coming that is not told",
+        ),
+        pytest.param(
+            partial(a_going_waits, asks=0),
+            Code(sessions=mutations.GoingToldUnseen),
+            "bob has alice as away",
+            id="a going that is told without another look",
+        ),
+        pytest.param(
+            partial(a_going_waits, rounds=1, asks=0),
+            Code(sessions=mutations.AnyGoingTold),
+            "bob has alice as away",
+            id="a going that is told in the grace of a later one",
         ),
         pytest.param(
             a_retry_into_an_old_log,
