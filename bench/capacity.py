@@ -28,6 +28,7 @@ BILLION = 1_000_000_000
 LEVERS_SHOWN = 3
 PLOTTED = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 A_MARK = 1.2
+REQUESTS_A_GOING = 3  # of SQS: it is sent, received and deleted
 MOST = 10_000_000_000
 FIXED = "alarms, metrics and the secret"
 
@@ -59,7 +60,7 @@ class Load:
     minutes: float = 0
     log_bytes: float = 0  # of our lines, without Lambda's own
     bytes_out: float = 0  # of frames to clients
-    queued: float = 0  # requests to a queue
+    queued: float = 0  # requests of SQS
 
     def __add__(self, other: Load) -> Load:
         return Load(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
@@ -197,18 +198,20 @@ class Model:
             log_bytes=self.of("log_bytes", "announcement"),
             bytes_out=pushes * self.of("bytes_out", "announcement")["push"],
         )
-        grace = self.setting("a_minutes_grace")
-        spared = grace * usage["back_within_a_minute"]
-        # Each going is put into the queue, taken and deleted; who is back by then is found so, and nobody is told.
-        late = Load(queued=3, reads=1)
-        found_back = Load(
-            invocations=1, milliseconds=duration_ms(Bill(table_round_trips=1)), log_bytes=telling.log_bytes
+        if not self.setting("grace_seconds"):
+            return _times(2 * goings, telling)
+        # What waited in the queue looks whether the user is back.
+        waiting = Load(
+            queued=REQUESTS_A_GOING,
+            reads=1,
+            invocations=1,
+            milliseconds=duration_ms(Bill(table_round_trips=1)),
+            log_bytes=self.of("log_bytes", "announcement not needed"),
         )
-        return (
-            _times(2 * goings * (1 - spared), telling)
-            + _times(goings * grace, late)
-            + _times(goings * spared, found_back)
-        )
+        gone = 1 - usage["back_within_the_grace"]
+        # One that is told is one invocation and one line, too.
+        told = replace(telling, queued=REQUESTS_A_GOING, reads=telling.reads + 1)
+        return _times(goings, _times(gone, telling + told) + _times(1 - gone, waiting))
 
     def _action(self, name: str, times: float, *, pushes: float = 0) -> Load:
         counted, out = self.of("counted", name), self.figures["bytes_out"].get(name, {})
@@ -254,11 +257,11 @@ class Model:
             "connection minutes": load.minutes * price["connection_minute"],
             "DynamoDB writes": load.writes * price["write_unit"],
             "DynamoDB reads": load.reads * price["read_unit"],
+            "SQS": load.queued * price["queue_request"],
             "Lambda": load.invocations * price["lambda_request"] + running(load.milliseconds) / MILLION,
             "logs": (load.log_bytes + load.invocations * self.setting("bytes_of_lambdas_own_lines"))
             * price["log_gb"]
             / BILLION,
-            "queue": load.queued * self.of("more_list_prices_in_dollars", "queue_request"),
             "data out": load.bytes_out * self.of("more_list_prices_in_dollars", "data_out_gb") / BILLION,
         }
 
@@ -341,7 +344,7 @@ LEVERS = {
     "heartbeat_minutes": "a slower heartbeat",
     "first_heartbeat_whole": "the first heartbeat after a whole interval",
     "announced_chats": "a coming or going told to fewer partners",
-    "a_minutes_grace": "a going told a minute later, and not if it is over by then",
+    "grace_seconds": "a going told after a grace, and to nobody if the user is back",
     "presence_asked": "presence asked for the chats in sight",
     "presence_with_sync": "presence asked with the first sync",
     "receipts_of_what_was_pushed": "what was pushed and taken is delivered",

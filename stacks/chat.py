@@ -271,7 +271,7 @@ class Chat(Construct):
         """Where a going waits, unless it is told at once."""
         if self._settings.grace_seconds == 0:
             return None
-        goings = Goings(self, "Goings", function=self._announcement)
+        goings = Goings(self, "Goings", function=self._announcement, enforce_ssl=self._target.has_tls)
         self._grant(self._announcement, [f"sqs:{one}" for one in RECEIVING], goings.queue.queue_arn)
         return goings
 

@@ -22,8 +22,9 @@ RECEIVING = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
 class Goings(Construct):
     """Hands each message to the function once its delay is over, which its sender chooses."""
 
-    def __init__(self, scope: Construct, id: str, *, function: ChatFunction) -> None:
+    def __init__(self, scope: Construct, id: str, *, function: ChatFunction, enforce_ssl: bool) -> None:
         super().__init__(scope, id)
+        self._enforce_ssl = enforce_ssl
         self.lost = self._queue("Lost", retention_period=LOST_KEPT)
         self.queue = self._queue(
             "Waiting",
@@ -43,4 +44,4 @@ class Goings(Construct):
         mapping.node.add_dependency(function.role)
 
     def _queue(self, id: str, **rest: object) -> sqs.Queue:
-        return sqs.Queue(self, id, enforce_ssl=True, encryption=sqs.QueueEncryption.SQS_MANAGED, **rest)
+        return sqs.Queue(self, id, enforce_ssl=self._enforce_ssl, encryption=sqs.QueueEncryption.SQS_MANAGED, **rest)

@@ -32,6 +32,10 @@ class Target(Protocol):
     def has_deployments(self) -> bool:
         """Whether functions have versions there that traffic is shifted between, and APIs domains of their own."""
 
+    @property
+    def has_tls(self) -> bool:
+        """Whether AWS's own services are called over TLS there."""
+
     def socket_url(self, stage: WebSocketStage) -> str:
         """Where clients connect."""
 
@@ -47,6 +51,7 @@ class Aws:
     has_custom_resources = True
     is_watched = True
     has_deployments = True
+    has_tls = True
 
     def socket_url(self, stage: WebSocketStage) -> str:
         url: str = stage.url
@@ -64,6 +69,7 @@ class Emulator:
     has_custom_resources = False
     is_watched = False  # its CloudFormation knows no alarm with an expression, no saved query and no budget
     has_deployments = False
+    has_tls = False  # and it heeds a policy that refuses what comes without
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint

@@ -82,6 +82,7 @@ def test_the_settings_are_those_of_the_code() -> None:
     known, stage = model(), ChatSettings()
     assert known.setting("heartbeat_minutes") == HEARTBEAT_MS / 60_000
     assert known.setting("announced_chats") == stage.announced_chats
+    assert known.setting("grace_seconds") == stage.grace_seconds
     assert known.setting("presence_asked") == IN_SIGHT
     limits = throttles(stage.throttle, stage.rates)
     for name, quota in known.figures["quotas"].items():

@@ -127,7 +127,10 @@ def _sessions(code: Code, world: World, off_ms: int) -> Sessions:
 
 
 def _by_each(clocks: Mapping[str, int], way: Callable[[World, int], Outcome]) -> dict[str, Way]:
-    return {name: partial(way, off_ms=off_ms) for name, off_ms in clocks.items()}
+    def by(off_ms: int) -> Way:
+        return lambda world: way(world, off_ms)
+
+    return {name: by(off_ms) for name, off_ms in clocks.items()}
 
 
 def _passes(player: Player) -> None:

@@ -518,7 +518,7 @@ class PrunedMayReturn(Sessions):
 
     def _remove(self, connection: Connection, put: Mapping[str, int], now: int) -> Change | None:
         item = self._table.get([sessions_key(connection.user)])[sessions_key(connection.user)]
-        left = {LEFT_AT: item[LEFT_AT]} if LEFT_AT in item else {}
+        left = {LEFT_AT: attribute(item, LEFT_AT, 0)} if LEFT_AT in item else {}
         return super()._remove(connection, {**left, **put}, now)
 
 

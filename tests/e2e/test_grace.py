@@ -1,0 +1,61 @@
+"""A going waits in a queue: it is told when its grace is over, and not of who is back by then."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from local.deployment import Endpoint
+from local.emulator import Emulator
+from tests.conftest import Connect
+from tests.hang import until
+
+
+@pytest.fixture
+def running(deployment: tuple[Emulator, Endpoint]) -> Emulator:
+    return deployment[0]
+
+
+def _announced(running: Emulator, user: str) -> list[dict[str, Any]]:
+    """What the announcement function says that it did with goings of the user."""
+    written = running.function_log.read_text()
+    lines = [json.loads(line) for line in written[: written.rfind("\n") + 1].splitlines() if line.startswith("{")]
+    goings = [line for line in lines if line.get("user") == user and line.get("online") is not True]
+    return [line for line in goings if line["message"] in ("announcement", "announcement not needed")]
+
+
+def _is_going(user: str, frame: Any) -> bool:
+    users = frame["users"] if frame["type"] == "presence" and "id" not in frame else []
+    return any(one["user"] == user and not one["online"] for one in users)
+
+
+@pytest.mark.usefixtures("acquainted")
+def test_a_going_is_told_when_the_grace_is_over(running: Emulator, connect: Connect, alice: str, bob: str) -> None:
+    watcher, phone = connect(alice), connect(bob)
+    watcher.ask("send", to=bob, text="hi")
+
+    phone.close()
+
+    (told,) = watcher.wait_for(lambda frame: _is_going(bob, frame), "bob going")["users"]
+    (asked,) = watcher.ask("presence", users=[bob])["users"]
+    assert asked == told
+    assert [line["message"] for line in _announced(running, bob)] == ["announcement"]
+
+
+@pytest.mark.usefixtures("acquainted")
+def test_who_is_back_by_then_never_went(running: Emulator, connect: Connect, alice: str, bob: str) -> None:
+    watcher, phone = connect(alice), connect(bob)
+    watcher.ask("send", to=bob, text="hi")
+
+    phone.close()
+    laptop = connect(bob)
+    until(lambda: len(_announced(running, bob)) == 1)
+
+    assert laptop.ask("ping")["type"] == "pong"
+    (asked,) = watcher.ask("presence", users=[bob])["users"]
+    assert asked["online"] is True
+    (going,) = _announced(running, bob)
+    was_in_time = going["message"] == "announcement not needed"  # on a machine that is busy it may not be
+    assert any(_is_going(bob, frame) for frame in watcher.arrived()) is not was_in_time
