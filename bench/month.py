@@ -31,8 +31,7 @@ LEAST_SHOWN = 0.005
 """Of the bill: what is less would be shown as nothing."""
 
 LEFT = (
-    "three choices were left: [a grace](decisions.md#a-going-is-told-at-once), "
-    "[seven minutes](decisions.md#a-heartbeat-stays-at-four-to-five-minutes), "
+    "two choices were left: [seven minutes](decisions.md#a-heartbeat-stays-at-four-to-five-minutes), "
     "[fewer receipts](decisions.md#what-was-pushed-is-reported-delivered-all-the-same)"
 )
 """What is in the way of a month's bars: each would take something that people see."""

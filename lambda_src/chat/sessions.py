@@ -67,8 +67,8 @@ LEFT_AT = "left_at"
 What makes its going known at once takes it out."""
 
 UNTOLD_SHARE = 5 / 6
-"""Of the grace: for so long, a coming is told to nobody. Whoever asks hears for all of the grace that the user is there,
-and its going is told at the end. The other way round, somebody would hear of the going and not of the coming. What is
+"""Of the grace: for so long, a coming is told to nobody. For all of it, whoever asks hears that the user is there, and
+at its end the going is told. The other way round, somebody would hear of the going and not of the coming. What is
 between the two is for clocks that differ, and for a handshake whose call is tried again."""
 
 _PREFIX = "@"
