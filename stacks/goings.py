@@ -36,7 +36,8 @@ class Goings(Construct):
             self,
             "Mapping",
             event_source_arn=self.queue.queue_arn,
-            function_name=function.invoked.function_arn,
+            # Not the alias, behind which a version may still run that knows no queue, and fails at its messages.
+            function_name=function.function.function_arn,
             batch_size=1,  # each has the time of an event of its own (chat/budget.py)
             function_response_types=["ReportBatchItemFailures"],
         )

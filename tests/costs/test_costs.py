@@ -17,16 +17,16 @@ from chat.delivery import Pushed
 from chat.parallel import Threads
 from chat.protocol import MAX_DATA_BYTES, MAX_TEXT_BYTES, UserPresence
 from chat.routes import SYNC_OVERLAP_MS, MessageRoutes
-from chat.sessions import MAX_CONNECTIONS, OPENING_MS
+from chat.sessions import MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import chat_key
 from chat.tail import MOST_SEARCHED
-from chat.wiring import message_routes
+from chat.wiring import connection_routes, message_routes
 from tests.costs.chat import ALICE, BOB, TEXT, Chat, in_memory, on_engine
 from tests.costs.meter import WRITE_UNIT, Cost, item_size, read_units, write_units
 from tests.fakes.clock import HOUR_MS, RETENTION_MS
 from tests.fakes.engines import Engine
 from tests.fakes.instances import instance
-from tests.fakes.memory import MemoryBus, MemoryGateway
+from tests.fakes.memory import MemoryAnnouncer, MemoryBus, MemoryGateway
 from tests.fakes.sdk import Recorder
 from tests.hang import HANG_SECONDS
 
@@ -491,6 +491,30 @@ def test_connect_and_disconnect(chat: Chat) -> None:
     chat.meter.reset()
     chat.warm.connections.disconnect(connection)
     holds(chat.meter.cost, calls=["UpdateItem"], written=1, read=0)
+
+
+def test_a_grace_costs_neither_a_call_nor_a_unit_more_and_a_return_one_read(chat: Chat) -> None:
+    """For a user with as many devices as it may have, whose sessions item is the largest."""
+    grace_ms, announcer = 60_000, MemoryAnnouncer()
+    connections = connection_routes(
+        chat.table, chat.gateway, announcer, clock=chat.clock, retention_ms=RETENTION_MS, grace_ms=grace_ms
+    )
+    devices = [chat.alice, chat.other_of_alice, *(chat.connect(ALICE) for _ in range(MAX_CONNECTIONS - 2))]
+    chat.clock.advance(1_000)
+    for device in devices:
+        chat.meter.reset()
+        connections.disconnect(device)
+        holds(chat.meter.cost, calls=["UpdateItem"], written=1, read=0)
+    (going,) = announcer.later
+    chat.clock.advance(1_000)
+    chat.meter.reset()
+    connections.connect(Connection(ALICE, "back=", chat.clock()))
+    holds(chat.meter.cost, calls=["UpdateItem"], written=1, read=0)
+    assert announcer.announced == []
+
+    chat.meter.reset()
+    assert chat.warm.messages.announce_going(going) is None
+    holds(chat.meter.cost, calls=["BatchGetItem"], written=0, read=1)
 
 
 def test_a_device_beyond_the_cap_costs_a_second_update(chat: Chat) -> None:
