@@ -49,8 +49,10 @@ class Deployed:
         return Endpoint(**json.loads(self._moved(json.dumps(asdict(self.endpoint)), port)))
 
     def _moved(self, text: str, port: int) -> str:
-        here = self.endpoint.endpoint_url.removeprefix("http://")
-        return text.replace(here, f"127.0.0.1:{port}")
+        host, _, old = self.endpoint.endpoint_url.removeprefix("http://").partition(":")
+        for name in (host, "localhost"):  # by which the emulator knows its queues
+            text = text.replace(f"{name}:{old}", f"{name}:{port}")
+        return text
 
 
 def deployed_in(folder: Path) -> Deployed:
