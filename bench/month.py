@@ -81,7 +81,7 @@ def section(found: Mapping[str, Any]) -> Section:
 
 def _text(known: Model, people: Mapping[str, tuple[Model, Audience]]) -> str:
     figures = known.figures
-    slower, back = figures["settings_left"]["heartbeat_minutes"], figures["usage"]["back_within_a_minute"]
+    slower, back = figures["settings_left"]["heartbeat_minutes"], figures["usage"]["back_within_the_grace"]
     header = ["", *(f"{audience.chats} chats" for _, audience in people.values())]
     return f"""\
 A model, not a measurement: the counts of [Cost of an action](#cost-of-an-action), list prices of {prices()["region"]},
@@ -89,7 +89,8 @@ and assumptions about people ([bench/capacity.json](../bench/capacity.json), {fi
 capacity` answers for other numbers). Cents a user and month, at a million users who each send and receive
 {Audience().messages_per_day:g} messages a day, by the chats that they have; with {_each(people)}. *Before* is the model
 of 2026-11-24, *counted anew* are the settings of that day with the calls, log lines and prices of this one. A line of
-the log is as long as the handler writes it for users whose ids are UUIDs.
+the log is as long as the handler writes it for users whose ids are UUIDs. Of those who go, {back:.0%} are assumed to
+be back within the grace, which nobody has measured.
 
 {table(header, list(_totals(known, people)))}
 
@@ -103,7 +104,7 @@ somebody:
 {table(header, list(_levers(people)))}
 
 Choices that were left, since each would take something that people see, and what each would save of the bill as it is
-(a heartbeat every {slower:g} minutes; of those who go, {back:.0%} are assumed to be back within a minute):
+(a heartbeat every {slower:g} minutes):
 
 {table(header, list(_left(people)))}
 
