@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.meter import Bill
-from bench.prices import MILLION, duration_ms, prices, running
+from bench.prices import MILLION, REQUESTS_A_GOING, duration_ms, prices, running
 
 DAYS_A_MONTH = 30.4
 SECONDS_A_DAY = 86_400
@@ -28,7 +28,6 @@ BILLION = 1_000_000_000
 LEVERS_SHOWN = 3
 PLOTTED = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 A_MARK = 1.2
-REQUESTS_A_GOING = 3  # of SQS: it is sent, received and deleted
 MOST = 10_000_000_000
 FIXED = "alarms, metrics and the secret"
 

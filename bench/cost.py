@@ -13,7 +13,7 @@ from bench.functions import NOWHERE, TEXT, environment, event, imported, running
 from bench.instance import RETENTION_MS, Instance, connection, create_table, instance, routes
 from bench.measure import Limit, Section, table
 from bench.meter import Bill, Meter
-from bench.prices import Dollars, dollars, duration_ms, logs, prices, running
+from bench.prices import Dollars, dollars, duration_ms, logs, prices, queueing, running
 from chat.backend_protocol import MAX_BATCH
 from chat.bus import EventBus
 from chat.clock import now_ms
@@ -114,6 +114,7 @@ def _ours() -> dict[str, Cost]:
     last = warm.ask("bob", "send", to="alice", text=TEXT)
     now: int = warm.ask("alice", "sync")["server_time"]
     online = UserPresence("alice", online=True, last_seen=now, rev=1)
+    going = online._replace(online=False)
     messages, connections = warm.messages, warm.connections
     cost_of = partial(measured, warm)
 
@@ -137,6 +138,7 @@ def _ours() -> dict[str, Cost]:
         "connect": cost_of(lambda: connections.connect(connection("carol")), frames=0, invocations=2),
         "disconnect": cost_of(lambda: connections.disconnect(connection("carol")), frames=0),
         f"announcement to {CHATS} partners, one online": cost_of(lambda: messages.announce(online), frames=0),
+        "a going, of a user that is back": cost_of(lambda: messages.announce_going(going), frames=0),
     }
 
 
@@ -256,6 +258,7 @@ def _text(found: Mapping[str, Cost]) -> str:
     assumed = prices()["assumed_milliseconds"]
     named = (SEND, BASELINE_NAME, BASELINE_PUTS, SEND_FIRST, SEND_LONG_TAIL, BACKEND_SEND, BACKEND_BATCH)
     send, baseline, puts, first, long_tail, backend, batch = (found[name].dollars.total for name in named)
+    waiting = queueing()
     away, told = (found[name].dollars.total for name in (SEND_AWAY, SEND_AWAY_TOLD))
     return f"""\
 Counted at the SDK, on DynamoDB Local, between two users with one device each; the text has {len(TEXT)} characters.
@@ -288,6 +291,8 @@ ${told:.2f}; one that a device takes costs what it did.
 
 A backend's send has no frames of a caller's and costs ${backend:.2f}, without what the backend itself is billed for.
 Those of a batch share one request of Lambda's, and cost ${batch:.2f}: they are sent one after the other.
+
+A going waits in a queue until it is announced, or found to be over. That is ${waiting:.2f} a million more, either way.
 """
 
 

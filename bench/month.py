@@ -73,10 +73,14 @@ def section(found: Mapping[str, Any]) -> Section:
     known = replace(known, figures={**known.figures, "counted": {**known.figures["counted"], **found}})
     people = known.people()
     limits = [
-        Limit(f"a user and month with {audience.chats} chats, cents", one.cents(audience), at_most, LEFT)
+        _limit(audience.chats, one.cents(audience), at_most)
         for (one, audience), at_most in zip(people.values(), known.figures["cents_at_most"].values(), strict=True)
     ]
     return Section("A month", _text(known, people), limits)
+
+
+def _limit(chats: int, cents: float, at_most: float) -> Limit:
+    return Limit(f"a user and month with {chats} chats, cents", cents, at_most, LEFT if cents > at_most else "")
 
 
 def _text(known: Model, people: Mapping[str, tuple[Model, Audience]]) -> str:

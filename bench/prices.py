@@ -14,6 +14,9 @@ from bench.meter import Bill
 MEMORY_GB = 0.5
 MILLION = 1_000_000
 
+REQUESTS_A_GOING = 3
+"""Of SQS's: it is sent, received and deleted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dollars:
@@ -55,6 +58,12 @@ def running(milliseconds: float) -> float:
     """Dollars for a million times so long, without what Lambda takes for a request."""
     gb_second: float = prices()["list_prices_in_dollars"]["lambda_gb_second_arm64"]
     return MILLION * gb_second * MEMORY_GB * milliseconds / 1_000
+
+
+def queueing() -> float:
+    """Dollars for a million goings in the queue."""
+    request: float = prices()["list_prices_in_dollars"]["queue_request"]
+    return MILLION * REQUESTS_A_GOING * request
 
 
 def logs(invocations: float = 1) -> float:
