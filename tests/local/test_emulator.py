@@ -108,7 +108,7 @@ def test_one_that_does_not_save_is_said_to_have_lost_what_it_was_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.emulator.SAVE_SECONDS", 0)
-    with pytest.raises(StepFailed, match="was killed; what it was told"):
+    with pytest.raises(StepFailed, match="was killed; everything sent to it since it started is lost"):
         _stopped_while_it_hangs(tmp_path)
 
 
