@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TypedDict
 
 from chat import log
-from chat.announcements import Announcement, QueuedGoings, announced
+from chat.announcements import Announcement, QueuedGoing, QueuedGoings, announced
 from chat.api_gateway import ApiGateway
 from chat.budget import budget
 from chat.clock import now_ms
@@ -56,11 +56,17 @@ def serve(event: Announcement | QueuedGoings, routes: MessageRoutes, limits: Lim
     """Tells a user's chat partners of its presence, if the user can afford it. A failure is logged and not raised."""
     if "announce" in event:
         return {"statusCode": 200 if _tell(announced(event), routes.announce, limits) else 500}
-    told = {
-        record["messageId"]: _tell(announced(json.loads(record["body"])), routes.announce_going, limits)
-        for record in event["Records"]
-    }
-    return {"batchItemFailures": [{"itemIdentifier": id} for id, is_done in told.items() if not is_done]}
+    failed = [record["messageId"] for record in event["Records"] if not _tell_queued(record, routes, limits)]
+    return {"batchItemFailures": [{"itemIdentifier": id} for id in failed]}
+
+
+def _tell_queued(record: QueuedGoing, routes: MessageRoutes, limits: Limits) -> bool:
+    try:
+        going = announced(json.loads(record["body"]))
+    except (ValueError, TypeError, LookupError) as error:
+        log.failure("announcement failed", error)  # what cannot be read is put aside, once it has come some times
+        return False
+    return _tell(going, routes.announce_going, limits)
 
 
 def _tell(presence: UserPresence, announce: Callable[[UserPresence], Delivered | None], limits: Limits) -> bool:

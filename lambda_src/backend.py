@@ -43,7 +43,6 @@ _routes = backend_routes(
     retention_ms=int(required(os.environ, "RETENTION_DAYS")) * DAY_MS,
     bus=event_bus(os.environ, client),
     announced_chats=int(required(os.environ, "ANNOUNCED_CHATS")),
-    grace_ms=int(required(os.environ, "GRACE_SECONDS")) * 1_000,
 )
 
 

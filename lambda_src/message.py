@@ -38,7 +38,6 @@ _routes = message_routes(
     new_chats=int(required(os.environ, "NEW_CHATS")),
     may_send=rule(os.environ, client, now_ms),
     announced_chats=int(required(os.environ, "ANNOUNCED_CHATS")),
-    grace_ms=int(required(os.environ, "GRACE_SECONDS")) * 1_000,
     epoch=epoch_of(required(os.environ, "TABLE_NAME"), required(os.environ, "EPOCH")),
     bus=event_bus(os.environ, client),
     wait=budget.wait,

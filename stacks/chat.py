@@ -206,7 +206,6 @@ class Chat(Construct):
             "RETENTION_DAYS": str(self._settings.retention_days),
             "NEW_CHATS": str(self._settings.new_chats),
             "ANNOUNCED_CHATS": str(self._settings.announced_chats),
-            "GRACE_SECONDS": str(self._settings.grace_seconds),
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
             **self._event_bus(),
@@ -280,7 +279,6 @@ class Chat(Construct):
             "TABLE_NAME": self._table.table_name,
             "RETENTION_DAYS": str(self._settings.retention_days),
             "ANNOUNCED_CHATS": str(self._settings.announced_chats),
-            "GRACE_SECONDS": str(self._settings.grace_seconds),
             **self._gateway_endpoint(),
             **self._event_bus(),
         }

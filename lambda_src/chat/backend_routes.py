@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat import log
 from chat.backend_protocol import (
     Bar,
     ChatsOf,
@@ -34,7 +35,7 @@ from chat.protocol import (
 )
 from chat.routes import MessageRoutes, Served
 from chat.sessions import Connection, Sessions
-from chat.table import BEFORE_ALL, BEHIND_ALL, Query, Table, log_partition, peer_behind, user_partition
+from chat.table import BEFORE_ALL, BEHIND_ALL, FAILED_CALLS, Query, Table, log_partition, peer_behind, user_partition
 
 EXPORTED_PAGE = 100
 """Items of a page of an export. The longest messages make 3 MB of JSON then; Lambda returns 6 MB at most."""
@@ -127,9 +128,18 @@ class BackendRoutes:
         """A portion of what is kept of the user goes. Before the first, the user goes."""
         user, next = operation
         if next is None:
+            self._end_grace(user)
             self._kicking.bar(user, ERASED_BAR_MS)
         messages, chats, next = self._erasing.erase(user, next)
         return erase_result(user, messages=messages, chats=chats, next=next)
+
+    def _end_grace(self, user: str) -> None:
+        """Tells that the user went, if that still waits: once it is erased, nobody knows any more whom to tell."""
+        try:
+            if gone := self._sessions.end_grace(user):
+                self._messages.announce(gone)
+        except FAILED_CALLS as error:
+            log.failure("announcement failed", error)  # a hint: the user is erased
 
     def _log_after(self, user: str, peer: str) -> LogCursor | None:
         """Where the log begins of the chat behind the one with the peer, or of the first one."""

@@ -306,7 +306,7 @@ class MessageRoutes:
     def _shown(self, users: Collection[str], acquainted: Mapping[str, UserPresence | None]) -> list[UserPresence]:
         """The presence of the users as it may be seen. To be called once it is known whom the caller has met."""
         # Also of those whose presence is not shown: who is blocked waits for an answer as long as anybody.
-        present = {presence.user: presence for presence in self._sessions.presence(acquainted)}
+        present = {presence.user: presence for presence in self._sessions.shown(acquainted)}
         shown = present | {user: instead for user, instead in acquainted.items() if instead}
         return [shown.get(user, UserPresence(user)) for user in users]
 
@@ -358,7 +358,7 @@ class MessageRoutes:
         """Tells two users that may see each other from now on who of them is online."""
         try:
             connections = self._sessions.of([user, peer])
-            for presence in self._sessions.presence([user, peer]):
+            for presence in self._sessions.shown([user, peer]):
                 other = peer if presence.user == user else user
                 self._delivery.push(connections[other], presence_frame([presence]))
         except FAILED_CALLS as error:

@@ -66,10 +66,14 @@ LEFT_AT = "left_at"
 """Attribute of the sessions item: when a `$disconnect` came last, where those who see the user are told after a grace.
 What makes its going known at once takes it out."""
 
-UNTOLD_SHARE = 5 / 6
-"""Of the grace: for so long, a coming is told to nobody. For all of it, whoever asks hears that the user is there, and
-at its end the going is told. The other way round, somebody would hear of the going and not of the coming. What is
-between the two is for clocks that differ, and for a handshake whose call is tried again."""
+GRACE = "grace"
+"""Attribute of the sessions item: how long after `left_at` that is told, in milliseconds. It is that of whoever let the
+user go: while a deploy changes it, the functions would not agree on theirs."""
+
+MARGIN_MS = 10_000
+"""So long before the end of the grace, a coming is told again. For all of it, who asks hears that the user is there,
+and at its end the going is told. The other way round, somebody would hear of the going and not of the coming. What is
+between the two is for clocks that differ, and for a handshake whose calls are tried again, eight seconds at most."""
 
 _PREFIX = "@"
 _UNTIL = "-"
@@ -118,7 +122,7 @@ class Sessions:
     """The sessions items of the table.
 
     `retention_ms` is how long one is kept after its user has last connected; for ever, if not given. `grace_ms` is how
-    long after a user has left that is told, if it has not come back.
+    long after a user has left that is told, if it has not come back; it concerns `disconnect` alone.
     """
 
     def __init__(self, table: Table, clock: Clock, *, retention_ms: int | None = None, grace_ms: int = 0) -> None:
@@ -138,7 +142,7 @@ class Sessions:
         surplus = others[: max(0, len(others) + 1 - MAX_CONNECTIONS)][:SWEPT_AT_ONCE]
         self._sweep(connection.user, before, now, surplus)
         presence = UserPresence(connection.user, online=True, last_seen=now, rev=attribute(before, REV, now) + 1)
-        came = not others and not self._may_return(before, now, UNTOLD_SHARE)
+        came = not others and not self._may_return(before, now, MARGIN_MS)
         return Change(presence, went_online_or_offline=came, evicted=tuple(surplus))
 
     def restore(self, connection: Connection) -> None:
@@ -211,7 +215,7 @@ class Sessions:
         """
         now = self._clock()
         # Who asks has heard already that a user is away whose token has expired.
-        left = {LEFT_AT: now} if self._grace_ms and _is_live(connection, now) else {}
+        left = {LEFT_AT: now, GRACE: self._grace_ms} if self._grace_ms and _is_live(connection, now) else {}
         return self._remove(connection, {"last_seen": now, **left}, now)
 
     def prune(self, connection: Connection) -> Change | None:
@@ -229,15 +233,27 @@ class Sessions:
         last_seen = attribute({**before, **put}, "last_seen", 0) or None
         rev = attribute(before, REV, now) + made
         presence = UserPresence(user, online=bool(others), last_seen=last_seen, rev=rev)
-        may_return = LEFT_AT in put and self._may_return({**before, **put}, now)
+        after = {name: value for name, value in {**before, **put}.items() if name not in remove}
+        may_return = LEFT_AT in put and self._may_return(after, now)
         return Change(presence, went_online_or_offline=not others, may_return=not others and may_return)
 
-    def _may_return(self, item: Item, now: int, share: float = 1) -> bool:
-        """Whether a user without a connection left by itself, and not longer ago than that share of the grace."""
+    def _may_return(self, item: Item, now: int, margin_ms: int = 0) -> bool:
+        """Whether a user without a connection left by itself, and its grace lasts for longer than the margin."""
         left_at = attribute(item, LEFT_AT, 0)
         is_last_heard = left_at == attribute(item, "last_seen", 0)  # or somebody came who does not know of the grace
         was_barred = attribute(item, BARRED_UNTIL, 0) >= left_at
-        return is_last_heard and not was_barred and abs(now - left_at) < share * self._grace_ms
+        # Another device stayed, so nothing is queued; its own end, by its token, is not told after a grace.
+        was_last = not _live("", item, left_at)
+        is_now = abs(now - left_at) < attribute(item, GRACE, 0) - margin_ms
+        return is_now and is_last_heard and was_last and not was_barred
+
+    def end_grace(self, user: str) -> UserPresence | None:
+        """Ends the grace of a user that may return, and returns what is to be told of it now; None if there is none."""
+        now = self._clock()
+        ended = Update(remove=[LEFT_AT], only_if=[Present(LEFT_AT)])
+        made, before = self._table.update(sessions_key(user), ended)
+        known = presence(user, before, now)
+        return known if made and not known.online and self._may_return(before, now) else None
 
     def _sweep(self, user: str, item: Item, now: int, surplus: Iterable[Connection]) -> None:
         live = {_PREFIX + connection.id for connection in _live(user, item, now)}
@@ -282,10 +298,12 @@ class Sessions:
         self._table.update(sessions_key(user), stays)
 
     def presence(self, users: Iterable[str]) -> list[UserPresence]:
-        """Who of the users (at most 100) is online; one consistent read of one batch.
+        """Who of the users (at most 100) is online; one consistent read of one batch."""
+        now = self._clock()
+        return [presence(user, item, now) for user, item in self._items(users).items()]
 
-        One that may return is shown as it was before it left.
-        """
+    def shown(self, users: Iterable[str]) -> list[UserPresence]:
+        """The same, as other users see it: one that may return is still there, in the revision before it left."""
         now = self._clock()
         return [self._shown(presence(user, item, now), item, now) for user, item in self._items(users).items()]
 

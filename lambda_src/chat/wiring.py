@@ -38,10 +38,9 @@ def message_routes(
     may_send: MaySend | None = None,
     bus: Bus | None = None,
     announced_chats: int = MAX_ANNOUNCED_CHATS,
-    grace_ms: int = 0,
     wait: Callable[[int], None] | None = None,
 ) -> MessageRoutes:
-    sessions = Sessions(table, clock, retention_ms=retention_ms, grace_ms=grace_ms)
+    sessions = Sessions(table, clock, retention_ms=retention_ms)
     conversations = Conversations(
         table, retention_ms=retention_ms, clock=clock, parallel=parallel, new_chats=new_chats, may_send=may_send
     )
@@ -105,7 +104,6 @@ def backend_routes(
     retention_ms: int,
     bus: Bus | None = None,
     announced_chats: int = MAX_ANNOUNCED_CHATS,
-    grace_ms: int = 0,
 ) -> BackendRoutes:
     """A backend's routes. Whom it writes to, and how many, is its own affair, unlike a user's."""
     # The functions of users do not pay for it at their cold start.
@@ -121,11 +119,10 @@ def backend_routes(
         retention_ms=retention_ms,
         epoch="",  # which names no history: a sync does
         announced_chats=announced_chats,
-        grace_ms=grace_ms,
         bus=bus,
     )
     conversations = Conversations(table, retention_ms=retention_ms, clock=clock, parallel=parallel)
-    sessions = Sessions(table, clock, retention_ms=retention_ms)  # a backend hears of a going at once
+    sessions = Sessions(table, clock, retention_ms=retention_ms)
     kicking = Kicking(sessions, gateway, clock=clock, parallel=parallel)
     erasing = Erasing(table, clock=clock, parallel=parallel)
     return BackendRoutes(messages, conversations, sessions, table, kicking=kicking, erasing=erasing, clock=clock)

@@ -35,7 +35,7 @@ def left(sessions: Sessions, clock: ManualClock) -> UserPresence:
 
 
 def shown(sessions: Sessions) -> UserPresence:
-    (presence,) = sessions.presence(["alice"])
+    (presence,) = sessions.shown(["alice"])
     return presence
 
 
@@ -209,3 +209,62 @@ def test_what_the_item_says_of_a_time_to_come_is_no_grace(sessions: Sessions, cl
     table.update(sessions_key("alice"), Update(put={"last_seen": future, LEFT_AT: future}))
 
     assert not shown(sessions).online
+
+
+def test_a_device_that_stays_leaves_no_grace_behind_when_its_token_ends(sessions: Sessions, clock: ManualClock) -> None:
+    phone, laptop = connection(clock), connection(clock, "laptop=", expires_in=20 * SECOND_MS)
+    sessions.connect(phone)
+    sessions.connect(laptop)
+    clock.advance(SECOND_MS)
+    change = sessions.disconnect(phone)
+    assert change is not None
+    assert not change.went_online_or_offline, "so nothing waits in the queue"
+
+    clock.advance(20 * SECOND_MS)
+
+    assert not shown(sessions).online
+    assert sessions.connect(connection(clock, "tablet=")).went_online_or_offline
+
+
+@pytest.mark.parametrize(("before", "after"), [(60, 900), (60, 120), (900, 60), (60, 0)])
+def test_a_grace_is_as_long_as_it_was_when_the_user_left(
+    table: Table, clock: ManualClock, before: int, after: int
+) -> None:
+    """A deploy changes it, and what waits in the queue waits as long as before."""
+    then = Sessions(table, clock, retention_ms=RETENTION_MS, grace_ms=before * SECOND_MS)
+    now = Sessions(table, clock, retention_ms=RETENTION_MS, grace_ms=after * SECOND_MS)
+    gone = left(then, clock)
+
+    clock.advance(before * SECOND_MS - 1)
+    assert shown(now).online
+    clock.advance(1)
+    assert shown(now) == gone
+    assert now.connect(connection(clock, "laptop=")).went_online_or_offline
+
+
+def test_a_grace_that_is_ended_is_told_now_and_not_again(sessions: Sessions, clock: ManualClock) -> None:
+    going = left(sessions, clock)
+    clock.advance(SECOND_MS)
+
+    assert sessions.end_grace("alice") == going
+    assert shown(sessions) == going
+    assert sessions.end_grace("alice") is None
+    clock.advance(GRACE_MS)
+    assert sessions.still_gone(going) is None
+
+
+def test_there_is_no_grace_to_end_of_who_is_there(sessions: Sessions, clock: ManualClock) -> None:
+    left(sessions, clock)
+    sessions.connect(connection(clock, "laptop="))
+
+    assert sessions.end_grace("alice") is None
+    assert sessions.end_grace("nobody") is None
+
+
+def test_a_grace_of_seconds_hides_no_coming(table: Table, clock: ManualClock) -> None:
+    """A handshake whose calls are tried again may be read by others after the going is told."""
+    short = Sessions(table, clock, retention_ms=RETENTION_MS, grace_ms=5 * SECOND_MS)
+    left(short, clock)
+    clock.advance(SECOND_MS)
+
+    assert short.connect(connection(clock, "laptop=")).went_online_or_offline

@@ -202,7 +202,7 @@ def _watches(code: Code, clocks: Mapping[str, int], first: UserPresence, asks: i
     """A client that keeps the highest revision of what it is told, and drops what is lower."""
 
     def asked(world: World, off_ms: int) -> Outcome:
-        (one,) = _sessions(code, world, off_ms).presence([ALICE])
+        (one,) = _sessions(code, world, off_ms).shown([ALICE])
         return Outcome((one.rev, one.online))
 
     def actor(player: Player) -> None:

@@ -60,7 +60,7 @@ class Code:
     any_order: bool = False
     """Whether the steps of calls side by side go in every order; else the calls do in theirs, and in its reverse."""
 
-    def message_function(self, player: Player, clock: Clock | None = None, *, grace_ms: int = 0) -> MessageRoutes:
+    def message_function(self, player: Player, clock: Clock | None = None) -> MessageRoutes:
         """A new instance."""
         deployed = Step("starts", {"": lambda world: Outcome(world.epoch)}, private=True)
         with patch.multiple(
@@ -79,7 +79,6 @@ class Code:
                 retention_ms=RETENTION_MS,
                 new_chats=NEW_CHATS,
                 epoch=player.step(deployed),
-                grace_ms=grace_ms,
                 bus=StepBus(player) if self.has_bus else None,
                 may_send=StepRule(player) if self.has_rule else None,
             )

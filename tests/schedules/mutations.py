@@ -30,7 +30,7 @@ from chat.routes import MessageRoutes, Served
 from chat.sessions import (
     HAS_BLOCKED,
     LEFT_AT,
-    UNTOLD_SHARE,
+    MARGIN_MS,
     Change,
     Connection,
     Sessions,
@@ -502,14 +502,14 @@ def changed_when_sent(item: Item, retention_ms: int) -> Chat | None:
 class UntoldForLong(Sessions):
     """Tells nobody of a coming for longer than whoever asks hears that the user is there."""
 
-    def _may_return(self, item: Item, now: int, share: float = 1) -> bool:
-        return super()._may_return(item, now, 1 if share < 1 else UNTOLD_SHARE)
+    def _may_return(self, item: Item, now: int, margin_ms: int = 0) -> bool:
+        return super()._may_return(item, now, MARGIN_MS - margin_ms)
 
 
 class NoTimeForClocks(Sessions):
     """Tells nobody of a coming up to the moment from which whoever asks hears that the user is away."""
 
-    def _may_return(self, item: Item, now: int, share: float = 1) -> bool:
+    def _may_return(self, item: Item, now: int, margin_ms: int = 0) -> bool:
         return super()._may_return(item, now)
 
 

@@ -62,10 +62,12 @@ def test_nobody_reaches_the_queues_without_tls(default: Synthesized, name: str) 
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_grace_reaches_each_function_that_shows_who_is_there(synthesize: Synthesize) -> None:
+def test_the_grace_reaches_the_function_that_lets_users_go_and_no_other(synthesize: Synthesize) -> None:
+    """The others find it in the item: while a deploy changes it, they would not agree."""
     for seconds in (0, 90):
         stack = synthesize(graceSeconds=seconds)
-        for handler in ("backend", "connection", "message"):
-            assert stack.function(handler)[1]["Environment"]["Variables"]["GRACE_SECONDS"] == str(seconds)
+        for handler in ("announcement", "backend", "message"):
+            assert "GRACE_SECONDS" not in stack.function(handler)[1]["Environment"]["Variables"]
         _, connection = stack.function("connection")
+        assert connection["Environment"]["Variables"]["GRACE_SECONDS"] == str(seconds)
         assert ("GOINGS_QUEUE" in connection["Environment"]["Variables"]) is (seconds > 0)

@@ -67,7 +67,6 @@ class System:
 
     def set_grace(self, ms: int) -> None:
         """Deploys the functions with so long a grace before a going is told."""
-        self.grace_ms = ms
         self.connection_routes = connection_routes(
             self.table, self.gateway, self.announcer, clock=self.clock, retention_ms=RETENTION_MS, grace_ms=ms
         )
@@ -108,7 +107,6 @@ class System:
             may_send=may_send,
             new_chats=settings.get("new_chats"),
             announced_chats=settings.get("announced_chats", MAX_ANNOUNCED_CHATS),
-            grace_ms=self.grace_ms,
             wait=wait,
         )
 

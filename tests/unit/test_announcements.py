@@ -209,6 +209,23 @@ def test_a_going_that_cannot_be_told_comes_again(graceful: System, capsys: pytes
     assert json.loads(logged.splitlines()[-1])["error"] == "RuntimeError"
 
 
+@pytest.mark.parametrize(
+    "body", [f"no JSON: {SECRET}", "[]", '{"announce": {}}', json.dumps({"announce": {"user": "alice", SECRET: 1}})]
+)
+def test_what_cannot_be_read_is_put_aside_and_its_words_are_not_logged(
+    graceful: System, capsys: pytest.CaptureFixture[str], body: str
+) -> None:
+    event: QueuedGoings = {"Records": [{"messageId": "message-1", "body": body}]}
+    capsys.readouterr()
+
+    failed = handler.serve(event, graceful.routes, graceful.limits)
+
+    assert failed == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    logged = capsys.readouterr().out
+    assert "announcement failed" in logged
+    assert SECRET not in logged
+
+
 def test_the_handler_has_the_routes_of_its_environment(
     system: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

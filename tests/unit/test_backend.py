@@ -340,6 +340,23 @@ def test_an_export_has_all_that_is_kept_of_a_user_and_nothing_else(system: Syste
     assert set(exported) == {(key.pk, key.sk) for key in system.table.items if key.pk in of_alice}
 
 
+def test_who_has_just_left_and_is_erased_is_told_to_be_away(system: System, routes: BackendRoutes) -> None:
+    """The queue's message comes to nobody: there is no chat any more by which it would be told."""
+    system.set_grace(60_000)
+    system.acquaint("alice", "bob")
+    alice, bob = system.connect("alice"), system.connect("bob")
+    done(routes, {**SEND, "user": "alice", "to": "bob"})
+    system.clock.advance(1_000)
+    system.connection_routes.disconnect(alice)
+    system.gateway.pushed.clear()
+    (going,) = system.announcer.later
+
+    done(routes, {"action": "erase", "user": "alice"})
+
+    (frame,) = map(json.loads, system.pushed(bob))
+    assert frame["users"] == [{"user": "alice", "online": False, "last_seen": going.last_seen, "rev": going.rev}]
+
+
 def test_a_user_that_is_erased_is_sent_away_and_nothing_of_it_is_left(system: System, routes: BackendRoutes) -> None:
     phone = system.connect("alice")
     system.clock.advance(OPENING_MS)
