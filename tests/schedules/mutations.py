@@ -192,7 +192,7 @@ class EventuallyConsistentSync(Conversations):
 class EventuallyConsistentPresence(Sessions):
     """Reads at half the price who is there."""
 
-    def presence(self, users: Iterable[str]) -> list[UserPresence]:
+    def shown(self, users: Iterable[str]) -> list[UserPresence]:
         items = {user: self._table.get([sessions_key(user)], consistent=False) for user in users}
         return [presence(user, found.get(sessions_key(user), {}), self._clock()) for user, found in items.items()]
 
