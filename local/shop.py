@@ -97,12 +97,17 @@ class Shop:
         """While this lasts, nobody looks at what waits, so the delay of a notification is not over."""
         functions = local_client("lambda", self.endpoint)
         mappings = functions.list_event_source_mappings()["EventSourceMappings"]
-        (mapping,) = (one["UUID"] for one in mappings if ":sqs:" in str(one["EventSourceArn"]))
+        (mapping,) = (one["UUID"] for one in mappings if _is_its_queue(str(one["EventSourceArn"])))
         functions.update_event_source_mapping(UUID=mapping, Enabled=False)
         try:
             yield
         finally:
             functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+def _is_its_queue(source: str) -> bool:
+    """Whether it is the shop's queue, and not the one in which the chat's goings wait."""
+    return ":sqs:" in source and "Goings" not in source
 
 
 def deploy_shop(running: Emulator) -> Shop:

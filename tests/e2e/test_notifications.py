@@ -103,7 +103,9 @@ class Notifying:
     def nobody_looks(self) -> Iterator[None]:
         """While this lasts, what waits in the queue stays there, whatever its delay."""
         functions = self.client("lambda")
-        (mapping,) = (one for one in functions.list_event_source_mappings()["EventSourceMappings"] if _is_queue(one))
+        (mapping,) = (
+            one for one in functions.list_event_source_mappings()["EventSourceMappings"] if _is_its_queue(one)
+        )
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         try:
             yield
@@ -111,8 +113,10 @@ class Notifying:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
-def _is_queue(mapping: Any) -> bool:
-    return ":sqs:" in str(mapping["EventSourceArn"])
+def _is_its_queue(mapping: Any) -> bool:
+    """Whether it is the example's queue, and not the one in which the chat's goings wait."""
+    queue = str(mapping["EventSourceArn"])
+    return ":sqs:" in queue and "Goings" not in queue
 
 
 @pytest.fixture(scope="module")
