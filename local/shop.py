@@ -92,22 +92,20 @@ class Shop:
         text = self.running.function_log.read_text()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines() if line.startswith("{")]
 
-    @contextmanager
-    def time_stands_still(self) -> Iterator[None]:
-        """While this lasts, nobody looks at what waits, so the delay of a notification is not over."""
-        functions = local_client("lambda", self.endpoint)
-        mappings = functions.list_event_source_mappings()["EventSourceMappings"]
-        (mapping,) = (one["UUID"] for one in mappings if _is_its_queue(str(one["EventSourceArn"])))
-        functions.update_event_source_mapping(UUID=mapping, Enabled=False)
-        try:
-            yield
-        finally:
-            functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
-
-def _is_its_queue(source: str) -> bool:
-    """Whether it is the shop's queue, and not the one in which the chat's goings wait."""
-    return ":sqs:" in source and "Goings" not in source
+@contextmanager
+def nobody_looks(endpoint: Endpoint) -> Iterator[None]:
+    """While this lasts, nobody looks at what waits to be notified of, so its delay is not over."""
+    functions = local_client("lambda", endpoint)
+    mappings = functions.list_event_source_mappings()["EventSourceMappings"]
+    sources = {str(one["EventSourceArn"]): one["UUID"] for one in mappings}
+    # The chat has a queue of its own, in which goings wait.
+    (mapping,) = (id for source, id in sources.items() if ":sqs:" in source and "Goings" not in source)
+    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        yield
+    finally:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
 def deploy_shop(running: Emulator) -> Shop:
@@ -195,7 +193,7 @@ async def _answer(shop: Shop, device: DemoDevice) -> None:
 async def _read_in_time(shop: Shop, customer: str, log: int) -> None:
     print(f"\n{customer}, who has left, places another order, and comes before the delay is over")
     await shop.logged(log, message="connection", event="DISCONNECT", user=customer)
-    with shop.time_stands_still():
+    with nobody_looks(shop.endpoint):
         shop.asked("place_order", order="19", customer=customer)
         async with shop.device(customer) as device:
             await device.gets(4, SHOP, "Thank you for order 19. When shall we deliver?", "the message is there")

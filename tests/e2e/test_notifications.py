@@ -13,6 +13,7 @@ import pytest
 
 from local.deployment import Endpoint, deploy_app, endpoint_of, local_client, token
 from local.emulator import PROJECT, Emulator, emulator
+from local.shop import nobody_looks
 from parley.backend import Backend
 from tests import event_schema
 from tests.grants import granted, without
@@ -98,25 +99,6 @@ class Notifying:
         """The notifications of the user so far."""
         come = [json.loads(message["Message"]) for message in self.notifications.look()]
         return [notification for notification in come if notification["user"] == user]
-
-    @contextmanager
-    def nobody_looks(self) -> Iterator[None]:
-        """While this lasts, what waits in the queue stays there, whatever its delay."""
-        functions = self.client("lambda")
-        (mapping,) = (
-            one for one in functions.list_event_source_mappings()["EventSourceMappings"] if _is_its_queue(one)
-        )
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        try:
-            yield
-        finally:
-            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
-
-
-def _is_its_queue(mapping: Any) -> bool:
-    """Whether it is the example's queue, and not the one in which the chat's goings wait."""
-    queue = str(mapping["EventSourceArn"])
-    return ":sqs:" in queue and "Goings" not in queue
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +188,7 @@ def test_what_is_stored_and_taken_back_and_who_comes_and_goes_is_on_the_bus(
 
 
 def test_who_is_away_is_notified_once_of_a_burst(notifying: Notifying, alice: str) -> None:
-    with notifying.nobody_looks():
+    with nobody_looks(notifying.endpoint):
         for number in range(3):
             notifying.backend.send("shop", alice, f"{number}")
 
@@ -228,7 +210,7 @@ def test_who_writes_later_notifies_too(notifying: Notifying, alice: str) -> None
 
 
 def test_who_has_read_it_meanwhile_is_not_notified_and_is_of_the_next_one(notifying: Notifying, alice: str) -> None:
-    with notifying.nobody_looks():
+    with nobody_looks(notifying.endpoint):
         notifying.backend.send("shop", alice, "hi")
         with notifying.device(alice) as device:
             device.ask("receipt", peer="shop", kind="read", seq=1)
@@ -243,7 +225,7 @@ def test_who_has_read_it_meanwhile_is_not_notified_and_is_of_the_next_one(notify
 
 
 def test_what_was_taken_back_notifies_nobody(notifying: Notifying, alice: str) -> None:
-    with notifying.nobody_looks():
+    with nobody_looks(notifying.endpoint):
         notifying.backend.send("shop", alice, "the wrong text")
         notifying.backend.unsend("shop", alice, 1)
 
