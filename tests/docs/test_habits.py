@@ -18,7 +18,8 @@ LIBRARY = "websockets.sync.client"
 def impatient(text: str) -> list[int]:
     """The lines with a call that gives up sooner than a hang is told, by a number or by the library's default."""
     tree = ast.parse(text)
-    return sorted({call.lineno for call in _calls(tree) if _gives_up(call, set(_names_of_connect(tree)))})
+    names_of_connect = set(_names_of_connect(tree))
+    return sorted({call.lineno for call in _calls(tree) if _gives_up(call, names_of_connect)})
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
