@@ -1,9 +1,9 @@
-"""What the habits in tests/README.md say of time limits: whoever connects waits for it, however busy the machine is."""
+"""What the habits in tests/README.md say of time: nothing depends on how busy the machine is."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from tests.hang import HANG_SECONDS
 TESTS = Path(__file__).parents[1]
 LIMITS = {"timeout", "open_timeout"}
 LIBRARY = "websockets.sync.client"
+CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "datetime.now", "now_ms"}
 
 
 def impatient(text: str) -> list[int]:
@@ -43,9 +44,50 @@ def _is_soon(limit: object) -> bool:
     return isinstance(limit, int | float) and limit < HANG_SECONDS
 
 
+def early(text: str) -> list[int]:
+    """The lines that read the clock when the file is read: what they find may be an hour old when a test needs it."""
+    return sorted({call.lineno for call in _calls_at_import(ast.parse(text)) if ast.unparse(call.func) in CLOCKS})
+
+
+def _calls_at_import(node: ast.AST) -> Iterator[ast.Call]:
+    if isinstance(node, ast.Call):
+        yield node
+    body = node.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) else []
+    later = body if isinstance(body, list) else [body]
+    for child in ast.iter_child_nodes(node):
+        if child not in later:
+            yield from _calls_at_import(child)
+
+
+def found_in_tests(look: Callable[[str], list[int]]) -> dict[str, list[int]]:
+    found = {path: look(path.read_text(encoding="utf-8")) for path in TESTS.rglob("*.py")}
+    return {str(path.relative_to(TESTS)): lines for path, lines in found.items() if lines}
+
+
 def test_nobody_gives_up_on_a_busy_machine() -> None:
-    found = {path: impatient(path.read_text(encoding="utf-8")) for path in TESTS.rglob("*.py")}
-    assert {str(path.relative_to(TESTS)): lines for path, lines in found.items() if lines} == {}
+    assert found_in_tests(impatient) == {}
+
+
+def test_nobody_reads_the_clock_before_a_test_begins() -> None:
+    assert found_in_tests(early) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NOW = time.time()",
+        "class A:\n    since = now_ms()",
+        "def f(at=datetime.now(UTC)): ...",
+        "@parametrize('exp', [int(time.time()) + 60])\ndef test(exp): ...",
+    ],
+)
+def test_who_reads_it_early_is_found(text: str) -> None:
+    assert early(text)
+
+
+@pytest.mark.parametrize("text", ["def f():\n    return time.time()", "clock = lambda: now_ms()", "clock = now_ms"])
+def test_who_reads_it_late_is_not(text: str) -> None:
+    assert not early(text)
 
 
 @pytest.mark.parametrize(
