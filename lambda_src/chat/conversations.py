@@ -80,8 +80,8 @@ if TYPE_CHECKING:
     from chat.may_send import MaySend
 
 TAIL_LENGTH = 8
-"""Messages that a tail holds, and that one read of it fetches. Eight items of up to 1 KiB are 8 KiB: two read units,
-within the four that a send may cost."""
+"""Messages that a tail holds, and that one read of it fetches. Eight items of up to 1 KiB are 8 KiB: one read unit
+without consistency, so that a send costs at most four."""
 
 REPEATED_MS = 660_000
 """How far back a message is looked for whose sender repeats it: the ten minutes for which that may be done without a

@@ -153,6 +153,29 @@ def test_a_long_page_begins_with_its_contents(page: str) -> None:
     assert listed == [section.removeprefix("## ") for section in sections]
 
 
+def _decisions() -> list[list[str]]:
+    """The rows of the index, of all its tables."""
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text("docs/decisions.md").splitlines() if "| [" in line]
+    return [[cell.strip() for cell in row] for row in rows if len(row) == 4]
+
+
+def test_every_decision_is_in_the_index_in_its_order() -> None:
+    argued = re.findall(r"^### (.+)$", prose("docs/decisions.md"), re.MULTILINE)
+    assert [row[0].removeprefix("[").partition("](")[0] for row in _decisions()] == argued
+
+
+def test_every_way_back_begins_where_it_is_said_to() -> None:
+    """Where it is "`NAME` in FILE", the file has that name."""
+    lost = []
+    for *_, way_back in _decisions():
+        for part in way_back.split(", "):
+            if found := re.fullmatch(r"`(\w+)` in `?([\w/-]+\.\w+)`?", part):
+                sources = [path for path in files() if f"/{path}".endswith(f"/{found[2]}")]
+                if not any(re.search(rf"\b{found[1]}\b", (PROJECT / path).read_text("utf-8")) for path in sources):
+                    lost.append(part)
+    assert lost == []
+
+
 @pytest.mark.parametrize("page", pages())
 def test_a_table_has_a_heading_and_rows_of_its_width(page: str) -> None:
     """A blank line in the middle ends a table: what follows is shown as text."""
