@@ -1,7 +1,7 @@
-"""The alarms: each watches for what should not happen, and says where the runbook tells what to do.
+"""The alarms: each watches for something that should not happen, and links the runbook section that says what to do.
 
-No client can set one off by misbehaving alone, with two exceptions that are worth a look all the same: one that uses
-up the stage's throttle for everybody, and one that is refused while nobody else connects.
+A misbehaving client cannot set one off, with two exceptions that are worth a look anyway: one that uses up the stage's
+throttle for everybody, and one that is refused while nobody else connects.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ SLOW_MS = 2_000
 """An acknowledgement that takes longer feels lost to whoever waits for it. Calls take milliseconds."""
 
 TRIES = 3
-"""Periods in a row, for what is normal for a moment."""
+"""Periods in a row, for what is normal in a single one."""
 
 MANY = 20
-"""Refused handshakes in a period. One client that waits between its tries, as both of ours do, makes fewer."""
+"""Refused handshakes in a period. A single client that backs off, as both of ours do, makes fewer."""
 
 FAILED_PUSHES, FAILED_PUSHES_SHARE = 10, 0.01
-"""In a period: fewer are devices on bad networks, and each finds at its next `sync` what it missed."""
+"""In a period. Fewer are devices on bad networks, which find at their next `sync` what they missed."""
 
 REFUSED_FRAMES, REFUSED_FRAMES_SHARE = 100, 0.05
 TABLE_THROTTLES = 10
-"""In a period. The SDK tries each again, so a few are no news while the table adapts."""
+"""In a period. Each is tried again, so a few are harmless while the table adapts."""
 
 CONCURRENCY_PERCENT = 80
 
@@ -66,21 +66,21 @@ class Alarms(Construct):
             self._alarm(
                 f"{name}Throttles",
                 function.metric_throttles(period=PERIOD),
-                f"The function {name} was refused to run: no concurrency is left.",
+                f"Lambda could not run the function {name}: no concurrency is left.",
                 section="throttles-of-a-function",
             )
 
     def _watch_handlers(self) -> None:
-        """What handlers answer themselves, so that Lambda counts no error; and what API Gateway fails at."""
+        """Failures that handlers answer themselves, so that Lambda counts no error; and failures of API Gateway."""
         self._alarm(
             "InternalErrors",
             self._watched.logged("Errors", Code="internal"),
-            "Frames, or operations of a backend, were answered with the error internal. Clients send them again.",
+            "Frames or backend operations were answered with the error internal. Clients send them again.",
         )
         self._alarm(
             "ConnectionFailures",
             self._watched.logged("ConnectionFailures"),
-            "Handshakes were refused, or presence was not told, because of a failure of ours.",
+            "The connection function failed: handshakes were refused, or presence was not announced.",
         )
         self._alarm(
             "ApiFailures",
@@ -93,7 +93,7 @@ class Alarms(Construct):
         self._alarm(
             "SlowFrames",
             self._watched.functions["Message"].metric_duration(period=PERIOD, statistic="p99"),
-            f"One frame in a hundred took longer than {SLOW_MS} ms.",
+            f"The slowest 1 % of frames took {SLOW_MS} ms or longer.",
             threshold=SLOW_MS,
             periods=TRIES,
         )
@@ -107,7 +107,7 @@ class Alarms(Construct):
                 failed=self._watched.logged("FailedPushes"),
                 taken=self._watched.logged("Deliveries"),
             ),
-            "More than one push in a hundred failed. Messages are stored, but arrive late.",
+            "More than 1 % of pushes failed. Messages are stored, but arrive late.",
         )
         self._alarm(
             "AnnouncementFailures",
@@ -117,7 +117,7 @@ class Alarms(Construct):
                     "AsyncEventsDropped", statistic="Sum", period=PERIOD
                 ),
             ),
-            "Presence was not told: an announcement failed, or Lambda dropped it.",
+            "Presence was not announced: an announcement failed, or Lambda dropped it.",
         )
         if self._watched.lost_goings:
             self._alarm(
@@ -135,7 +135,7 @@ class Alarms(Construct):
                 refused=self._watched.api("ClientError"),
                 frames=self._watched.api("MessageCount"),
             ),
-            "API Gateway refuses handshakes or frames: the stage's throttle, or handshakes without a token.",
+            "API Gateway refused handshakes or frames: a throttle was reached, or handshakes had no token.",
         )
         self._alarm(
             "TableThrottles",
@@ -161,7 +161,7 @@ class Alarms(Construct):
         self._alarm(
             "Concurrency",
             _math("running / SERVICE_QUOTA(running) * 100", running=running),
-            f"The account's functions use more than {CONCURRENCY_PERCENT} % of its concurrent executions.",
+            f"The account's functions use at least {CONCURRENCY_PERCENT} % of its concurrent executions.",
             threshold=CONCURRENCY_PERCENT,
         )
 
@@ -181,20 +181,20 @@ class Alarms(Construct):
         self._alarm(
             "EventFailures",
             self._watched.logged("EventFailures"),
-            "Events were not put on the bus. Messages are stored and delivered all the same.",
+            "Events could not be put on the bus. Messages are still stored and delivered.",
         )
         if self._watched.lost_events is None:
             return
         self._alarm(
             "EventsLate",
             self._watched.functions["Stream"].metric("IteratorAge", statistic="Maximum", period=PERIOD),
-            f"Events of what is stored come more than {LATE_MS // 60_000} minutes late.",
+            f"Events from the table's stream are more than {LATE_MS // 60_000} minutes late.",
             threshold=LATE_MS,
         )
         self._alarm(
             "EventsLost",
             self._watched.lost_events.metric_approximate_number_of_messages_visible(period=PERIOD),
-            "Events of what is stored were given up; the queue says which part of the table's stream they were in.",
+            "Events from the table's stream were given up; the queue says where in the stream they are.",
         )
 
     def _alarm(
@@ -224,7 +224,7 @@ class Alarms(Construct):
 
 
 def _sum(**metrics: cloudwatch.IMetric) -> cloudwatch.MathExpression:
-    """What they come to together; one that says nothing counts as 0."""
+    """Their sum; one without data counts as 0."""
     return _math(" + ".join(f"FILL({name}, 0)" for name in metrics), **metrics)
 
 

@@ -12,7 +12,7 @@ from .target import target
 
 
 class ChatStack(Stack):
-    """The chat, and what people and tools must know of it as outputs."""
+    """The chat, with what people and tools need to know about it as outputs."""
 
     def __init__(self, scope: Construct, id: str, *, settings: ChatSettings) -> None:
         super().__init__(
@@ -30,20 +30,23 @@ class ChatStack(Stack):
         self._output("Url", self.chat.url, f"Connect here, {settings.handshake.hint}")
         self._output("TableName", self.chat.table.table_name, "Holds chats, messages and sessions")
         policy = self._backend_policy().managed_policy_arn
-        self._output("BackendPolicyArn", policy, "Attach it to the role of your backend")
+        self._output("BackendPolicyArn", policy, "The policy to attach to your backend's role")
         self._output(
-            "BackendFunction", self.chat.backend_function.function_arn, "Your backend invokes it: docs/backend.md"
+            "BackendFunction",
+            self.chat.backend_function.function_arn,
+            "The function for your backend to invoke: docs/backend.md",
         )
         if self.chat.token_secret:
             how = f"make token USER=alice STACK={self.stack_name}"
             self._output("TokenSecretArn", self.chat.token_secret.secret_arn, f"For a token: {how}")
             hours = str(settings.max_token_hours)
-            self._output("MaxTokenHours", hours, "How long a token may live, and so a rotated key")
+            self._output("MaxTokenHours", hours, "Hours for which a token, and so a rotated key, stays valid")
         if self.chat.web_url:
             self._output("WebUrl", self.chat.web_url, "The web page")
 
     def _backend_policy(self) -> iam.ManagedPolicy:
         """The right to invoke the backend function, for what is not deployed with the CDK."""
+        # Another description would be another policy, and backends have attached this one.
         about = "Invoke the backend function of the chat: speak as anybody"
         policy = iam.ManagedPolicy(self, "BackendPolicy", description=about)
         self.chat.grant_backend(policy)

@@ -38,7 +38,7 @@ class Dashboard(Construct):
             _graph("Is it up? Handshakes", watched.logged("HandshakesAllowed"), watched.logged("HandshakesRefused")),
             _graph("Messages", watched.logged("Messages"), watched.logged("Deliveries")),
             _graph(
-                "Failures of ours",
+                "Failures on our side",
                 *(function.metric_errors(period=PERIOD) for function in watched.functions.values()),
                 watched.logged("Errors", Code="internal"),
                 watched.logged("ConnectionFailures"),
@@ -87,7 +87,7 @@ class Dashboard(Construct):
                 set_period_to_time_range=True,
                 width=WIDTH // 3,
             ),
-            _graph("Dollars every five minutes", self._dollars()),
+            _graph("Dollars per five minutes", self._dollars()),
         )
 
     def _dollars(self) -> cloudwatch.MathExpression:
@@ -117,7 +117,7 @@ class Dashboard(Construct):
         )
 
     def _table(self, title: str, query: str) -> cloudwatch.IWidget:
-        """What a saved query finds."""
+        """The results of a saved query."""
         asked = QUERIES[query]
         return cloudwatch.LogQueryWidget(
             title=title,

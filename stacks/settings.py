@@ -1,4 +1,4 @@
-"""CDK context to settings: read once, checked here, frozen after. Where a stage's own come from is in stages.py."""
+"""CDK context to settings: read once, checked here, then frozen. stages.py reads those of a stage."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _FUNCTION = re.compile(
 _STREAM = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}/stream/[0-9T:.-]{1,40}")
 _ROUTE_RATES = re.compile(r"[$a-z]+:[0-9]{1,9}(,[$a-z]+:[0-9]{1,9})*")
 _ORIGINS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(,https?://[a-z0-9.-]+(:[0-9]{1,5})?)*")
-_RATES_HINT = "routes and their events a second, like send:1000,ping:10"
+_RATES_HINT = "routes with their events a second, like send:1000,ping:10"
 _BOOLEANS = {"true": True, "false": False}
 _SEPARATORS = frozenset(":@/")
-"""One of them is in the name of every feature flag, and of whatever else the CDK keeps in the context."""
+"""Every feature flag, and whatever else the CDK keeps in the context, has one of them in its name."""
 _CLI_KEYS = frozenset({"acknowledged-issue-numbers", "cli-telemetry"})
-"""What `cdk acknowledge` and `cdk cli-telemetry` keep there, without one."""
+"""Kept there by `cdk acknowledge` and `cdk cli-telemetry`, without one."""
 
 
 SETTINGS = "Settings"
-"""Where the template says what it was made with, in its metadata."""
+"""The key in the template's metadata that holds the settings it was made with."""
 
 
 class BadContext(Exception):
-    """A setting that is unknown or cannot be used; the message says which, and what to give instead."""
+    """A setting is unknown or cannot be used; the message says which, and what to give instead."""
 
 
 class IdentityMode(StrEnum):
     """How users prove who they are: with a token that your backend signs, or one of an OpenID Connect issuer.
 
-    OPEN proves nothing, and is for throw-away stages only.
+    OPEN checks nothing, and is for throw-away stages only.
     """
 
     TOKEN = "token"  # noqa: S105
@@ -60,7 +60,7 @@ class IdentityMode(StrEnum):
 
 
 class TokenSource(StrEnum):
-    """The one place of the handshake where the token is; API Gateway itself refuses a handshake without it."""
+    """Where in the handshake the token is; API Gateway itself refuses a handshake without it."""
 
     QUERY = "query"
     HEADER = "header"
@@ -68,7 +68,7 @@ class TokenSource(StrEnum):
 
 
 class EventLevel(StrEnum):
-    """Which events are put on a bus for the product: none, that nobody was there to take a message, or all."""
+    """Which events the product gets on a bus: none, messages that no device took, or all."""
 
     NONE = "none"
     UNDELIVERED = "undelivered"
@@ -76,14 +76,14 @@ class EventLevel(StrEnum):
 
 
 class OnFailure(StrEnum):
-    """What becomes of a first message if the product's own rule cannot be asked: it is refused for now, or passes."""
+    """What happens to a first message if the product's own rule does not answer: it is refused for now, or passes."""
 
     CLOSED = "closed"
     OPEN = "open"
 
 
 class Handshake(NamedTuple):
-    """The one place of a handshake that says who the user is, for API Gateway and for people."""
+    """Where a handshake says who the user is, for API Gateway and for people."""
 
     identity_source: str
     hint: str
@@ -101,37 +101,39 @@ _BY_TOKEN = {
 
 _EXAMPLES = {
     "issuer": "issuer=https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI",
-    "audience": "audience=CLIENT_ID, or several with commas between them",
+    "audience": "audience=CLIENT_ID, or several separated by commas",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatSettings:
-    """What a deployment can choose.
+    """What a deployment can choose; in the context, each field has its name in camel case.
 
-    `throwaway` stages are deleted with all they hold: no deletion protection, no point-in-time recovery. On
-    others a table can be recovered as it was in the last `recovery_days`; what was erased since is in there.
-    Data and the secret are encrypted with the key `kms_key_arn`, if there is one. `emulator` is the endpoint of
-    a local emulator, None on AWS. The rate, in events a second, and the burst are those of each route that is
-    used all the time; `route_rates` has rates of single ones. Each function has `memory_mb`, and CPU with it.
-    `reserved_concurrency` is how many instances the message function has, at most and for sure; the table gives
-    at most that many request units a second, if there is a number. `user_rate` is how many messages a second
-    one user may go on sending, `new_chats` how many conversations it may begin in an hour. Before the first
-    message between two users `may_send_function` is asked, if there is one; `may_send_fails` says what becomes
-    of the message if it does not answer. Comings and goings are told to the partners of a user's
-    `announced_chats` latest chats, a going `grace_seconds` later, if the user is not back by then. A token may
-    live for at most `max_token_hours`. Handshakes of browsers are taken from the pages of `allowed_origins`, if
-    there are any; from any page if there are none. Alarms notify
-    the SNS topic, or the e-mail address, if there is one; the address is also told when the month's costs near
-    `monthly_budget` dollars. With `web`, the stack hosts the web page too. With `table_name` the stack makes no
-    table and uses that one. Another `epoch` than before tells clients that the data has gone back; another
-    table does, too. `events` says what is put on a bus for the product, `event_text` whether with texts; what
-    is stored is read from the table's stream, `table_stream_arn` if the stack does not make the table. With
-    `access_log`, API Gateway logs each handshake and frame; with `tracing`, X-Ray samples invocations; with
-    `gradual_shift`, a new version of a function gets a tenth of the traffic first. Clients connect to
-    `domain_name`, a name in the zone `hosted_zone_id` of Route 53, if there is one.
+    Identity: a token lives for at most `max_token_hours`. With `allowed_origins`, browsers may connect from those
+    pages only, otherwise from any.
 
-    In the context a setting has the name of its field here, in camel case.
+    Limits: `user_rate` is the messages a second that one user may keep sending, `new_chats` the conversations that it
+    may begin in an hour. `may_send_function`, if given, is asked before the first message between two users;
+    `may_send_fails` says what happens if it does not answer. The throttling rate, in events a second, and the burst are
+    those of each route that is used all the time; `route_rates` sets single routes. `reserved_concurrency` is both
+    the most and the guaranteed instances of the message function. `max_read_request_units` and
+    `max_write_request_units` bound the table, a second. `memory_mb` is each function's, and gives it CPU.
+
+    Presence: the partners of a user's `announced_chats` latest chats are told that it came or went, the latter
+    `grace_seconds` later, if the user is not back by then.
+
+    Data: `throwaway` stages are deleted with all their data, without deletion protection or point-in-time recovery.
+    Other tables can be recovered as they were in the last `recovery_days`, with whatever was erased since.
+    `kms_key_arn` encrypts the data and the secret. With `table_name`, the stack uses that table and makes none. A new
+    `epoch` tells clients that the data went back, as another table does. `events` says what is put on a bus for the
+    product, `event_text` whether with texts; stored messages are read from the table's stream, `table_stream_arn` if
+    the stack does not make the table.
+
+    Operation: alarms notify the SNS topic or the e-mail address; the address also hears when the month's costs approach
+    `monthly_budget` dollars. `access_log`: API Gateway logs each handshake and frame. `tracing`: X-Ray samples
+    invocations. `gradual_shift`: a new version of a function gets a tenth of the traffic first. `web`: the stack also
+    hosts the web page. `domain_name` is where clients connect, in the zone `hosted_zone_id` of Route 53. `emulator` is
+    the endpoint of a local emulator, None on AWS.
     """
 
     stage: str = "dev"
@@ -202,8 +204,8 @@ class ChatSettings:
             )
         if (self.domain_name is None) != (self.hosted_zone_id is None):
             raise BadContext(
-                "the settings domainName and hostedZoneId belong together: give the name, and the id of the zone of "
-                "Route 53 that answers for it"
+                "the settings domainName and hostedZoneId belong together: give both the name and the id of its hosted "
+                "zone in Route 53"
             )
         self._check_events()
         if self.web and self.identity is IdentityMode.OIDC:
@@ -234,7 +236,7 @@ class ChatSettings:
         if self.table_name and (self.max_read_request_units or self.max_write_request_units):
             raise BadContext(
                 "the settings maxReadRequestUnits and maxWriteRequestUnits are for a table that the stack makes: leave "
-                f"them out, or set those of {self.table_name} with aws dynamodb update-table --on-demand-throughput"
+                f"them out, or bound {self.table_name} itself with aws dynamodb update-table --on-demand-throughput"
             )
 
     def _check_events(self) -> None:
@@ -246,11 +248,11 @@ class ChatSettings:
         needs_stream = self.table_name is not None and self.events is EventLevel.MESSAGES
         if needs_stream != (self.table_stream_arn is not None):
             raise BadContext(
-                f"the settings tableName={self.table_name!r} and events='messages' require tableStreamArn: switch the "
-                "table's stream on, with new and old images, and give its ARN; or give events=undelivered"
+                f"the settings tableName={self.table_name!r} and events='messages' require tableStreamArn: enable the "
+                "table's stream, with new and old images, and give its ARN; or give events=undelivered"
                 if needs_stream
-                else f"the setting tableStreamArn={self.table_stream_arn!r} is for tableName with events=messages "
-                "alone; give those, or leave it out"
+                else f"the setting tableStreamArn={self.table_stream_arn!r} is only for tableName with "
+                "events=messages; give those, or leave it out"
             )
 
     @property
@@ -263,7 +265,7 @@ class ChatSettings:
 
     @property
     def rates(self) -> dict[str, int]:
-        """The events a second of the routes that have a rate of their own."""
+        """Events a second, for routes that have a rate of their own."""
         pairs = (pair.split(":") for pair in (self.route_rates or "").split(",") if pair)
         return {route: int(rate) for route, rate in pairs}
 
@@ -272,7 +274,7 @@ class ChatSettings:
         return _OPEN if self.identity is IdentityMode.OPEN else _BY_TOKEN[self.token_source]
 
     def shown(self) -> dict[str, str]:
-        """Each setting that is set, as it would be written in the context, by its name there."""
+        """Each setting that has a value, as the context would have it: by name, as text."""
         values = {_camel_case(field.name): getattr(self, field.name) for field in fields(self)}
         return {
             name: str(value).lower() if isinstance(value, bool) else str(value)
@@ -298,14 +300,14 @@ class ChatSettings:
             stage=cls.stage_of(context),
             identity=_choice(context, "identity", default.identity),
             token_source=_choice(context, "tokenSource", default.token_source),
-            issuer=_optional(context, "issuer", _ISSUER, "an https address, as the issuer itself spells it"),
-            audience=_optional(context, "audience", _AUDIENCES, "client ids with commas between them and no spaces"),
+            issuer=_optional(context, "issuer", _ISSUER, "an https address, exactly as the issuer writes it"),
+            audience=_optional(context, "audience", _AUDIENCES, "client ids, separated by commas without spaces"),
             user_claim=_matching(context, "userClaim", default.user_claim, _CLAIM, "the name of a claim, like sub"),
             max_token_hours=_number(context, "maxTokenHours", default.max_token_hours, 1, 720),
             allowed_origins=_optional(
-                context, "allowedOrigins", _ORIGINS, "origins with commas between them, like https://app.example.com"
+                context, "allowedOrigins", _ORIGINS, "origins, separated by commas, like https://app.example.com"
             ),
-            # A message outlives an hour by far: the log's numbering rests on it (lambda_src/chat/conversations.py).
+            # A message must outlive an hour by far: the numbering relies on it (lambda_src/chat/conversations.py).
             retention_days=_number(context, "retentionDays", default.retention_days, 1, 36_500),
             user_rate=_number(context, "userRate", default.user_rate, 1, 10_000),
             new_chats=_number(context, "newChats", default.new_chats, 1, 1_000_000),
@@ -331,7 +333,7 @@ class ChatSettings:
             web=_boolean(context, "web"),
             table_name=_optional(context, "tableName", _TABLE, "the name of a table, not its ARN"),
             table_stream_arn=_optional(
-                context, "tableStreamArn", _STREAM, "the ARN of a stream, as describe-table says LatestStreamArn"
+                context, "tableStreamArn", _STREAM, "the ARN of a stream, the LatestStreamArn of describe-table"
             ),
             epoch=_matching(context, "epoch", default.epoch, _EPOCH, "1 to 32 of A-Z a-z 0-9 . _ : -, like 2"),
             events=_choice(context, "events", default.events),

@@ -152,7 +152,7 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
             ("issuer", bad, "an https address")
             for bad in ("", "http://issuer.example", "issuer.example", "https://", "https://a?b")
         ),
-        *(("audience", bad, "commas between them") for bad in ("", "a b", "a,", ",a")),
+        *(("audience", bad, "separated by commas") for bad in ("", "a b", "a,", ",a")),
         *(("userClaim", bad, "like sub") for bad in ("", "a b", "ü")),
         *(("maxTokenHours", bad, "1 to 720") for bad in ("0", "721", "")),
         *(
@@ -185,7 +185,7 @@ def test_a_value_may_come_from_the_command_line_or_from_cdk_json(
         *(("events", bad, "one of none, undelivered, messages") for bad in ("", "all", "true", True)),
         *(("eventText", bad, "true or false") for bad in ("", "on")),
         *(
-            ("tableStreamArn", bad, "as describe-table says LatestStreamArn")
+            ("tableStreamArn", bad, "the LatestStreamArn of describe-table")
             for bad in ("", "restored", STREAM.partition("/stream")[0], STREAM + "/", "2026-11-28T10:40:00.123")
         ),
         *(("accessLog", bad, "true or false") for bad in ("", "on")),
@@ -238,9 +238,9 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
         ({"tableName": "restored", "maxReadRequestUnits": "10"}, "--on-demand-throughput"),
         ({"tableName": "restored", "maxWriteRequestUnits": "10"}, "for a table that the stack makes"),
         ({"eventText": True}, "requires events: give events=undelivered or events=messages"),
-        ({"events": "messages", "tableName": "restored"}, "require tableStreamArn: switch the table's stream on"),
-        ({"events": "undelivered", "tableName": "restored", "tableStreamArn": STREAM}, "with events=messages alone"),
-        ({"events": "messages", "tableStreamArn": STREAM}, "is for tableName with events=messages alone"),
+        ({"events": "messages", "tableName": "restored"}, "require tableStreamArn: enable the table's stream"),
+        ({"events": "undelivered", "tableName": "restored", "tableStreamArn": STREAM}, "with events=messages;"),
+        ({"events": "messages", "tableStreamArn": STREAM}, "is for tableName with events=messages;"),
         ({"domainName": "chat.example.com"}, "belong together"),
         ({"hostedZoneId": "Z0123456789ABCDEFGHIJ"}, "belong together"),
         (OIDC | {"web": True}, "web='true' cannot be used with identity='oidc'"),
