@@ -78,14 +78,14 @@ def identify(event: AuthorizerEvent) -> Identity:
 
 
 def authorize(event: AuthorizerEvent, identify: Callable[[AuthorizerEvent], Identity]) -> AuthorizerResponse:
-    """Allows the handshake and names its user, or denies it: API Gateway answers 403 then, 500 if this raises."""
+    """Allows the handshake and names its user, or denies it: API Gateway then answers 403, or 500 if this raises."""
     try:
         identity = identify(event)
     except Refused as refused:
         log.line("WARN", "handshake refused", reason=str(refused))
         return {"principalId": "nobody", "policyDocument": _policy("Deny", event["methodArn"])}
     except Exception as error:
-        # Raised again, its message would be in the log: the runtime prints it, and it may quote the token.
+        # If it were raised again, the runtime would print its message, which may quote the token.
         log.failure("handshake failed", error)
         raise RuntimeError("the authorizer failed; see the line before this") from None
     log.line("INFO", "handshake allowed", user=identity.user)

@@ -47,7 +47,7 @@ _routes = backend_routes(
 
 
 class Context(Protocol):
-    """What Lambda says of the invocation, as far as it is used."""
+    """The part of Lambda's context that is used here."""
 
     aws_request_id: str
 

@@ -81,7 +81,7 @@ def _respond(event: WebSocketEvent, routes: ConnectionRoutes, limits: Limits) ->
             limits.admit(connection.user)
             routes.connect(connection)
             limits.charge(connection.user, messages=CONNECTING)
-            # A browser closes a connection that does not choose one of the subprotocols it offered.
+            # A browser closes a connection if the server does not choose one of the offered subprotocols.
             if SUBPROTOCOL in offered_subprotocols(event.get("headers") or {}):
                 return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
             return {"statusCode": 200}

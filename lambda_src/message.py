@@ -52,7 +52,7 @@ def handler(event: WebSocketEvent, _: object) -> Response:
 def serve(event: WebSocketEvent, routes: MessageRoutes, limits: Limits) -> Response:
     """Answers a frame with a frame. A failure is an error frame too, never a stack trace.
 
-    A connection is closed for two reasons only: its token has expired, or its user goes on sending more than it may.
+    A connection is closed for two reasons only: its token has expired, or its user keeps sending more than it may.
     """
     started = time.perf_counter()
     context, connection = event["requestContext"], caller(event)
@@ -70,13 +70,13 @@ def serve(event: WebSocketEvent, routes: MessageRoutes, limits: Limits) -> Respo
         served = Served(error_frame(refusal, context["requestId"]))
     limited = isinstance(refusal, OverLimit)
     if limited and isinstance(asked, Typing):
-        served = Served(None)  # nobody waits for an answer, and nobody repeats it
+        served = Served(None)  # nobody waits for the answer or repeats it
     reply = served.reply or {}
     if served.is_paid_for:
         limits.waive()
-    elif not limited:  # or who is refused would have to wait for longer
+    elif not limited:  # or a refusal would prolong the wait
         pushes = served.delivered.pushes if served.delivered else 0
-        # An event costs what a message of the API does.
+        # An event costs as much as an API message.
         limits.charge(connection.user, messages=1 + bool(reply) + pushes + served.events)
     log.line(
         "INFO",
@@ -114,7 +114,7 @@ def _answer(connection: Connection, served: Served, refusal: ChatError | None, r
     if served.reply is None:
         return {"statusCode": 200}
     if refusal and refusal.code is ErrorCode.TOKEN_EXPIRED:
-        # The reply would come behind the close, which is too late.
+        # The reply would come after the close: too late.
         routes.expire(connection, served.reply)
         return {"statusCode": 200}
     return {"statusCode": 200, "body": encode(served.reply)}

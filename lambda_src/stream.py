@@ -1,7 +1,7 @@
-"""The handler of the table's stream: puts on the bus what was stored, and who came and who went.
+"""The handler of the table's stream: puts stored messages, and comings and goings, on the bus.
 
-What fails is raised, so that Lambda invokes it with the same records again until it succeeds: each event is put at
-least once, and those of a conversation, or of a user, in order.
+A failure is raised, so that Lambda repeats the invocation with the same records until it succeeds or gives up: events
+are put at least once, and those of a conversation, or of a user, in order.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def handler(event: Records, _: object) -> None:
 
 
 def serve(event: Records, bus: EventBus) -> None:
-    """Puts what the records say. Raises RuntimeError if the bus does not have all of it."""
+    """Puts the records' events. Raises RuntimeError if the bus did not take all of them."""
     records = event["Records"]
     try:
         events = list(chain.from_iterable(events_of(record, bus) for record in records))

@@ -1,7 +1,7 @@
 """The Lambda asset: our sources, the SDK cut down to what is called, and bytecode for all of it.
 
-What is in it follows from the sources, the lock and the version of Python that bundles, to the last byte: its hash is
-that of its content. It imports nothing of the CDK, so that the tests and the bench can make the same asset.
+The sources, the lock and the bundling Python's version determine it to the last byte: its hash is that of its content.
+It imports nothing of the CDK, so that the tests and the bench can make the same asset.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ LOCK, OIDC_LOCK = "requirements.txt", "requirements-oidc.txt"
 """What is installed into the asset; the second adds cryptography, which only the tokens of an issuer need."""
 
 PYTHON_VERSION = "3.13"
-"""What the functions run on: the newest version that the project is tested with everywhere."""
+"""What the functions run on: the newest version that the project can be tested with everywhere."""
 
 CACHE_TAG = f"cpython-{PYTHON_VERSION.replace('.', '')}"
-"""Of the bytecode that the functions read: with it, a cold start need not compile the sources."""
+"""The tag of bytecode that the functions can read: with it, a cold start need not compile the sources."""
 
 PLATFORM = "aarch64-manylinux_2_28"  # Amazon Linux 2023 has glibc 2.34
 PIP_PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64")
@@ -35,11 +35,11 @@ TASK = "/var/task"
 """Where Lambda unpacks an asset, read-only."""
 
 NOT_SHIPPED = ("__pycache__", ".*", "requirements*")
-"""What tools leave beside the sources, and what only bundling reads."""
+"""Files that tools leave beside the sources, or that only bundling reads."""
 
 
 class BundlingFailed(SystemExit):
-    """Ends synth with one sentence: any other exception the CDK would wrap in a page of its own."""
+    """Ends synth with one sentence; the CDK would wrap any other exception in a page of its own."""
 
 
 def bundle(folder: Path, source: Path = SOURCE, lock: str = LOCK) -> None:
@@ -64,7 +64,7 @@ def bundle(folder: Path, source: Path = SOURCE, lock: str = LOCK) -> None:
 
 
 def makes_bytecode() -> bool:
-    """Whether this Python is of the functions' own version. Another's bytecode would only be carried."""
+    """Whether this Python has the functions' version. Bytecode of another would be dead weight."""
     return sys.implementation.cache_tag == CACHE_TAG
 
 
@@ -84,7 +84,7 @@ def _install(lock: Path, folder: Path) -> None:
 
 
 def _remove_what_installers_leave(folder: Path) -> None:
-    """Each installer leaves its own. METADATA stays, by which scanners know a package, and so do the licences."""
+    """Each installer leaves its own. METADATA stays, because scanners identify packages by it, and so do licences."""
     shutil.rmtree(folder / "bin", ignore_errors=True)
     traces = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
     for trace in (*folder.glob(".*"), *(path for name in traces for path in folder.glob(f"*.dist-info/{name}"))):
@@ -92,10 +92,10 @@ def _remove_what_installers_leave(folder: Path) -> None:
 
 
 def compile_sources(folder: Path, source: Path = SOURCE) -> None:
-    """Bytecode for all Python in the folder, for where Lambda unpacks it.
+    """Compiles all Python in the folder, for the path where Lambda unpacks it.
 
-    Ours is checked against its source: a zip keeps times badly, and a source that is edited in the console must count.
-    The SDK, which nobody edits there, is not checked: reading its sources takes a cold start a tenth of its CPU.
+    Our files are checked against their sources: a zip keeps times badly, and a source edited in the console must count.
+    The SDK, which nobody edits there, is not checked: reading its sources takes a tenth of a cold start's CPU.
     """
     _compile(folder, [folder], "unchecked-hash")
     ours = [folder / path.name for path in source.iterdir() if path.name == "chat" or path.suffix == ".py"]
@@ -103,7 +103,7 @@ def compile_sources(folder: Path, source: Path = SOURCE) -> None:
 
 
 def _compile(folder: Path, paths: Sequence[Path], mode: str) -> None:
-    # In a process of its own, since what another one has in memory shows in the bytes.
+    # In a fresh process, since what else is in memory shows in the bytes.
     command = [sys.executable, "-I", "-m", "compileall", "-q", "-f", "-s", str(folder), "-p", TASK]
     subprocess.run([*command, "--invalidation-mode", mode, *map(str, paths)], check=True)
 

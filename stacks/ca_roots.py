@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 ORGANISATIONS = frozenset({"Amazon", "Starfield Technologies, Inc.", "DigiCert Inc"})
-"""Amazon Trust Services asks for the roots of the first two in a trust store of one's own; the third signed AWS's
-endpoints before, and is kept for regions that migrated late."""
+"""Amazon Trust Services recommends the roots of the first two for a custom trust store; the third used to sign AWS's
+endpoints, and is kept for Regions that migrated late."""
 
 
 def aws_roots(all_roots: Path) -> str:

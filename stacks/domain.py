@@ -1,4 +1,4 @@
-"""A domain of one's own for the WebSocket API: the certificate, the name, and where DNS says it is."""
+"""A custom domain for the WebSocket API: the certificate, the name and its DNS record."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from constructs import Construct
 
 
 class ChatDomain(Construct):
-    """Leads `name` to the stage. `hosted_zone_id` is of a public zone of Route 53 that answers for the name."""
+    """Points `name` to the stage. `hosted_zone_id` names a public zone of Route 53 that answers for it."""
 
     def __init__(
         self, scope: Construct, id: str, *, name: str, hosted_zone_id: str, stage: apigateway.WebSocketStage
     ) -> None:
         super().__init__(scope, id)
-        # What the zone is called is of no interest: the record's name is a whole one.
+        # The zone's name does not matter: the record's name is fully qualified.
         zone = route53.HostedZone.from_hosted_zone_attributes(
             self, "Zone", hosted_zone_id=hosted_zone_id, zone_name=name
         )
@@ -28,4 +28,4 @@ class ChatDomain(Construct):
         target = targets.ApiGatewayv2DomainProperties(domain.regional_domain_name, domain.regional_hosted_zone_id)
         route53.ARecord(self, "Address", zone=zone, target=route53.RecordTarget.from_alias(target))
         self.url = f"wss://{name}"
-        """Where clients connect: the stage is not part of it."""
+        """Where clients connect; the address does not contain the stage."""

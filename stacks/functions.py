@@ -17,7 +17,7 @@ from .bundle import LOCK, SOURCE, bundle
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 
 TIMEOUT = Duration.seconds(10)
-"""Above the time that an event gives itself (chat/budget.py), below the 29 s that API Gateway would wait."""
+"""More than an event's own budget (chat/budget.py), less than the 29 s that API Gateway would wait."""
 
 
 @jsii.implements(ILocalBundling)
@@ -62,7 +62,7 @@ class ChatFunction(Construct):
             "Function",
             description=description,
             runtime=RUNTIME,
-            # The SDK is in the asset, so that an update of the runtime comes with a deploy and not by itself.
+            # The runtime is updated by a deploy only, like the SDK in the asset.
             runtime_management_mode=lambda_.RuntimeManagementMode.FUNCTION_UPDATE,
             architecture=lambda_.Architecture.ARM_64,
             handler=handler,
@@ -74,7 +74,7 @@ class ChatFunction(Construct):
             memory_size=memory_mb,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            # Lambda's own lines about each start and end are two thirds of the log's bytes, and ours has the duration.
+            # Lambda's own start and end lines are two thirds of the log's bytes, and our line has the duration.
             system_log_level_v2=lambda_.SystemLogLevel.WARN,
             tracing=lambda_.Tracing.ACTIVE if tracing else None,
         )
@@ -84,7 +84,7 @@ class ChatFunction(Construct):
 
     @property
     def invoked(self) -> lambda_.IFunction:
-        """What events go to: the alias, which traffic is shifted behind, or the function itself."""
+        """Where events go: to the alias, behind which traffic is shifted, or to the function itself."""
         return self._alias or self.function
 
     @property
@@ -96,7 +96,7 @@ class ChatFunction(Construct):
 
 
 def asset(lock: str = LOCK) -> lambda_.Code:
-    """The Lambda asset, with what the lock names. Its hash is that of what is in it, so it is bundled at each synth."""
+    """The Lambda asset, with what the lock names. Its hash is that of its content, so each synth bundles it."""
     return lambda_.Code.from_asset(
         str(SOURCE),
         asset_hash_type=AssetHashType.OUTPUT,

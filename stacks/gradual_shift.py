@@ -19,11 +19,11 @@ ROLLBACK_ALARMS: Mapping[FunctionName, tuple[str, ...]] = {
     "Message": ("MessageErrors", "InternalErrors"),
     "Stream": ("StreamErrors",),
 }
-"""Those that a bad version sets off by itself. Their windows are five minutes, so two of them are looked at."""
+"""Alarms that a bad version sets off by itself. Their windows are five minutes, so a shift sees two of them."""
 
 
 class GradualShift(Construct):
-    """Shifts each function's alias from the version before to the new one, all side by side."""
+    """Shifts each function's alias from the previous version to the new one, all in parallel."""
 
     def __init__(
         self,

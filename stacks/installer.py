@@ -16,8 +16,8 @@ from pathlib import Path
 WHERE_FROM = re.compile(
     r"(PIP|UV)_.*(INDEX|FIND_LINKS|HOST|CERT|TLS|PROXY|TIMEOUT|RETRIES|CACHE|CONFIG_FILE|KEYRING|OFFLINE)"
 )
-"""Where packages come from is the machine's to say. What is installed, and where to, is not: PIP_TARGET, PIP_USER,
-UV_CONSTRAINT and the like would break the environment."""
+"""The machine may say where packages come from, but not what is installed, or where: PIP_TARGET, PIP_USER and
+UV_CONSTRAINT, for instance, would break the environment."""
 
 FOR_UV = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_CERT": "SSL_CERT_FILE"}
 
@@ -29,7 +29,7 @@ class InstallFailed(Exception):
 
 
 def clean(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what would lead an installer, or the Python that it is for, elsewhere."""
+    """The environment without variables that would lead an installer, or its Python, elsewhere."""
     kept = {name: value for name, value in variables.items() if not _leads_elsewhere(name)}
     for_uv = {theirs: variables[name] for name, theirs in FOR_UV.items() if variables.get(name)}
     return {**for_uv, **kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}

@@ -1,7 +1,7 @@
-"""What is counted from the functions' log lines: a metric filter each, so that no handler waits for a metric.
+"""Metrics counted from the functions' log lines, with a metric filter each, so that no handler waits for a metric.
 
-A metric with a dimension has a value of its own for each value of that field, so only fields that this project names
-can be one: never a user, a connection or anything else that a client chooses.
+Each value of a dimension is a metric of its own, so only fields with values of ours can be one: never a user, a
+connection or anything else that a client chooses.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ PUSHING: tuple[FunctionName, ...] = ("Message", "Announcement", "Backend")
 
 
 class Dimension(NamedTuple):
-    """A metric's dimension, and the field of the line that has its value."""
+    """A metric's dimension, and the field of the line that holds its value."""
 
     name: str
     field: str
 
 
 class LogMetric(NamedTuple):
-    """A metric, whose logs it is read from, and which lines count how much.
+    """A metric: which functions' logs it is read from, and how much each matching line counts.
 
     The pattern is in CloudWatch's syntax for JSON:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
@@ -80,4 +80,4 @@ LOG_METRICS = (
 )
 
 EVENT_METRICS = (LogMetric("EventFailures", ("Message", "Backend", "Stream"), '{ $.message = "event failed" }'),)
-"""What is counted where events are put on a bus. The function `Stream` is there with all events alone."""
+"""Counted if events are put on a bus. The function `Stream` exists only with all events."""

@@ -1,4 +1,4 @@
-"""What tells how a deployment is doing: metrics from the logs, alarms, a dashboard, saved queries and a budget."""
+"""How a deployment is doing: metrics from the logs, alarms, a dashboard, saved queries and a budget."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .target import Target
 from .watched import Watched
 
 NOTIFICATIONS = (("ACTUAL", 80), ("FORECASTED", 100))
-"""At which percentage of the monthly budget somebody is told."""
+"""Percentages of the monthly budget at which the address is notified."""
 
 
 class Monitoring(Construct):
-    """Watches the deployment, and tells the topic or the e-mail address of the settings."""
+    """Watches the deployment, and notifies the settings' topic or e-mail address."""
 
     def __init__(self, scope: Construct, id: str, *, watched: Watched, settings: ChatSettings, target: Target) -> None:
         super().__init__(scope, id)
@@ -81,7 +81,7 @@ class Monitoring(Construct):
             )
 
     def _budget(self, dollars: int) -> None:
-        """For what has this stage's tag: so it counts once `stage` is activated as a cost allocation tag."""
+        """Covers what has this stage's tag, so it counts only once `stage` is activated as a cost allocation tag."""
         notifications = [
             budgets.CfnBudget.NotificationWithSubscribersProperty(
                 notification=budgets.CfnBudget.NotificationProperty(

@@ -1,4 +1,4 @@
-"""Questions to the logs, for CloudWatch Logs Insights: in its list of saved queries, and some on the dashboard."""
+"""Queries of CloudWatch Logs Insights: all in its list of saved queries, some on the dashboard."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _PERCENTILES = ", ".join(f"pct(duration_ms, {it}) as p{it}" for it in (50, 95, 9
 
 
 class Query(NamedTuple):
-    """A query, and the functions whose logs it reads, of those that there are.
+    """A query, and the functions whose logs it reads, if they are deployed.
 
-    Whoever asks fills in what is in capitals.
+    Words in capitals are for the reader to fill in.
     """
 
     functions: tuple[FunctionName, ...]

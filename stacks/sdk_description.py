@@ -1,6 +1,6 @@
 """The SDK's descriptions of services, as far as the functions call them.
 
-The SDK reads a description of each service that it makes a client of, most of it documentation and operations that are
+The SDK reads a description of each service that it makes a client for, most of it documentation and operations that are
 never called: half a megabyte for DynamoDB alone. Reading it takes a cold start 6 ms of CPU, reading this one 1 ms.
 """
 
@@ -22,13 +22,13 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "sqs": ("SendMessage",),
 }
 """What the functions call through the SDK's clients, which in the asset know no other operation. The grants come from
-the same list. `@connections` is asked without a client (`api_gateway.py`)."""
+the same list. `@connections` is called without a client (`api_gateway.py`)."""
 
 DOCUMENT: Mapping[str, Any] = {"type": "structure", "members": {}, "document": True}
-"""A shape that the SDK passes on as the JSON that it is, without a look at what is in it.
+"""A shape that the SDK passes on as the JSON that it is, without looking into it.
 
-What DynamoDB answers holds nothing that would have to be converted but binary attributes, which are not ours: `dynamo`
-skips them by their type. Walking through all the ten types that each attribute could have is a tenth of a warm send's
+DynamoDB's answers hold nothing that has to be converted but binary attributes, which are not ours: `dynamo` skips them
+by their type. Walking through all the ten types that each attribute could have is a tenth of a warm send's
 CPU. The way back is to describe those shapes as AWS does."""
 
 ENDPOINTS = '{"partitions": []}'
@@ -37,7 +37,7 @@ it; with no partitions in it, they alone decide."""
 
 
 def cut(sdk: Path) -> None:
-    """Leaves in an installed botocore what the calls need: the data of our services, and of those what is called."""
+    """Reduces the data of an installed botocore to our services, and of those to the operations that are called."""
     data = sdk / "data"
     full = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
     descriptions = {service: described(full, service) for service in OPERATIONS}
@@ -58,7 +58,7 @@ def cut(sdk: Path) -> None:
 
 
 def described(loader: Loader, service: str) -> str:
-    """The operations of a service in JSON, with the shapes that they are made of and without documentation."""
+    """The operations of a service in JSON, with the shapes that they use and without documentation."""
     model = _without_documentation(loader.load_service_model(service, "service-2"))
     operations = {name: model["operations"][name] for name in OPERATIONS[service]}
     if service == "dynamodb":
@@ -75,9 +75,9 @@ def described(loader: Loader, service: str) -> str:
 
 
 def _pass_on(operations: Mapping[str, Any], shapes: dict[str, Any]) -> None:
-    """Has the SDK pass on what DynamoDB answers, and attributes in both directions, as they are."""
+    """Makes the SDK pass on DynamoDB's answers, and attributes in both directions, as they are."""
     for operation in operations.values():
-        # Of a batch, the names of its tables: where they are ARNs, the account in them may decide the host.
+        # A batch's table names: if they are ARNs, the account in them may decide the host.
         operation.pop("operationContextParams", None)
         shapes[operation["output"]["shape"]] = DOCUMENT
     for name, shape in shapes.items():
@@ -86,7 +86,7 @@ def _pass_on(operations: Mapping[str, Any], shapes: dict[str, Any]) -> None:
 
 
 def _without_documentation(node: Any) -> Any:
-    # A member of that name is a dict; what is said about a shape is a string.
+    # A member of that name is a dict; a shape's documentation is a string.
     match node:
         case Mapping():
             said = {name for name, value in node.items() if name == "documentation" and isinstance(value, str)}

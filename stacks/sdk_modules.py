@@ -11,14 +11,14 @@ from pathlib import Path
 UNDOCUMENTED = Path(__file__).with_name("undocumented.py")
 
 DOCUMENTING = ("docstring", "utils")
-"""Of `botocore.docs`, what its clients import: a generator of documentation, with an HTML parser."""
+"""The modules of `botocore.docs` that its clients import: a generator of documentation, with an HTML parser."""
 
 SWITCH_TO_HTTP2 = Path("urllib3", "http2", "__init__.py")
-"""Two functions that switch to HTTP/2, which nothing calls: it imports what reads the metadata of packages."""
+"""Two functions that switch to HTTP/2, which nothing calls; it imports a reader of package metadata."""
 
 
 def empty(packages: Path) -> None:
-    """Takes out of installed packages what only costs an import."""
+    """Empties the modules of installed packages that only cost an import."""
     documentation = packages / "botocore" / "docs"
     shutil.rmtree(documentation)
     documentation.mkdir()

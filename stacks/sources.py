@@ -1,4 +1,4 @@
-"""Where that lies which the stack is made of: beside this folder in the project, inside of it where it is installed."""
+"""Where the stack's sources are: beside this folder in the project, inside it once installed."""
 
 from __future__ import annotations
 

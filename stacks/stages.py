@@ -1,4 +1,4 @@
-"""stages.toml: what each stage that lasts is deployed with, whoever deploys it."""
+"""stages.toml: the settings of each lasting stage, whoever deploys it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ STAGES = SOURCES / "stages.toml"
 
 
 def with_stage(context: Mapping[str, object], file: Path = STAGES) -> dict[str, object]:
-    """The context on top of what the file says of the context's stage, which must have a section there.
+    """The context on top of the file's section for its stage, which must exist.
 
-    A throw-away stage needs none: nothing of it lasts, so nothing has to be the same the next time. Raises BadContext.
+    A throw-away stage needs none: nothing of it has to be the same the next time. Raises BadContext.
     """
     stages = read_stages(file)
     stage = ChatSettings.stage_of(context)

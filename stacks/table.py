@@ -14,10 +14,10 @@ from .settings import ChatSettings, EventLevel
 
 
 class ChatTable(Construct):
-    """On demand, `pk` and `sk`, no secondary index; messages expire by `ttl`. It has a stream if events are read of it.
+    """On demand, `pk` and `sk`, no secondary index; items expire by `ttl`. It has a stream if events come from it.
 
-    With `table_name` in the settings it is a table that exists already, one that was restored for instance, and nothing
-    of it is changed.
+    With `table_name` in the settings it is an existing table, for instance a restored one, and nothing
+    about it is changed.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class ChatTable(Construct):
                 point_in_time_recovery_enabled=not settings.throwaway,
                 recovery_period_in_days=None if settings.throwaway else settings.recovery_days,
             ),
-            # Who came and who went is what the sessions of a user were before and after.
+            # Whether a user came or went shows in its sessions before and after.
             dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
             if settings.events is EventLevel.MESSAGES
             else None,
-            # A stack's tags do not reach a replica, and the table's costs would belong to nobody.
+            # A stack's tags do not reach a replica, so the table's costs would have no owner.
             tags=[CfnTag(key=key, value=value) for key, value in tags.items()],
             removal_policy=RemovalPolicy.DESTROY if settings.throwaway else RemovalPolicy.RETAIN,
         )
         if key:
-            # The CDK names a replica's key only in a stack whose Region it knows, and this one goes to any.
+            # The CDK sets a replica's key only in a stack whose Region it knows, and this one can go to any.
             resource = cast("dynamodb.CfnGlobalTable", table.node.default_child)
             resource.add_property_override("SSESpecification", {"SSEEnabled": True, "SSEType": "KMS"})
             resource.add_property_override("Replicas.0.SSESpecification", {"KMSMasterKeyId": key.key_arn})

@@ -1,4 +1,4 @@
-"""What reads the table's stream: the mapping from it to the function, and where what is given up goes."""
+"""What reads the table's stream: the mapping to the function, and a queue for the records that are given up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BATCH = 100
 """Records of one invocation at most: ten calls of the bus."""
 
 GIVEN_UP_AFTER = Duration.hours(12)
-"""A stream keeps records for 24 hours. So what is given up can be read again for as long as it was tried."""
+"""A stream keeps records for 24 hours, so a record that is given up can still be read for as long as it was tried."""
 
 KEPT = Duration.days(14)
 
@@ -23,14 +23,14 @@ FILTERS = (
     {"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "MSG#"}]}}}},
     {"dynamodb": {"Keys": {"sk": {"S": ["SESSIONS"]}}}},
 )
-"""New messages, and sessions. Lambda passes over all other records, and nobody pays for them."""
+"""New messages, and sessions. Lambda skips all other records, at no cost."""
 
 READING = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
-"""What Lambda does with a stream in the name of the function's role."""
+"""What Lambda does with a stream under the function's role."""
 
 
 class TableStream(Construct):
-    """Has the function get what changes in the table, in order for each partition, until it has taken it."""
+    """Gives the function the table's changes, in order for each partition, until it accepts them or gives up."""
 
     def __init__(self, scope: Construct, id: str, *, stream_arn: str, function: ChatFunction) -> None:
         super().__init__(scope, id)
@@ -41,7 +41,7 @@ class TableStream(Construct):
             enforce_ssl=True,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
         )
-        """Says which records were given up, and where in the stream they are: not what is in them."""
+        """Where in the stream the records are that were given up, not what is in them."""
         mapping = lambda_.CfnEventSourceMapping(
             self,
             "Mapping",
@@ -49,7 +49,7 @@ class TableStream(Construct):
             function_name=function.invoked.function_arn,
             starting_position="TRIM_HORIZON",
             batch_size=BATCH,
-            # What one record breaks is tried again without those beside it.
+            # A record that fails is tried again without those beside it.
             bisect_batch_on_function_error=True,
             maximum_record_age_in_seconds=GIVEN_UP_AFTER.to_seconds(),
             destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
@@ -61,5 +61,5 @@ class TableStream(Construct):
                 ]
             ),
         )
-        # Lambda tries the role's rights when the mapping is made.
+        # Lambda checks the role's rights when the mapping is made.
         mapping.node.add_dependency(function.role)

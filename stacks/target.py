@@ -1,4 +1,4 @@
-"""What AWS and the emulator on a developer's machine need differently; nothing else here knows of the emulator."""
+"""What AWS and the emulator on a developer's machine need differently; nothing else here knows about the emulator."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Target(Protocol):
 
     @property
     def is_watched(self) -> bool:
-        """Whether there are alarms, a dashboard, saved queries, bills, an access log and traces there."""
+        """Whether it has alarms, a dashboard, saved queries, bills, an access log and traces."""
 
     @property
     def has_deployments(self) -> bool:
-        """Whether functions have versions there that traffic is shifted between, and APIs domains of their own."""
+        """Whether traffic can be shifted between versions of a function, and APIs can have custom domains."""
 
     @property
     def has_tls(self) -> bool:
-        """Whether AWS's own services are called over TLS there."""
+        """Whether services are called over TLS."""
 
     def socket_url(self, stage: WebSocketStage) -> str:
         """Where clients connect."""

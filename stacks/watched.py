@@ -19,7 +19,7 @@ PERIOD = Duration.minutes(5)
 
 
 class Watched:
-    """What can be watched, by the names that it has in CloudWatch."""
+    """What can be watched, by its name in CloudWatch."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Watched:
         return self._sum("AWS/DynamoDB", name, self._table)
 
     def logs_of(self, functions: Iterable[FunctionName]) -> list[logs.LogGroup]:
-        """The logs of those of the functions that there are."""
+        """The logs of those of the functions that are deployed."""
         return [self.log_groups[name] for name in functions if name in self.log_groups]
 
     def log_bytes(self, function: FunctionName) -> cloudwatch.Metric:
-        """What the function writes into its log."""
+        """The bytes that the function writes into its log."""
         group = {"LogGroupName": self.log_groups[function].log_group_name}
         return self._sum("AWS/Logs", "IncomingBytes", group)
 

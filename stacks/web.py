@@ -72,7 +72,7 @@ class ChatWeb(Construct):
         return f"https://{self._distribution.distribution_domain_name}/"
 
     def _copy(self, config: dict[str, str]) -> None:
-        """Has each deploy write the page and its configuration into the bucket."""
+        """Makes each deploy write the page and its configuration into the bucket."""
         page, client = self._assets()
         log_group = logs.LogGroup(
             self, "DeploymentLogs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
@@ -88,14 +88,14 @@ class ChatWeb(Construct):
                 deployment.Source.json_data(web_hosting.CONFIG, config),
             ],
             destination_bucket=self._bucket,
-            # Browsers and CloudFront ask whether it is still the same, so there is nothing to invalidate.
+            # Browsers and CloudFront ask whether a file has changed, so there is nothing to invalidate.
             cache_control=[deployment.CacheControl.no_cache()],
             log_group=log_group,
             role=role.without_policy_updates(),  # the CDK would grant much more than what is called
         )
 
     def _assets(self) -> tuple[assets.Asset, assets.Asset]:
-        """The page's own files; and the modules of the client, which lie in a folder below them."""
+        """The page's own files; and the client's modules, in a folder below them."""
         modules = web_hosting.MODULES
         all_others = ["*", f"!{modules}", f"!{modules}/*.js"]
         return (
@@ -106,14 +106,14 @@ class ChatWeb(Construct):
     def _deployment_role(self, assets_bucket: s3.IBucket) -> iam.Role:
         role = iam.Role(self, "DeploymentRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         grants = {
-            # Of all assets: when a deploy is rolled back, it is those of the one before.
+            # All assets: a rollback needs those of the deploy before.
             assets_bucket.arn_for_objects("*"): ["s3:GetObject"],
             self._bucket.bucket_arn: ["s3:ListBucket"],
             self._bucket.arn_for_objects("*"): ["s3:DeleteObject", "s3:PutObject"],
         }
         for resource, actions in grants.items():
             role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
-        # An account may have been bootstrapped with a key of its own, under which the assets are then.
+        # If the account was bootstrapped with a key of its own, the assets are encrypted with it.
         stack = Stack.of(self)
         role.add_to_policy(
             iam.PolicyStatement(
@@ -125,7 +125,7 @@ class ChatWeb(Construct):
         return role
 
     def _headers(self, name: str, headers: dict[str, str]) -> cloudfront.CfnResponseHeadersPolicy:
-        """The headers. CloudFront has a place of its own for each of those that guard, and takes the others as is."""
+        """The headers. CloudFront has a field for each security header, and takes the others as they are."""
         policy = cloudfront.CfnResponseHeadersPolicy
         security = policy.SecurityHeadersConfigProperty(
             content_security_policy=policy.ContentSecurityPolicyProperty(
@@ -139,7 +139,7 @@ class ChatWeb(Construct):
             ),
             content_type_options=policy.ContentTypeOptionsProperty(override=True),
         )
-        del headers["X-Content-Type-Options"]  # it has one value only
+        del headers["X-Content-Type-Options"]  # its field has only one possible value
         others = [
             policy.CustomHeaderProperty(header=header, value=value, override=True) for header, value in headers.items()
         ]

@@ -9,13 +9,13 @@ from typing import Literal
 from .sources import SOURCES
 
 TokenPlace = Literal["query", "subprotocol"]
-"""Where a page can put its token in a handshake: a browser lets it set no header."""
+"""Where a page can put its token in a handshake, as browsers do not let it set a header."""
 
 PAGE = SOURCES / "clients" / "web"
 """Every file in it is served."""
 
 CLIENT = SOURCES / "clients" / "javascript"
-"""The package that the page uses. Of it, the modules in `MODULES` are served, at the same path below the page."""
+"""The package that the page uses. Its modules in `MODULES` are served at the same path below the page."""
 
 MODULES = "parley"
 
@@ -32,7 +32,7 @@ class SignIn(StrEnum):
 
 
 def files() -> dict[str, Path]:
-    """All that the page consists of, by the path at which it is served."""
+    """All files of the page, by the path at which each is served."""
     own = {path.relative_to(PAGE).as_posix(): path for path in PAGE.rglob("*") if path.is_file()}
     return own | {path.relative_to(CLIENT).as_posix(): path for path in (CLIENT / MODULES).glob("*.js")}
 
@@ -43,8 +43,8 @@ def config(url: str, sign_in: SignIn, token_in: TokenPlace = "query") -> dict[st
 
 
 def headers(url: str) -> dict[str, str]:
-    """What every answer carries: the page runs its own scripts and talks to its own server and the socket at `url`,
-    nothing else, and no other page gets hold of it."""
+    """The headers of every answer: the page runs only its own scripts, talks only to its own server and the socket at
+    `url`, and no other page gets hold of it."""
     directives = {
         "default-src": "'none'",
         "script-src": "'self'",

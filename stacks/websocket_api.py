@@ -108,13 +108,13 @@ class ChatApi(Construct):
         ]
         self._name_integrations()
         self._throttle(throttles)
-        # API Gateway takes one change of an API at a time, and a stage that deploys by itself adds one to each route's.
+        # API Gateway accepts one change to an API at a time, and a stage that deploys by itself adds one a route.
         # Made last, it does not get in their way, and goes live whole.
         self.stage.node.add_dependency(*routes)
 
     def _throttle(self, throttles: Mapping[str, Throttle]) -> None:
         stage = cast("apigateway.CfnStage", self.stage.node.default_child)
-        # A route that has settings takes none of the stage's.
+        # A route with settings of its own inherits none of the stage's.
         stage.route_settings = {
             route: {
                 "DetailedMetricsEnabled": False,

@@ -1,7 +1,7 @@
 """`@connections` of the stage: requests that the SDK signs and sends, without one of its clients around them.
 
-A push is one POST, and of its answer the status alone counts. What the SDK's client does beyond signing and sending is
-a third of a push's CPU, and a fan-out is nothing but pushes. The way back is `post_to_connection` of that client.
+A push is one POST, of whose answer only the status counts. What the SDK's client does beyond signing and sending is a
+third of a push's CPU, and a fan-out is nothing but pushes. The way back is that client's `post_to_connection`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ READ_SECONDS = 0.5
 """The sender's acknowledgement waits for the slowest push. A device that misses one finds the message at its `sync`."""
 
 SOCKET_OPTIONS = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-"""What the SDK's clients set: headers and body do not wait for each other, and a dead peer is noticed."""
+"""As the SDK's clients set them: headers and body do not wait for each other, and a dead peer is noticed."""
 
 
 class ApiGateway:
@@ -46,7 +46,7 @@ class ApiGateway:
         )
 
     def push(self, connection_id: str, data: bytes) -> Pushed:
-        """One try; what became of it."""
+        """One try, and its outcome."""
         try:
             status = self._ask("POST", connection_id, data)
         except BotoCoreError:

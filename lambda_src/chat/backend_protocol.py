@@ -32,12 +32,12 @@ from chat.table import Item
 C = TypeVar("C", Cursor, "LogCursor")
 
 MAX_BATCH = 100
-"""Messages of one batch: at some 40 ms each, warm, well within the function's time."""
+"""Messages of one batch: at some 40 ms each when warm, well within the function's time."""
 
 _BAD_NEXT = "the field 'next' must be what the page before returned as 'next'"
 
 MAX_BAR_MINUTES = 366 * 24 * 60
-"""Of a bar: about a year. Whoever is never to come back gets no token."""
+"""Of a bar: about a year. To keep a user out for good, issue no token."""
 
 
 class SendAs(NamedTuple):
@@ -46,7 +46,7 @@ class SendAs(NamedTuple):
 
 
 class SendBatch(NamedTuple):
-    """The messages are as they came: each that cannot be read has an error of its own."""
+    """The messages are not parsed yet: each that cannot be read gets an error of its own."""
 
     user: str
     messages: Sequence[object]
@@ -110,7 +110,7 @@ class Erase(NamedTuple):
 
 
 Silent = HistoryOf | ChatsOf | UnreadOf | Presence | Kick | Bar | Export | Erase
-"""What pushes no message."""
+"""Operations that push no message."""
 
 Single = SendAs | UnsendAs | Silent
 Operation = Single | SendBatch

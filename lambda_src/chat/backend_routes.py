@@ -38,12 +38,12 @@ from chat.sessions import Connection, Sessions
 from chat.table import BEFORE_ALL, BEHIND_ALL, FAILED_CALLS, Query, Table, log_partition, peer_behind, user_partition
 
 EXPORTED_PAGE = 100
-"""Items of a page of an export. The longest messages make 3 MB of JSON then; Lambda returns 6 MB at most."""
+"""Items of a page of an export. If they are the longest messages, that is 3 MB of JSON; Lambda returns at most 6."""
 
 MINUTE_MS = 60_000
 
 ERASED_BAR_MS = 60 * MINUTE_MS
-"""For how long a user that is being erased is kept out, from the first portion on. All of them take much less."""
+"""How long a user is kept out from the first portion of its erasure on. All portions take much less."""
 
 
 class BackendRoutes:
@@ -101,7 +101,7 @@ class BackendRoutes:
                 return self.erase(operation)
 
     def send(self, operation: SendAs) -> Served:
-        """The way of a user's own message. Its sender is on no connection, so all of its devices are told."""
+        """The route of a user's own message. No connection sends it, so all of the sender's devices are told."""
         now = self._clock()
         return self._messages.send(Connection(operation.user, "", now), operation.request, now)
 
@@ -142,6 +142,6 @@ class BackendRoutes:
             log.failure("announcement failed", error)  # a hint: the user is erased
 
     def _log_after(self, user: str, peer: str) -> LogCursor | None:
-        """Where the log begins of the chat behind the one with the peer, or of the first one."""
+        """The beginning of the log of the chat after the one with the peer, or of the first chat."""
         behind = peer_behind(self._table, user, peer)
         return LogCursor(behind, BEFORE_ALL) if behind else None

@@ -1,7 +1,7 @@
 """How long one event may take, and which calls are tried again.
 
-The SDK makes one try of each call. Its own rules of what to try again and how long to wait before have changed between
-versions, and know nothing of the calls before. So both are decided here, in the SDK's own events.
+The SDK tries each call once. Its own retry rules have changed between versions, and know nothing of the event's other
+calls. So retries and pauses are decided here, in the SDK's own events.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 SECONDS = 6.0
-"""From then on no call begins. One that began just before ends within 2 s, and a pause of ours is shorter than that:
-so the client has an error frame before the function's 10 s are over, and need not wait for API Gateway's 29."""
+"""After that, no call begins. A call that began just before ends within 2 s, and our pauses are shorter than that, so
+the client has an error frame before the function's 10 s are over, and need not wait for API Gateway's 29."""
 
 OPERATION_SECONDS = 24.0
-"""The same for an operation of a backend, whose batch of a hundred messages takes several seconds. The function that
-does it has 30 s."""
+"""The same for a backend's operation, whose batch of a hundred messages takes seconds. Its function has 30 s."""
 
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.05
-"""The longest pause before the second try; before the third it is twice that. What is still throttled by then, the
-client is told to repeat, which costs nobody a waiting function."""
+"""The longest pause before the second try; before the third it is twice that. If the call is still throttled then, the
+client is told to repeat, so that no function has to wait."""
 
 THROTTLED = frozenset(
     {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "ThrottledException"}
@@ -42,7 +41,7 @@ class OutOfTime(BotoCoreError):
 
 
 class Budget:
-    """The time of the event that this instance serves; it serves one at a time."""
+    """The time left for the event that this instance serves; it serves one at a time."""
 
     def __init__(self) -> None:
         self._ends = math.inf
@@ -61,7 +60,7 @@ class Budget:
         return time.monotonic() + pause < self._ends
 
     def wait(self, ms: int) -> None:
-        """Waits for that many milliseconds; not at all if the time ends before."""
+        """Waits for `ms`; not at all if the time ends before that."""
         if self.allows(ms / 1_000):
             time.sleep(ms / 1_000)
 
@@ -70,13 +69,13 @@ budget = Budget()
 
 
 def keep(client: BaseClient) -> None:
-    """Has the client keep to the budget, and try its calls again here alone."""
+    """Makes the client keep to the budget, with its retries decided here alone."""
     again: Any = _again  # the stubs know of no handler that returns something
     events, service = client.meta.events, client.meta.service_model.service_id.hyphenize()
     events.register("before-call", budget.check)
     events.register("needs-retry", again)
-    # The SDK's own looks at each answer and never says yes, which is 3 % of a call. Should it be renamed one day,
-    # it stays, and still never does.
+    # The SDK's own handler looks at each answer and never retries, which is 3 % of a call. If it is renamed one day, it
+    # stays, and still never retries.
     events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
 
 
@@ -89,12 +88,12 @@ def _again(attempts: int, response: Any, caught_exception: Exception | None, **_
 
 
 def _may_pass(response: Any, caught_exception: Exception | None) -> bool:
-    """Whether a failure may be over in a moment: of the network, of the service, or of its throttle."""
+    """Whether a failure may be temporary: of the network, of the service, or of its throttle."""
     if caught_exception is not None:
         return isinstance(caught_exception, HTTPClientError)
     http, parsed = response
     status: int = http.status_code
-    if parsed.get("FailedEntryCount"):  # of PutEvents, which answers 200 with what the bus has not taken
+    if parsed.get("FailedEntryCount"):  # of PutEvents, which answers 200 even if the bus did not take every event
         return True
     is_throttled = status == HTTPStatus.TOO_MANY_REQUESTS or parsed.get("Error", {}).get("Code") in THROTTLED
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or is_throttled

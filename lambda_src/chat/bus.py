@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 SOURCE = "parley"
 VERSION = 1
-"""Of what an event holds. It rises when a field goes or means something else; a new field leaves it as it is."""
+"""The version of an event's content. It rises when a field goes or changes its meaning, not when one is added."""
 
 MOST_EVENTS = 10
-"""Events of one call, by EventBridge's quota."""
+"""Events of one call: EventBridge's quota."""
 
 
 class Event(NamedTuple):
@@ -33,14 +33,14 @@ class Event(NamedTuple):
 
 
 class Bus(Protocol):
-    """Where a route says what nobody else would know."""
+    """Where a route reports what nobody else would know."""
 
     def undelivered(self, message: Message) -> None:
         """Says that no device of the recipient took the message. Never raises."""
 
 
 class EventBus:
-    """The bus on EventBridge. Texts are left out of its events, unless it is to have them."""
+    """The bus on EventBridge. Its events have texts only with `has_text`."""
 
     def __init__(self, client: BaseClient, name: str, *, has_text: bool) -> None:
         self._client: Any = client
@@ -51,7 +51,7 @@ class EventBus:
         try:
             self.put([self.of_message("message.undelivered", message)])
         except (ClientError, BotoCoreError) as error:
-            # The message is stored, and that is what its sender asks for.
+            # The message is stored, which is what its sender asked for.
             log.failure("event failed", error, user=message.to)
 
     def of_message(self, type: str, message: Message) -> Event:
@@ -80,7 +80,7 @@ class EventBus:
 
 
 def unsent(message: Message) -> Event:
-    """That a message was taken back, by the one that says so."""
+    """A message was taken back, as the message that says so tells it."""
     detail = {"from": message.sender, "to": message.to, "seq": message.seq, "unsends": message.unsends}
     return Event("message.unsent", {"version": VERSION, **detail, "ts": message.ts})
 
@@ -91,7 +91,7 @@ def came_or_went(presence: UserPresence) -> Event:
 
 
 def _check(response: Any) -> None:
-    """Raises ClientError for what the bus has not taken: the answer to the call is a success all the same."""
+    """Raises ClientError for events that the bus did not take: the call itself succeeds even then."""
     if response.get("FailedEntryCount") != 0:
         codes = [entry["ErrorCode"] for entry in response.get("Entries", ()) if "ErrorCode" in entry]
         raise ClientError({"Error": {"Code": (codes or ["NoReason"])[0], "Message": ""}}, "PutEvents")

@@ -17,9 +17,9 @@ from a message that is about to expire."""
 
 
 class Overview(NamedTuple):
-    """What is kept of a user: its chats, newest first, and the ids of its connections, dead ones included.
+    """What the table holds of a user: its chats, newest first, and the ids of its connections, dead ones included.
 
-    A `part` of a longer list has its chats by their keys, backwards; `more` is whether there are any behind them.
+    A `part` of a longer list has its chats in reverse order of keys; `more` says whether others follow.
     """
 
     chats: Sequence[Chat]
@@ -32,18 +32,18 @@ class Overview(NamedTuple):
         return [chat.peer for chat in self.chats if chat.wrote][:most]
 
     def acquaintances(self, user: str, peers: Collection[str]) -> dict[str, UserPresence | None]:
-        """Those of the peers that the user has met, as of `Conversations.acquaintances`; not for a part of a list."""
+        """As `Conversations.acquaintances`: those of the peers that the user has met. Not for a part of a list."""
         met = {chat.peer: chat.instead for chat in self.chats if chat.wrote and chat.peer_wrote}
         return {peer: met.get(peer) for peer in peers if peer in met or peer == user}
 
     def behind(self, cursor: Cursor | None) -> Sequence[Chat]:
-        """The chats from the cursor on."""
+        """The chats after the cursor."""
         if cursor is None or self.part:
             return self.chats
         return [chat for chat in self.chats if (chat.ts, chat.peer) < (cursor.ts or 0, cursor.peer)]
 
     def cursor(self, last: Chat | None) -> Cursor | None:
-        """Where the next page starts: behind this chat, or, if that is None, behind all that there are here."""
+        """Where the next page starts: after this chat, or, if it is None, after all chats here."""
         if not self.part:
             return last and Cursor(last.ts, last.peer)
         if last is None and self.more:
@@ -65,7 +65,7 @@ def chats_in(items: Iterable[Item], retention_ms: int) -> list[Chat]:
 
 
 def chat_of(item: Item, retention_ms: int) -> Chat | None:
-    """The chat in an item of a user's partition; None, and a line in the log, if there is none in it."""
+    """The chat in an item of a user's partition; None, and a line in the log, if it holds none."""
     peer, seq = str(item["sk"]).removeprefix("CHAT#"), last_seq(item)
     is_listed = seq or attribute(item, BLOCK_REV, 0)
     if not is_listed and attribute(item, PEER_BLOCK_REV, 0):
@@ -90,7 +90,7 @@ def chat_of(item: Item, retention_ms: int) -> Chat | None:
 
 
 def _expires(item: Item, retention_ms: int) -> int:
-    """When the last message does; also of an item that stays, or who is blocked would find that missing."""
+    """When the last message expires. An item that is kept has it too, or a blocked user would miss it."""
     ts = attribute(item, "ts", 0)
     if KEPT in item:
         return (ts + retention_ms) // 1_000 * 1_000 if ts else 0
@@ -98,17 +98,17 @@ def _expires(item: Item, retention_ms: int) -> int:
 
 
 def last_seq(chat: Item) -> int:
-    """The number of the last message that the item knows; 0 if it knows none that there can be."""
+    """The number of the last message that the item knows; 0 if it knows no valid one."""
     seq = attribute(chat, "seq", 0)
     return seq if seq <= MAX_SEQ else 0
 
 
 def last_number(chat: Item) -> int:
-    """The last number that the item knows to be given out."""
+    """The last number that the item knows to be in use."""
     return max(last_seq(chat), attribute(chat, "read", 0))
 
 
 def mirrored(chat: Item) -> dict[str, int]:
-    """What a chat item of which all messages have expired says of the peer's, which counts as read."""
+    """The peer's chat item, derived from one whose messages have all expired; everything counts as read."""
     numbers = {"ts": "ts", "seq": "seq", "peer_read": "read", WROTE: PEER_WROTE, PEER_WROTE: WROTE}
     return {**{name: attribute(chat, theirs, 0) for name, theirs in numbers.items()}, "read": last_seq(chat)}

@@ -1,8 +1,8 @@
-"""The message log of each pair of users, and what each user's chat list says of it.
+"""The message log of each pair of users, and their chat lists.
 
 A conversation is a partition whose items are numbered 1, 2, 3, ... with no gap. An append is one conditional write of
 the next number, so there is no counter to contend for, no lock, and no hole after a crash. `docs/architecture.md`
-says why each step stands where it does.
+says why each step is where it is.
 """
 
 from __future__ import annotations
@@ -84,19 +84,19 @@ TAIL_LENGTH = 8
 without consistency, so that a send costs at most four."""
 
 REPEATED_MS = 660_000
-"""How far back a message is looked for whose sender repeats it: the ten minutes for which that may be done without a
-look at the history, and a minute by which the functions' clocks may differ."""
+"""How far back a repeated message is looked for: the ten minutes for which a client may repeat it without looking at
+the history, and a minute by which the functions' clocks may differ."""
 
 SEARCHED_PAGE = 100
-"""Messages of a page, where eight do not go back far enough: some 8 read units, and ten times that at most."""
+"""Messages of a page if eight do not go back far enough: some 8 read units, and ten times that at most."""
 
 CLOCKS_MS = 60_000
 """By how much the functions' clocks may differ."""
 
 FIRST_READ = 21
-"""Messages that `history` reads first: a page of twenty, and one beyond it. Then it reads as many as fill the frame if
-they are as long as the last ones, at most twice as many as it has read: how long messages are shows only once they are
-paid for. Of the longest, three fill a frame, and a hundred would be 205 read units."""
+"""Messages that `history` reads first: a page of twenty, and one beyond it. Then it reads as many as would fill
+the frame if they were as long as the last ones, but at most twice as many as it has read: their length shows only once
+they are paid for. Three of the longest fill a frame, and a hundred would be 205 read units."""
 
 MOST_CHATS_READ = 2_000
 """Chats that one frame reads at most: some 90 read units, and a third of a second of the function. Many users together
@@ -104,26 +104,26 @@ can make a list as long as they like, so a longer one is read in parts."""
 
 OLD_LOG_MS = 3_600_000
 """TTL deletes late and in no order: from an hour before the newest message found expires, newer ones may be gone. A
-chat item that it may delete within an hour is held before anybody goes on from its number."""
+chat item that it may delete within an hour is held before anybody continues from its number."""
 
 ENDING_MS = 120_000
-"""Before and behind the end of the last message of a log without chat items, for how long it cannot be told whether the
-numbers go on or begin again: functions' clocks differ by a minute, and a function runs for ten seconds."""
+"""How long before and after the last message of a log without chat items expires it is uncertain whether the numbers go
+on or begin again: functions' clocks differ by a minute, and a function runs for ten seconds."""
 
 ENDED_PAGE = 100
-"""Messages of a log that has ended that are deleted side by side: a second at most."""
+"""Messages of an ended log that are deleted in parallel: a second at most."""
 
 BEGUN = "begun"
 BEGUN_SINCE = "begun_since"
 BEGUN_MS = 3_600_000
 """Attributes of a sessions item: how many conversations its user has begun, since when, and for how long that counts.
-A chat list is read again and again, its owner's and those of all to whom it writes, so it must not grow at will."""
+Chat lists are read again and again, the user's own and those that it writes to, so they must not grow at will."""
 
 APPEND_ATTEMPTS = 20
-"""Puts of one append. Sixteen writers without a pause need four on average; all pauses together are below 1.2 s."""
+"""Puts of one append. Sixteen writers without a pause need four on average; all pauses together stay below 1.2 s."""
 
 CONTENDED_MS = 1_000
-"""How long to wait where that was not enough: as long as all pauses, or nearly."""
+"""How long a client waits if that was not enough: nearly as long as all pauses."""
 
 FIRST_PAUSE_SECONDS = 0.01  # at first, mostly, nobody else is writing any more
 PAUSE_SECONDS = 0.2
@@ -135,10 +135,9 @@ class Appended(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """What a message has made of a chat item: whether the two users may see each other, and whether that is new.
+    """The state of a chat item after a message: whether the two users may see each other, and whether that is new.
 
-    Nothing, if the message is `hidden` from the user of the item, who has blocked its sender. `met` is whether both
-    have written, blocked or not.
+    `hidden`: its user has blocked the sender, so nothing moved. `met`: both have written, blocked or not.
     """
 
     acquainted: bool = False
@@ -148,9 +147,9 @@ class Moved(NamedTuple):
 
 
 class Advanced(NamedTuple):
-    """What a message has made of its two users: whether they may see each other, and whether that is new.
+    """The state of the two users after a message: whether they may see each other, and whether that is new.
 
-    `hidden` is whether the recipient is not to know of it, `met` whether both have written, blocked or not.
+    `hidden`: the recipient must not learn of the message. `met`: both have written, blocked or not.
     """
 
     acquainted: bool
@@ -160,9 +159,9 @@ class Advanced(NamedTuple):
 
 
 class Marked(NamedTuple):
-    """What became of a receipt: whether it moved anything, and whether the peer may know of it.
+    """The result of a receipt: whether it moved anything, and whether the peer may learn of it.
 
-    `newly` is whether the two may see each other since: it moved their chats to the message that says so.
+    `newly`: it moved their chats to the message by which the two may see each other.
     """
 
     moved: bool
@@ -214,7 +213,7 @@ class Conversations:
     ) -> Appended:
         """Stores the message under the next number, or finds it stored: same sender, same id, same text and data.
 
-        `since` is when it may have been stored at the earliest, in milliseconds since the epoch; now, if not given.
+        `since` is the earliest time at which it may have been stored, in milliseconds since the epoch; by default, now.
         With `unsends` it has no text, and takes back the message of that number.
 
         Raises ChatError: `bad_request` if the id stands for another text or other data, `too_many_requests` if too many
@@ -222,7 +221,7 @@ class Conversations:
         """
         id = id or uuid.uuid4().hex  # so that an append whose reply was lost finds itself
         back_to_then = back_to_time(self._clock() if since is None else since)
-        # At half the price: what such a read misses at the end makes the put fail, and then it is read consistently.
+        # At half the price: if it misses the newest message, the put fails, and the next read is consistent.
         tail = self._tail(sender, to, back_to_then, consistent=False)
         if tail.find(sender, id, unsends) or not tail.is_whole:
             tail = self._tail(sender, to, back_to_then)
@@ -240,22 +239,22 @@ class Conversations:
                 return Appended(message, duplicate=False)
             log.line("INFO", "append conflict", attempt=attempt + 1)
             time.sleep(random.uniform(0, _longest_pause(attempt)))
-            # Whatever was appended since this tail was read has to be seen before the next try: it may be this message.
+            # The next tail must include everything appended since this one: it may be this message.
             tail = self._tail(sender, to, back_to_number(message.seq))
         raise _too_many()
 
     def unsend(self, user: str, peer: str, seq: int) -> Appended:
-        """Takes a message of the user's back: its text and data go, its number stays. Then stores what says so.
+        """Takes a message of the user's back: its text and data go, its number stays. Then stores a message that says so.
 
-        In this order: who has that message reads nothing any more. Raises ChatError: `bad_request` if there is no such
-        message of the user's, and what `append` raises.
+        In this order, a device that learns of it can no longer read the text. Raises ChatError: `bad_request` if there
+        is no such message of the user's, and what `append` raises.
         """
         message = self._stored_message(user, peer, seq)
         if message is None or message.sender != user or message.unsends:
             reason = f"this user has sent {peer} no message {seq} that could be taken back"
             raise ChatError(ErrorCode.BAD_REQUEST, reason)
         unsent = message.unsent or self._remove_content(message)
-        # A first try, here or on another device, may have stored it any time since.
+        # A first try, here or on another device, may have stored it at any time since.
         return self.append(user, peer, f"unsend {seq}", "", since=unsent - CLOCKS_MS, unsends=seq)
 
     def _stored_message(self, user: str, peer: str, seq: int) -> Message | None:
@@ -264,14 +263,14 @@ class Conversations:
         return message_in(item, user, peer) if item and not expires_by(item, self._clock()) else None
 
     def _remove_content(self, message: Message) -> int:
-        """Makes a tombstone of the message. Returns when it became one."""
+        """Turns the message into a tombstone. Returns when it became one."""
         key, now = message_key(message.sender, message.to, message.seq), self._clock()
         tombstone: dict[str, str | int] = {UNSENT: now, DIGEST: digest_of(message.text, message.data).hex()}
         made, before = self._table.update(key, Update(put=tombstone, remove=["text", DATA], only_if=[Present("text")]))
         return now if made else attribute(before, UNSENT, now)
 
     def begin(self, user: str) -> None:
-        """Counts a conversation that the user begins. One whose message is not stored then counts all the same.
+        """Counts a conversation that the user begins. It counts even if its message is then not stored.
 
         Raises ChatError (`too_many_requests`) if it has begun too many.
         """
@@ -296,10 +295,10 @@ class Conversations:
         return self._old_tail(user, peer, enough) if self._is_old(tail) else tail
 
     def _old_tail(self, user: str, peer: str, enough: Enough) -> Tail:
-        """The tail of a log of which nothing may be left but the number in the chat items; without them, it begins."""
+        """The tail of a log that may survive only as the number in the chat items; without those, it begins again."""
         for _ in range(APPEND_ATTEMPTS):
-            # The chat items are read before the log is read again: the other way round, a message that is appended and
-            # moved between the two reads would be stored twice.
+            # The chat items first, then the log again: the other way round, a message that is appended and moved
+            # between the two reads would be stored twice.
             chats = self._table.get([chat_key(user, peer), chat_key(peer, user)])
             numbered = {key: chat for key, chat in chats.items() if last_number(chat)}
             if numbered and not self._hold(user, peer, numbered):
@@ -313,9 +312,9 @@ class Conversations:
         raise _too_many()
 
     def _hold(self, user: str, peer: str, chats: Mapping[Key, Item]) -> bool:
-        """Whether one of the chat items stays, which it takes an update for if TTL may delete them all.
+        """Whether one of the chat items stays; if TTL may delete them all, an update extends one.
 
-        False if they are not as they were read any more: then the numbers may have begun again.
+        False if they have changed since they were read: the numbers may have begun again.
         """
         now = self._clock()
         until = (now + self._retention_ms + CHAT_OUTLIVES_MS) // 1_000
@@ -329,7 +328,7 @@ class Conversations:
         if not held:
             return False
         for key in {chat_key(user, peer), chat_key(peer, user)}.difference(held):
-            # TTL has deleted it, or another one was quicker.
+            # TTL has deleted it, or another function was quicker.
             anew = {**mirrored(chats[held[0]]), "changed": now, TTL: until}
             self._table.update(key, Update(put=anew, instead={TTL: KEPT}, only_if=[Below("seq", 1)]))
         return True
@@ -337,7 +336,7 @@ class Conversations:
     def _begins_or_lives(self, tail: Tail) -> bool:
         """Whether a log without chat items is empty, or has messages that stay; False if they have expired.
 
-        Raises ChatError (`too_many_requests`) for the moment in which that cannot be told.
+        Raises ChatError (`too_many_requests`) while that is uncertain.
         """
         left_ms = tail.expires * 1_000 - self._clock()
         if not tail.expires or left_ms > ENDING_MS:
@@ -347,7 +346,7 @@ class Conversations:
         return False
 
     def _delete_ended(self, user: str, peer: str) -> None:
-        """Deletes what TTL has left of a log that has ended: the numbers must not begin in the midst of it."""
+        """Deletes what TTL has left of an ended log: the numbers must not begin again in the middle of it."""
         newest = Query(
             log_partition(user, peer),
             message_sort_key(1),
@@ -373,13 +372,13 @@ class Conversations:
     def advance(self, message: Message) -> Advanced:
         """Moves both users' chat items forward to the message; one that is there already, or further, stays.
 
-        Only for a message that is stored: an item moved for one that is not makes a device skip a later, real one.
+        Only for a stored message: otherwise a device would skip a later, real one.
         """
         seq = message.seq
         received = {"seq": seq, "ts": message.ts, "changed": self._clock(), PEER_WROTE: seq}
         if message.expires:
             received[TTL] = (message.expires + CHAT_OUTLIVES_MS) // 1_000
-        # Who sends has read what came before, as in most clients; with that, unread is `seq - read`.
+        # Sending implies having read what came before, as in most clients; so unread is `seq - read`.
         sent = {**received, "read": seq, WROTE: seq}
         if message.sender == message.to:
             moves = [partial(self._move, message.to, message.to, sent, WROTE)]
@@ -393,7 +392,7 @@ class Conversations:
         return Advanced(*(any(column) for column in zip(*moved, strict=True)))
 
     def _move(self, user: str, peer: str, put: Mapping[str, int], writer: str) -> Moved:
-        """Moves one chat item, which then expires, unless one of the two has ever blocked the other."""
+        """Moves one chat item, and so its expiry, unless one of the two has ever blocked the other."""
         key, seq = chat_key(user, peer), put["seq"]
         forward = Update(put=put, instead={TTL: KEPT}, only_if=[Below("seq", seq), Below(HIDDEN_TO, seq)])
         made, before = self._table.update(key, forward)
@@ -404,7 +403,7 @@ class Conversations:
             if is_hidden:
                 before = self._move_into_view(key, put, before)
             elif not attribute(before, writer, 0):
-                # A later message of the other side has moved the item further before this first one could.
+                # A later message of the other side has moved the item before this first one could.
                 put = {writer: seq, "changed": put["changed"]}
                 before = self._table.update(key, Update(put=put, only_if=[Below(writer, 1)])).before
         after = {**put, **before, writer: seq}
@@ -412,7 +411,7 @@ class Conversations:
         return Moved(acquainted, acquainted and not may(user, peer, before), met=have_both_written(after))
 
     def _move_into_view(self, key: Key, put: Mapping[str, int], before: Item) -> Item:
-        """Moves a chat item to its user's own message while the peer is blocked: what was hidden is not any more."""
+        """Moves a chat item to its user's own message while the peer is blocked, and no longer hides that message."""
         seq = put["seq"]
         for _ in range(APPEND_ATTEMPTS):
             hidden = hidden_in(before)
@@ -428,7 +427,7 @@ class Conversations:
         raise _too_many()
 
     def advance_behind(self, user: str, peer: str, seq: int) -> None:
-        """Advances to all that is stored behind the number."""
+        """Advances to all messages after the number."""
         first, last = message_sort_key(seq + 1), message_sort_key(MAX_SEQ)
         for item in self._table.query(Query(log_partition(user, peer), first, last)):
             if message := message_in(item, user, peer):
@@ -439,9 +438,9 @@ class Conversations:
         return self._newest(user, peer, lambda _: True).seq
 
     def history(self, user: str, request: History) -> Page:
-        """A page of the log that fits into one frame. What has expired, deleted or not, and what is hidden is left out.
+        """A page of the log that fits into one frame, without expired messages, deleted or not, and hidden ones.
 
-        What is hidden is read behind the log: nothing shows that was stored after a blocking was acknowledged.
+        The ranges are read after the log, so no message shows that was stored after a `block` was acknowledged.
         """
         skipped: Sequence[Range] = ()
         while True:
@@ -458,7 +457,7 @@ class Conversations:
         last = message_sort_key(MAX_SEQ if request.before is None else request.before - 1)
         messages, sizes, read = list[Message](), list[int](), 0
         now, pk = self._clock(), log_partition(user, request.peer)
-        # One beyond the page tells whether there is more.
+        # One message beyond the page tells whether there is more.
         while first <= last and len(messages) <= request.limit and fit(sizes, PAGE_ROOM) == len(sizes):
             limit = max(2, min(max(FIRST_READ, 2 * read), request.limit + 1 - len(messages), _more_that_fit(sizes)))
             items = self._table.query(Query(pk, first, last, newest_first=newest_first, limit=limit))
@@ -471,8 +470,8 @@ class Conversations:
             ]
             messages += found
             sizes += map(message_size, found)
-            # Nothing expires before what was written earlier, so newest first, the first expired one ends the page;
-            # oldest first, a whole page of expired ones is passed over.
+            # No message expires before an earlier one, so newest first, the first expired one ends the page; oldest
+            # first, a whole page of expired ones is skipped.
             if len(items) < limit or (newest_first and len(kept) < len(items)):
                 break
             if newest_first:
@@ -488,18 +487,18 @@ class Conversations:
         return hidden_in(self._table.get([key]).get(key, {}))
 
     def overview(self, user: str) -> Overview:
-        """What is kept of a user, its sessions item and its chat items, in one consistent query.
+        """A user's sessions item and chat items, in one consistent query.
 
-        Of more than MOST_CHATS_READ chats it is a part. Read backwards, since the key of the sessions item is the last.
+        With more than MOST_CHATS_READ chats it is a part. It is read backwards, as the sessions item's key is the last.
         """
         items = self._table.query(Query(user_partition(user), newest_first=True, limit=MOST_CHATS_READ + 1))
         found = overview_of(items, self._retention_ms)
         return found if len(items) <= MOST_CHATS_READ else self._part(user, items, MOST_CHATS_READ, found.connections)
 
     def overview_from(self, user: str, cursor: Cursor | None, most: int | None = None) -> Overview:
-        """The overview that a page of the chat list is of; without connections, if it is a later part.
+        """The overview for a page of the chat list; a later part has no connections.
 
-        A later part has `most` chats, or nearly; MOST_CHATS_READ if that is not said.
+        A later part has `most` chats, or nearly; by default MOST_CHATS_READ.
         """
         if cursor is None or cursor.ts is not None:
             return self.overview(user)
@@ -519,7 +518,7 @@ class Conversations:
             chats, more = chats_in(items, self._retention_ms), len(items) > most
             if chats or not more:
                 return Overview(chats, connections, part=True, more=more)
-            # The user is to see none of them, so there is none to go on from at the next request.
+            # The user may see none of them, so the next request would have none to continue from.
             most = MOST_CHATS_READ
             items = self._items_behind(user, str(items[-1]["sk"]), most)
 
@@ -529,9 +528,9 @@ class Conversations:
         return [item for item in items if item["sk"] != sk]
 
     def previews(self, user: str, chats: Iterable[Chat]) -> dict[str, Message]:
-        """The last message of each chat (at most 100) by peer, where it is still stored.
+        """The last message of each chat (at most 100) by peer, if it is still stored.
 
-        Read without consistency, at half the price: a preview that is missing is a blank line in a list, no message.
+        Read without consistency, at half the price: a missing preview is a blank line in a list, not a lost message.
         """
         now = self._clock()
         keys = {message_key(user, chat.peer, chat.seq): chat.peer for chat in chats if chat.seq}
@@ -545,7 +544,7 @@ class Conversations:
     def acquaintances(self, user: str, peers: Collection[str]) -> dict[str, UserPresence | None]:
         """Those of the peers (at most 100) that the user has met: one consistent read of one batch.
 
-        With what the user is told of one's presence instead of how it is; None if it may see that.
+        Each with the presence that the user is told instead of the actual one; None if it may see that.
         """
         keys = {peer: chat_key(user, peer) for peer in peers}
         chats = self._table.get(keys.values())
@@ -557,7 +556,7 @@ class Conversations:
     def mark(self, user: str, request: Receipt) -> Marked:
         """Moves the receipt forward in both users' chat items; one that is there already, or further, stays.
 
-        If the peer may not know of it, only the user's own chat item moves.
+        If the peer must not learn of it, only the user's own chat item moves.
 
         Raises ChatError (`bad_request`) if there is no message of that number.
         """
@@ -567,7 +566,7 @@ class Conversations:
         message = self._stored_message(user, request.peer, request.seq)
         if message is None:
             raise _no_message(request)
-        # The message is stored, but whoever stored it died before it moved the chat items.
+        # The message is stored, but the function that stored it died before it moved the chat items.
         advanced = self.advance(message)
         if advanced.hidden and message.to == user:
             raise _no_message(request)
@@ -575,7 +574,7 @@ class Conversations:
         return Marked(moved=True, acquainted=marked is not None and marked.acquainted, newly=advanced.newly)
 
     def _marked(self, user: str, request: Receipt) -> Marked | None:
-        """Moves the receipt; None if an item does not go as far as it."""
+        """Moves the receipt; None if an item does not reach its number."""
         calls = [partial(self._mark_one, chat_key(request.peer, user), f"peer_{request.kind}", request.seq, ACQUAINTED)]
         if request.kind is ReceiptKind.READ:
             calls.append(partial(self._mark_one, chat_key(user, request.peer), "read", request.seq, ()))
@@ -597,7 +596,7 @@ def _no_message(request: Receipt) -> ChatError:
 
 
 def _too_many() -> ChatError:
-    # Not our failure: a client that writes in many threads does this to itself.
+    # Not a failure of ours: a client that writes from many threads causes it.
     reason = "too many are writing to this conversation; send the same frame again"
     return ChatError(ErrorCode.TOO_MANY_REQUESTS, reason, retry_after_ms=CONTENDED_MS)
 
@@ -605,12 +604,12 @@ def _too_many() -> ChatError:
 def _longest_pause(attempt: int) -> float:
     """How many seconds to wait at most after a conflict.
 
-    It narrows, so that whoever has waited longest comes first. One that widens starves those who have lost a few times.
+    The pause narrows, so that whoever has waited longest comes first. A widening one starves repeated losers.
     """
     return FIRST_PAUSE_SECONDS if attempt == 0 else PAUSE_SECONDS / (1 + attempt / 3)
 
 
 def _more_that_fit(sizes: Sequence[int]) -> int:
-    """How many more messages fill the frame if they are as long as the last ones, and one beyond them."""
+    """How many more messages fill the frame if they are as long as the last ones, and one more."""
     last = sizes[-FIRST_READ:]
     return (PAGE_ROOM - sum(sizes)) * len(last) // sum(last) + 2 if last else MAX_PAGE + 1

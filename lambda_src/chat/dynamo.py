@@ -89,7 +89,7 @@ class DynamoTable:
                 old: Any = error.response.get("Item", {})
                 return Updated(False, *_plain([old]))
             if _code(error) == "ValidationException" and update.add:
-                # What is added to may be of another type. Whatever else is wrong is wrong with this one, too.
+                # The attribute added to may be of another type. Any other fault makes this update fail, too.
                 sums = {name: update.start.get(name, 0) + number for name, number in update.add.items()}
                 return self.update(key, update._replace(put={**update.put, **sums}, add={}))
             raise
@@ -123,13 +123,13 @@ class DynamoTable:
             if _code(error) in THROTTLED:
                 raise _throttled() from error
             if _code(error) == "ConditionalCheckFailedException":
-                self._count(operation, 1)  # billed like one that is made, and it does not say how much
+                self._count(operation, 1)  # billed like a successful one, but it does not say how much
             raise
         self._count(operation, _units(response))
         return response
 
     def _count(self, operation: str, units: float) -> None:
-        with self._lock:  # calls are made side by side
+        with self._lock:  # calls run in parallel
             read, written = self._consumed
             self._consumed = Consumed(read + units, written) if operation in READS else Consumed(read, written + units)
 
@@ -236,8 +236,8 @@ def plain_item(image: Mapping[str, Mapping[str, Any]]) -> Item:
 def _plain(items: Collection[Mapping[str, Mapping[str, Any]]]) -> list[Item]:
     """The items, with the attributes that this version knows: strings and numbers.
 
-    A fraction counts as the whole number below it, as it does in a condition. What else there is, another version or
-    a person has written; it is left out, and logged by its name.
+    A fraction counts as the whole number below it, as it does in a condition. Anything else was written by another
+    version or a person; it is left out, and logged by its name.
     """
     plain: list[Item] = []
     skipped: list[str] = []

@@ -1,8 +1,8 @@
-"""Erasing a user: its messages become tombstones, and everything else that is kept of it goes.
+"""Erasing a user: its messages become tombstones, and everything else about it goes.
 
-It takes as many portions as there are pages of messages, and may stop behind any call: a chat item goes once its log is
-done, the sessions item once all chats are, so whoever begins again finds what is left. What others have written stays,
-and so do the numbers. Nobody is told: a client shows the tombstones when it loads the conversation anew.
+There is a portion for each page of messages, and it may stop after any call: a chat item goes once its log is done, the
+sessions item once all chats are, so a second run finds what is left. What others have written stays, and so do the
+numbers. Nobody is told: a client shows the tombstones when it loads the conversation again.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from chat.table import (
 )
 
 CONTENT = ("text", DATA, DIGEST)
-"""What a message says: the digest of one that was taken back would tell it to whoever guesses."""
+"""The content of a message. The digest of one that was taken back would confirm a guess."""
 
 ERASED_PAGE = 100
-"""Messages of one portion, both sides': a second at most, of which the updates side by side take the most."""
+"""Messages of one portion, of both sides: a second at most, mostly for the parallel updates."""
 
 
 class Erased(NamedTuple):
-    """What one portion came to: messages that have no text any more, chats that are gone, and where to go on, if so."""
+    """What one portion did: messages that lost their text, chats that went, and where to continue, if need be."""
 
     messages: int
     chats: int
@@ -47,7 +47,7 @@ class Erased(NamedTuple):
 
 
 class Erasing:
-    """Erases users. One that goes on writing, or is written to, is not done with: bar it before."""
+    """Erases users. Bar a user first: while it writes or is written to, erasing it never ends."""
 
     def __init__(self, table: Table, *, clock: Clock, parallel: Parallel) -> None:
         self._table = table
@@ -79,11 +79,11 @@ class Erasing:
     def _erase_text(self, item: Item) -> bool:
         key, what = Key(str(item["pk"]), str(item["sk"])), next(name for name in CONTENT if name in item)
         put = {} if UNSENT in item else {UNSENT: self._clock()}
-        # One that has expired meanwhile is not made again.
+        # A message that has expired meanwhile must not be created again.
         return self._table.update(key, Update(put=put, remove=CONTENT, only_if=[Present(what)])).made
 
     def _forget_chat(self, user: str, peer: str) -> int:
-        # Should the user come back and block the peer, that is the first time again.
+        # If the user comes back and blocks the peer, it is the first time again.
         said = [PEER_BLOCKED, PEER_REV, PEER_BLOCK_REV]
         self._table.update(chat_key(peer, user), Update(remove=said, only_if=[Present(PEER_BLOCK_REV)]))
         return int(self._table.delete(chat_key(user, peer)))

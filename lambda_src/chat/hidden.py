@@ -16,8 +16,8 @@ from chat.table import MAX_SEQ, TTL, AtLeast, Below, Condition, Item, attribute
 KEPT = "kept"
 KEPT_UNTIL = 253_402_300_799
 FOR_GOOD = {KEPT: KEPT_UNTIL, TTL: KEPT_UNTIL}
-"""What a chat item of two of whom one has ever blocked the other says, in seconds since the epoch: that it stays until
-the end of 9999. What is hidden is so by number, so the numbers must not begin again. A move sets `ttl` to `kept`."""
+"""Put into both chat items once one user has ever blocked the other, in seconds since the epoch: they stay until the
+end of 9999. Messages are hidden by number, so the numbers must not begin again. A move sets `ttl` to `kept`."""
 
 HIDDEN = "hidden"
 HIDDEN_TO = "hidden_to"
@@ -25,8 +25,8 @@ BLOCK_REV = "block_rev"
 """Attribute of a chat item: how often its user has changed what is hidden."""
 
 MAX_RANGES = 40
-"""Ranges of one chat item, some 500 bytes: with them it stays within the one write unit that a move of it costs. One
-more, and the two that are closest become one, so that what lies between them is hidden, too."""
+"""Ranges of one chat item, some 500 bytes: with them it stays within the one write unit that a move of it costs. With
+one more, the two that are closest become one, which also hides what is between them."""
 
 _RANGE = re.compile(r"([0-9]{1,12})-([0-9]{1,12})")
 
@@ -59,17 +59,17 @@ def hides(chat: Item, seq: int) -> bool:
 
 
 def opened(hidden: Sequence[Range], first: int) -> tuple[Range, ...]:
-    """From `first` on, everything is hidden."""
+    """The ranges, with everything from `first` on hidden as well."""
     return (*filter(_holds_any, hidden), Range(first, MAX_SEQ))
 
 
 def closed(hidden: Sequence[Range], last: int) -> tuple[Range, ...]:
-    """Behind `last`, nothing is hidden any more."""
+    """The ranges, with nothing hidden after `last`."""
     return (*hidden[:-1], Range(hidden[-1].first, last)) if hidden else (Range(last + 1, last),)
 
 
 def without(hidden: Sequence[Range], seq: int) -> tuple[Range, ...]:
-    """The number is not hidden."""
+    """The ranges, without the number."""
     apart: list[Range] = []
     for one in hidden:
         apart += [Range(one.first, seq - 1), Range(seq + 1, one.last)] if one.first <= seq <= one.last else [one]
@@ -77,7 +77,7 @@ def without(hidden: Sequence[Range], seq: int) -> tuple[Range, ...]:
 
 
 def hiding(hidden: Sequence[Range]) -> dict[str, str | int]:
-    """The attributes that say so."""
+    """The attributes that store the ranges."""
     while len(hidden) > MAX_RANGES:
         closest = min(range(1, len(hidden)), key=lambda place: hidden[place].first - hidden[place - 1].last)
         merged = Range(hidden[closest - 1].first, hidden[closest].last)
@@ -86,9 +86,9 @@ def hiding(hidden: Sequence[Range]) -> dict[str, str | int]:
 
 
 def unchanged(chat: Item, *, seq: int | None = None) -> tuple[Condition, ...]:
-    """The conditions of an update that the chat item is as it was, or, with `seq`, has moved up to there at most.
+    """Conditions that the chat item is unchanged, or, with `seq`, has moved up to there at most.
 
-    One that expires must not have done so meanwhile: the numbers may begin again then.
+    It must not have expired meanwhile, either: the numbers may have begun again.
     """
     rev, ttl = attribute(chat, BLOCK_REV, 0), attribute(chat, TTL, 0)
     return (

@@ -1,7 +1,7 @@
 """Who a handshake speaks for.
 
-This is the same for every kind of token: where it is, and what its claims have to say. Whether they are to be believed
-is decided by `signing_keys` (`identity=token`) or `oidc` (`identity=oidc`).
+This part is the same for every kind of token: where it is, and what its claims must say. `signing_keys`
+(`identity=token`) or `oidc` (`identity=oidc`) decides whether to trust them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from chat.protocol import is_user_id
 from chat.subprotocols import offered_subprotocols
 
 LEEWAY_SECONDS = 5
-"""How far the clocks of Lambda and of the signer of tokens may differ. A token counts for that much longer than it
-says, for the handshake and for every frame after it."""
+"""How far the clocks of Lambda and of the signer of tokens may differ. A token is accepted for that much
+longer than it says, for the handshake and for every frame after it."""
 
 _BEARER_SUBPROTOCOL = "bearer."
 
 
 class TokenSource(StrEnum):
-    """The one place of the handshake where the token is."""
+    """Where in the handshake the token is."""
 
     QUERY = "query"
     HEADER = "header"
@@ -30,18 +30,18 @@ class TokenSource(StrEnum):
 
 
 class TokenRules(NamedTuple):
-    """What is asked of every token. A token may not count for longer than `max_lifetime_ms` from now on."""
+    """What every token must satisfy. None may be valid for longer than `max_lifetime_ms` from now on."""
 
     max_lifetime_ms: int
     user_claim: str = "sub"
 
 
 class Refused(Exception):
-    """A handshake that is refused. The message is for our log; it holds nothing of the token."""
+    """The handshake is refused. The message is for our log; it quotes nothing of the token."""
 
 
 class Identity(NamedTuple):
-    """A user, and until when its token counts: in milliseconds since the epoch, None for ever."""
+    """A user, and until when its token is valid: in milliseconds since the epoch, None for ever."""
 
     user: str
     expires_at: int | None
@@ -53,7 +53,7 @@ def identify_by_token(event: AuthorizerEvent, source: TokenSource, verify: Calla
 
 
 def identify_openly(event: AuthorizerEvent) -> Identity:
-    """The user that the handshake says it is, unproven. Raises Refused if that is not a valid user id."""
+    """The user that the handshake claims to be, unchecked. Raises Refused if that is not a valid user id."""
     user = (event.get("queryStringParameters") or {}).get("userId", "")
     if not is_user_id(user):
         raise Refused("the query string's userId is not a valid user id")
@@ -61,9 +61,9 @@ def identify_openly(event: AuthorizerEvent) -> Identity:
 
 
 def refuse_other_origins(event: AuthorizerEvent, allowed: Collection[str]) -> None:
-    """Raises Refused for a browser's handshake from a page that is not allowed; with none allowed, all are.
+    """Raises Refused for a browser's handshake from a page that is not allowed. An empty list allows every page.
 
-    A browser names the page's origin and lets no page choose it (RFC 6454); other clients name none, and need not.
+    A browser sends the page's origin, which a page cannot choose (RFC 6454); other clients send none, and need not.
     """
     origin = _headers(event).get("origin")
     if allowed and origin is not None and origin not in allowed:
@@ -71,7 +71,7 @@ def refuse_other_origins(event: AuthorizerEvent, allowed: Collection[str]) -> No
 
 
 def identity_of(claims: Mapping[str, Any], rules: TokenRules, now: int) -> Identity:
-    """The user that verified claims name. Raises Refused if they name none, or would count for too long."""
+    """The user that verified claims name. Raises Refused if they name none, or are valid for too long."""
     user = claims.get(rules.user_claim)
     if not isinstance(user, str) or not is_user_id(user):
         raise Refused(f"the token's claim {rules.user_claim} is not a valid user id")

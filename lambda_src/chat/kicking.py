@@ -1,4 +1,4 @@
-"""Ending all connections of a user, for its own sake or with a bar."""
+"""Ending all connections of a user, with or without a bar."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ KICKED = encode(
 
 
 AGAIN_MS = 1_000
-"""When to close again what API Gateway has not closed: its throttle refills by the second."""
+"""When to retry what API Gateway did not close: its throttle refills by the second."""
 
 
 class Ended(Enum):
-    """What became of a connection that was to be closed."""
+    """The result of closing one connection."""
 
     CLOSED = "closed"
     OPENING = "opening"
@@ -34,7 +34,7 @@ class Ended(Enum):
 class Kicked(NamedTuple):
     """How many connections were closed, and how many cannot be yet, since their handshakes are under way.
 
-    While there is one of those, whoever calls this calls it again.
+    While there are any of those, the caller has to repeat the call.
     """
 
     closed: int
@@ -42,7 +42,7 @@ class Kicked(NamedTuple):
 
 
 class Kicking:
-    """Bars users, and closes their connections. Raises ChatError (`too_many_requests`) if one of them is left."""
+    """Bars users, and closes their connections. Raises ChatError (`too_many_requests`) if one could not be closed."""
 
     def __init__(self, sessions: Sessions, gateway: Gateway, *, clock: Clock, parallel: Parallel) -> None:
         self._sessions = sessions
@@ -55,14 +55,14 @@ class Kicking:
         return self._close(self._sessions.all_of(user))
 
     def bar(self, user: str, ms: int) -> tuple[Bar, Kicked]:
-        """Bars the user for so long, then closes its connections: one that came between would stay otherwise."""
+        """Bars the user for `ms`, then closes its connections; in this order, none can slip in between."""
         bar = self._sessions.bar(user, ms)
         return bar, self._close(bar.connections)
 
     def _close(self, connections: Collection[Connection]) -> Kicked:
         ended = self._parallel([partial(self._close_one, connection) for connection in connections])
         if left := ended.count(Ended.LEFT):
-            # Whoever has one of them goes on: frames are not refused for a bar that this instance has not seen.
+            # Such a connection keeps working: an instance that has not seen the bar does not refuse its frames.
             reason = f"{left} of the user's connections could not be closed; do the same again"
             raise ChatError(ErrorCode.TOO_MANY_REQUESTS, reason, retry_after_ms=AGAIN_MS)
         return Kicked(ended.count(Ended.CLOSED), ended.count(Ended.OPENING))

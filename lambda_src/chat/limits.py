@@ -1,12 +1,12 @@
-"""What one user may cost: an allowance that is earned by the second, and spent by what its frames cost.
+"""What one user may cost: an allowance, earned by the second and spent by what its frames cost.
 
-Nothing else here limits one user. API Gateway's throttles are of the stage, for all users together, so a single
-connection could take them whole, and run up the bill.
+Nothing else here limits one user. API Gateway's throttles are for all users of the stage together, so a single
+connection could use them up, and run up the bill.
 
-An account says until when a user has spent its allowance. That is one number, and stands for a token bucket: time
-refills it, and how far it lies ahead is how empty the bucket is (a generic cell rate algorithm). Each warm instance
-keeps accounts of its own, so what is within the allowance costs no call. Whoever spends much on one instance is told
-to the table, and learns from there what it has spent on all of them.
+An account says until when a user has spent its allowance. That single number stands for a token bucket: time refills
+it, and the further it is ahead, the emptier the bucket (a generic cell rate algorithm). Each warm instance keeps its
+own accounts, so frames within the allowance cost no call. An instance that sees a user spend much reports it to the
+table, and learns from the answer what the user has spent on all of them.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ INVOCATION = 1.0
 """A request, some 40 ms of 512 MB, and a line in the log."""
 
 SEND = 6.0
-"""A message to one device, its acknowledgement, three writes and two reads: what the rate is counted in."""
+"""A message to one device, its acknowledgement, three writes and two reads: the unit of the rate."""
 
 CONNECTING = 4
-"""Messages that a handshake costs as much as, beside what it calls: the authorizer, the `$disconnect` that follows, and
-a `close` for another connection."""
+"""What a handshake costs beside its calls, in messages: the authorizer, the `$disconnect` that follows, and a `close`
+for another connection."""
 
 BURST_MS = 30_000
-"""How much may be spent ahead: what is earned in half a minute, 300 messages at the default rate. A device that has
-been away for long asks for a lot at once."""
+"""How much may be spent ahead: half a minute's earnings, 300 messages at the default rate. A device that was away for
+long asks for a lot at once."""
 
 MAX_REFUSALS = 50
 REFUSAL_MS = 1_000
-"""So many frames may be refused at once, and one a second. Both clients wait as they are told to, and have a frame for
-each conversation under way at most: only what does not listen is refused so often."""
+"""This many frames may be refused at once, and then one a second. Both clients wait as they are told to, with at most a
+frame for each conversation under way: only a client that does not listen is refused more often."""
 
 SHARED_MS = 5_000
 FORGOTTEN_SHARE = 0.1
-"""What an instance has seen of a user is told to the table once it comes to five seconds' allowance. A tenth of the
-rate is not counted: who sends no more than that to each instance is never told of."""
+"""An instance reports a user's spending to the table once it amounts to five seconds' allowance. A tenth of the rate is
+not counted: a user who sends no more than that to each instance is never reported."""
 
 MAX_ACCOUNTS = 10_000  # some 200 bytes each
 
 MAX_BELIEVED_MS = 60_000
-"""How long an instance believes that a user is barred, without asking: an operator may have lifted it."""
+"""How long an instance takes a user for barred without asking: an operator may have lifted the bar."""
 
 
 class OverLimit(ChatError):
-    """A user has spent its allowance: `too_many_requests`, and when there is some again."""
+    """A user has spent its allowance: `too_many_requests`, with the time until there is some again."""
 
     def __init__(self, retry_after_ms: int) -> None:
         message = "this user has spent its allowance; wait for retry_after_ms, then send the same frame again"
@@ -78,8 +78,8 @@ class _Account:
 class Limits:
     """The accounts of one instance.
 
-    `rate` is how many messages a second a user can go on sending. `consumed` says which units of the table were used
-    since it was last asked.
+    `rate` is how many messages a second a user can keep sending. `consumed` returns the table's units used since the
+    last call.
     """
 
     def __init__(self, sessions: Sessions, consumed: Callable[[], Consumed], clock: Clock, *, rate: int) -> None:
@@ -90,7 +90,7 @@ class Limits:
         self._accounts: dict[str, _Account] = {}
 
     def admit(self, user: str) -> None:
-        """Raises OverLimit if the user has spent its allowance, and Barred if it goes on all the same."""
+        """Raises OverLimit if the user has spent its allowance, and Barred if it carries on regardless."""
         now, account = self._clock(), self._account(user)
         if account.barred_until > now:
             raise Barred(Bar(account.barred_until))
@@ -109,7 +109,7 @@ class Limits:
         return self._account(user).spent_until - self._clock() > BURST_MS
 
     def charge(self, user: str, *, messages: int) -> None:
-        """Takes from the user's account what it has caused: messages of the API, either way, and units of the table."""
+        """Charges the user's account: API messages in both directions, and the table's units."""
         now, account = self._clock(), self._account(user)
         consumed = self._consumed()
         cost = INVOCATION + MESSAGE * messages + READ_UNIT * consumed.read + WRITE_UNIT * consumed.written
@@ -126,14 +126,14 @@ class Limits:
         self._consumed()
 
     def believe(self, user: str, bar: Bar) -> None:
-        """Refuses a user that is barred without asking the table, for a while."""
+        """Refuses a barred user without asking the table, for a while."""
         self._account(user).barred_until = min(bar.until, self._clock() + MAX_BELIEVED_MS)
 
     def _share(self, user: str, account: _Account) -> None:
         try:
             everywhere = self._sessions.spend(user, round(account.unshared_ms))
         except FAILED_CALLS as error:
-            # What this instance has seen goes on counting here, and is told with what comes next.
+            # What this instance has seen still counts here, and is reported with what comes next.
             log.failure("spending not shared", error, user=user)
             return
         account.unshared_ms = 0.0
@@ -143,5 +143,5 @@ class Limits:
         account = self._accounts.pop(user, None) or _Account(self._clock())
         if len(self._accounts) >= MAX_ACCOUNTS:
             del self._accounts[next(iter(self._accounts))]
-        self._accounts[user] = account  # the last one now: those that were not heard of for longest go first
+        self._accounts[user] = account  # now the last one: those unused for longest go first
         return account

@@ -1,7 +1,7 @@
-"""One JSON line an invocation, for people and for metric filters. Never a text, a token or an exception's message.
+"""One JSON line an invocation, for people and for metric filters; never a text, a token or an exception's message.
 
-The lines are written as they are, not through `logging`: so they look the same on AWS, where the functions' log format
-is JSON, and on the emulator. `timestamp` and `level` are what AWS filters on.
+The lines are printed, not sent through `logging`, so they look the same on AWS, where the functions' log format is
+JSON, and on the emulator. `timestamp` and `level` are what AWS filters on.
 """
 
 from __future__ import annotations

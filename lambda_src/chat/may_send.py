@@ -1,8 +1,8 @@
 """The product's own rule: who may begin a conversation with whom. A function of the product's is asked.
 
-Only a first message between two users asks, before anything of it is stored. That a conversation has numbers means that
-it was allowed once, so nobody is asked again, nor for a retry. A refusal is remembered here for a moment, or somebody
-could have the product's function invoked at will.
+It is asked only for the first message between two users, before anything is stored. A conversation with numbers was
+allowed once, so neither later messages nor retries are asked about. A refusal is remembered here for a moment, or
+somebody could have the product's function invoked at will.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 REFUSED_MS = 60_000
-"""How long an instance refuses the same two users without asking. Who is allowed meanwhile waits so long at most."""
+"""How long an instance refuses the same two users without asking, and so the delay before a changed answer counts."""
 
 MAX_REFUSALS = 10_000  # some 300 bytes each
 
 
 class MaySend(Protocol):
     def check(self, sender: str, to: str) -> None:
-        """Raises ChatError: `forbidden`, or `internal` if it cannot be found out and is not taken for granted."""
+        """Raises ChatError: `forbidden`, or `internal` if there is no answer and the rule does not fail open."""
 
 
 class Unanswered(Exception):
-    """The product's function was invoked, and has not said yes or no."""
+    """The product's function was invoked, and said neither yes nor no."""
 
 
 class FunctionRule:

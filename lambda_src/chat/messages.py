@@ -1,6 +1,6 @@
-"""What a message is in the table: an item of its conversation's log.
+"""A message in the table: an item of its conversation's log.
 
-What an item lacks, or has and should not, costs that message and nothing else: it is skipped, with a line in the log.
+A malformed item costs that message and nothing else: it is skipped, with a line in the log.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ UNSENT = "unsent"
 UNSENDS = "unsends"
 DIGEST = "digest"
 DATA = "data"
-"""Attributes of a message that was taken back: when, and what its text and data are compared with where it is sent once
-more; of the message that takes it back: its number; and of a message with data, beside its text: that, as JSON."""
+"""Attributes: of a message that was taken back, when, and a digest to compare a repeated send with; of the message that
+takes it back, its number; of a message with data, that data as JSON."""
 
 
 def item_of(message: Message) -> Item:
@@ -49,7 +49,7 @@ def item_of(message: Message) -> Item:
 
 
 def message_of(item: Item) -> Message | None:
-    """The message in an item that stands alone; None, and a line in the log, if there is none in it."""
+    """The message in a single item; None, and a line in the log, if it holds none."""
     users = users_of(attribute(item, "pk", ""))
     if users is None:
         log_skipped(item)
@@ -60,7 +60,7 @@ def message_of(item: Item) -> Message | None:
 def message_in(item: Item, user: str, peer: str) -> Message | None:
     """The message in an item of the log; None, and a line in the log, if it lacks anything or fits no frame.
 
-    What is left out keeps its number. To a client it is one that has expired.
+    A message that is left out keeps its number. To a client it has expired.
     """
     seq, sender, id = seq_of(item), attribute(item, "from", ""), attribute(item, "id", "")
     text, ts, ttl = attribute(item, "text", ""), attribute(item, "ts", 0), attribute(item, TTL, 0)
@@ -84,7 +84,7 @@ def _data_in(item: Item) -> str:
 
 
 def digest_of(text: str, data: str) -> bytes:
-    """16 bytes that a message's text and data are compared by, also when they are gone."""
+    """16 bytes to compare a message's text and data by, even after they are gone."""
     digest = blake2b(text.encode(), digest_size=16).digest()
     return blake2b(data.encode(), digest_size=16, key=digest).digest() if data else digest
 
@@ -96,10 +96,10 @@ def seq_of(item: Item) -> int | None:
 
 
 def beyond(items: Sequence[Item], step: Literal[1, -1], hidden: Sequence[Range] = ()) -> str:
-    """The sort key at which the page behind these items of a log starts: not within what is hidden."""
+    """The sort key at which the page after these items of a log starts, beyond what is hidden."""
     numbers = [seq for item in items if (seq := seq_of(item)) is not None]
     if not numbers:
-        # From items that have no number, go on at the last of them: it is read twice, so two are read at the least.
+        # If no item has a number, continue at the last one: it is read twice, so a page reads at least two.
         return str(items[-1]["sk"])
     seq = numbers[-1] + step
     if skipped := range_with(hidden, seq):

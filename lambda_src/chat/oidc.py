@@ -25,10 +25,10 @@ from chat.clock import Clock, is_older
 from chat.identity import LEEWAY_SECONDS, Identity, Refused, TokenRules, identity_of
 
 ALGORITHMS = frozenset({"RS256", "ES256", "EdDSA"})
-"""What keys may be used for. A shared secret is not among them: a published key must not become one."""
+"""The algorithms that keys may be used for. None has a shared secret: a published key must not become one."""
 
 MEMORY_MS = 3_600_000
-"""How long the issuer's keys are kept before they are fetched anew, and so how long a withdrawn one is believed."""
+"""How long the issuer's keys are kept before they are fetched again, and so how long a withdrawn one is trusted."""
 
 FETCH_EVERY_MS = 30_000
 """The least time between two fetches, whether or not they succeed: a flood of tokens with unknown keys, or an issuer
@@ -46,7 +46,7 @@ Fetch = Callable[[str], bytes]
 
 
 class IssuerKeys:
-    """The issuer's published keys by key id, remembered; what is remembered outlives an issuer that is down."""
+    """The issuer's published keys by key id, cached; the cache outlives an issuer that is down."""
 
     def __init__(self, issuer: str, fetch: Fetch, clock: Clock) -> None:
         self._issuer = issuer
@@ -57,7 +57,7 @@ class IssuerKeys:
         self._tried_at: int | None = None
 
     def find(self, key_id: str | None) -> PyJWK | None:
-        """The key of this id; None if the issuer publishes none such, as far as is known."""
+        """The key with this id; None if the issuer publishes no such key, as far as is known."""
         if key_id not in self._keys or is_older(self._fetched_at, MEMORY_MS, self._clock()):
             self._refresh()
         return self._keys.get(key_id)
@@ -68,7 +68,7 @@ class IssuerKeys:
         self._tried_at = self._clock()
         try:
             self._keys = self._published()
-        except (OSError, HTTPException, ValueError, RecursionError) as error:  # the last two: not what it should say
+        except (OSError, HTTPException, ValueError, RecursionError) as error:  # the last two: a malformed document
             log.failure("issuer's keys not fetched", error)
             return
         self._fetched_at = self._tried_at
@@ -127,7 +127,7 @@ class OidcTokens:
                 algorithms=[key.algorithm_name],
                 issuer=self._issuer,
                 leeway=LEEWAY_SECONDS,
-                # Who it is meant for is not always in `aud`; see below.
+                # The audience is not always in `aud`; see below.
                 options={"require": ["exp", "iss"], "verify_aud": False},
             )
         except (jwt.InvalidTokenError, UnicodeError) as error:  # a lone surrogate cannot be encoded
@@ -138,7 +138,7 @@ class OidcTokens:
 
 
 def _audiences(claims: Mapping[str, Any]) -> set[str]:
-    """Whom a token is meant for. Cognito's access tokens say it in `client_id`, Clerk's session tokens in `azp`."""
+    """The audience of a token. Cognito's access tokens have it in `client_id`, Clerk's session tokens in `azp`."""
     named: object = next((claims[name] for name in ("aud", "client_id", "azp") if claims.get(name)), [])
     return {one for one in (named if isinstance(named, list) else [named]) if isinstance(one, str)}
 
@@ -156,8 +156,8 @@ def fetch(url: str) -> bytes:
         except Exception as error:
             fetched.set_exception(error)
 
-    # A socket's timeout is of each of its calls, and there may be many: a name with several addresses, none of which
-    # answers, or an answer that comes byte by byte.
+    # A socket's timeout applies to each of its calls, and there may be many: a name with several addresses that do not
+    # answer, or an answer that arrives byte by byte.
     Thread(target=run, daemon=True).start()
     return fetched.result(FETCH_SECONDS)
 

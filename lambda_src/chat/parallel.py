@@ -15,7 +15,7 @@ calls would open connections beyond it, and drop them afterwards."""
 
 
 class Parallel(Protocol):
-    """Runs the calls, all of them, and returns their results in order; then raises what the first of them raised."""
+    """Runs all of the calls, and returns their results in order; then raises the first error, if any."""
 
     def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]: ...
 
@@ -30,8 +30,8 @@ def both(parallel: Parallel, first: Callable[[], S], second: Callable[[], T]) ->
 class Threads:
     """Runs the first call in the caller's thread, and the others in threads that are kept between invocations.
 
-    So the first is the one to name that must not wait: it is under way before the others begin. A call may run calls of
-    its own here: two that do, and all that they run, are fewer than there are threads.
+    So put the call first that must not wait. A call may itself run calls here: two that do, with all that they run, are
+    fewer than there are threads.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Threads:
         try:
             first = [call() for call in calls[:1]]
         finally:
-            # Wait for all before raising: one that outlives its invocation would freeze with the function, half done.
+            # Wait for all before raising: a call that outlives its invocation would freeze with the function, half-way.
             for future in futures:
                 future.exception()
         return first + [future.result() for future in futures]

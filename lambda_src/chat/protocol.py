@@ -17,21 +17,21 @@ E = TypeVar("E", bound=StrEnum)
 Frame = dict[str, object]
 
 MAX_FRAME_BYTES = 32_000
-"""Of a frame that the server sends: below API Gateway's 32 KiB, so one frame and one billed message."""
+"""Of a frame that the server sends: below API Gateway's 32 KiB, so it is billed as one message."""
 
 MAX_TEXT_BYTES = 8 * 1024
 """Of a message's text, in UTF-8."""
 
 MAX_ESCAPED_TEXT_BYTES = 30_000
 """Of a text in JSON, together with its data. A control character takes six bytes there, so a text of 8 KiB may need
-48 KiB. What else a frame carries (three user ids, two frame ids, names and numbers) stays below 2,000 bytes."""
+48 KiB. The rest of a frame (three user ids, two frame ids, names and numbers) stays below 2,000 bytes."""
 
 MAX_DATA_BYTES = 2 * 1024
 """Of a message's data, in UTF-8, as compact JSON."""
 
 MAX_DATA_DEPTH = 32
-"""Objects and lists within each other, the data itself included: as deep as a document in DynamoDB may be, where a
-product may want to keep what it gets. Of the parsers in use none takes less."""
+"""Nesting of objects and lists, the data itself included: as deep as a document in DynamoDB may be, in case a product
+stores the data there. Every parser in use accepts this depth."""
 
 PAGE_ROOM = 30_500
 """Bytes for the messages or chats of one reply: what MAX_FRAME_BYTES leaves beside its other fields."""
@@ -39,7 +39,7 @@ PAGE_ROOM = 30_500
 MAX_ID_LENGTH = 64
 MAX_PRESENCE_USERS = 100  # BatchGetItem takes at most 100 keys
 MAX_PAGE = 100  # chats or messages; the same limit of BatchGetItem holds for the previews
-DEFAULT_PAGE = 50  # the first of a chat list; its later ones have no previews, and 100 chats then
+DEFAULT_PAGE = 50  # the first of a chat list; later ones have no previews, and so 100 chats
 MAX_CHAT_BYTES = 512  # a chat without a preview, as JSON: the longest id, and nine numbers
 PREVIEW_LENGTH = 200  # characters of a last message in a chat list
 HEARTBEAT_MS = 270_000  # 4.5 minutes; API Gateway ends a connection after 10 idle minutes
@@ -47,7 +47,9 @@ MAX_INTEGER = 2**53 - 1  # what JSON carries exactly between languages (RFC 8259
 
 _JOINER = "\N{ZERO WIDTH JOINER}"
 _FLAGS = "".join(map(chr, range(0x1F1E6, 0x1F200)))  # the letters that flags are made of, two each
-_BEHIND_EMOJI = re.compile("[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")  # skin tones, what names a region's flag
+_BEHIND_EMOJI = re.compile(
+    "[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+)  # skin tones, and the letters of a region's flag
 
 _USER_ID = re.compile(r"[A-Za-z0-9_.@:|+=-]{1,128}")
 
@@ -77,7 +79,7 @@ class CloseCode(StrEnum):
 
 
 STAY_AWAY_MS = 300_000
-"""How long who was ended for another device stays away: if it came back at once, it would be ended for by the next."""
+"""How long a device stays away after it made room for another: coming back at once, it would end the next one."""
 
 
 class ChatError(Exception):
@@ -108,7 +110,7 @@ class Send(NamedTuple):
 
 
 class Sync(NamedTuple):
-    """`presence` is whose presence is asked for besides: these users', or that of a number of the latest chats."""
+    """`presence` asks for presence, too: of these users, or of the peers of this many latest chats."""
 
     id: str | None
     since: int | None
@@ -344,7 +346,7 @@ def _users(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
         raise _bad(f"the field '{name}' must be a list of 1 to {MAX_PRESENCE_USERS} user ids")
     if not all(is_user_id(user) for user in users):
         raise _bad(f"the field '{name}' contains something that is not a user id")
-    return tuple(dict.fromkeys(users))  # asked twice, answered once
+    return tuple(dict.fromkeys(users))  # a user named twice is answered once
 
 
 def _presence(fields: Mapping[str, object]) -> tuple[str, ...] | int:
@@ -360,7 +362,7 @@ def _presence(fields: Mapping[str, object]) -> tuple[str, ...] | int:
 
 
 def _content(fields: Mapping[str, object]) -> tuple[str, str]:
-    """The text and the data of a message, of which it has one at least."""
+    """The text and the data of a message, which has at least one of them."""
     data = "" if fields.get("data") is None else canonical(fields["data"])
     text = _text(fields, may_be_empty=bool(data))
     if encoded_size(text) + len(data.encode()) > MAX_ESCAPED_TEXT_BYTES:
@@ -399,7 +401,7 @@ def canonical(data: object) -> str:
 
 
 def data_in(stored: str) -> str:
-    """The data that was stored, if it is any; empty if it is something else."""
+    """The stored data; empty if it is not valid data."""
     try:
         return canonical(json.loads(stored))
     except (ValueError, RecursionError, ChatError):
@@ -494,7 +496,7 @@ class Message(NamedTuple):
 
 
 class Chat(NamedTuple):
-    """One user's view of a conversation: how far it goes, and what each side has read and written of it.
+    """One user's view of a conversation: how far it goes, and how far each side has read and written.
 
     `blocked` is whether the user has blocked the peer. `instead` is what it is told of the peer's presence instead of
     how it is, and None if the two may see each other. `expires` is when the last message does, in milliseconds since
@@ -556,7 +558,7 @@ def _expires_field(one: Message | Chat) -> Frame:
 
 
 def _unsent_fields(message: Message) -> Frame:
-    """Left out of a message that neither is taken back nor takes one back, which is nearly every one."""
+    """Nothing for nearly every message: one that neither is taken back nor takes another back."""
     fields: Frame = {}
     if message.unsent:
         fields["unsent"] = message.unsent
@@ -596,7 +598,7 @@ def sync_reply(
 
 
 def chat_fields(chat: Chat, last: Message | None) -> Frame:
-    """A chat as it stands in a `sync` reply, with the beginning of its last message where that is still stored."""
+    """A chat as a `sync` reply has it, with the beginning of its last message if that is still stored."""
     fields: Frame = {
         "peer": chat.peer,
         "seq": chat.seq,
@@ -617,7 +619,7 @@ def chat_fields(chat: Chat, last: Message | None) -> Frame:
 
 
 def preview_of(text: str) -> str:
-    """The beginning of a text. It does not end inside of what people take for one character, if there is a choice."""
+    """The beginning of a text. If possible it does not end inside what people see as one character."""
     end = min(len(text), PREVIEW_LENGTH)
     while end and _is_inside(text, end):
         end -= 1
@@ -625,10 +627,10 @@ def preview_of(text: str) -> str:
 
 
 def _is_inside(text: str, at: int) -> bool:
-    """Whether what is before and behind this place is shown as one: accents, joined emoji, flags."""
+    """Whether the characters before and after this place are shown as one: accents, joined emoji, flags."""
     if at == len(text):
         return False
-    import unicodedata  # noqa: PLC0415 - no cold start pays for it, and few texts are as long
+    import unicodedata  # noqa: PLC0415 - not at a cold start, since few texts are this long
 
     before, behind = text[at - 1], text[at]
     if _JOINER in (before, behind) or _BEHIND_EMOJI.match(behind):
@@ -680,7 +682,7 @@ def presence_reply(request: Presence, users: Sequence[UserPresence]) -> Frame:
 
 
 def presence_fields(users: Sequence[UserPresence]) -> list[Frame]:
-    """What frames say of the users' presence."""
+    """The users' presence, as frames have it."""
     return [{"user": one.user, "online": one.online, "last_seen": one.last_seen, "rev": one.rev} for one in users]
 
 
@@ -710,7 +712,7 @@ def error_frame(error: ChatError, request_id: str) -> Frame:
 
 
 def close_frame(code: CloseCode, message: str, *, retry_after_ms: int | None) -> Frame:
-    """The last frame of a connection. `retry_after_ms` is None if its user is not to connect again by itself."""
+    """The last frame of a connection. `retry_after_ms` is None if the client must not reconnect by itself."""
     frame: Frame = {"type": "close", "code": code, "message": message, "temporary": retry_after_ms is not None}
     return frame if retry_after_ms is None else {**frame, "retry_after_ms": retry_after_ms}
 

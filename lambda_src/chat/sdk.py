@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Service = Literal["dynamodb", "events", "lambda", "secretsmanager", "sqs"]
 
 CONFIG = Config(
-    # A call takes milliseconds; what takes longer than this is lost.
+    # A call takes milliseconds; one that takes longer than this is lost.
     connect_timeout=0.5,
     read_timeout=1.5,
     retries={"mode": "standard", "total_max_attempts": 1},  # further tries are budget.py's
@@ -43,10 +43,10 @@ def client(service: Service) -> BaseClient:
 
 @cache
 def session() -> Session:
-    # The way out, should a call turn out to need one of the SDK's handlers: the SDK as it comes.
+    # The way out if a call turns out to need one of the SDK's handlers: the unmodified SDK.
     if os.environ.get("PLAIN_SDK"):
         return Session()
-    # Of the SDK's handlers, which cover the peculiarities of all its services, our calls need one.
+    # The SDK's handlers cover the peculiarities of all its services; our calls need one of them.
     session = Session(include_builtin_handlers=False)
     session.register("before-call", _pass_on_trace)  # type: ignore[arg-type]
     return session

@@ -9,7 +9,7 @@ DAY_MS = 86_400_000
 
 
 class MissingSetting(Exception):
-    """An environment variable that the stack sets is not there."""
+    """An environment variable that the stack sets is missing."""
 
 
 def required(environment: Mapping[str, str], name: str) -> str:
@@ -21,9 +21,9 @@ def required(environment: Mapping[str, str], name: str) -> str:
 
 
 def epoch_of(table_name: str, epoch: str) -> str:
-    """Which history the data is: another one in another table, and in the same one if the operator says so.
+    """The history of the data: a new one in another table, or if the operator sets another epoch.
 
-    Numbers of messages mean something within one history alone, see `docs/protocol.md`, rule 10.
+    Message numbers have a meaning within one history only: `docs/protocol.md`, rule 10.
     """
     history = f"{table_name} {epoch}"
-    return blake2b(history.encode(), digest_size=8).hexdigest()  # no client need know what the table is called
+    return blake2b(history.encode(), digest_size=8).hexdigest()  # clients need not know the table's name

@@ -1,7 +1,7 @@
 """The keys that connection tokens are signed with where the product's own backend signs them (`identity=token`).
 
-Secrets Manager keeps the key that was current before the last rotation as AWSPREVIOUS. It counts for as long as a token
-that it signed may live, so a rotation refuses nobody; `make rotate-key` says when that ends, and can end it at once.
+Secrets Manager keeps the key that was current before the last rotation as AWSPREVIOUS. It is accepted for as long as a
+token that it signed may live, so a rotation refuses nobody; `make rotate-key` says when that ends, and can end it now.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from chat.clock import Clock, is_older
 from chat.identity import LEEWAY_SECONDS, Identity, Refused, TokenRules, identity_of
 
 ALGORITHM = "HS256"
-"""Pinned: what a token's header says about it is never believed."""
+"""Pinned: what a token's header says about it is never trusted."""
 
 MEMORY_MS = 60_000
-"""How long a key is kept, and so how long one that was taken back at once is still believed."""
+"""How long a key is cached, and so how long one that was retired at once is still accepted."""
 
 REREAD_MS = 10_000
-"""A token of an unknown key has the keys read again, but no more often than this, however many such tokens come. So
-whoever floods a function with them can make it refuse the tokens of a new key for this long, and no longer."""
+"""A token of an unknown key makes the function read the keys again, but at most this often, however many such tokens
+come. So a flood of them can make it refuse the tokens of a new key for this long, and no longer."""
 
 
 class Key(NamedTuple):
@@ -32,7 +32,7 @@ class Key(NamedTuple):
 
 
 class _Remembered:
-    """A key, read again when what is remembered of it is too old, or when a token gives a reason to."""
+    """A cached key, read again when it is too old, or when a token gives a reason to."""
 
     def __init__(self, read: Callable[[], Key | None], clock: Clock) -> None:
         self._read = read
@@ -48,7 +48,7 @@ class _Remembered:
         return self._key
 
     def doubted(self) -> Key | None:
-        """The key as it is now, unless that was asked less than REREAD_MS ago."""
+        """The key as it is now, unless it was read for doubt less than REREAD_MS ago."""
         if is_older(self._doubted_at, REREAD_MS, self._clock()):
             self._key = self._read()
             self._read_at = self._doubted_at = self._clock()

@@ -1,4 +1,4 @@
-"""What a record of the table's stream says to the product: a message is stored or taken back, somebody came or went.
+"""What a record of the table's stream means to the product: a message is stored or taken back, a user came or went.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
 """
@@ -16,7 +16,7 @@ from chat.table import SESSIONS, Item, user_of
 
 
 def events_of(record: Mapping[str, Any], bus: EventBus) -> list[Event]:
-    """At most one event, in the words of the bus."""
+    """At most one event, as the bus words it."""
     change = record["dynamodb"]
     before, after = plain_item(change.get("OldImage", {})), plain_item(change.get("NewImage", {}))
     if change["Keys"]["sk"]["S"] == SESSIONS:
@@ -29,14 +29,14 @@ def events_of(record: Mapping[str, Any], bus: EventBus) -> list[Event]:
 
 
 def _came_or_went(user: str, before: Item, after: Item, now: int) -> list[Event]:
-    """Nothing, if the user is online, or is not, as before.
+    """Nothing, if the user is online, or offline, as before.
 
-    The end of a connection counts that had not been live for some time: nobody was told when its token expired.
+    The end of a connection counts even if its token had expired before: nobody was told of that.
     """
     was, known = presence(user, before, now), presence(user, after, now)
     has_ended = bool(connection_ids(before) - connection_ids(after))
     came, went = known.online and not was.online, not known.online and (was.online or has_ended)
     if not came and not went:
         return []
-    rev = max(was.rev, known.rev)  # of an item that is removed, the one that it had
+    rev = max(was.rev, known.rev)  # for a removed item, the one it had
     return [came_or_went(known._replace(rev=rev, last_seen=known.last_seen or was.last_seen))]

@@ -8,6 +8,6 @@ SUBPROTOCOL = "parley.v1"
 
 
 def offered_subprotocols(headers: Mapping[str, str]) -> list[str]:
-    """What the client offers in Sec-WebSocket-Protocol, in its order."""
+    """The client's offers in Sec-WebSocket-Protocol, in their order."""
     lower = {name.lower(): value for name, value in headers.items()}
     return [one.strip() for one in lower.get("sec-websocket-protocol", "").split(",") if one.strip()]

@@ -1,4 +1,4 @@
-"""The one table: its keys, and the four calls that everything else is made of.
+"""The one table: its keys, and the few calls that everything else is made of.
 
 `Table` is what the message log and the sessions see. `dynamo` implements it on AWS, and a table in memory in unit
 tests; the contract tests hold all of them to the same cases.
@@ -28,19 +28,19 @@ Item = Mapping[str, str | int]
 """An item's attributes, `pk` and `sk` among them. Numbers are whole."""
 
 TTL = "ttl"
-"""Attribute of an item that expires: when, in seconds since the epoch. TTL deletes it some time after that."""
+"""Attribute of an item: when it expires, in seconds since the epoch. TTL deletes it some time later."""
 
 SESSIONS = "SESSIONS"
 FIRST_CHAT = "CHAT#"
-"""The sort key before those of all chat items. That of the sessions item comes after them."""
+"""Sorts before every chat item's key. The key of the sessions item sorts after them."""
 
 BEFORE_ALL, BEHIND_ALL = " ", "\x7f"
-"""Before and behind every sort key; and, behind a user id, before all that it could go on with."""
+"""Sort before and after every sort key; appended to a user id, before and after every longer one."""
 
 SEQ_DIGITS = 12
 MAX_SEQ = 10 ** (SEQ_DIGITS - 1) - 1
 """The highest message number: more than a conversation can reach, and a tenth of what a sort key can hold. A number
-beyond it is not ours. It is never read, or the next message would have to be numbered after it."""
+beyond it is not ours, and never read, or the next message would have to be numbered after it."""
 
 
 class Key(NamedTuple):
@@ -53,7 +53,7 @@ def user_partition(user: str) -> str:
 
 
 def user_of(partition: str) -> str:
-    """The user whose partition it is."""
+    """The user that the partition belongs to."""
     return partition.removeprefix("USER#")
 
 
@@ -72,7 +72,7 @@ def log_partition(user: str, peer: str) -> str:
 
 
 def users_of(partition: str) -> tuple[str, str] | None:
-    """The two users whose log the partition is; None if it is none. Of a log with oneself, both are the same."""
+    """The two users whose log the partition is; None if it is not a log. In a log with oneself, both are the same."""
     match partition.split("#"):
         case ["CHAT", first, second]:
             return first, second
@@ -93,16 +93,16 @@ def key_of(item: Item) -> Key:
 
 
 def expires_by(item: Item, then: int) -> bool:
-    """Whether the item has expired at that time, in milliseconds since the epoch, deleted or not."""
+    """Whether the item has expired by that time, in milliseconds since the epoch, deleted or not."""
     ttl = item.get(TTL)
     return isinstance(ttl, int) and 0 < ttl * 1_000 <= then
 
 
 def attribute(item: Item, name: str, default: V) -> V:
-    """The attribute as the type of `default`, which stands in for one that is absent.
+    """The attribute, if it has the type of `default`; otherwise `default`.
 
-    One that cannot be ours, of another type or a number that no frame can carry, is logged and counts as absent: it
-    must not take with it what else is read.
+    One that cannot be ours, of another type or a number that no frame can carry, is logged and counts as absent, so
+    that everything else can still be read.
     """
     value = item.get(name, default)
     if not isinstance(value, type(default)) or (isinstance(value, int) and not 0 <= value <= MAX_INTEGER):
@@ -112,7 +112,7 @@ def attribute(item: Item, name: str, default: V) -> V:
 
 
 def log_skipped(item: Item) -> None:
-    """Logs an item that this code has not written, or not so. It must not take with it what else is read."""
+    """Logs an item that this code did not write in this form; everything else can still be read."""
     log.line("WARN", "item skipped", pk=item["pk"], sk=item["sk"])
 
 
@@ -137,7 +137,7 @@ class Present(NamedTuple):
 
 
 class Below(NamedTuple):
-    """The attribute is below the number, or is none: absent, or of another type, which a change then puts right."""
+    """The attribute is below the number, absent, or of another type, which the change then repairs."""
 
     name: str
     number: int
@@ -156,8 +156,8 @@ Condition = Present | Below | AtLeast
 class Update(NamedTuple):
     """A change to one item, made only if all of `only_if` hold; an item that is not there is created by it.
 
-    An attribute to `put` gets the value of the one named in `instead`, where the item has that. An attribute to `add`
-    to that is absent, or not a number, counts as what it is to `start` from, or as 0.
+    `instead` names an attribute whose value is put instead, if the item has it. If an attribute in `add` is absent or
+    not a number, it starts from its value in `start`, or from 0.
     """
 
     put: Mapping[str, str | int] = {}
@@ -183,7 +183,7 @@ class Updated(NamedTuple):
 
 
 class Table(Protocol):
-    """What the message log and the sessions need of a store. Each method may raise one of FAILED_CALLS."""
+    """What the message log and the sessions need from a store. Each method may raise one of FAILED_CALLS."""
 
     def query(self, query: Query) -> list[Item]:
         """The items that the query names."""
@@ -202,13 +202,13 @@ class Table(Protocol):
 
 
 def as_read(item: Item) -> tuple[Condition, ...]:
-    """The conditions that nobody has said anew since it was read when the item expires, and that it is there."""
+    """Conditions that the item still exists, and still expires when it did as it was read."""
     ttl = attribute(item, TTL, 0)
     return AtLeast(TTL, ttl), Below(TTL, ttl + 1)
 
 
 def peer_behind(table: Table, user: str, peer: str = "") -> str | None:
-    """The peer of the chat behind the one with `peer`, by the order of keys, or of the first; None if there is none."""
+    """The peer of the chat after the one with `peer`, in the order of keys, or of the first; None if there is none."""
     behind = Query(user_partition(user), f"{FIRST_CHAT}{peer}{BEFORE_ALL}", f"{FIRST_CHAT}{BEHIND_ALL}", limit=1)
     for chat in table.query(behind):
         return str(chat["sk"]).removeprefix(FIRST_CHAT)
@@ -217,4 +217,4 @@ def peer_behind(table: Table, user: str, peer: str = "") -> str | None:
 
 FAILED_CALLS = (ChatError, ClientError, BotoCoreError)
 """What a call of the table raises when it fails: ChatError (`too_many_requests`) if it was throttled, otherwise the
-SDK's own. Caught by whatever must not fail with it."""
+SDK's own. Callers that must not fail with the call catch these."""

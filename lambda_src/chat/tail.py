@@ -10,7 +10,7 @@ from chat.protocol import ChatError, ErrorCode, Message
 from chat.table import TTL, Item, attribute, log_skipped
 
 MOST_SEARCHED = 1_000
-"""Messages among which it is looked for at most, however young they are."""
+"""Messages that are searched at most, however young they are."""
 
 Enough = Callable[[Sequence["Entry"]], bool]
 """Whether these entries, newest first and at least one, go back far enough."""
@@ -29,9 +29,9 @@ class Entry(NamedTuple):
     unsends: int
 
     def stored(self, to: str, text: str, data: str) -> Message:
-        """The message as it is stored, of which this text and data were sent once more.
+        """The stored message, which was sent again with this text and data.
 
-        Raises ChatError (`bad_request`) if it has others.
+        Raises ChatError (`bad_request`) if its own are different.
         """
         if self.digest != digest_of(text, data):
             what = "another text, or other data" if data else "another text"
@@ -42,13 +42,13 @@ class Entry(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """The newest messages of a log, newest first. `seq` is the last number given out, by message or by chat item."""
+    """The newest messages of a log, newest first. `seq` is the last number in use, by message or by chat item."""
 
     seq: int
     entries: tuple[Entry, ...]
 
     def find(self, sender: str, id: str, unsends: int) -> Entry | None:
-        """The message of this id. A user may give one of its own the id of a message that takes another one back."""
+        """The message with this id. `unsends` counts too: a user may reuse the id of one that takes another back."""
         sought = sender, id, unsends
         return next((entry for entry in self.entries if (entry.sender, entry.id, entry.unsends) == sought), None)
 
@@ -66,7 +66,7 @@ class Tail(NamedTuple):
 def back_to_time(ts: int) -> Enough:
     """Far enough to have everything that was stored at that time or later.
 
-    Clocks differ by less than it takes a client to give up a try and make another, or else REPEATED_MS allows for it.
+    Clocks differ by less than a client takes to give up a try and make another; otherwise REPEATED_MS allows for it.
     """
 
     def enough(entries: Sequence[Entry]) -> bool:
@@ -82,7 +82,7 @@ def back_to_number(seq: int) -> Enough:
 
 
 def entry_of(item: Item) -> Entry | None:
-    """What a tail knows of the message in an item of a log; None, and a line in the log, if it has no number."""
+    """What a tail knows of a log's item; None, and a line in the log, if it has no number."""
     seq = seq_of(item)
     if seq is None:
         log_skipped(item)

@@ -89,7 +89,7 @@ def rule(environment: Mapping[str, str], client: Callable[[Service], BaseClient]
     function = environment.get("MAY_SEND_FUNCTION")
     if not function:
         return None
-    from chat.may_send import FunctionRule  # noqa: PLC0415 - who has none does not pay for it
+    from chat.may_send import FunctionRule  # noqa: PLC0415 - only deployments with a rule pay for it
 
     fails_open = required(environment, "MAY_SEND_FAILS") == "open"
     return FunctionRule(lambda: client("lambda"), function, fails_open=fails_open, clock=clock)
@@ -105,8 +105,8 @@ def backend_routes(
     bus: Bus | None = None,
     announced_chats: int = MAX_ANNOUNCED_CHATS,
 ) -> BackendRoutes:
-    """A backend's routes. Whom it writes to, and how many, is its own affair, unlike a user's."""
-    # The functions of users do not pay for it at their cold start.
+    """A backend's routes. Unlike a user, it may write to anybody, and to as many as it likes."""
+    # The functions that serve users do not pay for it at their cold start.
     from chat.backend_routes import BackendRoutes  # noqa: PLC0415
     from chat.erasing import Erasing  # noqa: PLC0415
     from chat.kicking import Kicking  # noqa: PLC0415
