@@ -244,7 +244,7 @@ class Conversations:
         raise _too_many()
 
     def unsend(self, user: str, peer: str, seq: int) -> Appended:
-        """Takes a message of the user's back: its text and data go, its number stays. Then stores a message that says so.
+        """Takes a message of the user's back: its text and data go, its number stays. Then stores one that says so.
 
         In this order, a device that learns of it can no longer read the text. Raises ChatError: `bad_request` if there
         is no such message of the user's, and what `append` raises.
