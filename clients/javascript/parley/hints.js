@@ -115,8 +115,8 @@ export class Hints {
   }
 
   /**
-   * Whose presence the first `sync` of a connection asks for: that of who is in sight, or of that many of the latest
-   * chats, where none is known yet. Null: nobody's.
+   * Whose presence the first `sync` of a connection asks for: the users in sight, or a number of the latest chats while
+   * none is known yet. Null: nobody's.
    *
    * @param {boolean} isFirst
    */
@@ -141,7 +141,7 @@ export class Hints {
     this.#goOn();
   }
 
-  /** There is no connection any more: nobody tells who comes and goes. */
+  /** There is no connection any more: comings and goings are missed. */
   lost() {
     this.#isConnected = false;
     this.#forgetAsked();
@@ -153,7 +153,7 @@ export class Hints {
     this.#seen.clear();
   }
 
-  /** A sign of life. Who is not known to be there may have come without a word of it. @param {string} user */
+  /** A sign of life. A user not known to be online may have come unannounced. @param {string} user */
   notice(user) {
     if (this.#presences.get(user)?.online || this.#awaited.has(user)) return;
     this.#asked.delete(user);

@@ -76,7 +76,7 @@ export class Receipts {
     this.#soon.clear();
   }
 
-  /** Sends those that were to be sent before long: there is no later. */
+  /** Sends those that were to be sent soon: there will be no later. */
   sendAll() {
     for (const peer of [...this.#soon.keys()]) {
       const conversation = this.#conversations.get(peer);

@@ -44,8 +44,8 @@ export class Hints {
      */
     watch(inSight: () => string[]): void;
     /**
-     * Whose presence the first `sync` of a connection asks for: that of who is in sight, or of that many of the latest
-     * chats, where none is known yet. Null: nobody's.
+     * Whose presence the first `sync` of a connection asks for: the users in sight, or a number of the latest chats while
+     * none is known yet. Null: nobody's.
      *
      * @param {boolean} isFirst
      */
@@ -54,9 +54,9 @@ export class Hints {
     answeredWithSync(users: PresenceOfUser[]): void;
     /** There is a connection, and everything that was missed was told. */
     connected(): void;
-    /** There is no connection any more: nobody tells who comes and goes. */
+    /** There is no connection any more: comings and goings are missed. */
     lost(): void;
-    /** A sign of life. Who is not known to be there may have come without a word of it. @param {string} user */
+    /** A sign of life. A user not known to be online may have come unannounced. @param {string} user */
     notice(user: string): void;
     /** Asks who of the users is online. @param {string[]} users */
     ask(users: string[]): Promise<void>;

@@ -25,7 +25,7 @@ export class Receipts {
     want(conversation: Conversation, kind: ReceiptKind, seq: number): void;
     /** Rule 10. Sends none of those that were to be sent before long: their numbers are of another history. */
     forget(): void;
-    /** Sends those that were to be sent before long: there is no later. */
+    /** Sends those that were to be sent soon: there will be no later. */
     sendAll(): void;
     /** Sends the furthest receipt of each kind. @param {Conversation} conversation */
     settle(conversation: Conversation): Promise<void>;

@@ -19,8 +19,8 @@
  * @property {number} drain how long an old connection is kept for replies to what was asked on it
  * @property {number} composingShown
  * @property {number} composingEvery
- * @property {number} away how long nobody is told that we compose who is known to be away, without asking again
- * @property {number} presence between questions for the presence of who comes into sight
+ * @property {number} away how long no `composing` goes to a user known to be away, before asking again
+ * @property {number} presence between questions for the presence of users coming into sight
  * @property {number} receipts on average; receipts of messages that come together go out together
  */
 /**
@@ -103,11 +103,11 @@ export type Timing = {
     composingShown: number;
     composingEvery: number;
     /**
-     * how long nobody is told that we compose who is known to be away, without asking again
+     * how long no `composing` goes to a user known to be away, before asking again
      */
     away: number;
     /**
-     * between questions for the presence of who comes into sight
+     * between questions for the presence of users coming into sight
      */
     presence: number;
     /**

@@ -104,18 +104,18 @@ class Hints:
     def asked_with_sync(self, *, is_first: bool) -> list[str] | int | None:
         """Whose presence the first `sync` of a connection asks for.
 
-        That of who is in sight, or of that many of the latest chats, where none is known yet. None: nobody's.
+        The users in sight, or a number of the latest chats while none is known yet. None: nobody's.
         """
         if self._is_connected or self._in_sight is None:
             return None
         return IN_SIGHT if is_first else self._unasked(self._shown()) or None
 
     def answered_with_sync(self, users: list[Frame]) -> None:
-        """The `sync` has said so. An older server says nothing, and is asked once it is connected."""
+        """The `sync` brought the answers. An older server sends none, and is asked after the sync."""
         self._asked.update(presence.user for presence in self.learn(users))
 
     def connected(self) -> None:
-        """There is a connection, and everything that was missed was told."""
+        """There is a connection, and everything missed has been fetched."""
         if self._is_connected:  # another one has ended early
             self._forget_asked()
         self._is_connected = True
@@ -124,7 +124,7 @@ class Hints:
         self._go_on()
 
     def lost(self) -> None:
-        """There is no connection any more: nobody tells who comes and goes."""
+        """There is no connection any more: comings and goings are missed."""
         self._is_connected = False
         self._forget_asked()
         self.forget_presences()
@@ -134,14 +134,14 @@ class Hints:
         self._seen.clear()
 
     def notice(self, user: str) -> None:
-        """A sign of life. Who is not known to be there may have come without a word of it."""
+        """A sign of life. A user not known to be online may have come unannounced."""
         known = self._presences.get(user)
         if (known is None or not known.online) and user not in self._awaited:
             self._asked.discard(user)
             self._ask()
 
     def _ask(self) -> None:
-        """Not at each row of a list that is scrolled: what was in sight for a moment is not asked for."""
+        """Not for each row while a list is scrolled: a user in sight only for a moment is not asked for."""
         if not self._is_connected or self._pause is not None:
             return
         shown = self._shown()
@@ -160,7 +160,7 @@ class Hints:
         return [user for user in dict.fromkeys(in_sight) if USER_ID.fullmatch(user)]
 
     def _unasked(self, shown: list[str]) -> list[str]:
-        # A stranger would be answered for as nobody is.
+        # For a stranger, the answer would be that nobody is there.
         unasked = [user for user in shown if user not in self._asked and not self._is_stranger(user)]
         return unasked[:MAX_PRESENCE_USERS]
 
@@ -178,7 +178,7 @@ class Hints:
             self._awaited.difference_update(users)
 
     def learn(self, users: list[Frame]) -> tuple[PresenceChange, ...]:
-        """Keeps the highest `rev` of each user, and returns what is said of them."""
+        """Keeps the highest `rev` of each user, and returns their presence."""
         told = frames.presences(users)
         for presence in told:
             known = self._presences.get(presence.user)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from .events import Event, Expired, Failed, Message, PresenceChange, Receipt, Reset, Sent, Typing, Unsent
 
 SAID = Message | Unsent | Expired | Receipt
-"""What is said in a conversation."""
+"""Events of a conversation."""
 
 
 class Mailbox:

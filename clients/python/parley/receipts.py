@@ -84,7 +84,7 @@ class Receipts:
             self._cancel(peer)
 
     def send_all(self) -> None:
-        """Sends those that were to be sent before long: there is no later."""
+        """Sends those that were to be sent soon: there will be no later."""
         for peer in list(self._soon):
             self._start_now(peer)
 

@@ -27,9 +27,9 @@ class Timing:
     reply: float = 35  # API Gateway gives a function 29
     composing_shown: float = 12
     composing_every: float = 10
-    away: float = 60  # how long nobody is told that we compose who is known to be away, without asking again
+    away: float = 60  # how long no `composing` goes to a user known to be away, before asking again
     receipts: float = 0.2  # on average; messages that come together share a `delivered`; 0 sends it at once
-    presence: float = 0.2  # between questions for the presence of who comes into sight
+    presence: float = 0.2  # between questions for the presence of users coming into sight
     close: float = 5
 
 
