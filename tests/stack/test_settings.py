@@ -240,7 +240,7 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
         ({"eventText": True}, "requires events: give events=undelivered or events=messages"),
         ({"events": "messages", "tableName": "restored"}, "require tableStreamArn: enable the table's stream"),
         ({"events": "undelivered", "tableName": "restored", "tableStreamArn": STREAM}, "with events=messages;"),
-        ({"events": "messages", "tableStreamArn": STREAM}, "is for tableName with events=messages;"),
+        ({"events": "messages", "tableStreamArn": STREAM}, "is only for tableName with events=messages;"),
         ({"domainName": "chat.example.com"}, "belong together"),
         ({"hostedZoneId": "Z0123456789ABCDEFGHIJ"}, "belong together"),
         (OIDC | {"web": True}, "web='true' cannot be used with identity='oidc'"),
