@@ -193,7 +193,7 @@ class Model:
             frames=pushes,
             reads=self._list_reads(audience.chats) + partners * self.of("counted", "read_units_a_partner"),
             invocations=1,
-            milliseconds=duration_ms(Bill(table_round_trips=2, push_round_trips=1)),
+            milliseconds=duration_ms(Bill(calls=2, pushes=pushes, table_round_trips=2, push_round_trips=1)),
             log_bytes=self.of("log_bytes", "announcement"),
             bytes_out=pushes * self.of("bytes_out", "announcement")["push"],
         )
@@ -204,7 +204,7 @@ class Model:
             queued=REQUESTS_A_GOING,
             reads=1,
             invocations=1,
-            milliseconds=duration_ms(Bill(table_round_trips=1)),
+            milliseconds=duration_ms(Bill(calls=1, table_round_trips=1)),
             log_bytes=self.of("log_bytes", "announcement not needed"),
         )
         gone = 1 - usage["back_within_the_grace"]
@@ -214,13 +214,20 @@ class Model:
 
     def _action(self, name: str, times: float, *, pushes: float = 0) -> Load:
         counted, out = self.of("counted", name), self.figures["bytes_out"].get(name, {})
-        trips = Bill(table_round_trips=counted["table_trips"], push_round_trips=counted["push_trips"])
+        invocations = counted.get("invocations", 1)
+        bill = Bill(
+            calls=counted["calls"],
+            pushes=pushes,
+            table_round_trips=counted["table_trips"],
+            push_round_trips=counted["push_trips"],
+            beside_pushes=counted.get("beside_pushes", 0),
+        )
         once = Load(
             frames=counted["frames"] + pushes,
             writes=counted["writes"],
             reads=counted["reads"],
-            invocations=counted.get("invocations", 1),
-            milliseconds=duration_ms(trips),
+            invocations=invocations,
+            milliseconds=duration_ms(bill, invocations=invocations),
             log_bytes=self.of("log_bytes", name),
             bytes_out=out.get("reply", 0) + pushes * out.get("push", 0),
         )

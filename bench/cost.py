@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import plots
 from bench.before import pushed_behind_the_moves
+from bench.capacity import model
 from bench.functions import NOWHERE, TEXT, environment, event, imported, running_in
 from bench.instance import RETENTION_MS, Instance, connection, create_table, instance, routes
 from bench.measure import Limit, Section, table
@@ -43,12 +44,16 @@ LONG_TEXT = "x" * 850  # with its keys and times the message stays below the 1 K
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One action's bill and price. `frames` are the caller's, the reply among them; a `batch` shares an invocation."""
+    """One action's bill and price. `frames` are the caller's, the reply among them; a `batch` shares an invocation.
+
+    `logged` is whose lines it writes, by the model's names of actions.
+    """
 
     bill: Bill
     frames: int
     invocations: int = 1
     batch: int = 1
+    logged: str = "send"
 
     @property
     def dollars(self) -> Dollars:
@@ -57,7 +62,7 @@ class Cost:
     @property
     def logs(self) -> float:
         """Dollars for the log lines of a million."""
-        return logs(self.invocations)
+        return logs(model().of("log_bytes", self.logged))
 
 
 def run() -> Section:
@@ -71,7 +76,8 @@ def run() -> Section:
         "Lambda": [found[name].dollars.functions for name in shown],
     }
     title = "A million direct messages, list price"
-    without_logs = f"without its line in the log {send.dollars.total:.2f}"
+    time = running(duration_ms(send.bill))
+    made_of = f"frames, units and the request {send.dollars.total - time:.2f}, time {time:.2f}, line {send.logs:.2f}"
     return Section(
         "Cost of an action",
         _text(found),
@@ -84,7 +90,7 @@ def run() -> Section:
                 "a million direct messages, acknowledged, stored and logged, $",
                 send.dollars.total + send.logs,
                 5.75,
-                without_logs,
+                made_of,
             ),
         ],
         {"cost": partial(plots.stacked, title=title, parts=parts, names=shown)},
@@ -116,29 +122,31 @@ def _ours() -> dict[str, Cost]:
     online = UserPresence("alice", online=True, last_seen=now, rev=1)
     going = online._replace(online=False)
     messages, connections = warm.messages, warm.connections
-    cost_of = partial(measured, warm)
 
-    def ask(action: str, **fields: object) -> Callable[[], object]:
-        return lambda: warm.ask("alice", action, **fields)
+    def frame(action: str, logged: str = "", *, frames: int = 2, **fields: object) -> Cost:
+        return measured(warm, lambda: warm.ask("alice", action, **fields), frames=frames, logged=logged or action)
+
+    def event(logged: str, happens: Callable[[], object], *, invocations: int = 1) -> Cost:
+        return measured(warm, happens, frames=0, invocations=invocations, logged=logged)
 
     return {
-        "receipt": cost_of(ask("receipt", peer="bob", kind="read", seq=last["seq"])),
-        DELIVERED: cost_of(ask("receipt", peer="bob", kind="delivered", seq=last["seq"])),
+        "receipt": frame("receipt", peer="bob", kind="read", seq=last["seq"]),
+        DELIVERED: frame("receipt", "delivered", peer="bob", kind="delivered", seq=last["seq"]),
         **_sends(warm),
-        SYNC: cost_of(ask("sync")),
-        SYNC_WITH_PRESENCE: cost_of(ask("sync", presence=CHATS)),
-        "sync, a heartbeat with one change": cost_of(ask("sync", since=now + 60_000)),
-        "history, a page of 20": cost_of(ask("history", peer="bob", limit=MESSAGES)),
-        "presence of one": cost_of(ask("presence", users=["bob"])),
-        "typing": cost_of(ask("typing", to="bob", state="composing"), frames=1),
-        "block": cost_of(ask("block", user="friend-1")),
-        "unblock": cost_of(ask("unblock", user="friend-1")),
-        "ping": cost_of(ask("ping")),
+        SYNC: frame("sync", "heartbeat"),
+        SYNC_WITH_PRESENCE: frame("sync", "heartbeat", presence=CHATS),
+        "sync, a heartbeat with one change": frame("sync", "heartbeat", since=now + 60_000),
+        "history, a page of 20": frame("history", peer="bob", limit=MESSAGES),
+        "presence of one": frame("presence", users=["bob"]),
+        "typing": frame("typing", frames=1, to="bob", state="composing"),
+        "block": frame("block", user="friend-1"),
+        "unblock": frame("unblock", user="friend-1"),
+        "ping": frame("ping"),
         # A handshake has two invocations, of the authorizer and of the connection function.
-        "connect": cost_of(lambda: connections.connect(connection("carol")), frames=0, invocations=2),
-        "disconnect": cost_of(lambda: connections.disconnect(connection("carol")), frames=0),
-        f"announcement to {CHATS} partners, one online": cost_of(lambda: messages.announce(online), frames=0),
-        "a going, of a user that is back": cost_of(lambda: messages.announce_going(going), frames=0),
+        "connect": event("connect", lambda: connections.connect(connection("carol")), invocations=2),
+        "disconnect": event("disconnect", lambda: connections.disconnect(connection("carol"))),
+        f"announcement to {CHATS} partners, one online": event("announcement", lambda: messages.announce(online)),
+        "a going, of a user that is back": event("announcement not needed", lambda: messages.announce_going(going)),
     }
 
 
@@ -203,16 +211,19 @@ def _of_a_backend() -> dict[str, Cost]:
         return handler.serve({"action": "send_batch", "user": "shop", "messages": messages}, "", served)
 
     send_batch(1)
-    one, batch = measured(warm, lambda: send(1), frames=0), measured(warm, lambda: send_batch(2), frames=0)
+    one = measured(warm, lambda: send(1), frames=0, logged="operation")
+    batch = measured(warm, lambda: send_batch(2), frames=0)
     shares = {name: value / MAX_BATCH for name, value in asdict(batch.bill).items()}
-    return {BACKEND_SEND: one, BACKEND_BATCH: Cost(Bill(**shares), frames=0, batch=MAX_BATCH)}
+    return {BACKEND_SEND: one, BACKEND_BATCH: replace(one, bill=Bill(**shares), batch=MAX_BATCH)}
 
 
-def measured(warm: Instance, action: Callable[[], object], *, frames: int = 2, invocations: int = 1) -> Cost:
+def measured(
+    warm: Instance, action: Callable[[], object], *, frames: int = 2, invocations: int = 1, logged: str = "send"
+) -> Cost:
     """`frames` are the caller's: the one that it sends, and the reply."""
     warm.meter.reset()
     action()
-    return Cost(replace(warm.meter.bill), frames, invocations)  # the meter goes on counting
+    return Cost(replace(warm.meter.bill), frames, invocations, logged=logged)  # the meter goes on counting
 
 
 def populated() -> Instance:
@@ -264,13 +275,13 @@ def _text(found: Mapping[str, Cost]) -> str:
 Counted at the SDK, on DynamoDB Local, between two users with one device each; the text has {len(TEXT)} characters.
 Units are the engine's own count, from the sizes of the items; a read of an item that does not exist counts as on AWS.
 Dollars are list prices of {prices()["region"]}, {prices()["date"]} (`stacks/prices.json`): WebSocket messages (the
-caller's frame, the reply, the pushes), units, events, and Lambda at 512 MB. Lambda's time is assumed, not measured:
-{assumed["table_round_trip"]} ms a round trip to the table, {assumed["push_round_trip"]} ms a round of pushes,
-{assumed["event_round_trip"]} ms an event, {assumed["question_round_trip"]} ms until a rule of yours has answered,
-which is billed too, {assumed["code"]} ms of code. With a third of a core the code takes longer: [Memory](#memory) has a
-send's time as it was measured, and its price. Logs are beside that: a line of at most
-{prices()["log_bytes_an_invocation"]} bytes for each invocation. Connection minutes, storage and data
-transfer are not included.
+caller's frame, the reply, the pushes), units, events, and Lambda at 512 MB. How long AWS takes to answer is assumed,
+not measured: {assumed["table_round_trip"]} ms a round trip to the table, {assumed["push_round_trip"]} ms a round of
+pushes, {assumed["event_round_trip"]} ms an event, {assumed["question_round_trip"]} ms until a rule of yours has
+answered, which is billed too. The code takes {assumed["code"]} ms, and {assumed["code_a_call"]} ms for each call and
+each push: it has a third of a core, and [Memory](#memory) measures it. Logs are beside that, each action's line as long
+as it is on AWS, {model().of("log_bytes", "send")} bytes for a `send`; the baseline and the floor are charged for the
+same. Connection minutes, storage and data transfer are not included.
 
 {table(header, rows)}
 

@@ -18,7 +18,8 @@ from bench import PROJECT
 from bench.cold_start import certificate, cold
 from bench.functions import environment, event
 from bench.measure import Section, interleave, table
-from bench.prices import prices
+from bench.meter import Bill
+from bench.prices import duration_ms, prices
 from bench.stub import stub
 from local.emulator import clean_environment
 from stacks.bundle import bundle, compile_sources
@@ -32,11 +33,21 @@ PERIOD_US = 20_000
 TABLE_MS, PUSH_MS = 5, 10
 """As the costs assume."""
 ROUNDS = 3
+PRICED = {
+    "ping": Bill(),
+    "presence": Bill(calls=2, table_round_trips=2),
+    "receipt": Bill(calls=3, table_round_trips=2, pushes=1, push_round_trips=1),
+    "send": Bill(calls=6, table_round_trips=4, pushes=1, push_round_trips=1, beside_pushes=1),
+}
+"""What each frame asks for, as the costs count it."""
 
 
 class Spent(NamedTuple):
     """Milliseconds."""
 
+    ping: float
+    presence: float
+    receipt: float
     send: float
     fan_out: float
     cold: float
@@ -60,18 +71,27 @@ def _text(found: Mapping[int, Spent]) -> str:
         (
             f"{size:,} MB",
             f"{size / CORE_MB:.2f}",
-            *(f"{ms:.0f}" for ms in spent),
+            *(f"{ms:.0f}" for ms in (spent.send, spent.fan_out, spent.cold)),
             f"{spent.send * 1_000 * size / 1_024 * price:.2f}",
         )
         for size, spent in found.items()
     ]
     header = ["", "cores", "warm send, ms", "fan-out of 100, ms", "cold start, ms", "a million sends, $"]
+    least = found[SIZES_MB[0]]._asdict()
+    priced = [
+        (f"`{name}`", f"{bill.calls + bill.pushes:g}", f"{least[name]:.0f}", f"{duration_ms(bill):.0f}")
+        for name, bill in PRICED.items()
+    ]
     return f"""\
 Wall time of fresh processes with a share of this machine's cores, given anew each {PERIOD_US // 1_000} ms; medians of
 {ROUNDS}, interleaved. A call of the table takes {TABLE_MS} ms, a push {PUSH_MS} ms. The cold start is that of the row
 above, to the first push over TLS, from a stub that answers at once. The dollars are those of Lambda's time alone.
 
 {table(header, rows)}
+
+With {SIZES_MB[0]} MB, beside what [the prices](#cost-of-an-action) assume for it:
+
+{table(["", "calls and pushes", "measured, ms", "priced, ms"], priced)}
 """
 
 

@@ -1,4 +1,4 @@
-"""A warm function in a process of its own: the milliseconds that its sends and its fan-outs take."""
+"""A warm function in a process of its own: the milliseconds that its frames and its fan-outs take."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from bench.functions import environment, event, imported, running_in
+from bench.functions import TEXT, environment, event, imported, running_in
 from chat.clock import now_ms
 from chat.sessions import Connection
 
-SENDS, FAN_OUTS, CONNECTIONS = 40, 5, 100
+TIMES, FAN_OUTS, CONNECTIONS = 30, 5, 100
+FRAMES: dict[str, dict[str, Any]] = {
+    "ping": {"action": "ping"},
+    "presence": {"action": "presence", "users": ["bob"]},
+    "receipt": {"action": "receipt", "peer": "bob", "kind": "read", "seq": 8},
+    "send": {"action": "send", "to": "bob", "text": TEXT},
+}
 
 
 def main(url: str) -> None:
@@ -24,13 +31,14 @@ def main(url: str) -> None:
         numbers = itertools.count(1)
         opened = [Connection("bob", f"bob-{number}", now_ms() - 90_000) for number in range(CONNECTIONS)]
 
-        def send() -> None:
-            message.handler(event(next(numbers)), None)
+        def serve(frame: dict[str, Any]) -> None:
+            message.handler(event(next(numbers), **frame), None)
 
         fan_out = partial(message._routes._delivery.push, opened, {"type": "message", "text": "x" * 100})
-        for warm_up in (send, fan_out):
+        frames = {name: partial(serve, frame) for name, frame in FRAMES.items()}
+        for warm_up in (*frames.values(), fan_out):
             warm_up()
-        found = {"send": _median(send, SENDS), "fan_out": _median(fan_out, FAN_OUTS)}
+        found = {name: _median(one, TIMES) for name, one in frames.items()} | {"fan_out": _median(fan_out, FAN_OUTS)}
     print(json.dumps(found), file=output)
 
 

@@ -58,8 +58,10 @@ def _count(cost: Cost) -> dict[str, Any]:
         "frames": cost.frames,
         "writes": bill.write_units,
         "reads": bill.read_units,
+        "calls": bill.calls,
         "table_trips": bill.table_round_trips,
         "push_trips": bill.push_round_trips,
+        "beside_pushes": bill.beside_pushes,
         "invocations": cost.invocations,
     }
 

@@ -48,7 +48,8 @@ def dollars(bill: Bill, *, frames: int, invocations: int = 1, batch: int = 1) ->
         websocket=MILLION * list_prices["websocket_message_32_kb"] * (frames + bill.pushes),
         writes=MILLION * list_prices["write_unit"] * bill.write_units,
         reads=MILLION * list_prices["read_unit"] * bill.read_units,
-        functions=invocations * (MILLION * list_prices["lambda_request"] / batch + running(duration_ms(bill)))
+        functions=invocations * MILLION * list_prices["lambda_request"] / batch
+        + running(duration_ms(bill, invocations=invocations))
         + bill.questions * (MILLION * list_prices["lambda_request"] + running(answering_ms())),
         events=MILLION * list_prices["event_64_kb"] * bill.events,
     )
@@ -66,11 +67,10 @@ def queueing() -> float:
     return MILLION * REQUESTS_A_GOING * request
 
 
-def logs(invocations: float = 1) -> float:
-    """Dollars for the lines of this many million invocations: each writes one."""
+def logs(size: float) -> float:
+    """Dollars for the lines of a million of an action, which come to so many bytes each time."""
     price: float = prices()["list_prices_in_dollars"]["log_gb"]
-    size: int = prices()["log_bytes_an_invocation"]
-    return MILLION * invocations * size * price / 1e9
+    return MILLION * size * price / 1e9
 
 
 def answering_ms() -> float:
@@ -78,10 +78,15 @@ def answering_ms() -> float:
     return float(prices()["assumed_milliseconds"]["question_round_trip"])
 
 
-def duration_ms(bill: Bill) -> float:
-    """What Lambda would bill, from the assumed times of a call: this machine cannot measure AWS's."""
+def duration_ms(bill: Bill, *, invocations: int = 1) -> float:
+    """What Lambda would bill, from the assumed times of a call: this machine cannot measure AWS's.
+
+    Of several invocations one makes all the calls. The code's own time is at 512 MB, as the row of the memory measures
+    it: nearly all of it is the SDK's, for each call and each push.
+    """
     assumed: Mapping[str, float] = prices()["assumed_milliseconds"]
     trips = bill.table_round_trips - bill.beside_pushes
-    calls = assumed["table_round_trip"] * trips + assumed["push_round_trip"] * bill.push_round_trips
+    waits = assumed["table_round_trip"] * trips + assumed["push_round_trip"] * bill.push_round_trips
     beside = assumed["event_round_trip"] * bill.events + answering_ms() * bill.questions
-    return calls + beside + assumed["code"]
+    code = assumed["code"] * invocations + assumed["code_a_call"] * (bill.calls + bill.pushes)
+    return waits + beside + code

@@ -121,7 +121,9 @@ def _message(seq: int) -> dict[str, Any]:
 
 def _sessions(key: dict[str, Any]) -> dict[str, Any]:
     user = key["pk"]["S"].removeprefix("USER#")
-    return {**key, f"@{user}-1": _now(-90), "last_seen": _now(), "rev": {"N": "7"}}
+    # A chat's attributes too: whoever is asked for, all have written to each other.
+    wrote = {"wrote": {"N": "8"}, "peer_wrote": {"N": "7"}}
+    return {**key, **wrote, f"@{user}-1": _now(-90), "last_seen": _now(), "rev": {"N": "7"}}
 
 
 async def serve(push_seconds: float, table_seconds: float, certificate: Path | None) -> None:

@@ -40,7 +40,7 @@ ALICE, BOB = "0b7c1f6e-52a4-4c58-9d0e-7f3a1b2c4d5e", "6f9619ff-8b86-4011-b42d-00
 
 @pytest.mark.parametrize("action", COUNTED)
 def test_the_counts_are_the_measured_ones(action: str, found: Mapping[str, Cost]) -> None:
-    assert {"invocations": 1, **model().figures["counted"][action]} == counts(found)[action]
+    assert {"invocations": 1, "beside_pushes": 0, **model().figures["counted"][action]} == counts(found)[action]
 
 
 def test_presence_asked_with_a_sync_costs_a_read_a_chat_and_no_trip(found: Mapping[str, Cost]) -> None:

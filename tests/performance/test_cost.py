@@ -19,7 +19,7 @@ from bench.cost import (
     Cost,
 )
 from bench.meter import Bill
-from bench.prices import duration_ms
+from bench.prices import duration_ms, running
 
 BUDGETS = {
     SEND: Bill(calls=6, table_round_trips=4, read_units=3.5, write_units=3, pushes=1),
@@ -56,8 +56,10 @@ def test_looking_for_what_is_not_there_is_billed(found: Mapping[str, Cost]) -> N
 
 
 def test_a_million_direct_messages_stay_within_their_price(found: Mapping[str, Cost]) -> None:
-    assert found[SEND].bill.pushes == 1
-    assert found[SEND].dollars.total <= 5.75
+    send = found[SEND]
+    assert send.bill.pushes == 1
+    assert send.dollars.total - running(duration_ms(send.bill)) <= 5.5125  # frames, units and the request
+    assert duration_ms(send.bill) <= 48  # at 512 MB, as the row Memory measures it
 
 
 def test_a_message_costs_less_than_through_a_plain_handler(found: Mapping[str, Cost]) -> None:
