@@ -21,6 +21,7 @@ from bench import (
     latency,
     memory,
     month,
+    remembered_tail,
     report,
     warm_cpu,
 )
@@ -36,6 +37,7 @@ ROWS: Mapping[str, Callable[[], Section]] = {
     "fan-out": fan_out.run,
     "first-push": first_push.run,
     "early-receipts": early_receipts.run,
+    "remembered-tail": remembered_tail.run,
     "memory": memory.run,
     "latency": latency.run,
     "growth": growth.run,
