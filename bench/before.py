@@ -1,4 +1,7 @@
-"""How it was done before, for rows that measure it beside how it is done now."""
+"""How it was done before, for rows that measure it beside how it is done now.
+
+It runs in the asset too, where the emulator serves it (`bench/behind.py`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from unittest import mock
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chat.delivery import Pushed
-from chat.protocol import Send, message_frame, send_ack
+from chat.protocol import Cursor, Frame, Send, Sync, chat_fields, message_frame, send_ack, sync_reply
 from chat.routes import MessageRoutes, Served
 from chat.sdk import CONFIG, session
 from chat.sessions import Connection
@@ -39,6 +42,11 @@ def pushed_behind_the_moves() -> AbstractContextManager[Any]:
     return mock.patch.object(MessageRoutes, "send", _send)
 
 
+def pages_by_time() -> AbstractContextManager[Any]:
+    """Chat lists as they were: each page reads all of the list again, and the last message of each chat on it."""
+    return mock.patch.object(MessageRoutes, "sync", _sync)
+
+
 def _send(routes: MessageRoutes, caller: Connection, request: Send, received_at: int) -> Served:
     """A send in the order before: one read of who listens, after both chats have moved, and one round of pushes."""
     message = (caller.user, request.to, request.id, request.text)
@@ -49,3 +57,14 @@ def _send(routes: MessageRoutes, caller: Connection, request: Send, received_at:
     count = delivered.taken_by(request.to)
     ack = send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count)
     return Served(ack, delivered)
+
+
+def _sync(routes: MessageRoutes, caller: Connection, request: Sync) -> Frame:
+    overview = routes._registered_overview(caller, request)
+    behind = overview.behind(request.next)
+    page = behind[: request.limit]
+    previews = routes._conversations.previews(caller.user, page)
+    fields = [chat_fields(chat, previews.get(chat.peer)) for chat in page]
+    next = Cursor(page[-1].ts, page[-1].peer) if len(behind) > len(page) else None
+    now, epoch = routes._clock(), routes._epoch
+    return sync_reply(request, caller.user, fields, next=next, presence=None, server_time=now, epoch=epoch)

@@ -17,6 +17,7 @@ from botocore.httpsession import where
 
 from bench import plots
 from bench.functions import BASELINE, NOWHERE, compile_sdk, copy_asset, environment, event
+from bench.history import DATE, NOT_HERE, VERSION, asset_of_before
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import HOST, stub
 from local.emulator import clean_environment
@@ -30,6 +31,7 @@ HANDLERS = {
     "authorizer": ("secretsmanager",),
 }
 UNCOMPILED, UNCOMPILED_PATH = "message, without bytecode", "ours, without bytecode"
+BEFORE, BEFORE_PATH = f"message, before ({DATE})", f"ours, before ({DATE})"
 
 
 class Cold(NamedTuple):
@@ -46,6 +48,7 @@ class Assets(NamedTuple):
     baseline: Path
     nothing: Path
     """An empty asset, with which the SDK of the environment is imported."""
+    before: Path | None
 
 
 def run() -> Section:
@@ -54,6 +57,8 @@ def run() -> Section:
         imports = _medians(_import_sides(assets))
         paths = _medians(_path_sides(assets, Path(folder)))
     ratios = {handler: _ratio(imports, handler, _plain(handler)) for handler in HANDLERS}
+    if BEFORE in imports:
+        ratios["message, before"] = _ratio(imports, BEFORE, _plain("message"))
     core, uncompiled = (_ratio(imports, side, _plain("message")) for side in ("botocore", UNCOMPILED))
     path, uncompiled_path = (_ratio(paths, side, "baseline") for side in ("ours", UNCOMPILED_PATH))
     plotted = _plotted(imports, paths)
@@ -87,7 +92,7 @@ def _assets(folder: Path) -> Assets:
     compile_sources(baseline)
     compile_sdk()
     nothing.mkdir()
-    return Assets(ours, uncompiled, baseline, nothing)
+    return Assets(ours, uncompiled, baseline, nothing, asset_of_before(folder))
 
 
 def _over(side: Cold, bare: Cold) -> float:
@@ -112,6 +117,8 @@ def _import_sides(assets: Assets) -> Mapping[str, Callable[[], Cold]]:
         sides[handler] = partial(start, handler)
         sides[_plain(handler)] = partial(beside, f"-c import boto3; {calls}")
     sides[UNCOMPILED] = partial(cold, assets.uncompiled, environment(NOWHERE, NOWHERE), "message")
+    if assets.before:
+        sides[BEFORE] = partial(cold, assets.before, environment(NOWHERE, NOWHERE), "message")
     return sides
 
 
@@ -127,9 +134,11 @@ def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]
             variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
             return cold(asset, variables, module, json.dumps(event(1)))
 
+    before = {BEFORE_PATH: partial(serve, assets.before, "message", small)} if assets.before else {}
     return {
         "python": partial(cold, assets.nothing, environment(NOWHERE, NOWHERE), ""),
         "ours": partial(serve, assets.bundle, "message", small),
+        **before,
         UNCOMPILED_PATH: partial(serve, assets.uncompiled, "message", small),
         "ours, with all of the SDK's roots": partial(serve, assets.bundle, "message", sdk),
         "baseline": partial(serve, assets.baseline, "handler", sdk),
@@ -175,11 +184,13 @@ def _medians(sides: Mapping[str, Callable[[], Cold]]) -> dict[str, Cold]:
 def _plotted(imports: Mapping[str, Cold], paths: Mapping[str, Cold]) -> dict[str, float]:
     shown = {
         "import, ours": imports["message"],
+        "import, before": imports.get(BEFORE),
         "import, boto3": imports[_plain("message")],
         "to first push, ours": paths["ours"],
+        "to first push, before": paths.get(BEFORE_PATH),
         "to first push, baseline": paths["baseline"],
     }
-    return {name: side.cpu for name, side in shown.items()}
+    return {name: side.cpu for name, side in shown.items() if side}
 
 
 def _text(imports: Mapping[str, Cold], paths: Mapping[str, Cold], ratios: Mapping[str, float], core: float) -> str:
@@ -204,6 +215,17 @@ From the start of the process to the first push, over TLS to a local stub: the w
 connections. The stub's certificate is added to the roots that each side trusts.
 
 {table(header, path_rows)}
+
+{_before(paths)}
+"""
+
+
+def _before(paths: Mapping[str, Cold]) -> str:
+    if BEFORE_PATH not in paths:
+        return NOT_HERE
+    return f"""\
+*Before* is the asset of {DATE} (`{VERSION}`), bundled from the project's history as it was then. The SDK was not in it,
+so it is this environment's; what that reads was cut down at run time, and a push went through a client of it.
 """
 
 

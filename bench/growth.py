@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from bench import plots
+from bench.before import pages_by_time
 from bench.functions import NOWHERE, TEXT, environment, running_in
 from bench.instance import RETENTION_MS, Instance, connection, instance, routes
 from bench.measure import Limit, Section, percentile, table
@@ -18,8 +19,10 @@ from chat.acquaintance import PEER_WROTE, WROTE
 from chat.chats import CHAT_OUTLIVES_MS
 from chat.clock import now_ms
 from chat.parallel import Threads
-from chat.protocol import UserPresence
+from chat.protocol import DEFAULT_PAGE, MAX_PRESENCE_USERS, UserPresence
+from chat.routes import MAX_ANNOUNCED_CHATS
 from chat.table import TTL, chat_key, message_key
+from parley.hints import IN_SIGHT
 from stacks.settings import ChatSettings
 from tools.dynamodb_local import dynamodb_local
 
@@ -27,9 +30,14 @@ MESSAGES = (10, 1_000, 100_000)
 CHATS = (10, 100, 1_000)
 ROUNDS = 60
 WARM_UP = 40  # the engine compiles what it runs often
+ROUNDS_BESIDE = 4  # twenty pages of a thousand chats take seconds
+CHATS_OF_THE_BAR = 100
 BATCH = 25  # what BatchWriteItem takes
 SENDS = 2  # a round's, in each conversation
 PERCENTS = (50, 95, 99)
+
+PAGES, PAGES_BEFORE = "sync, all pages", "sync, all pages, each from the whole list as before"
+CONNECT, CONNECT_BEFORE = "a connect", "a connect, with a hundred partners as before"
 
 Actions = Mapping[str, Callable[[], object]]
 
@@ -52,6 +60,8 @@ def run() -> Section:
         oldest = {count: itertools.count(1) for count in MESSAGES}
         by_messages = _measure(warm, conversations, lambda count: _expire(warm, count, oldest[count]))
         by_chats = _measure(warm, {count: _chat_list(warm, count) for count in CHATS})
+        before = {count: _as_before(warm, count) for count in CHATS}
+        beside = _measure(warm, before, rounds=ROUNDS_BESIDE, warm_up=1)
     few, many = by_messages[MESSAGES[0]], by_messages[MESSAGES[-1]]
     units = {name: many[name].units / few[name].units for name in few}
     times = {name: many[name].at(50) / few[name].at(50) for name in few}
@@ -61,10 +71,11 @@ def run() -> Section:
     )
     return Section(
         "Growth",
-        _text(by_messages, by_chats),
+        _text(by_messages, by_chats, beside),
         [
             Limit("growth from 10 to 100,000 messages, units", max(units.values()), 1.2, _worst(units)),
             Limit("growth from 10 to 100,000 messages, time", max(times.values()), 1.5, _worst(times)),
+            _connect_limit(beside[CHATS_OF_THE_BAR]),
         ],
         {"growth": draw},
     )
@@ -72,6 +83,11 @@ def run() -> Section:
 
 def _worst(ratios: Mapping[str, float]) -> str:
     return f"most: {max(ratios, key=lambda name: ratios[name])}"
+
+
+def _connect_limit(taken: Mapping[str, Taken]) -> Limit:
+    note = f"before {taken[CONNECT_BEFORE].units:g}"
+    return Limit(f"a connect with {CHATS_OF_THE_BAR} chats, read units", taken[CONNECT].units, 40, note)
 
 
 def _conversation(warm: Instance, count: int) -> Actions:
@@ -110,21 +126,45 @@ def _chat_list(warm: Instance, count: int) -> Actions:
     _open(warm, user, peers[0])
     _fill(warm, [_chat(user, peer, 1) for peer in peers])
     _fill(warm, [_message(user, peer, 1) for peer in peers])
-    online, since = UserPresence(user, online=True, last_seen=now_ms(), rev=1), now_ms() + RETENTION_MS
-    deployed = routes(warm.table, warm.meter, Threads(), announced_chats=ChatSettings().announced_chats)
+    since = now_ms() + RETENTION_MS
     return {
         "send": lambda: warm.ask(user, "send", to=peers[0], text=TEXT),
         "sync, first page of 50": lambda: warm.ask(user, "sync"),
-        "sync, all pages": lambda: _all_pages(warm, user),
+        PAGES: partial(_all_pages, warm, user),
         "sync, a heartbeat without change": lambda: warm.ask(user, "sync", since=since),
-        "announcement": lambda: deployed.announce(online),
+        "announcement": partial(_announce, warm, user, ChatSettings().announced_chats),
     }
 
 
-def _all_pages(warm: Instance, user: str) -> None:
-    page = warm.ask(user, "sync")
+def _as_before(warm: Instance, count: int) -> Actions:
+    """What was done otherwise, beside how it is done now, for the user of the chat list."""
+    user = _user("popular", count)
+
+    def pages_before() -> None:
+        with pages_by_time():
+            _all_pages(warm, user, limit=DEFAULT_PAGE)
+
+    def connect(asked: int, announced: int) -> None:
+        warm.ask(user, "sync", since=now_ms() + RETENTION_MS, presence=asked)
+        _announce(warm, user, announced)
+
+    return {
+        PAGES: partial(_all_pages, warm, user),
+        PAGES_BEFORE: pages_before,
+        CONNECT: partial(connect, IN_SIGHT, ChatSettings().announced_chats),
+        CONNECT_BEFORE: partial(connect, MAX_PRESENCE_USERS, MAX_ANNOUNCED_CHATS),
+    }
+
+
+def _announce(warm: Instance, user: str, announced_chats: int) -> None:
+    online = UserPresence(user, online=True, last_seen=now_ms(), rev=1)
+    routes(warm.table, warm.meter, Threads(), announced_chats=announced_chats).announce(online)
+
+
+def _all_pages(warm: Instance, user: str, **limit: int) -> None:
+    page = warm.ask(user, "sync", **limit)
     while "next" in page:
-        page = warm.ask(user, "sync", next=page["next"])
+        page = warm.ask(user, "sync", next=page["next"], **limit)
 
 
 def _open(warm: Instance, *users: str) -> None:
@@ -133,19 +173,24 @@ def _open(warm: Instance, *users: str) -> None:
 
 
 def _measure(
-    warm: Instance, by_size: Mapping[int, Actions], after_round: Callable[[int], object] = lambda _: None
+    warm: Instance,
+    by_size: Mapping[int, Actions],
+    after_round: Callable[[int], object] = lambda _: None,
+    *,
+    rounds: int = ROUNDS,
+    warm_up: int = WARM_UP,
 ) -> dict[int, dict[str, Taken]]:
     """Each action at each size, the sizes interleaved. `after_round` is called with each size and not measured."""
     taken: dict[tuple[int, str], list[float]] = {}
     units: dict[tuple[int, str], float] = {}
-    for number in range(WARM_UP + ROUNDS):
+    for number in range(warm_up + rounds):
         for size, actions in by_size.items():
             for name, action in actions.items():
                 warm.meter.reset()
                 started = time.perf_counter()
                 action()
                 elapsed = (time.perf_counter() - started) * 1_000
-                if number >= WARM_UP:
+                if number >= warm_up:
                     taken.setdefault((size, name), []).append(elapsed)
                     bill = warm.meter.bill
                     units[size, name] = max(units.get((size, name), 0), bill.read_units + bill.write_units)
@@ -182,7 +227,11 @@ def _fill(warm: Instance, items: Sequence[dict[str, Any]]) -> None:
         warm.client.batch_write_item(RequestItems={warm.table_name: puts})
 
 
-def _text(by_messages: Mapping[int, Mapping[str, Taken]], by_chats: Mapping[int, Mapping[str, Taken]]) -> str:
+def _text(
+    by_messages: Mapping[int, Mapping[str, Taken]],
+    by_chats: Mapping[int, Mapping[str, Taken]],
+    beside: Mapping[int, Mapping[str, Taken]],
+) -> str:
     few = by_messages[MESSAGES[0]]
     header = ["", *(f"p{percent}, ms" for percent in PERCENTS)]
     latencies = [(name, *(f"{taken.at(percent):.1f}" for percent in PERCENTS)) for name, taken in few.items()]
@@ -202,6 +251,13 @@ that every message would have to write; so it grows by one read unit for each 4 
 pages after the first read only what is on them:
 
 {_growth(by_chats)}
+
+Beside how it was before, {ROUNDS_BESIDE} of each, interleaved. A page of {DEFAULT_PAGE} read the whole list again, and
+a preview for each chat on it (`bench/before.py`). And a connect is a `sync` in which nothing has changed, the presence
+of partners, and an announcement: of and to {MAX_PRESENCE_USERS} partners before, of {IN_SIGHT} and to
+{ChatSettings().announced_chats} now.
+
+{_growth(beside)}
 """
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench import PROJECT
+from bench.history import DATE
 from bench.measure import Limit, Section, table, wrap
 
 REPORT = PROJECT / "docs" / "performance.md"
@@ -64,6 +65,9 @@ def _head(sections: Sequence[Section], seconds: float) -> str:
 Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, in {seconds / 60:.1f} minutes, on {_machine()}. The
 alternatives of a row are interleaved in one run (the levels of the end-to-end row run one after another). The ratios
 carry over to another machine, the milliseconds do not.
+
+*Before*, in rows that have it, is measured in the same turns: what was done otherwise, put into the code of today
+(`bench/before.py`), or all of the functions of {DATE}, from the project's history (`bench/history.py`).
 
 {limits(sections)}
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import cProfile
 import io
 import itertools
+import json
 import pstats
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from unittest import mock
 
@@ -17,15 +22,20 @@ from botocore import xform_name
 
 from bench import plots
 from bench.functions import as_bundled, environment, event, imported, running_in
+from bench.history import DATE, NOT_HERE, VERSION, asset_of_before
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
 from chat.api_gateway import ApiGateway
 from chat.delivery import Pushed
 from chat.sdk import client, session
+from local.emulator import clean_environment
+from stacks.bundle import bundle, compile_sources
 
 ROUNDS = 25
 SENDS = 40  # a round
 PROFILED = 500
+PROCESS = Path(__file__).with_name("warm_process.py")
+PROCESSES = 7  # of each asset
 TOP = 10
 TABLE: Final = "dynamodb"
 GATEWAY: Final = "apigatewaymanagementapi"
@@ -47,12 +57,12 @@ class Measured(NamedTuple):
 
 
 def run() -> Section:
-    measured = _measure()
+    measured, assets = _measure(), _assets()
     whole, bare, plain, _ = measured.cpu.values()
     alone = f"the tuned calls alone are {bare / plain:.2f}"
     return Section(
         "Warm CPU of a send",
-        _text(measured),
+        _text(measured, assets),
         [
             Limit("warm handler, × its tuned SDK calls alone", whole / bare, 1.25, SEVEN_CALLS),
             Limit("warm handler, × the same calls through untuned boto3", whole / plain, 0.8, alone),
@@ -87,7 +97,40 @@ def _measure() -> Measured:
         return Measured(calls, medians(interleave(sides, ROUNDS)), _profile(send))
 
 
-def _text(measured: Measured) -> str:
+def _assets() -> dict[str, float]:
+    """A `send`'s CPU by the whole asset, in processes of its own: what is imported here is of today."""
+    with tempfile.TemporaryDirectory() as folder, stub() as url:
+        ours = Path(folder, "ours")
+        bundle(ours)
+        compile_sources(ours)
+        then = asset_of_before(Path(folder))
+        sides = {"now": partial(_in_a_process, ours, url)}
+        if then:
+            sides[f"before ({DATE})"] = partial(_in_a_process, then, url, to_others=True)
+            sides[f"before ({DATE}), the conversation's tail remembered"] = partial(_in_a_process, then, url)
+        return medians(interleave(sides, PROCESSES))
+
+
+def _in_a_process(asset: Path, url: str, *, to_others: bool = False) -> float:
+    command = [sys.executable, str(PROCESS), str(asset), json.dumps(event(1)), "to others" if to_others else ""]
+    variables = {**clean_environment(), **environment(url, f"{url}/stage")}
+    return float(subprocess.run(command, check=True, capture_output=True, text=True, env=variables).stdout)
+
+
+def _before(assets: Mapping[str, float]) -> str:
+    if len(assets) == 1:
+        return NOT_HERE
+    rows = [(name, f"{value:.2f}") for name, value in assets.items()]
+    return f"""\
+The whole asset beside that of {DATE} (`{VERSION}`, from the project's history), in processes of their own, {PROCESSES}
+of each, interleaved. It made five calls with a tail that it remembered and six without; a device got the message after
+all of them.
+
+{table(["", "CPU, ms"], rows)}
+"""
+
+
+def _text(measured: Measured, assets: Mapping[str, float]) -> str:
     bare = measured.cpu["its SDK calls, tuned"]
     rows = [(name, f"{value:.2f}", f"{value / bare:.2f}") for name, value in measured.cpu.items()]
     methods = [call.method for call in measured.calls]
@@ -103,6 +146,8 @@ already, one event handler instead of all of the SDK's, and the asset's descript
 garbage collector is turned down for all sides, as `lambda_src/chat` does it, which saves the untuned ones about 1 %.
 The handler makes some of its calls side by side; on two free cores their threads contend for the interpreter's lock,
 which costs some CPU that a busy or a smaller machine does not spend.
+
+{_before(assets)}
 
 The ten functions with the most time of their own, over {PROFILED} sends, in the handler's own thread. Methods of locks
 and sockets are time spent waiting for the other thread and for the stub:
