@@ -12,6 +12,7 @@ from importlib.util import find_spec
 
 from bench import (
     PROJECT,
+    beside_samples,
     cold_start,
     cost,
     early_receipts,
@@ -36,6 +37,7 @@ ROWS: Mapping[str, Callable[[], Section]] = {
     "warm-cpu": warm_cpu.run,
     "fan-out": fan_out.run,
     "first-push": first_push.run,
+    "beside-samples": beside_samples.run,
     "early-receipts": early_receipts.run,
     "remembered-tail": remembered_tail.run,
     "memory": memory.run,

@@ -1,12 +1,13 @@
-"""A `sendMessage` handler that stores nothing, as samples of chats are: two reads and a push.
+"""`sendMessage` handlers that store nothing, as samples of chats are: two reads and a push.
 
-It finds out who is calling, finds the recipient's connection, and posts to it. Whoever is away misses the message.
+They find out who is calling, find the recipient's connection, and post to it. Whoever is away misses the message.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import boto3
@@ -17,11 +18,26 @@ gateway = boto3.client("apigatewaymanagementapi", endpoint_url=os.environ["MANAG
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    frame = json.loads(event["body"])
-    caller = event["requestContext"]["connectionId"]
-    sender = connections.get_item(Key={"connectionId": caller})["Item"]["userId"]
-    data = json.dumps({"from": sender, "text": frame["text"]}).encode()
+    """By an index of the connections by their users."""
+    caller, frame = _read(event)
     rows = connections.query(IndexName="byUser", KeyConditionExpression=Key("userId").eq(frame["to"]))["Items"]
-    for row in rows:
-        gateway.post_to_connection(ConnectionId=str(row["connectionId"]), Data=data)
+    return _sent(caller, frame, [str(row["connectionId"]) for row in rows])
+
+
+def one_device(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """By an item for each user: the device that has connected last is the only one."""
+    caller, frame = _read(event)
+    row = connections.get_item(Key={"connectionId": f"last of {frame['to']}"})["Item"]
+    return _sent(caller, frame, [str(row["last"])])
+
+
+def _read(event: dict[str, Any]) -> tuple[str, Any]:
+    key = {"connectionId": event["requestContext"]["connectionId"]}
+    return str(connections.get_item(Key=key)["Item"]["userId"]), json.loads(event["body"])
+
+
+def _sent(caller: str, frame: Any, to: Sequence[str]) -> dict[str, Any]:
+    data = json.dumps({"from": caller, "text": frame["text"]}).encode()
+    for connection in to:
+        gateway.post_to_connection(ConnectionId=connection, Data=data)
     return {"statusCode": 200}

@@ -27,7 +27,7 @@ def test_a_run_against_aws_draws_and_says_where_it_was(tmp_path: Path, monkeypat
     monkeypatch.setattr(report, "PLOTS", folder)
     monkeypatch.setattr(report, "AWS_REPORT", folder / "aws.md")
     monkeypatch.setattr(latency, "deployed_secret", lambda stack: f"secret of {stack}")
-    monkeypatch.setattr(latency, "measure", lambda url, secret: (LEVELS, LEVELS))
+    monkeypatch.setattr(latency, "measure", lambda url, secret, ways: {latency.SEND: LEVELS, latency.PING: LEVELS})
     monkeypatch.setattr(plots, "lines", lambda path, **_: path.write_text("<svg/>"))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
 
