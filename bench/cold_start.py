@@ -225,8 +225,7 @@ def _before(paths: Mapping[str, Cold]) -> str:
         return NOT_HERE
     return f"""\
 *Before* is the asset of {DATE} (`{VERSION}`), bundled from the project's history as it was then. The SDK was not in it,
-so it is this environment's; what that reads was cut down at run time, and a push went through a client of it.
-"""
+so it is this environment's; what that reads was cut down at run time, and a push went through a client of it."""
 
 
 def _figures(side: Cold, bare: Cold) -> tuple[str, str, str]:

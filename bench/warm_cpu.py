@@ -123,11 +123,9 @@ def _before(assets: Mapping[str, float]) -> str:
     rows = [(name, f"{value:.2f}") for name, value in assets.items()]
     return f"""\
 The whole asset beside that of {DATE} (`{VERSION}`, from the project's history), in processes of their own, {PROCESSES}
-of each, interleaved. It made five calls with a tail that it remembered and six without; a device got the message after
-all of them.
+of each, interleaved. It made five calls where it remembered the conversation's tail and six where not, the push last.
 
-{table(["", "CPU, ms"], rows)}
-"""
+{table(["", "CPU, ms"], rows)}"""
 
 
 def _text(measured: Measured, assets: Mapping[str, float]) -> str:
