@@ -23,7 +23,7 @@ from chat.table import sessions_key
 from local.deployment import STATE, Endpoint, deploy, local_client, local_secret, token
 from local.emulator import emulator
 
-ROUNDS, WARM_UP = 150, 15
+ROUNDS, WARM_UP = 120, 15
 OPEN_SECONDS = 30
 PERCENTS = (50, 95)
 ALICE, BOB = "alice", "bob"

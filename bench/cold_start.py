@@ -23,7 +23,7 @@ from bench.stub import HOST, stub
 from local.emulator import clean_environment
 from stacks.bundle import bundle, compile_sources
 
-ROUNDS = 25
+ROUNDS = 20
 PROCESS = Path(__file__).with_name("cold_process.py")
 HANDLERS = {
     "message": ("dynamodb", "apigatewaymanagementapi"),

@@ -26,7 +26,7 @@ from chat.sessions import Connection, Sessions
 
 PUSH_MS = 20
 FEW, MANY = (1, 10, 100), 1_000
-ROUNDS, ROUNDS_OF_MANY = 9, 3  # many one after the other take half a minute
+ROUNDS, ROUNDS_OF_MANY = 9, 2  # many one after the other take half a minute
 OURS, BEFORE, SEQUENTIAL = "ours", "through the SDK's client", "one after the other"
 FRAME: dict[str, object] = {"type": "message", "from": "alice", "to": "bob", "seq": 1, "text": TEXT}
 

@@ -28,7 +28,7 @@ from tools.dynamodb_local import dynamodb_local
 
 MESSAGES = (10, 1_000, 100_000)
 CHATS = (10, 100, 1_000)
-ROUNDS = 60
+ROUNDS = 50
 WARM_UP = 40  # the engine compiles what it runs often
 ROUNDS_BESIDE = 4  # twenty pages of a thousand chats take seconds
 CHATS_OF_THE_BAR = 100

@@ -23,7 +23,7 @@ from local.emulator import emulator
 from parley import Chat, Message
 
 PAIRS = (1, 10, 50)
-SECONDS, TURNS = 6, 3
+SECONDS, TURNS = 5, 2
 SETTLE_SECONDS = 1  # the first round of a level opens workers and connections
 OPEN_SECONDS = 30
 PERCENTS = (50, 95, 99)
