@@ -14,7 +14,7 @@ from chat import log
 from chat.clock import Clock
 from chat.parallel import Parallel
 from chat.protocol import Frame, UserPresence, encode
-from chat.sessions import OPENING_MS, Connection, Sessions
+from chat.sessions import OPENING_MS, Change, Connection, Sessions
 from chat.table import FAILED_CALLS
 
 
@@ -105,6 +105,11 @@ class Delivery:
             settled=frozenset(to.id for to, attempt in zip(connections, results, strict=True) if not attempt.opening),
         )
 
+    def prune_if_gone(self, connection: Connection, frame: Frame) -> Change | None:
+        """Pushes to a connection that has sent a frame, and so has opened, however young it is."""
+        gone = self._gateway.push(connection.id, encode(frame).encode()) is Pushed.GONE
+        return self._prune(connection) if gone else None
+
     def end(self, connections: Collection[Connection], *frames: Frame) -> None:
         """Closes the connections, side by side, each behind its last frames."""
         self._parallel([partial(end, self._gateway, connection.id, *frames) for connection in connections])
@@ -115,10 +120,13 @@ class Delivery:
         # API Gateway also answers 410 for a connection that is still opening, and so is alive.
         if pushed is not Pushed.GONE or age_ms <= OPENING_MS:
             return _Attempt(pushed, opening=pushed is Pushed.GONE)
+        change = self._prune(connection)
+        return _Attempt(pushed, went_offline=change.presence if change and change.went_online_or_offline else None)
+
+    def _prune(self, connection: Connection) -> Change | None:
         try:
-            change = self._sessions.prune(connection)
+            return self._sessions.prune(connection)
         except FAILED_CALLS as error:
             # The next push finds it again; the entry that stays does no harm.
             log.failure("prune failed", error)
-            return _Attempt(pushed)
-        return _Attempt(pushed, went_offline=change.presence if change and change.went_online_or_offline else None)
+            return None

@@ -273,14 +273,23 @@ class MessageRoutes:
         next = request.next
         is_later_part = next is not None and next.ts is None
         if is_later_part and not self._sessions.has(caller):
-            self._sessions.restore(caller)
+            self._restore(caller)
         # Few have changed since: to find them, it takes a long part.
         most = request.limit if request.since is None else None
         overview = self._conversations.overview_from(caller.user, next, most)
         if is_later_part or caller.id in overview.connections:
             return overview
-        self._sessions.restore(caller)
+        self._restore(caller)
         return self._conversations.overview(caller.user)
+
+    def _restore(self, caller: Connection) -> None:
+        """Puts back the entry of the caller's connection, unless that has ended, and tells what others have missed."""
+        came = self._sessions.restore(caller)
+        # The connection may have ended while this was under way. If its `$disconnect` came before the entry, nobody
+        # else takes that out; but API Gateway has known of the end for longer, and says so.
+        gone = self._delivery.prune_if_gone(caller, presence_frame([came.presence]))
+        if came.went_online_or_offline or (gone and gone.went_online_or_offline):
+            self._announce_hint((gone or came).presence)
 
     def receipt(self, caller: Connection, request: Receipt) -> Served:
         marked = self._conversations.mark(caller.user, request)
@@ -348,11 +357,14 @@ class MessageRoutes:
 
     def _announce_offline(self, delivered: Delivered) -> None:
         for presence in delivered.went_offline:
-            try:
-                self.announce(presence)
-            except FAILED_CALLS as error:
-                # A hint: what the caller asked for is done, and is answered as done.
-                log.failure("announcement failed", error)
+            self._announce_hint(presence)
+
+    def _announce_hint(self, presence: UserPresence) -> None:
+        try:
+            self.announce(presence)
+        except FAILED_CALLS as error:
+            # What the caller asked for is done, and is answered as done.
+            log.failure("announcement failed", error)
 
     def _introduce(self, user: str, peer: str) -> None:
         """Tells two users that may see each other from now on who of them is online."""

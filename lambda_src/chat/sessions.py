@@ -141,13 +141,21 @@ class Sessions:
         others = [other for other in connections(connection.user, before, now) if other.id != connection.id]
         surplus = others[: max(0, len(others) + 1 - MAX_CONNECTIONS)][:SWEPT_AT_ONCE]
         self._sweep(connection.user, before, now, surplus)
+        return self._came(connection, before, now)._replace(evicted=tuple(surplus))
+
+    def restore(self, connection: Connection) -> Change:
+        """Puts back the entry of a connection that has sent a frame. Whether it is still there is not known.
+
+        Raises Barred.
+        """
+        now = self._clock()
+        return self._came(connection, self._put(connection, now), now)
+
+    def _came(self, connection: Connection, before: Item, now: int) -> Change:
+        others = [other for other in connections(connection.user, before, now) if other.id != connection.id]
         presence = UserPresence(connection.user, online=True, last_seen=now, rev=attribute(before, REV, now) + 1)
         came = not others and not self._may_return(before, now, MARGIN_MS)
-        return Change(presence, went_online_or_offline=came, evicted=tuple(surplus))
-
-    def restore(self, connection: Connection) -> None:
-        """Puts back the entry of a connection that has just sent a frame, and so is alive. Raises Barred."""
-        self._put(connection, self._clock())
+        return Change(presence, went_online_or_offline=came)
 
     def has(self, connection: Connection) -> bool:
         """Whether there is an entry of the connection."""
@@ -241,19 +249,23 @@ class Sessions:
         """Whether a user without a connection left by itself, and its grace lasts for longer than the margin."""
         left_at = attribute(item, LEFT_AT, 0)
         is_last_heard = left_at == attribute(item, "last_seen", 0)  # or somebody came who does not know of the grace
-        was_barred = attribute(item, BARRED_UNTIL, 0) >= left_at
+        # A connection that outlived a bar was not there for whoever asked meanwhile.
+        was_barred = attribute(item, BARRED_UNTIL, 0) >= left_at - MAX_CONNECTION_MS
         # Another device stayed, so nothing is queued; its own end, by its token, is not told after a grace.
         was_last = not _live("", item, left_at)
         is_now = abs(now - left_at) < attribute(item, GRACE, 0) - margin_ms
         return is_now and is_last_heard and was_last and not was_barred
 
     def end_grace(self, user: str) -> UserPresence | None:
-        """Ends the grace of a user that may return, and returns what is to be told of it now; None if there is none."""
+        """Ends the grace of a user that has left, and returns what is to be told of it now; None if there is none.
+
+        Nor does what waits longer than the grace wait any more. What was told already is told again.
+        """
         now = self._clock()
         ended = Update(remove=[LEFT_AT], only_if=[Present(LEFT_AT)])
         made, before = self._table.update(sessions_key(user), ended)
         known = presence(user, before, now)
-        return known if made and not known.online and self._may_return(before, now) else None
+        return known if made and not known.online else None
 
     def _sweep(self, user: str, item: Item, now: int, surplus: Iterable[Connection]) -> None:
         live = {_PREFIX + connection.id for connection in _live(user, item, now)}

@@ -179,6 +179,33 @@ def test_who_has_left_and_is_barred_is_gone_at_once_too(sessions: Sessions, cloc
     assert sessions.connect(connection(clock)).went_online_or_offline
 
 
+def test_who_leaves_after_a_bar_is_gone_at_once_since_it_was_away_meanwhile(
+    sessions: Sessions, clock: ManualClock
+) -> None:
+    phone = connection(clock)
+    sessions.connect(phone)
+    sessions.bar("alice", 5 * SECOND_MS)
+    clock.advance(5 * SECOND_MS)
+    assert shown(sessions).online, "the phone could not be closed"
+
+    change = sessions.disconnect(phone)
+
+    assert change is not None
+    assert change.went_online_or_offline
+    assert not change.may_return
+    assert not shown(sessions).online
+    assert sessions.connect(connection(clock)).went_online_or_offline
+
+
+def test_a_bar_that_no_connection_can_have_outlived_takes_no_grace_away(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.bar("alice", 5 * SECOND_MS)
+    clock.advance(5 * SECOND_MS + MAX_CONNECTION_MS)
+
+    left(sessions, clock)
+
+    assert shown(sessions).online
+
+
 def test_without_a_grace_nothing_is_kept_for_it(table: Table, clock: ManualClock) -> None:
     at_once = Sessions(table, clock, retention_ms=RETENTION_MS)
     phone = connection(clock)
@@ -253,12 +280,36 @@ def test_a_grace_that_is_ended_is_told_now_and_not_again(sessions: Sessions, clo
     assert sessions.still_gone(going) is None
 
 
+def test_a_going_that_waits_longer_than_its_grace_is_told_now_too(sessions: Sessions, clock: ManualClock) -> None:
+    going = left(sessions, clock)
+    clock.advance(2 * GRACE_MS)
+
+    assert sessions.end_grace("alice") == going
+
+
 def test_there_is_no_grace_to_end_of_who_is_there(sessions: Sessions, clock: ManualClock) -> None:
     left(sessions, clock)
     sessions.connect(connection(clock, "laptop="))
 
     assert sessions.end_grace("alice") is None
     assert sessions.end_grace("nobody") is None
+
+
+def test_an_entry_that_is_put_back_in_the_grace_is_not_told_either(sessions: Sessions, clock: ManualClock) -> None:
+    """Of two devices, one was taken out by mistake, and the other one leaves."""
+    phone, laptop = connection(clock), connection(clock, "laptop=")
+    sessions.connect(phone)
+    sessions.connect(laptop)
+    sessions.prune(laptop)
+    clock.advance(SECOND_MS)
+    change = sessions.disconnect(phone)
+    assert change is not None
+    assert change.may_return
+
+    back = sessions.restore(laptop)
+
+    assert not back.went_online_or_offline
+    assert sessions.still_gone(change.presence) is None
 
 
 def test_a_grace_of_seconds_hides_no_coming(table: Table, clock: ManualClock) -> None:

@@ -102,10 +102,19 @@ def test_restore_puts_a_connection_back_as_it_was(
     sessions.prune(original)
     clock.advance(MINUTE_MS)
 
-    sessions.restore(original)
+    change = sessions.restore(original)
 
     assert sessions.of(["alice"]) == {"alice": [original]}
     assert sessions.presence(["alice"]) == [UserPresence("alice", True, clock.now, rev=START + 3)]
+    assert change == Change(sessions.presence(["alice"])[0], went_online_or_offline=True)
+
+
+def test_restore_brings_nobody_online_who_has_another_connection(sessions: Sessions, clock: ManualClock) -> None:
+    sessions.connect(connection(clock, "phone="))
+
+    change = sessions.restore(connection(clock, "laptop="))
+
+    assert change == Change(sessions.presence(["alice"])[0], went_online_or_offline=False)
 
 
 def test_a_connection_counts_for_as_long_as_it_can_live(sessions: Sessions, clock: ManualClock) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 from unittest.mock import patch
 
 from chat import wiring
+from chat.backend_routes import BackendRoutes
 from chat.blocking import Blocking
 from chat.clock import Clock
 from chat.conversations import Conversations
@@ -63,25 +65,42 @@ class Code:
     def message_function(self, player: Player, clock: Clock | None = None) -> MessageRoutes:
         """A new instance."""
         deployed = Step("starts", {"": lambda world: Outcome(world.epoch)}, private=True)
-        with patch.multiple(
-            wiring,
-            Conversations=self.conversations,
-            MessageRoutes=self.routes,
-            Blocking=self.blocking,
-            Delivery=self.delivery,
-            Sessions=self.sessions,
-        ):
+        with self._in_place():
             return wiring.message_routes(
                 StepTable(player),
                 StepGateway(player),
                 clock=clock or player.now,
-                parallel=AnyOrder(player) if self.any_order else EitherOrder(player),
+                parallel=self._parallel(player),
                 retention_ms=RETENTION_MS,
                 new_chats=NEW_CHATS,
                 epoch=player.step(deployed),
                 bus=StepBus(player) if self.has_bus else None,
                 may_send=StepRule(player) if self.has_rule else None,
             )
+
+    def backend_function(self, player: Player, clock: Clock) -> BackendRoutes:
+        """A new instance."""
+        with self._in_place():
+            return wiring.backend_routes(
+                StepTable(player),
+                StepGateway(player),
+                clock=clock,
+                parallel=self._parallel(player),
+                retention_ms=RETENTION_MS,
+            )
+
+    def _in_place(self) -> AbstractContextManager[object]:
+        return patch.multiple(
+            wiring,
+            Conversations=self.conversations,
+            MessageRoutes=self.routes,
+            Blocking=self.blocking,
+            Delivery=self.delivery,
+            Sessions=self.sessions,
+        )
+
+    def _parallel(self, player: Player) -> AnyOrder | EitherOrder:
+        return AnyOrder(player) if self.any_order else EitherOrder(player)
 
 
 def connection_function(player: Player, sessions: type[Sessions]) -> ConnectionRoutes:

@@ -28,6 +28,8 @@ from chat.protocol import (
 )
 from chat.routes import MessageRoutes, Served
 from chat.sessions import (
+    BARRED_UNTIL,
+    GRACE,
     HAS_BLOCKED,
     LEFT_AT,
     MARGIN_MS,
@@ -551,3 +553,69 @@ class AnyGoingTold(Sessions):
     def still_gone(self, going: UserPresence) -> UserPresence | None:
         (known,) = Sessions(self._table, self._clock).presence([going.user])
         return None if known.online else known
+
+
+class GoingToldOnce(Sessions):
+    """Takes it that a going waits already, where one has begun a grace that is not over."""
+
+    def _remove(self, connection: Connection, put: Mapping[str, int], now: int) -> Change | None:
+        item = self._table.get([sessions_key(connection.user)])[sessions_key(connection.user)]
+        change = super()._remove(connection, put, now)
+        waits = abs(now - attribute(item, LEFT_AT, 0)) < attribute(item, GRACE, 0)
+        return change and change._replace(went_online_or_offline=change.went_online_or_offline and not waits)
+
+
+class ReturnsUntilAnotherEnds(Sessions):
+    """Shows for the grace of one device that the user is there, also where another one stayed and its token ended."""
+
+    def _may_return(self, item: Item, now: int, margin_ms: int = 0) -> bool:
+        return super()._may_return({name: item[name] for name in item if not name.startswith("@")}, now, margin_ms)
+
+
+class ReturnsAfterABar(Sessions):
+    """Gives a grace to who leaves after a bar, although others may have heard meanwhile that it is away."""
+
+    def _may_return(self, item: Item, now: int, margin_ms: int = 0) -> bool:
+        over = attribute(item, BARRED_UNTIL, 0) < attribute(item, LEFT_AT, 0)
+        return super()._may_return({**item, BARRED_UNTIL: 0} if over else item, now, margin_ms)
+
+
+class ErasedInSilence(Sessions):
+    """Leaves the going of a user that is erased to the queue."""
+
+    def end_grace(self, user: str) -> UserPresence | None:
+        return None
+
+
+class RestoredInSilence(Sessions):
+    """Puts back the entry of a connection of which others have heard that it is gone, and tells nobody."""
+
+    def restore(self, connection: Connection) -> Change:
+        return super().restore(connection)._replace(went_online_or_offline=False)
+
+
+class RestoresUnseen(Delivery):
+    """Takes it that a connection whose entry is put back is there, since it has sent a frame."""
+
+    def prune_if_gone(self, connection: Connection, frame: Frame) -> Change | None:
+        return None
+
+
+class RestoresWhatWasThere(MessageRoutes):
+    """Looks whether a connection is there, and only then puts back its entry."""
+
+    def _restore(self, caller: Connection) -> None:
+        (known,) = self._sessions.presence([caller.user])
+        if self._delivery.prune_if_gone(caller, presence_frame([known])) is None:
+            self._announce_hint(self._sessions.restore(caller).presence)
+
+
+class TellsOnlyTheLastChange(MessageRoutes):
+    """Tells nobody of an entry that was put back and taken out again, if another device came between."""
+
+    def _restore(self, caller: Connection) -> None:
+        came = self._sessions.restore(caller)
+        gone = self._delivery.prune_if_gone(caller, presence_frame([came.presence]))
+        change = gone or came
+        if change.went_online_or_offline:
+            self._announce_hint(change.presence)

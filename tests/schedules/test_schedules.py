@@ -15,7 +15,13 @@ from tests.fakes.clock import MINUTE_MS, RETENTION_MS
 from tests.schedules import mutations
 from tests.schedules.clients import ForgetsNothing, OneHistory
 from tests.schedules.explorer import Scenario, ScheduleFailed, explore
-from tests.schedules.grace import a_going_waits
+from tests.schedules.grace import (
+    a_connection_outlives_a_bar,
+    a_going_waits,
+    a_sync_is_late,
+    a_token_ends,
+    an_erasure_meets_a_going,
+)
 from tests.schedules.instance import Code
 from tests.schedules.scenarios import (
     a_block_meets_a_look,
@@ -143,6 +149,15 @@ def _name(build: Build) -> str:
         partial(a_going_waits, dead=True, asks=0),
         partial(a_going_waits, dead=True, returns=False, faults=1),
         partial(a_going_waits, rounds=1, asks=0),
+        partial(a_going_waits, stays=False, asks=0),
+        a_sync_is_late,
+        partial(a_sync_is_late, returns=True, grace_ms=0),
+        partial(a_sync_is_late, lost=True, grace_ms=0),
+        partial(a_sync_is_late, lost=True, ends=False),
+        a_token_ends,
+        partial(a_token_ends, returns=True),
+        a_connection_outlives_a_bar,
+        an_erasure_meets_a_going,
     ],
     ids=_name,
 )
@@ -184,6 +199,14 @@ def test_no_schedule_breaks_a_promise(build: Build) -> None:
         partial(a_going_waits, rounds=1),
         partial(a_going_waits, rounds=1, asks=0, faults=1),
         partial(a_going_waits, dead=True),
+        partial(a_going_waits, stays=False),
+        partial(a_going_waits, rounds=1, stays=False, asks=0),
+        partial(a_sync_is_late, asks=1),
+        partial(a_sync_is_late, returns=True),
+        partial(a_sync_is_late, lost=True),
+        partial(a_token_ends, asks=2, returns=True),
+        partial(a_connection_outlives_a_bar, asks=2),
+        partial(an_erasure_meets_a_going, asks=1),
         blocks_meet,
         partial(a_message_is_taken_back, connects=True),
         partial(a_message_is_taken_back, faults=2),
@@ -382,6 +405,54 @@ def _explore(build: Build, code: Code | None = None) -> None:
             Code(sessions=mutations.AnyGoingTold),
             "bob has alice as away",
             id="a going that is told in the grace of a later one",
+        ),
+        pytest.param(
+            partial(a_going_waits, stays=False, asks=0),
+            Code(sessions=mutations.GoingToldOnce),
+            "bob has alice as there",
+            id="one going queued for two",
+        ),
+        pytest.param(
+            a_sync_is_late,
+            Code(delivery=mutations.RestoresUnseen),
+            "alice-phone is gone, and among the sessions",
+            id="an entry that is put back behind the end of its connection",
+        ),
+        pytest.param(
+            a_sync_is_late,
+            Code(routes=mutations.RestoresWhatWasThere),
+            "alice-phone is gone, and among the sessions",
+            id="a look whether a connection is there before its entry is put back",
+        ),
+        pytest.param(
+            partial(a_sync_is_late, returns=True, grace_ms=0),
+            Code(routes=mutations.TellsOnlyTheLastChange),
+            "bob has alice as away",
+            id="a coming that an entry hid which is taken out again",
+        ),
+        pytest.param(
+            partial(a_sync_is_late, lost=True, ends=False),
+            Code(sessions=mutations.RestoredInSilence),
+            "bob has alice as away",
+            id="an entry that is put back and not told of",
+        ),
+        pytest.param(
+            a_token_ends,
+            Code(sessions=mutations.ReturnsUntilAnotherEnds),
+            "bob has alice as there",
+            id="a grace that begins while another device stays",
+        ),
+        pytest.param(
+            a_connection_outlives_a_bar,
+            Code(sessions=mutations.ReturnsAfterABar),
+            "bob has alice as away",
+            id="a grace for who was away while it was barred",
+        ),
+        pytest.param(
+            an_erasure_meets_a_going,
+            Code(sessions=mutations.ErasedInSilence),
+            "bob has alice as there",
+            id="a going that waits for longer than its user is known",
         ),
         pytest.param(
             a_retry_into_an_old_log,

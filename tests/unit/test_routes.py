@@ -70,6 +70,10 @@ def peers(reply: Frame) -> list[str]:
     return [chat["peer"] for chat in chats(reply)]
 
 
+def live(system: System, user: str) -> set[str]:
+    return {connection.id for connection in system.sessions.of([user])[user]}
+
+
 # send
 
 
@@ -416,6 +420,96 @@ def test_sync_puts_back_a_connection_that_was_taken_out(system: System, clock: M
     assert system.sessions.of(["alice"]) == {"alice": [alice]}
 
 
+def test_who_was_taken_for_gone_is_told_of_once_its_connection_is_put_back(system: System) -> None:
+    system.acquaint("alice", "bob")
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    gone = system.sessions.prune(alice)
+    assert gone is not None
+    system.gateway.pushed.clear()
+
+    system.serve(alice, sync())
+
+    (presence,) = system.sessions.presence(["alice"])
+    assert (presence.online, presence.rev) == (True, gone.presence.rev + 1)
+    assert system.pushed(bob) == system.pushed(alice) == on_the_wire(presence_frame([presence]))
+
+
+def test_a_connection_that_is_put_back_beside_another_one_is_told_to_nobody_else(system: System) -> None:
+    system.acquaint("alice", "bob")
+    alice, _, bob = system.connect("alice"), system.connect("alice", "laptop"), system.connect("bob")
+    system.serve(alice, HI)
+    system.sessions.prune(alice)
+    system.gateway.pushed.clear()
+
+    system.serve(alice, sync())
+
+    assert live(system, "alice") == {alice.id, "alice-laptop="}
+    assert system.pushed(bob) == []
+
+
+@pytest.mark.parametrize("age_ms", [0, OPENING_MS + 1])
+@pytest.mark.parametrize("next", [None, Cursor(None, "a")])
+def test_a_sync_behind_the_end_of_its_connection_puts_nothing_back(
+    system: System, clock: ManualClock, age_ms: int, next: Cursor | None
+) -> None:
+    """However young it is: it has sent a frame, so it is not opening."""
+    system.acquaint("alice", "bob")
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    clock.advance(age_ms)
+    system.gateway.answers = {alice.id: Pushed.GONE}
+    system.connection_routes.disconnect(alice)
+    (gone,) = system.announcer.announced
+    system.gateway.pushed.clear()
+
+    system.serve(alice, sync(next=next))
+
+    assert live(system, "alice") == set()
+    (presence,) = system.sessions.presence(["alice"])
+    assert (presence.online, presence.rev) == (False, gone.rev + 2)
+    assert system.pushed(bob) == on_the_wire(presence_frame([presence]))
+
+
+def test_a_going_that_waits_is_told_if_a_sync_behind_it_has_put_the_connection_back(
+    system: System, clock: ManualClock
+) -> None:
+    system.set_grace(60_000)
+    system.acquaint("alice", "bob")
+    alice, bob = system.connect("alice"), system.connect("bob")
+    system.serve(alice, HI)
+    clock.advance(1)
+    system.gateway.answers = {alice.id: Pushed.GONE}
+    system.connection_routes.disconnect(alice)
+    (going,) = system.announcer.later
+    system.gateway.pushed.clear()
+
+    system.serve(alice, sync())
+
+    (presence,) = system.sessions.presence(["alice"])
+    assert system.pushed(bob) == on_the_wire(presence_frame([presence]))
+    assert (presence.online, presence.last_seen) == (False, clock.now)
+    clock.advance(60_000)
+    assert system.routes.announce_going(going) is None
+
+
+def test_a_sync_is_answered_though_a_partner_cannot_be_told_that_it_is_there(
+    system: System, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = system.connect("alice")
+    system.serve(alice, HI)
+    system.sessions.prune(alice)
+    capsys.readouterr()
+
+    def fails(_: object) -> None:
+        raise ChatError(ErrorCode.TOO_MANY_REQUESTS, "the table is over its rate")
+
+    monkeypatch.setattr(system.routes, "announce", fails)
+
+    assert peers(system.serve(alice, sync())) == ["bob"]
+    assert json.loads(capsys.readouterr().out)["message"] == "announcement failed"
+
+
 def test_sync_reads_the_chats_after_it_has_put_the_connection_back(system: System) -> None:
     """Whoever sends before sees no device, but its message is read; whoever sends after sees the device."""
     alice = system.connect("alice")
@@ -554,7 +648,8 @@ def test_each_page_of_a_long_list_puts_the_connection_back_before_it_reads(
     system.serve(alice, sync(next=cursor))
 
     reads = ["query", "get"] if page == 1 else ["query"]  # a later page has no previews
-    assert system.steps[-1 - len(reads) :] == ["update", *reads]
+    back = ["update", "push", "query"]  # which is told to partners: there are none to be told
+    assert system.steps[-len(back + reads) :] == [*back, *reads]
     assert system.connection_routes._sessions.has(alice)
 
 
