@@ -36,6 +36,9 @@ CONCURRENCY_PERCENT = 80
 LATE_MS = 15 * 60_000
 """Far longer than a burst takes, and long before a record is given up."""
 
+LATE_GOING_SECONDS = 30 * 60
+"""A message's age may count from when it was sent, so this is above the longest grace, and half of what one is kept."""
+
 
 class Alarms(Construct):
     """All alarms; they notify the topic, if there is one."""
@@ -119,10 +122,16 @@ class Alarms(Construct):
             ),
             "Presence was not announced: an announcement failed, or Lambda dropped it.",
         )
-        if self._watched.lost_goings:
+        if goings := self._watched.goings:
+            self._alarm(
+                "GoingsLate",
+                goings.queue.metric_approximate_age_of_oldest_message(period=PERIOD),
+                "That users went away was not told for half an hour: their queue is not read, or too slowly.",
+                threshold=LATE_GOING_SECONDS,
+            )
             self._alarm(
                 "GoingsLost",
-                self._watched.lost_goings.metric_approximate_number_of_messages_visible(period=PERIOD),
+                goings.lost.metric_approximate_number_of_messages_visible(period=PERIOD),
                 "That users went away was not told, although it was tried several times.",
             )
 

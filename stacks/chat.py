@@ -131,7 +131,7 @@ class Chat(Construct):
                 memory_mb=settings.memory_mb,
                 namespace=f"Parley/{settings.stage}",
                 lost_events=self._stream[1].lost if self._stream else None,
-                lost_goings=self._goings.lost if self._goings else None,
+                goings=self._goings,
             ),
             settings=settings,
             target=self._target,

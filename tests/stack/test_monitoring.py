@@ -139,13 +139,21 @@ def test_events_that_are_late_lost_or_not_put_raise_an_alarm(all_events: Synthes
     assert (failed["Namespace"], failed["MetricName"], failed["Threshold"]) == ("Parley/dev", "EventFailures", 1)
 
 
-def test_goings_that_could_not_be_told_raise_an_alarm(default: Synthesized, synthesize: Synthesize) -> None:
-    (lost,) = (id for id in default.all("AWS::SQS::Queue") if id.startswith("GoingsLost"))
-    gone = alarm(default, "GoingsLost")
+def test_goings_that_nobody_reads_or_could_not_be_told_raise_an_alarm(
+    default: Synthesized, synthesize: Synthesize
+) -> None:
+    (waiting,), (lost,) = (
+        [id for id in default.all("AWS::SQS::Queue") if id.startswith(name)] for name in ("GoingsWaiting", "GoingsLost")
+    )
+    late, gone = alarm(default, "GoingsLate"), alarm(default, "GoingsLost")
 
+    assert (late["MetricName"], late["Statistic"]) == ("ApproximateAgeOfOldestMessage", "Maximum")
+    assert late["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [waiting, "QueueName"]}}]
+    kept = default.all("AWS::SQS::Queue")[waiting]["MessageRetentionPeriod"]
+    assert 900 < late["Threshold"] < kept, "the longest grace, in which a going is not late"
     assert (gone["MetricName"], gone["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
     assert gone["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [lost, "QueueName"]}}]
-    assert not [id for id in synthesize(graceSeconds=0).all("AWS::CloudWatch::Alarm") if "GoingsLost" in id]
+    assert not [id for id in synthesize(graceSeconds=0).all("AWS::CloudWatch::Alarm") if "AlarmsGoings" in id]
 
 
 def test_only_what_there_is_is_watched(synthesize: Synthesize, default: Synthesized) -> None:
