@@ -94,13 +94,12 @@ class Shop:
 
 
 @contextmanager
-def nobody_looks(endpoint: Endpoint) -> Iterator[None]:
-    """While this lasts, nobody looks at what waits to be notified of, so its delay is not over."""
+def nobody_looks(endpoint: Endpoint, *, at_goings: bool = False) -> Iterator[None]:
+    """While this lasts, nobody looks at what waits to be notified of, or at goings instead: its delay is not over."""
     functions = local_client("lambda", endpoint)
     mappings = functions.list_event_source_mappings()["EventSourceMappings"]
     sources = {str(one["EventSourceArn"]): one["UUID"] for one in mappings}
-    # The chat has a queue of its own, in which goings wait.
-    (mapping,) = (id for source, id in sources.items() if ":sqs:" in source and "Goings" not in source)
+    (mapping,) = (id for source, id in sources.items() if ":sqs:" in source and ("Goings" in source) is at_goings)
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
         yield
