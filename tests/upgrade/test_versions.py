@@ -37,12 +37,19 @@ class Both:
 
 
 @pytest.fixture
-def both(dynamodb: Engine, table_name: str, tmp_path: Path) -> Iterator[Both]:
+def grace_seconds() -> int:
+    """How long a going waits in the present version; the one before knows of no grace."""
+    return 0
+
+
+@pytest.fixture
+def both(dynamodb: Engine, table_name: str, tmp_path: Path, grace_seconds: int) -> Iterator[Both]:
     with ExitStack() as stack:
         gateway = stack.enter_context(stage())
 
         def version(name: str, folder: Path) -> Version:
-            return stack.enter_context(running(name, folder, table_name, dynamodb.url, gateway.url))
+            started = running(name, folder, table_name, dynamodb.url, gateway.url, grace_seconds=grace_seconds)
+            return stack.enter_context(started)
 
         yield Both(version("previous", unpack(tmp_path)), version("present", PRESENT), gateway)
 
@@ -156,6 +163,55 @@ def test_one_tells_what_the_other_announces(both: Both, first: str) -> None:
     ((told, frame),) = [(id, json.loads(data)) for id, data in both.stage.pushed]
     assert told == alice.id
     assert [(user["user"], user["online"]) for user in frame["users"]] == [("bob", False)]
+
+
+def announced(both: Both) -> list[tuple[str, bool]]:
+    """Who has been announced since the last look, and as there or not."""
+    told = [json.loads(data)["announce"] for id, data in both.stage.pushed if id == "invocations"]
+    both.stage.pushed.clear()
+    return [(one["user"], one["online"]) for one in told]
+
+
+def queued(both: Both) -> list[dict[str, Any]]:
+    """What waits in the queue since the last look, as it will come to the announcement function."""
+    sent = [json.loads(data) for id, data in both.stage.pushed if id == ""]
+    both.stage.pushed.clear()
+    return [{"Records": [{"messageId": "1", "body": one["MessageBody"]}]} for one in sent]
+
+
+@pytest.mark.parametrize("grace_seconds", [60])
+def test_who_leaves_and_comes_back_under_the_version_before_is_told_of_and_does_not_go_later(both: Both) -> None:
+    """Forward, while traffic shifts: the version before tells all at once. Backward, after a rollback, too."""
+    alice, bob = both.before.connect("alice", "phone"), both.before.connect("bob", "phone")
+    send(both.before, alice, "bob", 1)
+    send(both.before, bob, "alice", 2)
+    both.present.disconnect(bob)
+    (going,) = queued(both)
+
+    tablet = both.before.connect("bob", "tablet")
+    assert announced(both) == [("bob", True)]
+    assert both.present.invoke("announcement", going) == {"batchItemFailures": []}
+    assert both.stage.pushed == [], "it is not needed"
+    both.before.disconnect(tablet)
+    assert announced(both) == [("bob", False)]
+    both.present.connect("bob", "laptop")
+    assert announced(both) == [("bob", True)], "in the grace of a going, but behind one that was told"
+
+
+@pytest.mark.parametrize(("grace_seconds", "returns"), [(0, [("bob", True)]), (60, [])])
+def test_a_grace_needs_functions_that_know_it(both: Both, returns: list[tuple[str, bool]]) -> None:
+    """Whoever asks the version before hears of a going that waits. So an upgrade begins without a grace."""
+    alice, bob = both.before.connect("alice", "phone"), both.before.connect("bob", "phone")
+    send(both.before, alice, "bob", 1)
+    send(both.before, bob, "alice", 2)
+    both.present.disconnect(bob)
+    (asked,) = both.before.ask(alice, {"action": "presence", "users": ["bob"]})["users"]
+    assert asked["online"] is False
+    both.stage.pushed.clear()
+
+    both.present.connect("bob", "laptop")
+
+    assert announced(both) == returns
 
 
 def test_what_is_kept_is_what_the_history_has() -> None:

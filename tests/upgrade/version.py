@@ -72,15 +72,20 @@ class Version:
 
 
 @contextmanager
-def running(name: str, folder: Path, table_name: str, dynamodb: str, stage: str) -> Iterator[Version]:
-    """The version whose sources are in the folder. What is invoked on Lambda goes to the stage, too."""
+def running(
+    name: str, folder: Path, table_name: str, dynamodb: str, stage: str, *, grace_seconds: int = 0
+) -> Iterator[Version]:
+    """The version whose sources are in the folder. What is invoked on Lambda or queued goes to the stage, too."""
     environment = {
         **os.environ,
         **ENVIRONMENT,
+        "GRACE_SECONDS": str(grace_seconds),
+        "GOINGS_QUEUE": f"{stage}/goings",
         "TABLE_NAME": table_name,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": stage,
         "AWS_ENDPOINT_URL_LAMBDA": stage,
+        "AWS_ENDPOINT_URL_SQS": stage,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
     }
