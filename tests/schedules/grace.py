@@ -131,7 +131,7 @@ def a_token_ends(code: Code, *, asks: int = 1, returns: bool = False) -> Scenari
     actors: dict[str, Actor] = {"phone": lambda player: grace.leaves(player, ALICE_PHONE)}
     actors |= {"tablet": lambda player: grace.comes(player, TABLET)} if returns else {}
     start = world(open=[ALICE_PHONE, laptop, BOB_PHONE])
-    return grace.scenario(actors, start, asks=asks, is_told=False)
+    return grace.scenario(actors, start, asks=asks, is_told=False, has_one_revision_each=False)
 
 
 def a_connection_outlives_a_bar(code: Code, *, asks: int = 1) -> Scenario:
@@ -166,7 +166,8 @@ def an_erasure_meets_a_going(code: Code, *, asks: int = 0) -> Scenario:
             ended = "next" not in reply
             cursor = None if ended else LogCursor.decode(str(reply["next"]))
 
-    return grace.scenario({"alice": alice}, world(messages=1, open=[ALICE_PHONE, BOB_PHONE]), asks=asks)
+    start = world(messages=1, open=[ALICE_PHONE, BOB_PHONE])
+    return grace.scenario({"alice": alice}, start, asks=asks, has_one_revision_each=False)
 
 
 @dataclass(frozen=True)
@@ -328,6 +329,7 @@ class Watcher:
     is_told: bool
     """Whether Bob learns of all that happens; else of what is so when he asks."""
     has_one_revision_each: bool
+    """Not so where a token ends, a bar begins, or the sessions are erased: that is no change of the item's."""
 
     def watch(self, player: Player) -> None:
         told = [(0, self.was_there)]
