@@ -5,24 +5,33 @@
  */
 
 /** @typedef {import("./connections.js").Connections} Connections */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
+/** @typedef {import("./hints.js").Hints} Hints */
+/** @typedef {import("./receipts.js").Receipts} Receipts */
 
 /** Asks for it, and keeps what replies, pushes and syncs say, on this device or another. */
 export class Blocks {
   #connections;
   #conversations;
-  #changed;
+  #listeners;
+  #receipts;
+  #hints;
 
   /**
    * @param {Connections} connections
    * @param {Conversations} conversations
-   * @param {(conversation: Conversation) => void} changed
+   * @param {Listeners} listeners
+   * @param {object} options
+   * @param {Receipts} options.receipts
+   * @param {Hints} options.hints
    */
-  constructor(connections, conversations, changed) {
+  constructor(connections, conversations, listeners, { receipts, hints }) {
     this.#connections = connections;
     this.#conversations = conversations;
-    this.#changed = changed;
+    this.#listeners = listeners;
+    this.#receipts = receipts;
+    this.#hints = hints;
   }
 
   /** @returns {string[]} */
@@ -41,6 +50,10 @@ export class Blocks {
   /** @param {string} peer @param {boolean} isBlocked */
   learn(peer, isBlocked) {
     const conversation = isBlocked ? this.#conversations.of(peer) : this.#conversations.get(peer);
-    if (conversation?.block(isBlocked)) this.#changed(conversation);
+    if (!conversation?.block(isBlocked)) return;
+    this.#hints.show(peer, false);
+    this.#listeners.tell("blocked", { peer, isBlocked });
+    this.#listeners.changed();
+    void this.#receipts.settle(conversation);
   }
 }

@@ -6,19 +6,21 @@
  * Differs from session.py: events go to listeners at once; there is no mailbox for the application to empty.
  */
 
+import { Arrivals } from "./arrivals.js";
 import { Blocks } from "./blocks.js";
 import { BOUNDS } from "./bounds.js";
 import { Connections, SignInRefused } from "./connections.js";
 import { Conversations } from "./conversations.js";
-import { Events } from "./events.js";
+import { Events, Listeners } from "./events.js";
 import { Expiry } from "./expiry.js";
-import { DEFAULT_TEXT_BYTES, USER_ID_RULE, byteLength, isUserId, messageOf, textProblem } from "./frames.js";
+import { USER_ID_RULE, byteLength, isUserId, textProblem } from "./frames.js";
 import { Gaps } from "./gaps.js";
-import { Hints, IN_SIGHT } from "./hints.js";
+import { Hints } from "./hints.js";
+import { Incoming } from "./incoming.js";
 import { Sender } from "./outbox.js";
 import { Receipts } from "./receipts.js";
-import { Lost, Refused } from "./requests.js";
-import { NO_STORE, restored, saved, withoutNumbers } from "./state.js";
+import { Refused } from "./requests.js";
+import { NO_STORE, SavedQueue } from "./state.js";
 import { Sync } from "./sync.js";
 import { CLOCK, TIMING, Timers } from "./timers.js";
 import { Unsending } from "./unsending.js";
@@ -82,25 +84,17 @@ export {
 
 /** One user's chat. Add listeners, then `start`. */
 export class ChatClient extends Events {
-  #store;
-  #backlog;
-  #backlogOf;
-  #sendDelivered;
-  #timers;
-  #clockOffset = 0; // of the server's clock to this one
-  #maxTextBytes = DEFAULT_TEXT_BYTES;
   #conversations;
+  #queue;
   #connections;
-  #expiry;
-  #gaps;
-  #sender;
   #receipts;
   #hints;
+  #gaps;
+  #sender;
   #blocks;
-  #unsending;
   #sync;
-  /** @type {Status} */
-  #status = { state: "connecting" };
+  #incoming;
+  #unsending;
 
   /** @param {Options} options */
   constructor({
@@ -119,60 +113,59 @@ export class ChatClient extends Events {
     super();
     if (!WebSocket) throw new TypeError("There is no WebSocket here: Node.js 22 or newer is required, or a browser");
     const most = { ...BOUNDS, ...bounds };
-    this.#store = store;
-    this.#backlog = backlog;
-    this.#backlogOf = backlogOf;
-    this.#sendDelivered = sendDelivered;
-    this.#timers = new Timers({ ...TIMING, ...timing }, clock, random);
-    this.#conversations = new Conversations(most);
-    this.#connections = new Connections(address, WebSocket, this.#timers, this.#connectionEvents(), debug);
-    this.#expiry = new Expiry((conversation, last) => {
-      if (last) this.#emit("expired", { peer: conversation.peer, first: 1, last });
-      this.#save();
+    const timers = new Timers({ ...TIMING, ...timing }, clock, random);
+    const listeners = new Listeners(this);
+    const conversations = new Conversations(most);
+    const queue = new SavedQueue(store, conversations, listeners);
+    const expiry = new Expiry(listeners, queue);
+    const connections = new Connections(address, WebSocket, timers, listeners, this.#connectionsEvents(), debug);
+    const receipts = new Receipts(connections, conversations, listeners, { queue, timers, sendDelivered });
+    const hints = new Hints(connections, conversations, listeners, {
+      timers,
+      mostPresences: most.presences,
+      cameIntoSight: (users) => this.#gaps.preview(users),
     });
-    this.#gaps = new Gaps(this.#connections, this.#expiry, {
+    const arrivals = new Arrivals(conversations, listeners, {
+      expiry,
+      receipts,
+      hints,
+      settle: (conversation) => this.#gaps.settle(conversation),
+    });
+    const gaps = new Gaps(connections, conversations, listeners, { expiry, arrivals, backlog, atOnce: most.fetches });
+    const sender = new Sender(connections, conversations, listeners, {
+      queue,
+      hints,
+      arrivals,
+      gaps,
+      timers,
+      mostUnsent: most.unsent,
+    });
+    const blocks = new Blocks(connections, conversations, listeners, { receipts, hints });
+    const sync = new Sync(connections, conversations, listeners, {
+      queue,
+      gaps,
+      expiry,
+      receipts,
+      blocks,
+      hints,
+      timers,
       backlog,
-      atOnce: most.fetches,
-      tell: (conversation, told) => this.#tell(conversation, told),
-      found: (conversation, messages) => messages.forEach((message) => this.#sender.find(conversation, message)),
-      changed: () => this.#changed(),
+      backlogOf,
+      settle: () => this.#settle(),
     });
-    this.#sender = new Sender(this.#connections, this.#conversations, this.#gaps, this.#timers, most.unsent, {
-      arrive: (conversation, message) => this.#arrive(conversation, message),
-      sent: (detail) => {
-        if (detail.delivered) this.#notice(detail.peer);
-        this.#emit("sent", detail);
-      },
-      failed: (detail) => this.#emit("failed", detail),
-      save: () => this.#save(),
-    });
-    this.#receipts = new Receipts(this.#connections, this.#conversations, this.#timers, {
-      told: (receipt) => this.#emit("receipt", receipt),
-      save: () => this.#save(),
-      wantSync: () => this.#sync.want(),
-    });
-    this.#hints = new Hints(this.#connections, this.#timers, most.presences, {
-      typing: (detail) => this.#emitChange("typing", detail),
-      presence: (detail) => this.#emitChange("presence", detail),
-      isStranger: (user) => {
-        const conversation = this.#conversations.get(user);
-        return conversation !== undefined && conversation.seq > 0 && !conversation.hasWritten;
-      },
-      cameIntoSight: (users) => users.forEach((user) => this.#showPreview(user)),
-    });
-    this.#blocks = new Blocks(this.#connections, this.#conversations, (conversation) => {
-      const { peer, isBlocked } = conversation;
-      this.#hints.show(peer, false);
-      this.#emitChange("blocked", { peer, isBlocked });
-      void this.#receipts.settle(conversation);
-    });
-    this.#unsending = new Unsending(this.#connections, this.#conversations, (message) => this.#onMessage(message));
-    this.#sync = new Sync(this.#connections, this.#conversations, this.#gaps, this.#timers, {
-      presence: (isFirst) => this.#hints.askedWithSync(isFirst),
-      learn: (page) => this.#learn(page),
-      listed: () => this.#onListed(),
-    });
-    this.adopt(store.load());
+    const incoming = new Incoming(conversations, listeners, { arrivals, sender, receipts, blocks, hints, sync });
+    this.#conversations = conversations;
+    this.#queue = queue;
+    this.#connections = connections;
+    this.#receipts = receipts;
+    this.#hints = hints;
+    this.#gaps = gaps;
+    this.#sender = sender;
+    this.#blocks = blocks;
+    this.#sync = sync;
+    this.#incoming = incoming;
+    this.#unsending = new Unsending(connections, conversations, (message) => incoming.message(message));
+    queue.load();
   }
 
   // The connection
@@ -186,7 +179,6 @@ export class ChatClient extends Events {
   stop() {
     this.#receipts.sendAll();
     this.#connections.stop();
-    this.#setStatus({ state: "stopped" });
   }
 
   /** Tries again at once if it waits, and makes sure of the connection if it has one. */
@@ -195,7 +187,7 @@ export class ChatClient extends Events {
   }
 
   get status() {
-    return this.#status;
+    return this.#connections.status;
   }
 
   /** Who the token speaks for; null before the first connection. */
@@ -204,7 +196,7 @@ export class ChatClient extends Events {
   }
 
   get maxTextBytes() {
-    return this.#maxTextBytes;
+    return this.#sync.maxTextBytes;
   }
 
   // What is known
@@ -236,7 +228,7 @@ export class ChatClient extends Events {
 
   /** What is known of a user's presence; undefined if that is nothing, now. @param {string} user */
   presence(user) {
-    return this.#status.state === "online" ? this.#hints.presence(user) : undefined;
+    return this.status.state === "online" ? this.#hints.presence(user) : undefined;
   }
 
   /** @param {string} peer */
@@ -292,13 +284,12 @@ export class ChatClient extends Events {
    */
   send(to, text, { data = null } = {}) {
     checkUser(to);
-    const problem = textProblem(text, this.#maxTextBytes, data);
+    const problem = textProblem(text, this.maxTextBytes, data);
     if (problem) throw new Refused("bad_request", problem);
     const id = crypto.randomUUID();
     const conversation = this.#conversations.of(to);
-    const ts = this.#timers.now() + this.#clockOffset;
     const own = data === null ? {} : { data: structuredClone(data) }; // the application may go on using its own
-    this.#sender.queue(conversation, { id, to, text, ...own, ts, isTried: false });
+    this.#sender.queue(conversation, { id, to, text, ...own, ts: this.#sync.serverTime, isTried: false });
     this.#hints.composed(to);
     void this.#sender.settle(conversation);
     return id;
@@ -306,15 +297,13 @@ export class ChatClient extends Events {
 
   /** Sends a message that was refused once more, as a new one. @param {string} id */
   retry(id) {
-    const outgoing = this.#conversations.withOutgoing(id)?.outbox.find((one) => one.id === id);
-    this.discard(id);
+    const outgoing = this.#sender.discard(id);
     if (outgoing) this.send(outgoing.to, outgoing.text, { data: outgoing.data });
   }
 
   /** Drops a message that was refused. @param {string} id */
   discard(id) {
-    this.#conversations.withOutgoing(id)?.discard(id);
-    this.#save();
+    this.#sender.discard(id);
   }
 
   /**
@@ -324,13 +313,7 @@ export class ChatClient extends Events {
    * @param {number} [seq]
    */
   markRead(peer, seq) {
-    const conversation = this.#conversations.get(peer);
-    const upTo = seq ?? conversation?.last;
-    if (!conversation || !upTo) return;
-    if (upTo > conversation.seq) throw new RangeError(`The conversation with ${peer} has no message ${upTo}.`);
-    conversation.read = Math.max(conversation.read, upTo);
-    this.#receipts.want(conversation, "read", upTo);
-    this.#save();
+    this.#receipts.read(peer, seq);
   }
 
   /**
@@ -386,12 +369,7 @@ export class ChatClient extends Events {
    */
   watch(users) {
     if (users) checkUsers(users);
-    this.#hints.watch(() => users ?? this.#latest());
-  }
-
-  #latest() {
-    const known = this.chats.filter(({ hasWritten }) => hasWritten);
-    return known.slice(0, IN_SIGHT).map(({ peer }) => peer);
+    this.#hints.watch(users);
   }
 
   /** Asks who of the users is online; `presence` knows then. Throws as `watch` and `block` do. @param {string[]} users */
@@ -405,224 +383,31 @@ export class ChatClient extends Events {
 
   /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
   adopt(/** @type {unknown} */ state) {
-    const left = restored(state);
-    this.#conversations.epoch ??= left.epoch ?? null;
-    const { outbox, reads, expires = {} } = this.#isSameHistory(left.epoch) ? left : withoutNumbers(left);
-    for (const outgoing of outbox) {
-      const conversation = this.#conversations.of(outgoing.to);
-      if (!conversation.outbox.some((one) => one.id === outgoing.id)) conversation.outbox.push(outgoing);
-    }
-    for (const [peer, seq] of Object.entries(reads)) {
-      const { read } = this.#conversations.of(peer).receipts;
-      read.wanted = Math.max(read.wanted, seq);
-    }
-    for (const [peer, moment] of Object.entries(expires)) {
-      const conversation = this.#conversations.get(peer);
-      if (conversation && !conversation.seq) conversation.expires = Math.max(conversation.expires, moment);
-    }
-    this.#save();
-    if (this.#sender.isReady) this.#settle();
-  }
-
-  #save() {
-    this.#store.save(saved(this.#conversations));
-    this.#changed();
-  }
-
-  // What is told
-
-  #changed() {
-    this.dispatchEvent(new Event("change"));
-  }
-
-  /** @param {keyof ChatEvents} type @param {object} detail */
-  #emit(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-
-  /** @param {keyof ChatEvents} type @param {object} detail */
-  #emitChange(type, detail) {
-    this.#emit(type, detail);
-    this.#changed();
-  }
-
-  /** @param {Status} status */
-  #setStatus(status) {
-    this.#status = status;
-    this.#changed();
-  }
-
-  /** The one place where what was taken is told, and leads to more. */
-  #tell(/** @type {Conversation} */ conversation, /** @type {Told[]} */ told) {
-    for (const one of told) {
-      if ("message" in one) this.#tellMessage(conversation, one.message);
-      else this.#emit("expired", { peer: conversation.peer, ...one.expired });
-    }
-  }
-
-  /** @param {Conversation} conversation @param {Message} message */
-  #tellMessage(conversation, message) {
-    const { peer } = conversation;
-    if (message.from === peer && peer !== this.user) {
-      this.#hints.show(peer, false);
-    }
-    // What has come before the first message of ours is reported with it.
-    if (this.#sendDelivered && conversation.hasWritten && conversation.received > conversation.receipts.delivered.wanted) {
-      this.#receipts.want(conversation, "delivered", conversation.received);
-    } else if (conversation.receipts.read.isDue) {
-      this.#receipts.want(conversation, "read", conversation.receipts.read.wanted);
-    }
-    if (message.unsends) this.#emit("unsent", { peer, sender: message.from, seq: message.unsends, number: message.seq });
-    else this.#emit("message", { peer, message });
-  }
-
-  // What comes
-
-  /** @returns {import("./connections.js").ConnectionsEvents} */
-  #connectionEvents() {
-    return {
-      sync: (connection) => this.#sync.run(connection),
-      synced: () => this.#sync.beat(),
-      connecting: () => this.#setStatus({ state: "connecting" }),
-      becameCurrent: () => {
-        if (this.#sender.isReady) this.#settle();
-      },
-      connected: () => {
-        this.#setStatus({ state: "online" });
-        this.#emit("connected", { user: this.user });
-        this.#hints.connected();
-      },
-      disconnected: (retryInMs, reason) => {
-        this.#hints.lost();
-        this.#setStatus({ state: "waiting", until: this.#timers.now() + retryInMs, reason });
-        this.#emit("disconnected", { retryInMs });
-      },
-      refused: (error) => this.#setStatus({ state: "refused", reason: error.message }),
-      push: (frame) => this.#onPush(frame),
-    };
-  }
-
-  /** @param {Push} frame */
-  #onPush(frame) {
-    if (this.user === null) {
-      // Until the first sync says who we are, a push cannot be attributed. That sync, or the next one, shows its effect.
-      this.#sync.want();
-      return;
-    }
-    switch (frame.type) {
-      case "message":
-        this.#notice(frame.from);
-        this.#onMessage(messageOf(frame));
-        break;
-      case "receipt":
-        this.#notice(frame.from);
-        this.#receipts.received(frame);
-        this.#changed();
-        break;
-      case "typing":
-        if (frame.state === "composing") this.#notice(frame.from);
-        this.#hints.show(frame.from, frame.state === "composing");
-        break;
-      case "presence":
-        this.#hints.learn(frame.users);
-        break;
-      case "block":
-        this.#blocks.learn(frame.user, frame.blocked);
-        break;
-    }
-  }
-
-  /** Only the first page of a sync has previews. @param {string} peer */
-  #showPreview(peer) {
-    const conversation = this.#conversations.get(peer);
-    if (conversation) void this.#gaps.preview(conversation);
-  }
-
-  /** A user must be there. @param {string} user */
-  #notice(user) {
-    if (user !== this.user) this.#hints.notice(user);
-  }
-
-  /** @param {Message} message */
-  #onMessage(message) {
-    const { from, to } = message;
-    if (from !== this.user && to !== this.user) return;
-    const peer = from === this.user ? to : from;
-    const known = this.#conversations.get(peer);
-    const isPlaced = this.#conversations.isComplete || known?.seq || (known && known.last !== null);
-    if (isPlaced) this.#arrive(this.#conversations.of(peer), message);
-    else this.#sync.want();
-  }
-
-  /** A message has come, alone, in whatever order. @param {Conversation} conversation @param {Message} message */
-  #arrive(conversation, message) {
-    this.#expiry.came(conversation, [message]);
-    this.#sender.recognise(conversation, message);
-    this.#tell(conversation, conversation.arrive(message));
-    // The first sync fetches what is missing where it is not known yet where to begin.
-    const isPlaced = conversation.last !== null || this.#conversations.isPrimed;
-    if (isPlaced && conversation.isBehind) this.#gaps.fill(conversation).catch(() => {});
-    this.#changed();
-  }
-
-  /** @param {SyncFrame} page */
-  #learn(page) {
-    if (this.user !== null && this.user !== page.user) {
-      throw new SignInRefused(`The token is for ${page.user}, not for ${this.user}.`);
-    }
-    this.#conversations.user = page.user;
-    if (!this.#isSameHistory(page.epoch)) {
-      this.#startAnew(String(page.epoch));
-      throw new Lost();
-    }
-    this.#conversations.epoch ??= page.epoch ?? null;
-    this.#clockOffset = page.server_time - this.#timers.now();
-    this.#maxTextBytes = page.max_text_bytes;
-    for (const listed of page.chats) this.#learnChat(listed);
-    this.#hints.answeredWithSync(page.presence ?? []);
-    this.#changed();
-  }
-
-  /** Rule 10. Whether numbers of both mean the same. An older server does not say. @param {string | null} [epoch] */
-  #isSameHistory(epoch) {
-    const known = this.#conversations.epoch;
-    return !known || !epoch || epoch === known;
-  }
-
-  /** Rule 10. The server speaks of another history: only what is unsent is kept. @param {string} epoch */
-  #startAnew(epoch) {
-    this.#connections.closeAll("the server's data has gone back to an earlier state"); // no late reply is heard
-    this.#receipts.forget();
-    this.#hints.forgetPresences();
-    this.#sync.forget();
-    this.#conversations.startAnew(epoch);
-    this.#save();
-    this.#emit("reset", { epoch });
-  }
-
-  /** @param {import("./frames.js").ListedChat} listed */
-  #learnChat(listed) {
-    const conversation = this.#conversations.of(listed.peer);
-    this.#expiry.listed(conversation, listed.ts);
-    const isNews = conversation.seq > 0;
-    conversation.learn(listed);
-    this.#blocks.learn(listed.peer, listed.blocked === true);
-    this.#receipts.learn(conversation, listed, isNews);
-    const isSkipped = this.#backlog === 0 || (this.#backlogOf === "unread" && conversation.unread === 0);
-    if (conversation.last === null && isSkipped) conversation.beginAfter(conversation.seq);
-  }
-
-  #onListed() {
-    this.#conversations.isPrimed = true;
+    this.#queue.adopt(state);
     this.#settle();
   }
 
-  /** Asks for whatever waits for a connection. */
+  // How the rules are put together
+
+  /** @returns {import("./connections.js").ConnectionsEvents} */
+  #connectionsEvents() {
+    return {
+      sync: (connection) => this.#sync.run(connection),
+      synced: () => this.#sync.beat(),
+      becameCurrent: () => this.#settle(),
+      connected: () => this.#hints.connected(),
+      disconnected: () => this.#hints.lost(),
+      push: (frame) => this.#incoming.received(frame),
+    };
+  }
+
+  /** Asks for whatever has waited for a connection, and for a first sync. */
   #settle() {
+    if (!this.#sender.isReady) return;
     for (const conversation of this.#conversations) {
       void this.#sender.settle(conversation);
       void this.#receipts.settle(conversation);
-      if (conversation.isBehind) this.#gaps.fill(conversation).catch(() => {});
+      this.#gaps.settle(conversation);
     }
   }
 }

@@ -1,8 +1,11 @@
 /** Rule 7 of docs/protocol.md: connections. Open, move to a fresh one, drain the old one, come back after a loss. */
 
 import { isPush, parsed } from "./frames.js";
-import { Lost, Requests, namedPause } from "./requests.js";
+import { Lost, Requests } from "./requests.js";
+import { namedPause } from "./timers.js";
 
+/** @typedef {import("./events.js").Listeners} Listeners */
+/** @typedef {import("./events.js").Status} Status */
 /** @typedef {import("./frames.js").CloseFrame} CloseFrame */
 /** @typedef {import("./frames.js").Push} Push */
 /** @typedef {import("./frames.js").Replies} Replies */
@@ -178,13 +181,12 @@ function opened(socket) {
  * What becomes of the connections.
  *
  * @typedef {object} ConnectionsEvents
- * @property {(connection: Connection) => Promise<void>} sync has a fresh connection tell all that was missed
+ * @property {(connection: Connection) => Promise<string | null>} sync has a fresh connection tell all that was missed,
+ *   and whose connection it is
  * @property {() => void} synced it has: from now on there is a heartbeat
  * @property {() => void} connected there is a connection, and all that was missed was told
  * @property {() => void} becameCurrent what waits for a connection can be asked now
- * @property {(retryInMs: number, reason?: string) => void} disconnected with the reason, if the server gave one
- * @property {() => void} connecting
- * @property {(error: SignInRefused) => void} refused
+ * @property {() => void} disconnected there is none any more
  * @property {(frame: Push) => void} push
  */
 
@@ -198,6 +200,8 @@ function opened(socket) {
 export class Connections {
   /** @type {Connection | null} */
   current = null;
+  /** @type {Status} */
+  #status = { state: "connecting" };
   /** @type {Connection | null} */
   #next = null; // will replace it, when it has synced
   /** @type {Connection | null} */
@@ -207,6 +211,7 @@ export class Connections {
   #address;
   #WebSocket;
   #timers;
+  #listeners;
   #events;
   #debug;
   #numbers = 0;
@@ -220,15 +225,21 @@ export class Connections {
    * @param {() => Address | Promise<Address>} address
    * @param {typeof WebSocket} socketClass
    * @param {Timers} timers
+   * @param {Listeners} listeners
    * @param {ConnectionsEvents} events
    * @param {(line: string) => void} debug
    */
-  constructor(address, socketClass, timers, events, debug) {
+  constructor(address, socketClass, timers, listeners, events, debug) {
     this.#address = address;
     this.#WebSocket = socketClass;
     this.#timers = timers;
+    this.#listeners = listeners;
     this.#events = events;
     this.#debug = debug;
+  }
+
+  get status() {
+    return this.#status;
   }
 
   /** Makes a connection, unless one is being made. */
@@ -237,7 +248,7 @@ export class Connections {
     this.#nextAttempt = undefined;
     if (this.#isOpening || this.#isStopped) return;
     this.#isOpening = true;
-    if (!this.current) this.#events.connecting();
+    if (!this.current) this.#become({ state: "connecting" });
     const connection = this.#made();
     try {
       await connection.open(() => this.#dial());
@@ -253,9 +264,15 @@ export class Connections {
   }
 
   stop() {
+    this.#stop({ state: "stopped" });
+  }
+
+  /** @param {Status} status */
+  #stop(status) {
     this.#isStopped = true;
     this.#timers.stop();
     this.closeAll("stopped");
+    this.#become(status);
   }
 
   /** Closes every connection. Unless it is stopped, the next one is opened a backoff later. @param {string} reason */
@@ -320,17 +337,19 @@ export class Connections {
     });
     if (this.current) this.#next = connection;
     else this.#makeCurrent(connection);
+    /** @type {string | null} */
+    let user = null;
     try {
-      await this.#events.sync(connection);
+      user = await this.#events.sync(connection);
     } catch (error) {
       if (error instanceof SignInRefused) this.#refuse(error);
       connection.close("it could not be synced");
     }
-    if (connection.isOpen) this.#onSynced(connection);
+    if (connection.isOpen) this.#onSynced(connection, user);
   }
 
-  /** @param {Connection} connection */
-  #onSynced(connection) {
+  /** @param {Connection} connection @param {string | null} user */
+  #onSynced(connection, user) {
     connection.synced();
     // Not at once: a connection that keeps dropping soon after it opens must not reset the backoff.
     this.#timers.after(this.#timers.timing.lasting, () => {
@@ -343,6 +362,8 @@ export class Connections {
       old?.drain();
       this.#drained = old;
     } else {
+      this.#become({ state: "online" });
+      this.#listeners.tell("connected", { user });
       this.#events.connected();
     }
     this.#events.synced();
@@ -375,13 +396,25 @@ export class Connections {
     if (this.#isStopped) return;
     const away = ending ? namedPause(ending.retry_after_ms, MAX_AWAY) : 0;
     const delay = away + this.#timers.backoff(this.#attempt++);
-    if (!this.current) this.#events.disconnected(delay, ending ? ending.message || ending.code : undefined);
+    if (!this.current) this.#wait(delay, ending ? ending.message || ending.code : undefined);
     if (!this.#isOpening) this.#nextAttempt = this.#timers.after(delay, () => void this.open());
+  }
+
+  /** @param {number} retryInMs @param {string} [reason] the server's, if it gave one */
+  #wait(retryInMs, reason) {
+    this.#events.disconnected();
+    this.#become({ state: "waiting", until: this.#timers.now() + retryInMs, reason });
+    this.#listeners.tell("disconnected", { retryInMs });
   }
 
   /** @param {SignInRefused} error */
   #refuse(error) {
-    this.stop();
-    this.#events.refused(error);
+    this.#stop({ state: "refused", reason: error.message });
+  }
+
+  /** @param {Status} status */
+  #become(status) {
+    this.#status = status;
+    this.#listeners.changed();
   }
 }

@@ -381,6 +381,16 @@ export class Conversation {
     return this.outbox.find((outgoing) => outgoing.id === message.id);
   }
 
+  /**
+   * Our own message in the history is stored; the server that stored it may have died before telling anybody.
+   *
+   * @param {Message} message
+   */
+  find(message) {
+    const outgoing = this.outgoingOf(message);
+    if (outgoing) outgoing.found = { seq: message.seq, ts: message.ts };
+  }
+
   /** @param {string} id */
   discard(id) {
     this.outbox = this.outbox.filter((outgoing) => outgoing.id !== id);

@@ -46,6 +46,11 @@ export class Conversations {
     return conversation;
   }
 
+  /** Rule 10. Whether numbers of both mean the same. An older server does not say. @param {string | null} [epoch] */
+  isSameHistory(epoch) {
+    return !this.epoch || !epoch || epoch === this.epoch;
+  }
+
   /** Rule 10. The server speaks of another history: what is known of any conversation is void. @param {string} epoch */
   startAnew(epoch) {
     this.epoch = epoch;

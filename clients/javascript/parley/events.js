@@ -1,7 +1,8 @@
 /**
  * What the client tells an application, and what an application can ask of it. Types only, but for what dispatches them.
  *
- * Differs from events.py: events are named, and carry their values in `detail`; what is asked is a promise's value.
+ * Differs from events.py: events are named, and carry their values in `detail`; what is asked is a promise's value; and
+ * listeners are told here, as there is no mailbox.
  */
 
 /** @typedef {import("./conversation.js").Conversation} Conversation */
@@ -70,3 +71,23 @@
 
 /** What dispatches them, with their types. */
 export const Events = /** @type {new () => ChatEventTarget} */ (/** @type {unknown} */ (EventTarget));
+
+/** Those who listen to a client. They hear at once. */
+export class Listeners {
+  #client;
+
+  /** @param {Pick<EventTarget, "dispatchEvent">} client */
+  constructor(client) {
+    this.#client = client;
+  }
+
+  /** @template {Exclude<keyof ChatEvents, "change">} K @param {K} type @param {ChatEvents[K]["detail"]} detail */
+  tell(type, detail) {
+    this.#client.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  /** Anything that can be asked has changed. */
+  changed() {
+    this.#client.dispatchEvent(new Event("change"));
+  }
+}

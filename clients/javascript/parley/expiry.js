@@ -1,15 +1,19 @@
 /** Rule 11 of docs/protocol.md: what has wholly expired is forgotten, since its numbers may be given out anew. */
 
 /** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./frames.js").Message} Message */
+/** @typedef {import("./state.js").SavedQueue} SavedQueue */
 
 /** Forgets a conversation when something comes that is younger than all that was known of it could be. */
 export class Expiry {
-  #forgot;
+  #listeners;
+  #queue;
 
-  /** @param {(conversation: Conversation, last: number) => void} forgot what it had up to number `last` */
-  constructor(forgot) {
-    this.#forgot = forgot;
+  /** @param {Listeners} listeners @param {SavedQueue} queue */
+  constructor(listeners, queue) {
+    this.#listeners = listeners;
+    this.#queue = queue;
   }
 
   /** `sync` lists it, with a last message of that time. @param {Conversation} conversation @param {number} ts */
@@ -27,8 +31,9 @@ export class Expiry {
 
   /** @param {Conversation} conversation */
   #forget(conversation) {
-    const last = conversation.last ?? 0;
+    const { peer, last } = conversation;
     conversation.forget();
-    this.#forgot(conversation, last);
+    if (last) this.#listeners.tell("expired", { peer, first: 1, last });
+    this.#queue.save();
   }
 }

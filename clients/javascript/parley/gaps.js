@@ -7,9 +7,11 @@
 import { PAGE, messageOf } from "./frames.js";
 import { Refused } from "./requests.js";
 
+/** @typedef {import("./arrivals.js").Arrivals} Arrivals */
 /** @typedef {import("./connections.js").Connections} Connections */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
-/** @typedef {import("./conversation.js").Told} Told */
+/** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./expiry.js").Expiry} Expiry */
 /** @typedef {import("./frames.js").Message} Message */
 
@@ -43,31 +45,38 @@ class Gate {
 /** Fetches what is missing, for a limited number of conversations at once: a first sync may show a thousand. */
 export class Gaps {
   #connections;
+  #conversations;
+  #listeners;
   #expiry;
+  #arrivals;
   #backlog;
   #gate;
-  #tell;
-  #found;
-  #changed;
 
   /**
    * @param {Connections} connections
-   * @param {Expiry} expiry
+   * @param {Conversations} conversations
+   * @param {Listeners} listeners
    * @param {object} options
+   * @param {Expiry} options.expiry
+   * @param {Arrivals} options.arrivals
    * @param {number} options.backlog
    * @param {number} options.atOnce
-   * @param {(conversation: Conversation, told: Told[]) => void} options.tell
-   * @param {(conversation: Conversation, messages: Message[]) => void} options.found
-   * @param {() => void} options.changed
    */
-  constructor(connections, expiry, { backlog, atOnce, tell, found, changed }) {
+  constructor(connections, conversations, listeners, { expiry, arrivals, backlog, atOnce }) {
     this.#connections = connections;
+    this.#conversations = conversations;
+    this.#listeners = listeners;
     this.#expiry = expiry;
+    this.#arrivals = arrivals;
     this.#backlog = backlog;
     this.#gate = new Gate(atOnce);
-    this.#tell = tell;
-    this.#found = found;
-    this.#changed = changed;
+  }
+
+  /** Starts to fill a gap, if there is one. @param {Conversation} conversation */
+  settle(conversation) {
+    // The first sync fetches what is missing where it is not known yet where to begin.
+    const isPlaced = conversation.last !== null || this.#conversations.isPrimed;
+    if (isPlaced && conversation.isBehind) this.fill(conversation).catch(() => {});
   }
 
   /** Fetches what is missing behind the last message taken. Throws Lost. @param {Conversation} conversation */
@@ -76,7 +85,7 @@ export class Gaps {
       .run(() => this.#fill(conversation))
       .finally(() => {
         conversation.filling = null;
-        this.#changed();
+        this.#listeners.changed();
       });
     return conversation.filling;
   }
@@ -90,13 +99,20 @@ export class Gaps {
     return conversation.fetchingOlder;
   }
 
-  /** Fetches the beginning of the last message, for the list of chats. @param {Conversation} conversation */
-  async preview(conversation) {
-    if (!conversation.lacksPreview || conversation.filling) return;
+  /** Fetches the beginning of their last messages for the list of chats: only the first page of a `sync` has it. */
+  preview(/** @type {string[]} */ peers) {
+    for (const peer of peers) {
+      const conversation = this.#conversations.get(peer);
+      if (conversation?.lacksPreview && !conversation.filling) void this.#fetchPreview(conversation);
+    }
+  }
+
+  /** @param {Conversation} conversation */
+  async #fetchPreview(conversation) {
     try {
       const { messages } = await this.#page(conversation, { limit: 1 });
       messages.forEach((message) => conversation.showPreview(message));
-      this.#changed();
+      this.#listeners.changed();
     } catch {
       // a blank line in a list, until it comes into sight again
     }
@@ -125,7 +141,7 @@ export class Gaps {
     if (conversation.numbering !== numbering) return this.#latest(conversation);
     conversation.beginAfter(messages[0] ? messages[0].seq - 1 : known);
     conversation.hasOlder = more;
-    if (this.#take(conversation, messages)) this.#tell(conversation, conversation.closeGap(known));
+    if (this.#take(conversation, messages)) this.#arrivals.tell(conversation, conversation.closeGap(known));
   }
 
   /** Reads the history up to its end, and before that from where a message of ours may be. */
@@ -149,7 +165,7 @@ export class Gaps {
         continue;
       }
       if (isWhole && more) conversation.isStuck = true; // it leads nowhere; not asked again before the next sync
-      if (isWhole && !more) this.#tell(conversation, conversation.closeGap(known));
+      if (isWhole && !more) this.#arrivals.tell(conversation, conversation.closeGap(known));
       if (isWhole) isLooking = false;
       after = conversation.last ?? 0;
     }
@@ -158,9 +174,9 @@ export class Gaps {
 
   /** Whether all of a page was taken. @param {Conversation} conversation @param {Message[]} messages */
   #take(conversation, messages) {
-    this.#found(conversation, messages);
+    messages.forEach((message) => conversation.find(message));
     const { told, isWhole } = conversation.takePage(messages);
-    this.#tell(conversation, told);
+    this.#arrivals.tell(conversation, told);
     return isWhole;
   }
 
@@ -170,7 +186,7 @@ export class Gaps {
     const { numbering } = conversation;
     const { messages, more } = await this.#olderPage(conversation, before);
     if (conversation.numbering === numbering) conversation.takeOlder(messages, before, more);
-    this.#changed();
+    this.#listeners.changed();
   }
 
   /** A page of what is older. A number that is missing inside it is asked for once more. */

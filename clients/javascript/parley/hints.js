@@ -3,6 +3,8 @@
 import { MAX_PRESENCE_USERS, isUserId } from "./frames.js";
 
 /** @typedef {import("./connections.js").Connections} Connections */
+/** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./frames.js").Presence} PresenceOfUser */
 /** @typedef {import("./timers.js").Timers} Timers */
 
@@ -14,9 +16,11 @@ export const IN_SIGHT = 10;
 /** What is known of who is there and who types. */
 export class Hints {
   #connections;
+  #conversations;
+  #listeners;
   #timers;
   #mostPresences;
-  #events;
+  #cameIntoSight;
   /** @type {Map<string, unknown>} timers that end it, by who composes */
   #composing = new Map();
   /** @type {Map<string, number>} when this user last said that it composes, by peer */
@@ -40,19 +44,20 @@ export class Hints {
 
   /**
    * @param {Connections} connections
-   * @param {Timers} timers
-   * @param {number} mostPresences
-   * @param {object} events
-   * @param {(detail: { peer: string, isComposing: boolean }) => void} events.typing
-   * @param {(detail: { user: string } & Presence) => void} events.presence
-   * @param {(user: string) => boolean} events.isStranger whether nothing would be said of a user
-   * @param {(users: string[]) => void} events.cameIntoSight
+   * @param {Conversations} conversations
+   * @param {Listeners} listeners
+   * @param {object} options
+   * @param {Timers} options.timers
+   * @param {number} options.mostPresences
+   * @param {(users: string[]) => void} options.cameIntoSight
    */
-  constructor(connections, timers, mostPresences, events) {
+  constructor(connections, conversations, listeners, { timers, mostPresences, cameIntoSight }) {
     this.#connections = connections;
+    this.#conversations = conversations;
+    this.#listeners = listeners;
     this.#timers = timers;
     this.#mostPresences = mostPresences;
-    this.#events = events;
+    this.#cameIntoSight = cameIntoSight;
   }
 
   /** Says that the user composes, as often as the protocol allows. @param {string} peer @param {boolean} isComposing */
@@ -96,7 +101,9 @@ export class Hints {
       const timer = this.#timers.after(this.#timers.timing.composingShown, () => this.show(peer, false));
       this.#composing.set(peer, timer);
     }
-    if (isComposing !== was) this.#events.typing({ peer, isComposing });
+    if (isComposing === was) return;
+    this.#listeners.tell("typing", { peer, isComposing });
+    this.#listeners.changed();
   }
 
   /** @param {string} user */
@@ -105,13 +112,19 @@ export class Hints {
   }
 
   /**
-   * Asks who of these users is online, now and on each later connection: once, and again at a sign of life.
+   * Asks who of these users is online, now and on each later connection: once, and again at a sign of life. Without
+   * users, who of the latest chats is.
    *
-   * @param {() => string[]} inSight
+   * @param {string[]} [users]
    */
-  watch(inSight) {
-    this.#inSight = inSight;
+  watch(users) {
+    this.#inSight = () => users ?? this.#latest();
     this.#ask();
+  }
+
+  #latest() {
+    const known = this.#conversations.listed.filter(({ hasWritten }) => hasWritten);
+    return known.slice(0, IN_SIGHT).map(({ peer }) => peer);
   }
 
   /**
@@ -169,7 +182,7 @@ export class Hints {
     if (!fresh.length && !users.length) return;
     this.#pause = this.#timers.after(this.#timers.timing.presence, () => this.#goOn());
     for (const user of fresh) this.#seen.add(user);
-    this.#events.cameIntoSight(fresh);
+    this.#cameIntoSight(fresh);
     if (!users.length) return;
     for (const user of users) this.#asked.add(user);
     void this.ask(users);
@@ -182,8 +195,14 @@ export class Hints {
   /** @param {string[]} shown */
   #unasked(shown) {
     // A stranger would be answered for as nobody is.
-    const unasked = shown.filter((user) => !this.#asked.has(user) && !this.#events.isStranger(user));
+    const unasked = shown.filter((user) => !this.#asked.has(user) && !this.#isStranger(user));
     return unasked.slice(0, MAX_PRESENCE_USERS);
+  }
+
+  /** Whether this user has something of the other's, and has not written to it. @param {string} user */
+  #isStranger(user) {
+    const conversation = this.#conversations.get(user);
+    return conversation !== undefined && conversation.seq > 0 && !conversation.hasWritten;
   }
 
   #goOn() {
@@ -220,7 +239,8 @@ export class Hints {
       if (!isNews(presence, this.#presences.get(user))) continue;
       this.#presences.delete(user);
       this.#presences.set(user, presence);
-      this.#events.presence({ user, ...presence });
+      this.#listeners.tell("presence", { user, ...presence });
+      this.#listeners.changed();
     }
     for (const oldest of this.#presences.keys()) {
       if (this.#presences.size <= this.#mostPresences) break;

@@ -7,12 +7,16 @@
 
 import { Lost, Refused } from "./requests.js";
 
+/** @typedef {import("./arrivals.js").Arrivals} Arrivals */
 /** @typedef {import("./connections.js").Connections} Connections */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./conversation.js").Outgoing} Outgoing */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./gaps.js").Gaps} Gaps */
+/** @typedef {import("./hints.js").Hints} Hints */
+/** @typedef {import("./state.js").SavedQueue} SavedQueue */
 /** @typedef {import("./timers.js").Timers} Timers */
 
 /**
@@ -21,38 +25,40 @@ import { Lost, Refused } from "./requests.js";
  */
 const RECOGNISED = 480_000;
 
-/**
- * @typedef {object} SenderEvents
- * @property {(conversation: Conversation, message: Message) => void} arrive a message is stored
- * @property {(detail: { id: string, peer: string, seq: number, ts: number, delivered: number | null }) => void} sent
- * @property {(detail: { id: string, peer: string, code: string, message: string }) => void} failed
- * @property {() => void} save
- */
-
 /** Sends the first message of each conversation's outbox, until it is acknowledged or refused for good. */
 export class Sender {
   #connections;
   #conversations;
+  #listeners;
+  #queue;
+  #hints;
+  #arrivals;
   #gaps;
   #timers;
   #mostUnsent;
-  #events;
 
   /**
    * @param {Connections} connections
    * @param {Conversations} conversations
-   * @param {Gaps} gaps
-   * @param {Timers} timers
-   * @param {number} mostUnsent
-   * @param {SenderEvents} events
+   * @param {Listeners} listeners
+   * @param {object} options
+   * @param {SavedQueue} options.queue
+   * @param {Hints} options.hints
+   * @param {Arrivals} options.arrivals
+   * @param {Gaps} options.gaps
+   * @param {Timers} options.timers
+   * @param {number} options.mostUnsent
    */
-  constructor(connections, conversations, gaps, timers, mostUnsent, events) {
+  constructor(connections, conversations, listeners, { queue, hints, arrivals, gaps, timers, mostUnsent }) {
     this.#connections = connections;
     this.#conversations = conversations;
+    this.#listeners = listeners;
+    this.#queue = queue;
+    this.#hints = hints;
+    this.#arrivals = arrivals;
     this.#gaps = gaps;
     this.#timers = timers;
     this.#mostUnsent = mostUnsent;
-    this.#events = events;
   }
 
   /** Whether there is a connection, and a first sync has told where the conversations stand. */
@@ -67,7 +73,7 @@ export class Sender {
       throw new RangeError(`${count} messages to ${conversation.peer} wait to be sent. Wait for some of them first.`);
     }
     conversation.outbox.push(outgoing);
-    this.#events.save();
+    this.#queue.save();
   }
 
   /** Sends what waits in a conversation: in order, one at a time. @param {Conversation} conversation */
@@ -92,10 +98,13 @@ export class Sender {
     if (outgoing) this.#acknowledge(conversation, outgoing, message);
   }
 
-  /** Our own message in the history is stored; the server that stored it may have died before telling anybody. */
-  find(/** @type {Conversation} */ conversation, /** @type {Message} */ message) {
-    const outgoing = conversation.outgoingOf(message);
-    if (outgoing) outgoing.found = { seq: message.seq, ts: message.ts };
+  /** Drops a message that was refused, and returns it. @param {string} id */
+  discard(id) {
+    const conversation = this.#conversations.withOutgoing(id);
+    const outgoing = conversation?.outbox.find((one) => one.id === id);
+    conversation?.discard(id);
+    this.#queue.save();
+    return outgoing;
   }
 
   /** Whether it may be stored, and the server may no longer recognise it. @param {Outgoing} outgoing */
@@ -133,7 +142,7 @@ export class Sender {
     outgoing.knownAt ??= this.#timers.now();
     outgoing.isTried = true;
     outgoing.base ??= conversation.last; // it will be stored behind this number
-    this.#events.save();
+    this.#queue.save();
     // Found, because a gap was filled meanwhile.
     const isMoot = () => Boolean(outgoing.found) || this.#mustLookUp(outgoing);
     try {
@@ -160,14 +169,14 @@ export class Sender {
     const stored = { from: this.#conversations.user ?? "", to, seq, id, text, ...data, ...times };
     this.#acknowledge(conversation, outgoing, stored, delivered ?? null);
     if (conversation.last === null && !conversation.seq) conversation.beginAfter(seq - 1); // it was forgotten
-    this.#events.arrive(conversation, stored);
+    this.#arrivals.arrive(conversation, stored);
   }
 
   /** @param {Conversation} conversation @param {Outgoing} outgoing @param {Refused} refusal */
   #refused(conversation, outgoing, { code, message }) {
     outgoing.problem = message || code;
-    this.#events.save();
-    this.#events.failed({ id: outgoing.id, peer: conversation.peer, code, message });
+    this.#queue.save();
+    this.#listeners.tell("failed", { id: outgoing.id, peer: conversation.peer, code, message });
   }
 
   /**
@@ -180,9 +189,11 @@ export class Sender {
    */
   #acknowledge(conversation, { id }, { seq, ts }, delivered = null) {
     if (!conversation.outbox.some((waiting) => waiting.id === id)) return;
+    const { peer } = conversation;
     conversation.discard(id);
-    this.#events.save();
-    this.#events.sent({ id, peer: conversation.peer, seq, ts, delivered });
+    this.#queue.save();
+    if (delivered && peer !== this.#conversations.user) this.#hints.notice(peer); // it must be there
+    this.#listeners.tell("sent", { id, peer, seq, ts, delivered });
   }
 }
 

@@ -10,9 +10,11 @@ import { unlessRefused } from "./outbox.js";
 /** @typedef {import("./connections.js").Connections} Connections */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./frames.js").ListedChat} ListedChat */
 /** @typedef {import("./frames.js").ReceiptFrame} ReceiptFrame */
 /** @typedef {import("./frames.js").ReceiptKind} ReceiptKind */
+/** @typedef {import("./state.js").SavedQueue} SavedQueue */
 /** @typedef {import("./timers.js").Timers} Timers */
 
 /**
@@ -28,29 +30,58 @@ const KINDS = ["read", "delivered"];
 export class Receipts {
   #connections;
   #conversations;
+  #listeners;
+  #queue;
   #timers;
-  #told;
-  #save;
-  #wantSync;
+  #sendDelivered;
   /** @type {Map<string, unknown>} timers of receipts that are about to be sent, by peer */
   #soon = new Map();
 
   /**
    * @param {Connections} connections
    * @param {Conversations} conversations
-   * @param {Timers} timers
-   * @param {object} events
-   * @param {(receipt: Receipt) => void} events.told
-   * @param {() => void} events.save
-   * @param {() => void} events.wantSync
+   * @param {Listeners} listeners
+   * @param {object} options
+   * @param {SavedQueue} options.queue
+   * @param {Timers} options.timers
+   * @param {boolean} options.sendDelivered
    */
-  constructor(connections, conversations, timers, { told, save, wantSync }) {
+  constructor(connections, conversations, listeners, { queue, timers, sendDelivered }) {
     this.#connections = connections;
     this.#conversations = conversations;
+    this.#listeners = listeners;
+    this.#queue = queue;
     this.#timers = timers;
-    this.#told = told;
-    this.#save = save;
-    this.#wantSync = wantSync;
+    this.#sendDelivered = sendDelivered;
+  }
+
+  /**
+   * The user has read up to a number, or as far as it is here. Throws RangeError if there is no such message.
+   *
+   * In a conversation that is not known there is nothing to read.
+   *
+   * @param {string} peer
+   * @param {number} [seq]
+   */
+  read(peer, seq) {
+    const conversation = this.#conversations.get(peer);
+    const upTo = seq ?? conversation?.last;
+    if (!conversation || !upTo) return;
+    if (upTo > conversation.seq) throw new RangeError(`The conversation with ${peer} has no message ${upTo}.`);
+    conversation.read = Math.max(conversation.read, upTo);
+    this.#want(conversation, "read", upTo);
+    this.#queue.save();
+  }
+
+  /** A message was taken: says so before long. @param {Conversation} conversation */
+  took(conversation) {
+    const { hasWritten, received, receipts } = conversation;
+    // What has come before the first message of ours is reported with it.
+    if (this.#sendDelivered && hasWritten && received > receipts.delivered.wanted) {
+      this.#want(conversation, "delivered", received);
+    } else if (receipts.read.isDue) {
+      this.#want(conversation, "read", receipts.read.wanted);
+    }
   }
 
   /**
@@ -61,7 +92,7 @@ export class Receipts {
    * @param {ReceiptKind} kind
    * @param {number} seq
    */
-  want(conversation, kind, seq) {
+  #want(conversation, kind, seq) {
     const mark = conversation.receipts[kind];
     mark.wanted = Math.max(mark.wanted, seq);
     if (this.#soon.has(conversation.peer)) return; // begun anew, it would wait for a pause, and a tick would come late
@@ -107,7 +138,7 @@ export class Receipts {
         const seq = mark.wanted;
         await this.#connections.ask({ action: "receipt", peer: conversation.peer, kind, seq }).catch(unlessRefused);
         mark.confirmed = Math.max(mark.confirmed, seq);
-        this.#save();
+        this.#queue.save();
       }
     } catch {
       // Lost: it is sent again on the next connection.
@@ -116,14 +147,11 @@ export class Receipts {
     }
   }
 
-  /** @param {ReceiptFrame} frame */
+  /** A receipt was pushed. False if it is of a conversation that is not known. @param {ReceiptFrame} frame */
   received({ from, peer, kind, seq, ts }) {
     const isOwnMark = from === this.#conversations.user;
     const conversation = this.#conversations.get(isOwnMark ? peer : from);
-    if (!conversation) {
-      this.#wantSync();
-      return;
-    }
+    if (!conversation) return false;
     const mark = conversation.receipts[kind];
     if (isOwnMark) {
       mark.confirmed = Math.max(mark.confirmed, seq);
@@ -132,6 +160,7 @@ export class Receipts {
       if (!read.isDue && !delivered.isDue) this.#cancel(conversation); // what comes after that waits anew
     }
     if (conversation.moveMark(kind, seq, isOwnMark)) this.#tell(conversation, from, kind, seq, ts);
+    return true;
   }
 
   /**
@@ -160,7 +189,7 @@ export class Receipts {
    * @param {number | null} ts
    */
   #tell({ peer }, sender, kind, seq, ts) {
-    this.#told({ peer, sender, kind, seq, ts });
+    this.#listeners.tell("receipt", { peer, sender, kind, seq, ts });
   }
 }
 

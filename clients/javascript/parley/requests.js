@@ -6,6 +6,7 @@
  */
 
 import { isReply } from "./frames.js";
+import { namedPause } from "./timers.js";
 
 /** @typedef {import("./frames.js").Frame} Frame */
 /** @typedef {import("./frames.js").ErrorFrame} ErrorFrame */
@@ -172,9 +173,4 @@ export class Requests {
     this.#open.delete(request.id);
     this.#timers.cancel(request.timer);
   }
-}
-
-/** How long the server asks to wait, if that can be meant. @param {unknown} ms @param {number} most @returns {number} */
-export function namedPause(ms, most) {
-  return typeof ms === "number" && Number.isInteger(ms) ? Math.max(0, Math.min(ms, most)) : 0;
 }

@@ -11,6 +11,7 @@ import { isObject, isUserId, moment, optional, shaped, string, whole } from "./f
 
 /** @typedef {import("./conversation.js").Outgoing} Outgoing */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
 
 /**
  * What is unsent. JSON can carry it.
@@ -44,8 +45,54 @@ const isOutgoing = shaped({
   problem: optional(string),
 });
 
+/** What is unsent, in memory and in the store. */
+export class SavedQueue {
+  #store;
+  #conversations;
+  #listeners;
+
+  /** @param {Store} store @param {Conversations} conversations @param {Listeners} listeners */
+  constructor(store, conversations, listeners) {
+    this.#store = store;
+    this.#conversations = conversations;
+    this.#listeners = listeners;
+  }
+
+  /** Something of it has changed. */
+  save() {
+    this.#store.save(saved(this.#conversations));
+    this.#listeners.changed();
+  }
+
+  /** What an earlier client has left. */
+  load() {
+    this.adopt(this.#store.load());
+  }
+
+  /** Takes over what another client of the same user has left; what is damaged in it is left out. @param {unknown} state */
+  adopt(state) {
+    const left = restored(state);
+    const known = this.#conversations;
+    known.epoch ??= left.epoch ?? null;
+    const { outbox, reads, expires = {} } = known.isSameHistory(left.epoch) ? left : withoutNumbers(left);
+    for (const outgoing of outbox) {
+      const conversation = known.of(outgoing.to);
+      if (!conversation.outbox.some((one) => one.id === outgoing.id)) conversation.outbox.push(outgoing);
+    }
+    for (const [peer, seq] of Object.entries(reads)) {
+      const { read } = known.of(peer).receipts;
+      read.wanted = Math.max(read.wanted, seq);
+    }
+    for (const [peer, moment] of Object.entries(expires)) {
+      const conversation = known.get(peer);
+      if (conversation && !conversation.seq) conversation.expires = Math.max(conversation.expires, moment);
+    }
+    this.save();
+  }
+}
+
 /** @param {Conversations} conversations @returns {SavedState} */
-export function saved(conversations) {
+function saved(conversations) {
   const known = [...conversations];
   const reads = known.filter(({ receipts }) => receipts.read.isDue);
   const numbered = known.filter(({ outbox, receipts, expires }) => expires && (outbox.length || receipts.read.isDue));
@@ -63,7 +110,7 @@ export function saved(conversations) {
  * @param {unknown} state
  * @returns {SavedState}
  */
-export function restored(state) {
+function restored(state) {
   if (!isObject(state)) return { outbox: [], reads: {} };
   /** @type {Outgoing[]} */
   const outbox = Array.isArray(state.outbox) ? state.outbox.filter(isOutgoing) : [];
@@ -83,6 +130,6 @@ function numbersByPeer(saved) {
 }
 
 /** Rule 10. What of a saved state holds in another history than its own. @param {SavedState} state @returns {SavedState} */
-export function withoutNumbers({ outbox }) {
+function withoutNumbers({ outbox }) {
   return { outbox: outbox.map(anew), reads: {} };
 }

@@ -4,13 +4,22 @@
  * Differs from sync.py: an interval of 0 is taken for the shortest there is.
  */
 
-import { DEFAULT_HEARTBEAT_MS } from "./frames.js";
+import { SignInRefused } from "./connections.js";
+import { DEFAULT_HEARTBEAT_MS, DEFAULT_TEXT_BYTES } from "./frames.js";
+import { Lost } from "./requests.js";
 
+/** @typedef {import("./blocks.js").Blocks} Blocks */
 /** @typedef {import("./connections.js").Connection} Connection */
 /** @typedef {import("./connections.js").Connections} Connections */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
+/** @typedef {import("./expiry.js").Expiry} Expiry */
+/** @typedef {import("./frames.js").ListedChat} ListedChat */
 /** @typedef {import("./frames.js").SyncFrame} SyncFrame */
 /** @typedef {import("./gaps.js").Gaps} Gaps */
+/** @typedef {import("./hints.js").Hints} Hints */
+/** @typedef {import("./receipts.js").Receipts} Receipts */
+/** @typedef {import("./state.js").SavedQueue} SavedQueue */
 /** @typedef {import("./timers.js").Timers} Timers */
 
 const MIN_HEARTBEAT_MS = 60_000;
@@ -19,13 +28,21 @@ const HEARTBEAT_SPREAD = 1 / 9; // 4 to 5 minutes, around the 4.5 that the serve
 
 /** Learns what was missed. */
 export class Sync {
+  maxTextBytes = DEFAULT_TEXT_BYTES;
   #connections;
   #conversations;
+  #listeners;
+  #queue;
   #gaps;
+  #expiry;
+  #receipts;
+  #blocks;
+  #hints;
   #timers;
-  #presence;
-  #learn;
-  #listed;
+  #backlog;
+  #backlogOf;
+  #settle;
+  #clockOffset = 0; // of the server's clock to this one
   /** @type {number | null} */
   #since = null;
   #isWanted = false;
@@ -37,28 +54,55 @@ export class Sync {
   /**
    * @param {Connections} connections
    * @param {Conversations} conversations
-   * @param {Gaps} gaps
-   * @param {Timers} timers
-   * @param {object} events
-   * @param {(isFirst: boolean) => string[] | number | null} events.presence whose presence is asked for, too
-   * @param {(page: SyncFrame) => void} events.learn a page has come
-   * @param {() => void} events.listed a first sync has listed every conversation, and what it showed was fetched
+   * @param {Listeners} listeners
+   * @param {object} options
+   * @param {SavedQueue} options.queue
+   * @param {Gaps} options.gaps
+   * @param {Expiry} options.expiry
+   * @param {Receipts} options.receipts
+   * @param {Blocks} options.blocks
+   * @param {Hints} options.hints
+   * @param {Timers} options.timers
+   * @param {number} options.backlog
+   * @param {"all" | "unread"} options.backlogOf
+   * @param {() => void} options.settle asks for whatever has waited for a first sync
    */
-  constructor(connections, conversations, gaps, timers, { presence, learn, listed }) {
+  constructor(
+    connections,
+    conversations,
+    listeners,
+    { queue, gaps, expiry, receipts, blocks, hints, timers, backlog, backlogOf, settle },
+  ) {
     this.#connections = connections;
     this.#conversations = conversations;
+    this.#listeners = listeners;
+    this.#queue = queue;
     this.#gaps = gaps;
+    this.#expiry = expiry;
+    this.#receipts = receipts;
+    this.#blocks = blocks;
+    this.#hints = hints;
     this.#timers = timers;
-    this.#presence = presence;
-    this.#learn = learn;
-    this.#listed = listed;
+    this.#backlog = backlog;
+    this.#backlogOf = backlogOf;
+    this.#settle = settle;
   }
 
-  /** Syncs on a connection. Throws Lost, Refused, or what `learn` throws. @param {Connection} connection */
+  /** Now, by the server's clock. */
+  get serverTime() {
+    return this.#timers.now() + this.#clockOffset;
+  }
+
+  /**
+   * Syncs on a connection, and returns whose it is. Throws Lost, Refused, or SignInRefused for another user.
+   *
+   * @param {Connection} connection
+   */
   async run(connection) {
     this.#underWay += 1;
     try {
       await this.#run(connection);
+      return this.#conversations.user;
     } finally {
       this.#underWay -= 1;
     }
@@ -78,23 +122,17 @@ export class Sync {
     this.#heartbeat = this.#timers.after(interval, () => void this.#beat());
   }
 
-  /** Rule 10. The next sync lists everything, as the first one did. */
-  forget() {
-    this.#since = null;
-    this.#isWanted = false;
-  }
-
   /** @param {Connection} connection */
   async #run(connection) {
     for (let isSecond = false; ; isSecond = true) {
       this.#isWanted = false;
-      const presence = isSecond ? null : this.#presence(this.#since === null);
+      const presence = isSecond ? null : this.#hints.askedWithSync(this.#since === null);
       const { pages, serverTime } = await this.#list(connection, presence === null ? {} : { presence });
       const behind = [...this.#conversations].filter((conversation) => conversation.isBehind);
       await Promise.all(behind.map((conversation) => this.#gaps.fill(conversation)));
       const isFirst = this.#since === null;
       this.#since = serverTime;
-      if (isFirst) this.#listed();
+      if (isFirst) this.#endFirst();
       // A chat that moved while the pages were read may have slipped from one that was to come to one that was past.
       // Once more is enough: a busy user's second sync may have as many pages, and what moves now is pushed, or shown
       // by the next heartbeat.
@@ -123,6 +161,55 @@ export class Sync {
     this.#heartbeatMs = Math.max(MIN_HEARTBEAT_MS, Math.min(page.heartbeat_ms, MAX_HEARTBEAT_MS));
     this.#learn(page);
     return page;
+  }
+
+  /** Takes in a page of the chat list. @param {SyncFrame} page */
+  #learn(page) {
+    const known = this.#conversations;
+    if (known.user !== null && known.user !== page.user) {
+      throw new SignInRefused(`The token is for ${page.user}, not for ${known.user}.`);
+    }
+    known.user = page.user;
+    if (!known.isSameHistory(page.epoch)) {
+      this.#startAnew(String(page.epoch));
+      throw new Lost();
+    }
+    known.epoch ??= page.epoch ?? null;
+    this.#clockOffset = page.server_time - this.#timers.now();
+    this.maxTextBytes = page.max_text_bytes;
+    for (const listed of page.chats) this.#learnChat(listed);
+    this.#hints.answeredWithSync(page.presence ?? []);
+    this.#listeners.changed();
+  }
+
+  /** Rule 10. The server speaks of another history: only what is unsent is kept. @param {string} epoch */
+  #startAnew(epoch) {
+    this.#connections.closeAll("the server's data has gone back to an earlier state"); // no late reply is heard
+    this.#receipts.forget();
+    this.#hints.forgetPresences();
+    this.#since = null;
+    this.#isWanted = false;
+    this.#conversations.startAnew(epoch);
+    this.#queue.save();
+    this.#listeners.tell("reset", { epoch });
+  }
+
+  /** @param {ListedChat} listed */
+  #learnChat(listed) {
+    const conversation = this.#conversations.of(listed.peer);
+    this.#expiry.listed(conversation, listed.ts);
+    const isNews = conversation.seq > 0;
+    conversation.learn(listed);
+    this.#blocks.learn(listed.peer, listed.blocked === true);
+    this.#receipts.learn(conversation, listed, isNews);
+    const isSkipped = this.#backlog === 0 || (this.#backlogOf === "unread" && conversation.unread === 0);
+    if (conversation.last === null && isSkipped) conversation.beginAfter(conversation.seq);
+  }
+
+  /** Every conversation that there is has been listed, and what is missing in them was fetched. */
+  #endFirst() {
+    this.#conversations.isPrimed = true;
+    this.#settle();
   }
 
   async #beat() {

@@ -63,6 +63,11 @@ export const CLOCK = Object.freeze({
   cancel: (timer) => clearTimeout(timer),
 });
 
+/** How long the server asks to wait, if that can be meant. @param {unknown} ms @param {number} most @returns {number} */
+export function namedPause(ms, most) {
+  return typeof ms === "number" && Number.isInteger(ms) ? Math.max(0, Math.min(ms, most)) : 0;
+}
+
 /** Something that was waited for took too long. */
 export class Late extends Error {}
 

@@ -4,16 +4,24 @@
  * Differs from blocks.py: a question without a connection is lost, so that a page can say so at once.
  */
 /** @typedef {import("./connections.js").Connections} Connections */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
+/** @typedef {import("./hints.js").Hints} Hints */
+/** @typedef {import("./receipts.js").Receipts} Receipts */
 /** Asks for it, and keeps what replies, pushes and syncs say, on this device or another. */
 export class Blocks {
     /**
      * @param {Connections} connections
      * @param {Conversations} conversations
-     * @param {(conversation: Conversation) => void} changed
+     * @param {Listeners} listeners
+     * @param {object} options
+     * @param {Receipts} options.receipts
+     * @param {Hints} options.hints
      */
-    constructor(connections: Connections, conversations: Conversations, changed: (conversation: Conversation) => void);
+    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { receipts, hints }: {
+        receipts: Receipts;
+        hints: Hints;
+    });
     /** @returns {string[]} */
     get all(): string[];
     /** @param {"block" | "unblock"} action @param {string} user */
@@ -23,5 +31,7 @@ export class Blocks {
     #private;
 }
 export type Connections = import("./connections.js").Connections;
-export type Conversation = import("./conversation.js").Conversation;
 export type Conversations = import("./conversations.js").Conversations;
+export type Listeners = import("./events.js").Listeners;
+export type Hints = import("./hints.js").Hints;
+export type Receipts = import("./receipts.js").Receipts;

@@ -1,3 +1,5 @@
+/** @typedef {import("./events.js").Listeners} Listeners */
+/** @typedef {import("./events.js").Status} Status */
 /** @typedef {import("./frames.js").CloseFrame} CloseFrame */
 /** @typedef {import("./frames.js").Push} Push */
 /** @typedef {import("./frames.js").Replies} Replies */
@@ -62,13 +64,12 @@ export class Connection {
  * What becomes of the connections.
  *
  * @typedef {object} ConnectionsEvents
- * @property {(connection: Connection) => Promise<void>} sync has a fresh connection tell all that was missed
+ * @property {(connection: Connection) => Promise<string | null>} sync has a fresh connection tell all that was missed,
+ *   and whose connection it is
  * @property {() => void} synced it has: from now on there is a heartbeat
  * @property {() => void} connected there is a connection, and all that was missed was told
  * @property {() => void} becameCurrent what waits for a connection can be asked now
- * @property {(retryInMs: number, reason?: string) => void} disconnected with the reason, if the server gave one
- * @property {() => void} connecting
- * @property {(error: SignInRefused) => void} refused
+ * @property {() => void} disconnected there is none any more
  * @property {(frame: Push) => void} push
  */
 /**
@@ -82,12 +83,14 @@ export class Connections {
      * @param {() => Address | Promise<Address>} address
      * @param {typeof WebSocket} socketClass
      * @param {Timers} timers
+     * @param {Listeners} listeners
      * @param {ConnectionsEvents} events
      * @param {(line: string) => void} debug
      */
-    constructor(address: () => Address | Promise<Address>, socketClass: typeof WebSocket, timers: Timers, events: ConnectionsEvents, debug: (line: string) => void);
+    constructor(address: () => Address | Promise<Address>, socketClass: typeof WebSocket, timers: Timers, listeners: Listeners, events: ConnectionsEvents, debug: (line: string) => void);
     /** @type {Connection | null} */
     current: Connection | null;
+    get status(): import("./events.js").Status;
     /** Makes a connection, unless one is being made. */
     open(): Promise<void>;
     stop(): void;
@@ -104,6 +107,8 @@ export class Connections {
     ask<A extends keyof Replies>(frame: Question<A>): Promise<import("./frames.js").Replies[A]>;
     #private;
 }
+export type Listeners = import("./events.js").Listeners;
+export type Status = import("./events.js").Status;
 export type CloseFrame = import("./frames.js").CloseFrame;
 export type Push = import("./frames.js").Push;
 export type Replies = import("./frames.js").Replies;
@@ -116,9 +121,10 @@ export type State = (typeof ConnectionState)[keyof typeof ConnectionState];
  */
 export type ConnectionsEvents = {
     /**
-     * has a fresh connection tell all that was missed
+     * has a fresh connection tell all that was missed,
+     * and whose connection it is
      */
-    sync: (connection: Connection) => Promise<void>;
+    sync: (connection: Connection) => Promise<string | null>;
     /**
      * it has: from now on there is a heartbeat
      */
@@ -132,11 +138,9 @@ export type ConnectionsEvents = {
      */
     becameCurrent: () => void;
     /**
-     * with the reason, if the server gave one
+     * there is none any more
      */
-    disconnected: (retryInMs: number, reason?: string) => void;
-    connecting: () => void;
-    refused: (error: SignInRefused) => void;
+    disconnected: () => void;
     push: (frame: Push) => void;
 };
 /**

@@ -189,6 +189,12 @@ export class Conversation {
     get nextToSend(): Outgoing | undefined;
     /** The message of ours that comes back in this one. @param {Message} message */
     outgoingOf(message: Message): Outgoing | undefined;
+    /**
+     * Our own message in the history is stored; the server that stored it may have died before telling anybody.
+     *
+     * @param {Message} message
+     */
+    find(message: Message): void;
     /** @param {string} id */
     discard(id: string): void;
     /**

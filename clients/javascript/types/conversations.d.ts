@@ -15,6 +15,8 @@ export class Conversations {
     get(peer: string): Conversation | undefined;
     /** The conversation with a peer, made if it is not known. @param {string} peer */
     of(peer: string): Conversation;
+    /** Rule 10. Whether numbers of both mean the same. An older server does not say. @param {string | null} [epoch] */
+    isSameHistory(epoch?: string | null): boolean;
     /** Rule 10. The server speaks of another history: what is known of any conversation is void. @param {string} epoch */
     startAnew(epoch: string): void;
     /** The conversation in whose outbox a message waits. @param {string} id */

@@ -1,7 +1,8 @@
 /**
  * What the client tells an application, and what an application can ask of it. Types only, but for what dispatches them.
  *
- * Differs from events.py: events are named, and carry their values in `detail`; what is asked is a promise's value.
+ * Differs from events.py: events are named, and carry their values in `detail`; what is asked is a promise's value; and
+ * listeners are told here, as there is no mailbox.
  */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./frames.js").Message} Message */
@@ -64,6 +65,16 @@
  */
 /** What dispatches them, with their types. */
 export const Events: new () => ChatEventTarget;
+/** Those who listen to a client. They hear at once. */
+export class Listeners {
+    /** @param {Pick<EventTarget, "dispatchEvent">} client */
+    constructor(client: Pick<EventTarget, "dispatchEvent">);
+    /** @template {Exclude<keyof ChatEvents, "change">} K @param {K} type @param {ChatEvents[K]["detail"]} detail */
+    tell<K extends Exclude<keyof ChatEvents, "change">>(type: K, detail: ChatEvents[K]["detail"]): void;
+    /** Anything that can be asked has changed. */
+    changed(): void;
+    #private;
+}
 export type Conversation = import("./conversation.js").Conversation;
 export type Message = import("./frames.js").Message;
 export type Presence = import("./hints.js").Presence;

@@ -2,31 +2,34 @@
 export class Gaps {
     /**
      * @param {Connections} connections
-     * @param {Expiry} expiry
+     * @param {Conversations} conversations
+     * @param {Listeners} listeners
      * @param {object} options
+     * @param {Expiry} options.expiry
+     * @param {Arrivals} options.arrivals
      * @param {number} options.backlog
      * @param {number} options.atOnce
-     * @param {(conversation: Conversation, told: Told[]) => void} options.tell
-     * @param {(conversation: Conversation, messages: Message[]) => void} options.found
-     * @param {() => void} options.changed
      */
-    constructor(connections: Connections, expiry: Expiry, { backlog, atOnce, tell, found, changed }: {
+    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { expiry, arrivals, backlog, atOnce }: {
+        expiry: Expiry;
+        arrivals: Arrivals;
         backlog: number;
         atOnce: number;
-        tell: (conversation: Conversation, told: Told[]) => void;
-        found: (conversation: Conversation, messages: Message[]) => void;
-        changed: () => void;
     });
+    /** Starts to fill a gap, if there is one. @param {Conversation} conversation */
+    settle(conversation: Conversation): void;
     /** Fetches what is missing behind the last message taken. Throws Lost. @param {Conversation} conversation */
     fill(conversation: Conversation): Promise<void>;
     /** Fetches older messages; resolves when they are here. Throws Lost or Refused. @param {Conversation} conversation */
     older(conversation: Conversation): Promise<void>;
-    /** Fetches the beginning of the last message, for the list of chats. @param {Conversation} conversation */
-    preview(conversation: Conversation): Promise<void>;
+    /** Fetches the beginning of their last messages for the list of chats: only the first page of a `sync` has it. */
+    preview(peers: string[]): void;
     #private;
 }
+export type Arrivals = import("./arrivals.js").Arrivals;
 export type Connections = import("./connections.js").Connections;
 export type Conversation = import("./conversation.js").Conversation;
-export type Told = import("./conversation.js").Told;
+export type Conversations = import("./conversations.js").Conversations;
+export type Listeners = import("./events.js").Listeners;
 export type Expiry = import("./expiry.js").Expiry;
 export type Message = import("./frames.js").Message;

@@ -1,4 +1,6 @@
 /** @typedef {import("./connections.js").Connections} Connections */
+/** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./frames.js").Presence} PresenceOfUser */
 /** @typedef {import("./timers.js").Timers} Timers */
 /** @typedef {{ online: boolean, lastSeen: number | null, rev: number }} Presence */
@@ -8,23 +10,16 @@ export const IN_SIGHT: 10;
 export class Hints {
     /**
      * @param {Connections} connections
-     * @param {Timers} timers
-     * @param {number} mostPresences
-     * @param {object} events
-     * @param {(detail: { peer: string, isComposing: boolean }) => void} events.typing
-     * @param {(detail: { user: string } & Presence) => void} events.presence
-     * @param {(user: string) => boolean} events.isStranger whether nothing would be said of a user
-     * @param {(users: string[]) => void} events.cameIntoSight
+     * @param {Conversations} conversations
+     * @param {Listeners} listeners
+     * @param {object} options
+     * @param {Timers} options.timers
+     * @param {number} options.mostPresences
+     * @param {(users: string[]) => void} options.cameIntoSight
      */
-    constructor(connections: Connections, timers: Timers, mostPresences: number, events: {
-        typing: (detail: {
-            peer: string;
-            isComposing: boolean;
-        }) => void;
-        presence: (detail: {
-            user: string;
-        } & Presence) => void;
-        isStranger: (user: string) => boolean;
+    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { timers, mostPresences, cameIntoSight }: {
+        timers: Timers;
+        mostPresences: number;
         cameIntoSight: (users: string[]) => void;
     });
     /** Says that the user composes, as often as the protocol allows. @param {string} peer @param {boolean} isComposing */
@@ -38,11 +33,12 @@ export class Hints {
     /** @param {string} user */
     presence(user: string): Presence | undefined;
     /**
-     * Asks who of these users is online, now and on each later connection: once, and again at a sign of life.
+     * Asks who of these users is online, now and on each later connection: once, and again at a sign of life. Without
+     * users, who of the latest chats is.
      *
-     * @param {() => string[]} inSight
+     * @param {string[]} [users]
      */
-    watch(inSight: () => string[]): void;
+    watch(users?: string[]): void;
     /**
      * Whose presence the first `sync` of a connection asks for: the users in sight, or a number of the latest chats while
      * none is known yet. Null: nobody's.
@@ -67,6 +63,8 @@ export class Hints {
     #private;
 }
 export type Connections = import("./connections.js").Connections;
+export type Conversations = import("./conversations.js").Conversations;
+export type Listeners = import("./events.js").Listeners;
 export type PresenceOfUser = import("./frames.js").Presence;
 export type Timers = import("./timers.js").Timers;
 export type Presence = {

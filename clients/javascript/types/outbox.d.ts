@@ -1,23 +1,27 @@
 /** What a refusal answers is done with, too. @param {unknown} error */
 export function unlessRefused(error: unknown): void;
-/**
- * @typedef {object} SenderEvents
- * @property {(conversation: Conversation, message: Message) => void} arrive a message is stored
- * @property {(detail: { id: string, peer: string, seq: number, ts: number, delivered: number | null }) => void} sent
- * @property {(detail: { id: string, peer: string, code: string, message: string }) => void} failed
- * @property {() => void} save
- */
 /** Sends the first message of each conversation's outbox, until it is acknowledged or refused for good. */
 export class Sender {
     /**
      * @param {Connections} connections
      * @param {Conversations} conversations
-     * @param {Gaps} gaps
-     * @param {Timers} timers
-     * @param {number} mostUnsent
-     * @param {SenderEvents} events
+     * @param {Listeners} listeners
+     * @param {object} options
+     * @param {SavedQueue} options.queue
+     * @param {Hints} options.hints
+     * @param {Arrivals} options.arrivals
+     * @param {Gaps} options.gaps
+     * @param {Timers} options.timers
+     * @param {number} options.mostUnsent
      */
-    constructor(connections: Connections, conversations: Conversations, gaps: Gaps, timers: Timers, mostUnsent: number, events: SenderEvents);
+    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { queue, hints, arrivals, gaps, timers, mostUnsent }: {
+        queue: SavedQueue;
+        hints: Hints;
+        arrivals: Arrivals;
+        gaps: Gaps;
+        timers: Timers;
+        mostUnsent: number;
+    });
     /** Whether there is a connection, and a first sync has told where the conversations stand. */
     get isReady(): boolean;
     /** Throws RangeError if too many wait. @param {Conversation} conversation @param {Outgoing} outgoing */
@@ -26,34 +30,18 @@ export class Sender {
     settle(conversation: Conversation): Promise<void>;
     /** Our own message, coming back, is its acknowledgement. */
     recognise(conversation: Conversation, message: Message): void;
-    /** Our own message in the history is stored; the server that stored it may have died before telling anybody. */
-    find(conversation: Conversation, message: Message): void;
+    /** Drops a message that was refused, and returns it. @param {string} id */
+    discard(id: string): import("./conversation.js").Outgoing | undefined;
     #private;
 }
+export type Arrivals = import("./arrivals.js").Arrivals;
 export type Connections = import("./connections.js").Connections;
 export type Conversation = import("./conversation.js").Conversation;
 export type Outgoing = import("./conversation.js").Outgoing;
 export type Conversations = import("./conversations.js").Conversations;
+export type Listeners = import("./events.js").Listeners;
 export type Message = import("./frames.js").Message;
 export type Gaps = import("./gaps.js").Gaps;
+export type Hints = import("./hints.js").Hints;
+export type SavedQueue = import("./state.js").SavedQueue;
 export type Timers = import("./timers.js").Timers;
-export type SenderEvents = {
-    /**
-     * a message is stored
-     */
-    arrive: (conversation: Conversation, message: Message) => void;
-    sent: (detail: {
-        id: string;
-        peer: string;
-        seq: number;
-        ts: number;
-        delivered: number | null;
-    }) => void;
-    failed: (detail: {
-        id: string;
-        peer: string;
-        code: string;
-        message: string;
-    }) => void;
-    save: () => void;
-};

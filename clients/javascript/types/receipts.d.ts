@@ -3,34 +3,36 @@ export class Receipts {
     /**
      * @param {Connections} connections
      * @param {Conversations} conversations
-     * @param {Timers} timers
-     * @param {object} events
-     * @param {(receipt: Receipt) => void} events.told
-     * @param {() => void} events.save
-     * @param {() => void} events.wantSync
+     * @param {Listeners} listeners
+     * @param {object} options
+     * @param {SavedQueue} options.queue
+     * @param {Timers} options.timers
+     * @param {boolean} options.sendDelivered
      */
-    constructor(connections: Connections, conversations: Conversations, timers: Timers, { told, save, wantSync }: {
-        told: (receipt: Receipt) => void;
-        save: () => void;
-        wantSync: () => void;
+    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { queue, timers, sendDelivered }: {
+        queue: SavedQueue;
+        timers: Timers;
+        sendDelivered: boolean;
     });
     /**
-     * Has a receipt sent before long. The wait is random, so that one device of the user is first, and the others hear of
-     * its receipt before they send theirs.
+     * The user has read up to a number, or as far as it is here. Throws RangeError if there is no such message.
      *
-     * @param {Conversation} conversation
-     * @param {ReceiptKind} kind
-     * @param {number} seq
+     * In a conversation that is not known there is nothing to read.
+     *
+     * @param {string} peer
+     * @param {number} [seq]
      */
-    want(conversation: Conversation, kind: ReceiptKind, seq: number): void;
+    read(peer: string, seq?: number): void;
+    /** A message was taken: says so before long. @param {Conversation} conversation */
+    took(conversation: Conversation): void;
     /** Rule 10. Sends none of those that were to be sent before long: their numbers are of another history. */
     forget(): void;
     /** Sends those that were to be sent soon: there will be no later. */
     sendAll(): void;
     /** Sends the furthest receipt of each kind. @param {Conversation} conversation */
     settle(conversation: Conversation): Promise<void>;
-    /** @param {ReceiptFrame} frame */
-    received({ from, peer, kind, seq, ts }: ReceiptFrame): void;
+    /** A receipt was pushed. False if it is of a conversation that is not known. @param {ReceiptFrame} frame */
+    received({ from, peer, kind, seq, ts }: ReceiptFrame): boolean;
     /**
      * A `sync` says how far each side has come. Only of a conversation that was known is that news.
      *
@@ -44,9 +46,11 @@ export class Receipts {
 export type Connections = import("./connections.js").Connections;
 export type Conversation = import("./conversation.js").Conversation;
 export type Conversations = import("./conversations.js").Conversations;
+export type Listeners = import("./events.js").Listeners;
 export type ListedChat = import("./frames.js").ListedChat;
 export type ReceiptFrame = import("./frames.js").ReceiptFrame;
 export type ReceiptKind = import("./frames.js").ReceiptKind;
+export type SavedQueue = import("./state.js").SavedQueue;
 export type Timers = import("./timers.js").Timers;
 /**
  * `ts` is null if the live receipt was missed.

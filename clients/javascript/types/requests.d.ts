@@ -1,5 +1,3 @@
-/** How long the server asks to wait, if that can be meant. @param {unknown} ms @param {number} most @returns {number} */
-export function namedPause(ms: unknown, most: number): number;
 /** The server refuses a frame for good; `code` is one of the protocol's. */
 export class Refused extends Error {
     /** @param {string} code @param {string} message */

@@ -1,16 +1,6 @@
-/** @param {Conversations} conversations @returns {SavedState} */
-export function saved(conversations: Conversations): SavedState;
-/**
- * What is whole in a saved state; what is damaged is left out.
- *
- * @param {unknown} state
- * @returns {SavedState}
- */
-export function restored(state: unknown): SavedState;
-/** Rule 10. What of a saved state holds in another history than its own. @param {SavedState} state @returns {SavedState} */
-export function withoutNumbers({ outbox }: SavedState): SavedState;
 /** @typedef {import("./conversation.js").Outgoing} Outgoing */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./events.js").Listeners} Listeners */
 /**
  * What is unsent. JSON can carry it.
  *
@@ -29,8 +19,21 @@ export function withoutNumbers({ outbox }: SavedState): SavedState;
  */
 /** A store that keeps nothing. @type {Readonly<Store>} */
 export const NO_STORE: Readonly<Store>;
+/** What is unsent, in memory and in the store. */
+export class SavedQueue {
+    /** @param {Store} store @param {Conversations} conversations @param {Listeners} listeners */
+    constructor(store: Store, conversations: Conversations, listeners: Listeners);
+    /** Something of it has changed. */
+    save(): void;
+    /** What an earlier client has left. */
+    load(): void;
+    /** Takes over what another client of the same user has left; what is damaged in it is left out. @param {unknown} state */
+    adopt(state: unknown): void;
+    #private;
+}
 export type Outgoing = import("./conversation.js").Outgoing;
 export type Conversations = import("./conversations.js").Conversations;
+export type Listeners = import("./events.js").Listeners;
 /**
  * What is unsent. JSON can carry it.
  */

@@ -3,31 +3,56 @@ export class Sync {
     /**
      * @param {Connections} connections
      * @param {Conversations} conversations
-     * @param {Gaps} gaps
-     * @param {Timers} timers
-     * @param {object} events
-     * @param {(isFirst: boolean) => string[] | number | null} events.presence whose presence is asked for, too
-     * @param {(page: SyncFrame) => void} events.learn a page has come
-     * @param {() => void} events.listed a first sync has listed every conversation, and what it showed was fetched
+     * @param {Listeners} listeners
+     * @param {object} options
+     * @param {SavedQueue} options.queue
+     * @param {Gaps} options.gaps
+     * @param {Expiry} options.expiry
+     * @param {Receipts} options.receipts
+     * @param {Blocks} options.blocks
+     * @param {Hints} options.hints
+     * @param {Timers} options.timers
+     * @param {number} options.backlog
+     * @param {"all" | "unread"} options.backlogOf
+     * @param {() => void} options.settle asks for whatever has waited for a first sync
      */
-    constructor(connections: Connections, conversations: Conversations, gaps: Gaps, timers: Timers, { presence, learn, listed }: {
-        presence: (isFirst: boolean) => string[] | number | null;
-        learn: (page: SyncFrame) => void;
-        listed: () => void;
+    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { queue, gaps, expiry, receipts, blocks, hints, timers, backlog, backlogOf, settle }: {
+        queue: SavedQueue;
+        gaps: Gaps;
+        expiry: Expiry;
+        receipts: Receipts;
+        blocks: Blocks;
+        hints: Hints;
+        timers: Timers;
+        backlog: number;
+        backlogOf: "all" | "unread";
+        settle: () => void;
     });
-    /** Syncs on a connection. Throws Lost, Refused, or what `learn` throws. @param {Connection} connection */
-    run(connection: Connection): Promise<void>;
+    maxTextBytes: number;
+    /** Now, by the server's clock. */
+    get serverTime(): number;
+    /**
+     * Syncs on a connection, and returns whose it is. Throws Lost, Refused, or SignInRefused for another user.
+     *
+     * @param {Connection} connection
+     */
+    run(connection: Connection): Promise<string | null>;
     /** Something has come that only a sync can explain: the one under way is followed by another, or there is one now. */
     want(): void;
     /** Syncs every few minutes from now on. With jitter, so that clients do not synchronise. */
     beat(): void;
-    /** Rule 10. The next sync lists everything, as the first one did. */
-    forget(): void;
     #private;
 }
+export type Blocks = import("./blocks.js").Blocks;
 export type Connection = import("./connections.js").Connection;
 export type Connections = import("./connections.js").Connections;
 export type Conversations = import("./conversations.js").Conversations;
+export type Listeners = import("./events.js").Listeners;
+export type Expiry = import("./expiry.js").Expiry;
+export type ListedChat = import("./frames.js").ListedChat;
 export type SyncFrame = import("./frames.js").SyncFrame;
 export type Gaps = import("./gaps.js").Gaps;
+export type Hints = import("./hints.js").Hints;
+export type Receipts = import("./receipts.js").Receipts;
+export type SavedQueue = import("./state.js").SavedQueue;
 export type Timers = import("./timers.js").Timers;

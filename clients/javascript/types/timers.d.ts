@@ -1,3 +1,5 @@
+/** How long the server asks to wait, if that can be meant. @param {unknown} ms @param {number} most @returns {number} */
+export function namedPause(ms: unknown, most: number): number;
 /**
  * The client's intervals, its clock and its chances.
  *

@@ -5,17 +5,20 @@ Differs from blocks.js: a question without a connection is asked on the next one
 
 from __future__ import annotations
 
+from . import frames
 from .conversations import Conversations
 from .events import Blocked
 from .frames import Frame
 from .hints import Hints
 from .mailbox import Mailbox
+from .questions import Questions
 
 
 class Blocks:
-    """Keeps what replies, pushes and syncs say, on this device or another."""
+    """Asks for it, and keeps what replies, pushes and syncs say, on this device or another."""
 
-    def __init__(self, conversations: Conversations, hints: Hints, mailbox: Mailbox) -> None:
+    def __init__(self, questions: Questions, conversations: Conversations, hints: Hints, mailbox: Mailbox) -> None:
+        self._questions = questions
         self._conversations = conversations
         self._hints = hints
         self._mailbox = mailbox
@@ -23,6 +26,12 @@ class Blocks:
     @property
     def all(self) -> list[str]:
         return sorted(conversation.peer for conversation in self._conversations if conversation.is_blocked)
+
+    def ask(self, user: str, blocked: bool) -> str:
+        """The `Answer` under the returned id is a Blocked or Refused. Raises ValueError for the user itself."""
+        if user == self._conversations.user:
+            raise ValueError("nobody can block themselves")
+        return self._questions.ask(frames.block(user, blocked), self.received)
 
     def received(self, frame: Frame) -> Blocked:
         """A reply or a push."""

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from enum import Enum
 
 from .effects import Close, Effect, Open, Write
+from .errors import Ended, ParleyError, TokenRefused
 from .events import Connected, Disconnected
 from .frames import Frame, encode
 from .mailbox import Mailbox
-from .timers import Backoff, Timer, Timers, Timing
+from .timers import Backoff, Timer, Timers, Timing, named_pause
 
 _LOG = logging.getLogger("parley")
 
@@ -45,6 +46,8 @@ class Connections:
         timing: Timing,
         rng: random.Random,
         *,
+        can_renew_token: bool,
+        fail: Callable[[ParleyError], None],
         became_current: Callable[[int], None],
         connected: Callable[[], None],
         was_lost: Callable[[int], None],
@@ -59,6 +62,8 @@ class Connections:
         self._timing = timing
         self._random = rng
         self._backoff = Backoff(timing, rng)
+        self._can_renew_token = can_renew_token
+        self._fail = fail
         self._became_current = became_current
         self._connected = connected
         self._was_lost = was_lost
@@ -112,8 +117,40 @@ class Connections:
             self._set(connection, ConnectionState.CLOSED, reason)
             self._open_later(reason)
 
-    def is_opening(self, connection: int) -> bool:
-        return connection == self._opening
+    def refused(self, connection: int, reason: str) -> None:
+        """The server did not accept the token."""
+        if connection != self._opening:
+            return
+        if self._can_renew_token:
+            self.failed(connection, f"the server refused the token ({reason})")
+        else:
+            self._fail(
+                TokenRefused(
+                    f"The server refused the token ({reason}). Pass one that is valid and not expired, or a function"
+                    " that fetches a fresh one for each connection."
+                )
+            )
+
+    def token_expired(self, connection: int) -> None:
+        """The server takes no more frames over the connection."""
+        if self._can_renew_token:
+            self.close(connection, "the token has expired")
+        else:
+            self._fail(
+                TokenRefused(
+                    "The token has expired. Connect again with a new one, or pass a function that fetches a fresh one"
+                    " for each connection."
+                )
+            )
+
+    def end(self, connection: int, frame: Frame) -> None:
+        """The server ends the connection on purpose, and says when to come back, if ever."""
+        code, message = frame["code"], str(frame.get("message") or "")
+        if frame.get("temporary") is True:
+            away = named_pause(frame.get("retry_after_ms"), MAX_AWAY_MS)
+            self.close(connection, message or code, away=away)
+        else:
+            self._fail(Ended(code, message))
 
     def ended(self, connection: int, reason: str) -> None:
         """A connection has ended."""

@@ -35,6 +35,13 @@ class Conversations:
         return self._by_peer.get(peer)
 
     @property
+    def listed(self) -> list[ConversationState]:
+        """The chat list, newest first."""
+        listed = [conversation for conversation in self if conversation.is_listed]
+        listed.sort(key=lambda conversation: (conversation.latest.ts, conversation.peer), reverse=True)
+        return listed
+
+    @property
     def is_complete(self) -> bool:
         """Whether a conversation that is not known here is one in which nothing was said yet."""
         return self.is_primed and not self.has_forgotten

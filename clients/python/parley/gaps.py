@@ -1,22 +1,23 @@
 """Rule 4 of docs/protocol.md: gaps are filled from the history, and what is not there has expired.
 
-Differs from gaps.js: older messages are not fetched here, since none are kept; the application asks for a page of them.
+Differs from gaps.js: no messages are kept here, so a page of older ones is the application's.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
 
 from . import frames
+from .arrivals import Arrivals
 from .connections import Connections
-from .conversation import ConversationState, PageEnd, Told
+from .conversation import ConversationState, PageEnd
 from .conversations import Conversations
 from .errors import Refused
-from .events import Message
+from .events import HistoryPage, Message
 from .expiry import Expiry
 from .frames import PAGE, Frame
 from .mailbox import Mailbox
+from .questions import Questions
 from .requests import Ask, Lost, Requests, Script
 from .timers import Timers
 
@@ -32,12 +33,13 @@ class Gaps:
         connections: Connections,
         conversations: Conversations,
         mailbox: Mailbox,
-        expiry: Expiry,
         *,
+        questions: Questions,
+        expiry: Expiry,
+        arrivals: Arrivals,
         timers: Timers,
         backlog: int,
         at_once: int,
-        tell: Callable[[ConversationState, Iterable[Told]], None],
     ) -> None:
         self.pages = 0
         """How many pages have come so far."""
@@ -45,11 +47,12 @@ class Gaps:
         self._connections = connections
         self._conversations = conversations
         self._mailbox = mailbox
+        self._questions = questions
         self._expiry = expiry
+        self._arrivals = arrivals
         self._timers = timers
         self._backlog = backlog
         self._at_once = at_once
-        self._tell = tell
         self._under_way = 0
         self._waiting: dict[str, None] = {}
 
@@ -72,10 +75,25 @@ class Gaps:
         else:
             self._touch_next()
 
-    def preview(self, conversation: ConversationState) -> None:
-        """Fetches the beginning of the last message for the chat list: only the first page of a `sync` has it."""
-        if conversation.lacks_preview and not conversation.is_fetching and self._connections.current is not None:
-            self._requests.run(self._fetch_preview(conversation))
+    def preview(self, peers: list[str]) -> None:
+        """Fetches the beginning of their last messages for the chat list: only the first page of a `sync` has it."""
+        if self._connections.current is None:
+            return
+        for peer in peers:
+            conversation = self._conversations.get(peer)
+            if conversation and conversation.lacks_preview and not conversation.is_fetching:
+                self._requests.run(self._fetch_preview(conversation))
+
+    def older(self, peer: str, before: int | None, limit: int) -> str:
+        """Asks for a page of older messages; the `Answer` under the returned id is a HistoryPage or Refused."""
+
+        def read(page: Frame) -> HistoryPage:
+            messages = frames.page_of(page, peer)
+            if conversation := self._conversations.get(peer):
+                self._expiry.came(conversation, messages)
+            return HistoryPage(tuple(messages), page.get("more") is True)
+
+        return self._questions.ask(frames.history(peer, min(limit, PAGE), before=before), read)
 
     def _fetch_preview(self, conversation: ConversationState) -> Script:
         try:
@@ -131,10 +149,10 @@ class Gaps:
     ) -> PageEnd:
         self.pages += 1
         told, end = conversation.take_page(messages, has_more=has_more, after=after, target=target)
-        self._tell(conversation, told)
+        self._arrivals.tell(conversation, told)
         match end:
             case PageEnd.LAST:
-                self._tell(conversation, conversation.close_gap(target))
+                self._arrivals.tell(conversation, conversation.close_gap(target))
             case PageEnd.NOWHERE:
                 conversation.is_stuck = True  # not again before the next sync
         return end

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from . import frames
 from .connections import Connections
+from .conversations import Conversations
 from .errors import Refused
 from .events import PresenceChange, Typing
 from .frames import MAX_PRESENCE_USERS, USER_ID, Frame
 from .mailbox import Mailbox
+from .questions import Questions
 from .requests import Ask, Lost, Requests, Script
 from .timers import Timer, Timers, Timing
 
@@ -24,21 +27,23 @@ class Hints:
         self,
         requests: Requests,
         connections: Connections,
+        conversations: Conversations,
         mailbox: Mailbox,
+        *,
+        questions: Questions,
         timers: Timers,
         timing: Timing,
-        *,
         most_presences: int,
-        is_stranger: Callable[[str], bool],
         came_into_sight: Callable[[list[str]], None],
     ) -> None:
         self._requests = requests
         self._connections = connections
+        self._conversations = conversations
         self._mailbox = mailbox
+        self._questions = questions
         self._timers = timers
         self._timing = timing
         self._most_presences = most_presences
-        self._is_stranger = is_stranger
         self._came_into_sight = came_into_sight
         self._presences: dict[str, PresenceChange] = {}
         self._learned: dict[str, float] = {}
@@ -96,10 +101,21 @@ class Hints:
         if composing != (timer is not None):
             self._mailbox.put(Typing(peer, composing))
 
-    def watch(self, in_sight: Callable[[], Iterable[str]]) -> None:
-        """Asks who of these users is online, now and on each later connection: once, and again at a sign of life."""
-        self._in_sight = in_sight
+    def ask(self, users: list[str]) -> str:
+        """Asks who is online; the `Answer` under the returned id is a tuple of PresenceChange or Refused."""
+        return self._questions.ask(frames.presence(users), lambda reply: self.learn(reply["users"]))
+
+    def watch(self, users: tuple[str, ...] | None) -> None:
+        """Asks who of these users is online, now and on each later connection: once, and again at a sign of life.
+
+        With None, who of the latest chats is.
+        """
+        self._in_sight = self._latest if users is None else lambda: users
         self._ask()
+
+    def _latest(self) -> Iterable[str]:
+        known = (conversation.peer for conversation in self._conversations.listed if conversation.has_written)
+        return islice(known, IN_SIGHT)
 
     def asked_with_sync(self, *, is_first: bool) -> list[str] | int | None:
         """Whose presence the first `sync` of a connection asks for.
@@ -163,6 +179,11 @@ class Hints:
         # For a stranger, the answer would be that nobody is there.
         unasked = [user for user in shown if user not in self._asked and not self._is_stranger(user)]
         return unasked[:MAX_PRESENCE_USERS]
+
+    def _is_stranger(self, user: str) -> bool:
+        """Whether this user has something of the other's, and has not written to it: nothing would be said of it."""
+        conversation = self._conversations.get(user)
+        return conversation is not None and conversation.seq > 0 and not conversation.has_written
 
     def _go_on(self) -> None:
         self._pause = None

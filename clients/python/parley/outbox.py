@@ -6,9 +6,9 @@ Differs from outbox.js: a message that is refused leaves the outbox, and the app
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 from . import frames
+from .arrivals import Arrivals
 from .connections import Connections
 from .conversation import ConversationState, Outgoing
 from .conversations import Conversations
@@ -37,18 +37,18 @@ class Outboxes:
         mailbox: Mailbox,
         effects: deque[Effect],
         *,
+        arrivals: Arrivals,
         timers: Timers,
         most_unsent: int,
-        arrive: Callable[[ConversationState, Message], None],
     ) -> None:
         self._requests = requests
         self._connections = connections
         self._conversations = conversations
         self._mailbox = mailbox
-        self._timers = timers
         self._effects = effects
+        self._arrivals = arrivals
+        self._timers = timers
         self._most_unsent = most_unsent
-        self._arrive = arrive
 
     def check_id(self, id: str) -> None:
         """Raises ValueError if a message waits under the id: a reply names nothing else to tell two of them apart."""
@@ -131,7 +131,8 @@ class Outboxes:
             conversation.last = seq - 1  # the conversation was forgotten, and starts anew
         user = self._conversations.user or ""
         content, expires = (outgoing.id, outgoing.text, ts), ack.get("expires") or 0
-        self._arrive(conversation, Message(peer, user, peer, seq, *content, data=outgoing.data, expires=expires))
+        message = Message(peer, user, peer, seq, *content, data=outgoing.data, expires=expires)
+        self._arrivals.arrive(conversation, message)
 
     def recognise(self, conversation: ConversationState, message: Message) -> None:
         """Our own message, coming back, is its acknowledgement."""

@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias
 
 from .errors import Refused
 from .frames import Frame, is_reply
-from .timers import Backoff, Timer, Timers
+from .timers import Backoff, Timer, Timers, named_pause
 
 MAX_RETRY_AFTER_MS = 60_000
 
@@ -191,10 +191,3 @@ class Requests:
             self._lose(request)
         else:
             self._write(request, connection)
-
-
-def named_pause(milliseconds: object, most: int) -> float:
-    """The pause that the server asks for, in seconds, as far as it can be meant."""
-    if not isinstance(milliseconds, int) or isinstance(milliseconds, bool):
-        return 0  # no reason to ignore what it comes with
-    return max(0, min(milliseconds, most)) / 1_000

@@ -2,9 +2,9 @@
 
 It puts the rules together. Calls go one way only:
 
-    chat → session → sync, gaps, outbox, receipts, blocks, hints → requests → connections
-               │               │
-               └→ mailbox      └→ expiry → conversation → events, frames, timers
+    chat → session → incoming → sync → gaps, outbox, blocks → arrivals → receipts, hints → requests → connections
+               │                               │                 │
+               └→ mailbox, unsending           └→ questions      └→ expiry → conversation → events, frames, timers
 
 Differs from chat-client.js: events wait in the mailbox until the application takes them; there, listeners hear at once.
 """
@@ -17,30 +17,32 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from itertools import islice
 from typing import Any
 
-from . import frames, state, unsending
+from . import frames, state
+from .arrivals import Arrivals
 from .blocks import Blocks
 from .bounds import Bounds
-from .connections import MAX_AWAY_MS, Connections
-from .conversation import ConversationState, Told
+from .connections import Connections
 from .conversations import Conversations
 from .data import Data
-from .effects import Answer, Effect, Found
-from .errors import Ended, ParleyError, Refused, TokenRefused
-from .events import Conversation, Event, HistoryPage, Message, Reset, Unsent
+from .effects import Effect
+from .errors import ParleyError
+from .events import Conversation, Event, Message, Unsent
 from .expiry import Expiry
-from .frames import DEFAULT_BACKLOG, MAX_PRESENCE_USERS, PAGE, Frame
+from .frames import DEFAULT_BACKLOG, MAX_PRESENCE_USERS, PAGE
 from .gaps import Gaps
-from .hints import IN_SIGHT, Hints
+from .hints import Hints
+from .incoming import Incoming
 from .mailbox import Mailbox
 from .outbox import Outboxes
+from .questions import Questions
 from .receipts import Receipts
-from .requests import Ask, Lost, Requests, Script, named_pause
+from .requests import Requests
 from .state import State
 from .sync import Sync
 from .timers import Backoff, Timers, Timing
+from .unsending import Unsending
 
 
 class Session:
@@ -70,81 +72,97 @@ class Session:
         self.failure: ParleyError | None = None
         self._is_stopped = False
         self._new_id = new_id
-        self._can_renew_token = can_renew_token
-        self._bounds = bounds
 
-        self._timers = Timers(clock)
+        self._timers = timers = Timers(clock)
         self._mailbox = mailbox = Mailbox(bounds.events)
         self._conversations = conversations = Conversations(bounds)
-        self._expiry = Expiry(conversations, mailbox)
         self._connections = connections = Connections(
             self.effects,
             mailbox,
-            self._timers,
+            timers,
             timing,
             rng,
+            can_renew_token=can_renew_token,
+            fail=self.fail,
             became_current=self._became_current,
             connected=self._on_connected,
             was_lost=self._was_lost,
         )
-        self._requests = requests = Requests(connections, self._timers, Backoff(timing, rng), timing.reply)
-        self._hints = Hints(
-            requests,
-            connections,
-            mailbox,
-            self._timers,
-            timing,
-            most_presences=bounds.presences,
-            is_stranger=self._is_stranger,
-            came_into_sight=self._came_into_sight,
-        )
-        self._gaps = Gaps(
+        self._requests = requests = Requests(connections, timers, Backoff(timing, rng), timing.reply)
+        questions = Questions(requests, self.effects)
+        expiry = Expiry(conversations, mailbox)
+        self._receipts = receipts = Receipts(
             requests,
             connections,
             conversations,
             mailbox,
-            self._expiry,
-            timers=self._timers,
+            timers=timers,
+            timing=timing,
+            rng=rng,
+            send_delivered=send_delivered,
+        )
+        self._hints = hints = Hints(
+            requests,
+            connections,
+            conversations,
+            mailbox,
+            questions=questions,
+            timers=timers,
+            timing=timing,
+            most_presences=bounds.presences,
+            came_into_sight=self._came_into_sight,
+        )
+        arrivals = Arrivals(conversations, mailbox, expiry, hints, most_ahead=bounds.ahead)
+        self._gaps = gaps = Gaps(
+            requests,
+            connections,
+            conversations,
+            mailbox,
+            questions=questions,
+            expiry=expiry,
+            arrivals=arrivals,
+            timers=timers,
             backlog=backlog,
             at_once=bounds.fetches,
-            tell=self._tell,
         )
-        self._outboxes = Outboxes(
+        self._outboxes = outboxes = Outboxes(
             requests,
             connections,
             conversations,
             mailbox,
             self.effects,
-            timers=self._timers,
+            arrivals=arrivals,
+            timers=timers,
             most_unsent=bounds.unsent,
-            arrive=self._arrive,
         )
-        self._receipts = Receipts(
+        self._blocks = blocks = Blocks(questions, conversations, hints, mailbox)
+        self._sync = sync = Sync(
             requests,
             connections,
             conversations,
             mailbox,
-            timers=self._timers,
-            timing=timing,
+            gaps=gaps,
+            expiry=expiry,
+            receipts=receipts,
+            blocks=blocks,
+            hints=hints,
+            timers=timers,
             rng=rng,
-            send_delivered=send_delivered,
+            backlog=backlog,
+            fail=self.fail,
         )
-        self._blocks = Blocks(conversations, self._hints, mailbox)
-        self._sync = Sync(
+        self._incoming = Incoming(
             requests,
             connections,
             conversations,
-            gaps=self._gaps,
-            expiry=self._expiry,
-            receipts=self._receipts,
-            blocks=self._blocks,
-            hints=self._hints,
-            timers=self._timers,
-            rng=rng,
-            backlog=backlog,
-            start_anew=self._start_anew,
-            fail=self.fail,
+            arrivals,
+            outboxes=outboxes,
+            receipts=receipts,
+            blocks=blocks,
+            hints=hints,
+            sync=sync,
         )
+        self._unsending = Unsending(questions, conversations, self._incoming.message)
         if state is not None:
             self._restore(state)
 
@@ -170,22 +188,12 @@ class Session:
 
     def refused(self, connection: int, reason: str) -> None:
         """The server did not accept the token."""
-        if not self._connections.is_opening(connection):
-            return
-        if self._can_renew_token:
-            self.failed(connection, f"the server refused the token ({reason})")
-        else:
-            self.fail(
-                TokenRefused(
-                    f"The server refused the token ({reason}). Pass one that is valid and not expired, or a function"
-                    " that fetches a fresh one for each connection."
-                )
-            )
+        self._connections.refused(connection, reason)
 
     def received(self, connection: int, text: str) -> None:
         """A text frame has come. One that does not follow the protocol is ignored."""
         if self._connections.is_open(connection) and (frame := frames.parse(text, self.user)):
-            self._dispatch(connection, frame)
+            self._incoming.received(connection, frame)
         self._settle()
 
     def closed(self, connection: int, reason: str) -> None:
@@ -253,9 +261,7 @@ class Session:
     @property
     def conversations(self) -> list[Conversation]:
         """The chat list, newest first."""
-        listed = [conversation for conversation in self._conversations if conversation.is_listed]
-        listed.sort(key=lambda conversation: (conversation.latest.ts, conversation.peer), reverse=True)
-        return [conversation.view() for conversation in listed]
+        return [conversation.view() for conversation in self._conversations.listed]
 
     def conversation(self, peer: str) -> Conversation | None:
         """The peer's line of the chat list; None if there is none."""
@@ -339,33 +345,17 @@ class Session:
         Raises ValueError for the user itself.
         """
         frames.check_user(user)
-        if user == self.user:
-            raise ValueError("nobody can block themselves")
-
-        return self._question(frames.block(user, blocked), self._blocks.received)
+        return self._blocks.ask(user, blocked)
 
     def ask_unsend(self, peer: str, seq: int) -> str:
         """Takes a message of the user's back; the `Answer` under the returned id is an Unsent or Refused."""
         frames.check_user(peer)
-
-        def taken_back(reply: Frame) -> Unsent:
-            user = self.user or ""
-            self._on_message(unsending.acknowledged(reply, user, peer))
-            return Unsent(peer, user, seq, reply["seq"])
-
-        return self._question(frames.unsend(peer, seq), taken_back)
+        return self._unsending.ask(peer, seq)
 
     def ask_history(self, peer: str, before: int | None, limit: int) -> str:
         """Asks for older messages; the `Answer` under the returned id is a HistoryPage or Refused."""
         frames.check_user(peer)
-
-        def page(reply: Frame) -> HistoryPage:
-            messages = frames.page_of(reply, peer)
-            if conversation := self._conversations.get(peer):
-                self._expiry.came(conversation, messages)
-            return HistoryPage(tuple(messages), reply.get("more") is True)
-
-        return self._question(frames.history(peer, min(limit, PAGE), before=before), page)
+        return self._gaps.older(peer, before, limit)
 
     def ask_presence(self, users: Iterable[str]) -> str:
         """Asks who is online; the `Answer` under the returned id is a tuple of PresenceChange or Refused."""
@@ -374,134 +364,19 @@ class Session:
             raise ValueError(f"ask for the presence of 1 to {MAX_PRESENCE_USERS} users at a time")
         for name in names:
             frames.check_user(name)
-        return self._question(frames.presence(names), lambda reply: self._hints.learn(reply["users"]))
-
-    def watch(self, users: Iterable[str] | None) -> None:
-        """These users are in sight, or those of the latest chats: PresenceChange tells who of them is online."""
-        if users is not None:
-            frames.check_users(users)
-        names = None if users is None else tuple(users)
-        self._hints.watch(self._latest if names is None else lambda: names)
-
-    def _latest(self) -> list[str]:
-        known = (conversation.peer for conversation in self.conversations if conversation.has_written)
-        return list(islice(known, IN_SIGHT))
-
-    def _is_stranger(self, user: str) -> bool:
-        """Whether this user has something of the other's, and has not written to it: nothing would be said of it."""
-        conversation = self._conversations.get(user)
-        return conversation is not None and conversation.seq > 0 and not conversation.has_written
-
-    def _came_into_sight(self, users: list[str]) -> None:
-        for user in users:
-            if conversation := self._conversations.get(user):
-                self._gaps.preview(conversation)
+        return self._hints.ask(names)
 
     def forget_question(self, id: str) -> None:
         """The answer is not needed any more."""
         self._requests.cancel(id)
 
-    def _question(self, frame: Frame, read: Callable[[Frame], Found]) -> str:
-        id = self._requests.new_id("ask")
-        self._requests.run(self._ask(id, frame, read))
-        return id
-
-    def _ask(self, id: str, frame: Frame, read: Callable[[Frame], Found]) -> Script:
-        """Asks until there is an answer, over as many connections as it takes."""
-        while True:
-            try:
-                reply = yield Ask(frame, id)
-            except Lost:
-                continue
-            except Refused as refusal:
-                self.effects.append(Answer(id, refusal))
-            else:
-                self.effects.append(Answer(id, read(reply)))
-            return
+    def watch(self, users: Iterable[str] | None) -> None:
+        """These users are in sight, or those of the latest chats: PresenceChange tells who of them is online."""
+        if users is not None:
+            frames.check_users(users)
+        self._hints.watch(None if users is None else tuple(users))
 
     # How the rules are put together
-
-    def _dispatch(self, connection: int, frame: Frame) -> None:
-        if user := self._shows_life(frame):
-            self._hints.notice(user)
-        match frame:
-            case {"type": "error", "code": "token_expired"}:
-                self._on_token_expired(connection)
-            case {"type": "close"}:
-                self._on_close(connection, frame)
-            case {"type": "message"}:
-                self._on_message(frame)
-            case {"type": "receipt"}:
-                self._sync.is_needed |= not self._receipts.received(frame)
-            case {"type": "typing"}:
-                self._hints.show_composing(frame["from"], frame["state"] == "composing")
-            case {"type": "presence"} if "id" not in frame:
-                self._hints.learn(frame["users"])
-            case {"type": "block"} if "id" not in frame:
-                self._blocks.received(frame)
-            case _:
-                self._requests.received(connection, frame)
-
-    def _shows_life(self, frame: Frame) -> str | None:
-        """Who must be there, by this frame."""
-        match frame:
-            case {"type": "message" | "receipt", "from": user} if user != self.user:
-                return str(user)
-            case {"type": "typing", "state": "composing", "from": user}:
-                return str(user)
-            case {"type": "ack", "to": str(user), "delivered": int(delivered)} if delivered > 0 and user != self.user:
-                return user
-            case _:
-                return None
-
-    def _on_token_expired(self, connection: int) -> None:
-        if self._can_renew_token:
-            self._connections.close(connection, "the token has expired")
-        else:
-            self.fail(
-                TokenRefused(
-                    "The token has expired. Connect again with a new one, or pass a function that fetches a fresh one"
-                    " for each connection."
-                )
-            )
-
-    def _on_close(self, connection: int, frame: Frame) -> None:
-        code, message = frame["code"], str(frame.get("message") or "")
-        if frame.get("temporary") is True:
-            pause = named_pause(frame.get("retry_after_ms"), MAX_AWAY_MS)
-            self._connections.close(connection, message or code, away=pause)
-        else:
-            self.fail(Ended(code, message))
-
-    def _on_message(self, frame: Frame) -> None:
-        user = self._conversations.user
-        if user is None:
-            # Until the first sync says who we are, a push cannot be attributed. That sync, or the next one, will show
-            # its effect.
-            self._sync.is_needed = True
-            return
-        peer = frames.peer_of(frame, user)
-        known = self._conversations.get(peer)
-        if self._conversations.is_complete or (known is not None and known.last is not None):
-            conversation, message = self._conversations.of(peer), frames.message(frame, peer)
-            self._outboxes.recognise(conversation, message)
-            self._arrive(conversation, message)
-        else:
-            self._sync.is_needed = True
-
-    def _arrive(self, conversation: ConversationState, message: Message) -> None:
-        """Rule 3. A message has come, alone; while the mailbox is full it is only noted, and fetched later."""
-        self._expiry.came(conversation, [message])
-        conversation.hear_of(message.seq, message.expires)
-        self._tell(conversation, [] if self._mailbox.is_full else conversation.arrive(message, self._bounds.ahead))
-
-    def _tell(self, conversation: ConversationState, things: Iterable[Told]) -> None:
-        """The one way from a conversation into the mailbox."""
-        for thing in things:
-            if isinstance(thing, Message) and not thing.is_own:
-                self._hints.show_composing(thing.sender, False)
-            self._mailbox.put(unsending.told(thing) if isinstance(thing, Message) else thing)
-        self._conversations.touch(conversation)
 
     def _became_current(self, connection: int) -> None:
         self._requests.resume(connection)
@@ -512,20 +387,14 @@ class Session:
     def _on_connected(self) -> None:
         self._hints.connected()
 
+    def _came_into_sight(self, users: list[str]) -> None:
+        self._gaps.preview(users)
+
     def _was_lost(self, connection: int) -> None:
         self._sync.lose(connection)
         self._requests.lose(connection)
         if self._connections.current is None:
             self._hints.lost()
-
-    def _start_anew(self, epoch: str) -> None:
-        """Rule 10. The server speaks of another history: only what is unsent is kept."""
-        self._connections.close_all("the server's data has gone back to an earlier state")  # no late reply is heard
-        self._mailbox.forget_conversations()
-        self._mailbox.put(Reset(epoch))
-        self._receipts.forget()
-        self._hints.forget_presences()
-        self._conversations.start_anew(epoch)
 
     def _settle(self) -> None:
         """Asks for whatever the last input has made necessary. Every input ends with it.

@@ -16,10 +16,12 @@ from .connections import Connections
 from .conversation import Latest
 from .conversations import Conversations
 from .errors import ParleyError, Refused, WrongUser
+from .events import Reset
 from .expiry import Expiry
 from .frames import Frame
 from .gaps import Gaps
 from .hints import Hints
+from .mailbox import Mailbox
 from .receipts import Receipts
 from .requests import Ask, Lost, Requests, Script
 from .timers import Timer, Timers
@@ -53,6 +55,7 @@ class Sync:
         requests: Requests,
         connections: Connections,
         conversations: Conversations,
+        mailbox: Mailbox,
         *,
         gaps: Gaps,
         expiry: Expiry,
@@ -62,7 +65,6 @@ class Sync:
         timers: Timers,
         rng: random.Random,
         backlog: int,
-        start_anew: Callable[[str], None],
         fail: Callable[[ParleyError], None],
     ) -> None:
         self.since: int | None = None
@@ -72,6 +74,7 @@ class Sync:
         self._requests = requests
         self._connections = connections
         self._conversations = conversations
+        self._mailbox = mailbox
         self._gaps = gaps
         self._expiry = expiry
         self._receipts = receipts
@@ -80,7 +83,6 @@ class Sync:
         self._timers = timers
         self._random = rng
         self._backlog = backlog
-        self._start_anew = start_anew
         self._fail = fail
         self._round: _Round | None = None
         self._heartbeat: Timer | None = None
@@ -190,10 +192,19 @@ class Sync:
         if known is None:
             self._conversations.epoch = epoch
         elif epoch not in (None, known):
-            self.since, self.is_needed = None, False
             self._start_anew(epoch)
             return False
         return True
+
+    def _start_anew(self, epoch: str) -> None:
+        """Rule 10. The server speaks of another history: only what is unsent is kept."""
+        self.since, self.is_needed = None, False
+        self._connections.close_all("the server's data has gone back to an earlier state")  # no late reply is heard
+        self._mailbox.forget_conversations()
+        self._mailbox.put(Reset(epoch))
+        self._receipts.forget()
+        self._hints.forget_presences()
+        self._conversations.start_anew(epoch)
 
     def _learn_chat(self, round: _Round, chat: dict[str, Any]) -> None:
         conversation = self._conversations.of(chat["peer"])

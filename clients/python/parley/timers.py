@@ -81,6 +81,13 @@ class Timers:
         self._heap.clear()
 
 
+def named_pause(milliseconds: object, most: int) -> float:
+    """The pause that the server asks for, in seconds, as far as it can be meant."""
+    if not isinstance(milliseconds, int) or isinstance(milliseconds, bool):
+        return 0  # no reason to ignore what it comes with
+    return max(0, min(milliseconds, most)) / 1_000
+
+
 class Backoff:
     """How long to wait before an attempt. Full jitter: clients that lost the same server do not come back in step."""
 
