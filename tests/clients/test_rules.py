@@ -7,14 +7,16 @@ import functools
 import json
 import logging
 import operator
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from parley import Bounds, Connected, HistoryPage, Message, PresenceChange, Refused, Sent, WrongUser
-from parley.conversation import ConversationState
+from parley.conversation import ConversationState, Latest, Mark, Marks, Outbox, Outgoing
 from parley.frames import MAX_MOMENT
 from tests.clients.behaviours.notation import SERVER_TIME, Fields, sync_reply
 from tests.clients.drivers.core import Driver
@@ -254,6 +256,45 @@ def test_each_transition_of_a_connection_is_a_debug_line(caplog: pytest.LogCaptu
         "connection 1: draining → closed (moved to a fresh connection)",
         "connection 2: synced → closed (the connection broke)",
     ]
+
+
+# A conversation
+
+
+def test_of_what_has_expired_only_what_is_unsent_and_who_is_blocked_is_kept() -> None:
+    marks = Marks(3, 3, 3, {"delivered": Mark(4, 4), "read": Mark(3, 3)})
+    first = Message("bob", "bob", "alice", 7, "b7", "seven", 7)
+    known: dict[str, Any] = {
+        "peer": "bob",
+        "last": 5,
+        "has_written": True,
+        "reached": 2,
+        "target": 9,
+        "expires": 1_000,
+        "numbering": 1,
+        "ahead": {7: first},
+        "doubt": 6,
+        "told": 4,
+        "queued": 1,
+        "received": 5,
+        "unsends": {5},
+        "latest": Latest(9, "bob", "nine"),
+        "marks": marks,
+        "is_blocked": True,
+        "outbox": Outbox(deque([Outgoing("m1", "hi")]), must_look_up=True),
+        "is_fetching": True,
+        "is_stuck": True,
+    }
+    fresh = ConversationState("bob", last=0)
+    assert known.keys() == {field.name for field in fields(ConversationState)}
+    assert [name for name, value in known.items() if name != "peer" and value == getattr(fresh, name)] == []
+    conversation = ConversationState(**known)
+    conversation.forget()
+    kept = {"peer", "is_blocked", "outbox", "is_fetching"}
+    for name, value in known.items():
+        expected = 2 if name == "numbering" else value if name in kept else getattr(fresh, name)
+        assert getattr(conversation, name) == expected, name
+    assert not marks.is_due  # a receipt that is under way goes by these
 
 
 # Bounds

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
@@ -248,16 +248,15 @@ class ConversationState:
         """Rule 11. All of it has expired: only what is unsent is kept, and whether the peer is blocked."""
         for mark in self.marks.receipts.values():
             mark.wanted = 0  # one that is under way is not followed by another
-        anew = ConversationState(
-            self.peer,
-            last=None if self.last is None else 0,
-            numbering=self.numbering + 1,
-            is_blocked=self.is_blocked,
-            outbox=self.outbox,
-            is_fetching=self.is_fetching,
-        )
-        for one in fields(self):
-            setattr(self, one.name, getattr(anew, one.name))
+        self.marks = Marks()
+        self.last = None if self.last is None else 0
+        self.numbering += 1
+        self.reached = None
+        self.target = self.expires = self.doubt = self.told = self.queued = self.received = 0
+        self.ahead = {}
+        self.unsends = set()
+        self.latest = Latest()
+        self.has_written = self.is_stuck = False
 
     def list_up_to(self, seq: int, latest: Latest, expires: int) -> None:
         """`sync` says that it goes this far."""
