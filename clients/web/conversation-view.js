@@ -81,6 +81,7 @@ export class ConversationView {
   /** Something has changed: draws it, fetches what is missing on the screen, and marks read what is looked at. */
   update() {
     if (this.#peer === null) return;
+    this.#place.catchUp();
     const chat = this.#client.chat(this.#peer);
     this.#renderStatus(chat);
     if (this.#unreadFrom === Infinity && chat.unread && !this.#isReading) this.#unreadFrom = chat.read + 1;

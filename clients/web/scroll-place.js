@@ -10,6 +10,7 @@ export class ScrollPlace {
   #scroller;
   #rows;
   #isAtLastRow = true;
+  #seenAt = null; // where the screen stood when this looked last; null if it was hidden
   /** Whether the screen has been put anywhere yet. */
   isPlaced = false;
   /** Whether the last row is the end of the conversation. */
@@ -25,6 +26,7 @@ export class ScrollPlace {
   reset() {
     this.isPlaced = false;
     this.hasEnd = this.#isAtLastRow = true;
+    this.#seenAt = null;
   }
 
   get isAtEnd() {
@@ -50,6 +52,13 @@ export class ScrollPlace {
   /** Somebody has scrolled, or the page has. */
   scrolled() {
     this.#isAtLastRow = this.#distance < NEAR;
+    this.#see();
+  }
+
+  /** Hears of a scroll whose event is still to come: what is drawn before that would undo it. */
+  catchUp() {
+    if (this.isVisible && this.#seenAt !== null && this.#scroller.scrollTop !== this.#seenAt) this.scrolled();
+    else this.#see();
   }
 
   toEnd() {
@@ -76,11 +85,17 @@ export class ScrollPlace {
     change();
     const row = held && [...this.#rows.children].find((child) => keyOf(child) === key);
     if (row) this.#scroller.scrollTop += row.getBoundingClientRect().top - top;
-    else this.#keepEnd();
+    this.#keepEnd();
   }
 
   #keepEnd() {
     if (this.isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#see();
+  }
+
+  /** A scroller that is hidden stands at the top, and nobody has scrolled there. */
+  #see() {
+    this.#seenAt = this.isVisible ? this.#scroller.scrollTop : null;
   }
 
   get #top() {

@@ -9,7 +9,6 @@ from tests.browser.alone.conftest import OpenAlone
 from tests.browser.alone.fake_server import FakeServer
 from tests.browser.conftest import NewContext, address_of
 from tests.browser.person import Person
-from tests.hang import until
 
 
 def field(person: Person) -> Locator:
@@ -19,17 +18,6 @@ def field(person: Person) -> Locator:
 def listed(person: Person) -> list[str]:
     peers: list[str] = person.page.locator("#chats button").evaluate_all("(all) => all.map((one) => one.dataset.peer)")
     return peers
-
-
-def scroll_up(person: Person) -> None:
-    """Scrolls to the top, and once more where the page puts the end in sight before it hears of that."""
-    latest = person.page.get_by_role("button", name="Go to the latest message")
-
-    def is_up() -> bool:
-        person.page.locator("#messages").evaluate("(one) => one.scrollTo(0, 0)")
-        return latest.is_visible()
-
-    until(is_up, "the page to stay where it was scrolled to")
 
 
 def expect_listed(person: Person, *peers: str) -> None:
@@ -248,7 +236,7 @@ def test_one_answer_to_whether_somebody_is_reading(open_alone: OpenAlone, server
     server.says("bob", *(f"line {number}" for number in range(60)))
     at_alice.bubble("line 59").wait_for()
     at_alice.expect_unread("bob", 0)
-    scroll_up(at_alice)
+    at_alice.page.locator("#messages").evaluate("(one) => one.scrollTo(0, 0)")
     expect(at_alice.page.get_by_role("button", name="Go to the latest message")).to_be_visible()
     server.says("bob", "last")
     expect(at_alice.page).to_have_title("(1) Parley")

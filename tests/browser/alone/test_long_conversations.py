@@ -10,6 +10,8 @@ from tests.browser.alone.fake_server import FakeServer
 from tests.browser.person import Person
 
 MOST_ROWS = 300
+DRAW = "document.getElementById('new-chat-peer').dispatchEvent(new Event('input'))"
+"""Has the page drawn at once: it draws for each character that is typed to find a chat."""
 
 
 @pytest.fixture
@@ -89,3 +91,63 @@ def test_the_first_of_many_unread_messages_is_on_the_screen(open_alone: OpenAlon
     expect(at_alice.page.get_by_text("message 241", exact=True)).to_be_in_viewport()
     expect(at_alice.page.locator("#entries .new + li .text")).to_have_text("message 241")
     assert rows(at_alice) <= MOST_ROWS
+
+
+def test_what_is_drawn_before_the_page_has_heard_of_a_scroll_does_not_undo_it(
+    at_alice: Person, server: FakeServer
+) -> None:
+    server.says("bob", *(f"message {number}" for number in range(1, 101)))
+    at_alice.expect_unread("bob", 0)
+    at_alice.page.evaluate("() => { document.hasFocus = () => false }")
+    server.says("bob", "message 101")
+    at_alice.expect_unread("bob", 1)
+    expect(at_alice.bubbles.last).to_be_in_viewport()
+    top = at_alice.page.evaluate(
+        f"""() => {{
+          const messages = document.getElementById("messages");
+          messages.scrollTop = 500;
+          delete document.hasFocus;
+          {DRAW};  // the event of the scroll comes after this
+          return messages.scrollTop;
+        }}"""
+    )
+    assert top == 500
+    expect(at_alice.page.get_by_role("button", name="Go to the latest message")).to_be_visible()
+    at_alice.expect_unread("bob", 1)
+    # Scrolled down again, one reads.
+    at_alice.page.evaluate(
+        f"""() => {{
+          const messages = document.getElementById("messages");
+          messages.scrollTop = messages.scrollHeight;
+          {DRAW};
+        }}"""
+    )
+    at_alice.expect_unread("bob", 0)
+
+
+@pytest.mark.parametrize("top", [500, 1_000_000], ids=["in the middle", "at the end"])
+def test_what_is_drawn_while_the_conversation_is_hidden_is_no_scroll(
+    at_alice: Person, server: FakeServer, top: int
+) -> None:
+    server.says("bob", *(f"message {number}" for number in range(1, 101)))
+    expect(at_alice.bubbles.last).to_be_in_viewport()
+    messages, latest = at_alice.page.locator("#messages"), at_alice.page.locator("#latest")
+    messages.evaluate(f"(one) => one.scrollTo(0, {top})")
+    expect(latest).to_be_visible(visible=top == 500)
+    seen = messages.evaluate("(one) => one.scrollTop")
+    at_alice.page.evaluate(
+        f"""async () => {{
+          const {{ style }} = document.getElementById("conversation");
+          const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+          style.display = "none";
+          {DRAW};
+          await frame();
+          style.display = "";
+          await frame();
+        }}"""
+    )
+    expect(latest).to_be_visible(visible=top == 500)
+    assert messages.evaluate("(one) => one.scrollTop") == seen
+    at_alice.page.evaluate(DRAW)
+    expect(latest).to_be_visible(visible=top == 500)
+    assert messages.evaluate("(one) => one.scrollTop") == seen
