@@ -98,6 +98,19 @@ def test_each_event_is_in_its_documents(page: Path) -> None:
     assert [event for event in events if f"`{event}`" not in text] == []
 
 
+def test_everything_that_an_application_uses_is_described() -> None:
+    page = (PROJECT / "docs" / "clients.md").read_text("utf-8")
+    described = page.partition("## JavaScript\n")[2].partition("\n## Tokens")[0]
+    names = set(re.findall(r"`(\w+)(?:\([^`]*\))?`", "".join(re.findall(r"^\| (`.*?`) \|", described, re.MULTILINE))))
+    types = (PACKAGE / "types/chat-client.d.ts").read_text("utf-8")
+    client = types.partition("export class ChatClient ")[2].partition("\n}\n")[0]
+    members = set(re.findall(r"^    (?:get )?(\w+)\(", client, re.MULTILINE)) - {"constructor"}
+    options = set(re.findall(r"^    (\w+)\??: ", types.partition("export type Options = {")[2], re.MULTILINE))
+    assert len(members) > 20
+    assert len(options) > 5
+    assert (members | options) - names == set()
+
+
 def test_its_types_are_those_of_its_comments(tmp_path: Path) -> None:
     """If this fails: `npx tsc --project clients/javascript`, and look at what has changed for whoever uses it."""
     run(TSC, "--project", PACKAGE, "--outDir", tmp_path, cwd=tmp_path)

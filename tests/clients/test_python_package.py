@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import threading
@@ -13,7 +14,7 @@ from typing import get_args
 import pytest
 import websockets
 
-from parley import Event
+from parley import Chat, Event
 from tests.environments import environment, packages_of, run
 from tests.fakes.chatting_server import chatting
 from tests.hang import HANG_SECONDS
@@ -94,6 +95,15 @@ def test_the_program_of_its_readme_talks(python: Path, tmp_path: Path) -> None:
 def test_each_event_is_in_its_documents(page: Path) -> None:
     text = page.read_text("utf-8")
     assert [event.__name__ for event in get_args(Event) if not re.search(rf"`{event.__name__}\b", text)] == []
+
+
+def test_everything_that_an_application_uses_is_described() -> None:
+    page = (PROJECT / "docs" / "clients.md").read_text("utf-8")
+    described = page.partition("## Python\n")[2].partition("\n## JavaScript")[0]
+    arguments = set(inspect.signature(Chat.connect).parameters) - {"url"}
+    used = {name for name in vars(Chat) if not name.startswith("_")} - {"connect"}
+    assert {name for name in arguments if f"| `{name}` |" not in described} == set()
+    assert {name for name in used if f"chat.{name}" not in described} == set()
 
 
 def test_what_is_public_can_be_imported_where_it_is_installed(python: Path, tmp_path: Path) -> None:

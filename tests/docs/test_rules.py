@@ -7,7 +7,7 @@ import re
 import pytest
 
 from local.emulator import PROJECT
-from tests.docs.pages import prose, table
+from tests.docs.pages import code, prose, table
 
 ROWS = table("docs/protocol.md", "rule")
 FILE = re.compile(r"\[([\w-]+)\.\w+\]\(\.\./([^)]+)\)")
@@ -33,6 +33,12 @@ def test_a_rule_has_a_file_of_one_name_in_both_clients_and_each_says_so_first(ro
     assert behaviours in (python, "epoch")
     for path in (python_path, javascript_path, behaviours_path):
         assert _names(rule, _first_line(path)), path
+
+
+@pytest.mark.parametrize("page", ["clients/python/README.md", "clients/javascript/README.md"])
+def test_a_client_s_own_page_names_the_file_of_each_rule(page: str) -> None:
+    named = set(code(page))
+    assert [found[1] for row in ROWS if (found := FILE.fullmatch(row[1])) and found[1] not in named] == []
 
 
 DIFFERS = re.compile(r"Differs from ([\w-]+\.(?:js|py)):")
