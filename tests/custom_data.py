@@ -38,7 +38,7 @@ BAD = {
     "a fraction": '{"a":1.5}',
     "a fraction far inside": '{"a":[{"b":[0.1]}]}',
     "a number with an exponent": '{"a":1e-7}',
-    "a number that is no double": '{"a":1e400}',
+    "a number that is not a double": '{"a":1e400}',
     "a number beyond what doubles tell apart": f'{{"a":{MAX_INTEGER + 1}}}',
     "one below": f'{{"a":-{MAX_INTEGER + 1}}}',
     "half of a pair": '{"a":"\\ud800"}',

@@ -144,7 +144,7 @@ MALFORMED = {
     "a length of 5,000 digits": (TOKEN + "Content-Length: " + "1" * 5000 + "\r\n\r\n", 413),
     "a length of 11 digits": (TOKEN + "Content-Length: 00000000002\r\n\r\n{}", 413),
     "a negative length": (TOKEN + "Content-Length: -1\r\n\r\n", 413),
-    "bytes that are no text": (TOKEN + "Content-Length: 2\r\n\r\n\xff\xfe", 400),
+    "bytes that are not text": (TOKEN + "Content-Length: 2\r\n\r\n\xff\xfe", 400),
     "a lone surrogate": (TOKEN + 'Content-Length: 18\r\n\r\n{"user": "\\ud800"}', 400),
     "no request": ("hello\r\n\r\n", 400),
     "an old one": ("GET\r\n\r\n", 400),

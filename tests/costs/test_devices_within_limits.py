@@ -51,7 +51,7 @@ def test_eight_messages_a_second_to_five_devices_are_within_the_limits(devices: 
     senders = [Device(network, f"peer{number}", Timing()) for number in range(peers)]
     readers = [Device(network, "bob", Timing()) for _ in range(devices)]
     network.go_on(1_000)
-    for number, sender in enumerate(senders):  # so that they are no strangers
+    for number, sender in enumerate(senders):  # so that they are not strangers
         readers[0].session.post(f"peer{number}", "hi")
         readers[0].settle()
         network.go_on(1_000)

@@ -27,7 +27,7 @@ def _receipts(timing: Timing, *, devices: int, reads: bool) -> tuple[int, int]:
     for _ in range(1, devices):
         Device(network, "bob", timing)
     network.go_on(1_000)
-    for device, peer in ((first, "alice"), (sender, "bob")):  # so that they are no strangers
+    for device, peer in ((first, "alice"), (sender, "bob")):  # so that they are not strangers
         device.session.post(peer, "hi")
         device.settle()
         network.go_on(1_000)

@@ -217,7 +217,7 @@ def test_each_event_has_the_whole_time(module: Any, clock: Time) -> None:
     assert not budget.allows(0)
 
     with pytest.raises((KeyError, RuntimeError)):
-        module.handler({}, None)  # which is no event; the budget comes first
+        module.handler({}, None)  # which is not an event; the budget comes first
 
     assert budget.allows(SECONDS - 1e-9)
     assert not budget.allows(SECONDS)

@@ -220,7 +220,7 @@ class Chatting(RuleBasedStateMachine):
         one, peer = self.device(device), self.user(of)
         self.touches(one.user, peer)
         seq = one.last.get(peer, 0) - back
-        if seq < 1 or one.epoch != self.epoch:  # else it may be a number that there is no more
+        if seq < 1 or one.epoch != self.epoch:  # else the number may no longer be there
             return
         acquainted = self._has_written(one.user, peer) and self._has_written(peer, one.user)
         with self.failing(fault):

@@ -28,7 +28,7 @@ def test_a_handshake_is_allowed_for_its_one_endpoint_and_carries_its_user() -> N
 
     assert policy(response) == ("Allow", "execute-api:Invoke", METHOD_ARN)
     assert response["principalId"] == "alice"
-    # API Gateway takes strings, numbers and booleans, and hands on strings.
+    # API Gateway takes strings, numbers and booleans, and passes on strings.
     assert response["context"] == {"userId": "alice", "expiresAt": "1800000000000"}
 
 

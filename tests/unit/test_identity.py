@@ -139,7 +139,7 @@ CLAIMS = {"sub": "alice", "exp": LATER}
         "empty", "no token", "three parts of nothing", "empty parts", "cut", "with something behind it",
         "of another secret", "HS512", "unsigned", "unsigned, spelt otherwise", "unsigned, with a signature",
         "RS256", "without algorithm", "an algorithm that is a number", "a header that is a list", "expired",
-        "expired long ago", "an expiry that is no time", "an expiry that is null", "not yet valid",
+        "expired long ago", "an expiry that is not a time", "an expiry that is null", "not yet valid",
         "issued in the future", "empty sub", "too long a life", "an expiry beyond all time",
         "a lone surrogate", "a lone surrogate among the parts", "sub with a space",
         "sub with a separator", "sub beyond ASCII",

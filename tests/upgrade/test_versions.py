@@ -64,7 +64,7 @@ def overview(version: Version, caller: Connection) -> list[dict[str, Any]]:
 
 
 def common(old: Any, new: Any) -> Any:
-    """What the new version says, cut to the fields that the old one says too: a new field is no difference."""
+    """What the new version says, cut to the fields that the old one says too: a new field makes no difference."""
     if isinstance(old, dict) and isinstance(new, dict):
         return {name: common(old[name], new[name]) if name in new else "(absent)" for name in old}
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
