@@ -14,6 +14,8 @@ from constructs import Construct
 
 from .bundle import LOCK, SOURCE, bundle
 
+Conditions = Mapping[str, Mapping[str, str | list[str]]]
+
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 
 TIMEOUT = Duration.seconds(10)
@@ -81,6 +83,10 @@ class ChatFunction(Construct):
         self._alias = (
             lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version) if has_alias else None
         )
+
+    def grant(self, actions: list[str], resource: str, conditions: Conditions | None = None) -> None:
+        """Lets the function take the actions on the resource."""
+        self.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource], conditions=conditions))
 
     @property
     def invoked(self) -> lambda_.IFunction:
