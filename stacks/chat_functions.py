@@ -153,9 +153,7 @@ class ChatFunctions:
         }
         if self.goings:
             environment["GOINGS_QUEUE"] = self.goings.queue.queue_url
-        connection = self._make(
-            "Connection", "connection.handler", "Registers connections and takes them out", environment
-        )
+        connection = self._make("Connection", "connection.handler", "Registers and removes connections", environment)
         self._grant_table(connection, ["UpdateItem"], partitions=USERS)
         self._grant_connections(connection, "POST", "DELETE")  # a connection is told why it is closed
         connection.grant(["lambda:InvokeFunction"], self.announcement.invoked.function_arn)
@@ -181,7 +179,9 @@ class ChatFunctions:
             environment["TOKEN_SECRET_ARN"] = self._secret.secret_arn
         if settings.allowed_origins:
             environment["ALLOWED_ORIGINS"] = settings.allowed_origins
-        authorizer = self._make("Authorizer", "authorizer.handler", "Says who a handshake speaks for", environment)
+        authorizer = self._make(
+            "Authorizer", "authorizer.handler", "Determines which user a handshake speaks for", environment
+        )
         if self._secret:
             authorizer.grant(["secretsmanager:GetSecretValue"], self._secret.secret_arn)
             self._grant_key(authorizer, ["Decrypt"], "secretsmanager")
@@ -198,7 +198,7 @@ class ChatFunctions:
         backend = self._make(
             "Backend",
             "backend.handler",
-            "Does what a product's backend asks for: whoever may invoke it may speak as anybody",
+            "Serves the product's backend: whoever may invoke it can act as any user",
             environment,
             timeout=BACKEND_TIMEOUT,
         )
@@ -211,7 +211,9 @@ class ChatFunctions:
 
     def _make_stream(self) -> tuple[ChatFunction, TableStream]:
         """The function that puts on the bus what is stored, and what feeds it."""
-        stream = self._make("Stream", "stream.handler", "Tells the product what is stored", self._event_bus())
+        stream = self._make(
+            "Stream", "stream.handler", "Puts stored messages and presence on the event bus", self._event_bus()
+        )
         arn = str(self._table.table_stream_arn)
         table_stream = TableStream(self._scope, "TableStream", stream_arn=arn, function=stream)
         stream.grant([f"dynamodb:{one}" for one in READING], arn)
