@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from chat import log
 from chat.budget import THROTTLED
-from chat.protocol import ChatError, ErrorCode
+from chat.protocol import MAX_INTEGER, ChatError, ErrorCode
 from chat.table import AtLeast, Below, Condition, Consumed, Item, Key, Present, Query, Update, Updated
 
 if TYPE_CHECKING:
@@ -219,7 +219,8 @@ def _condition(condition: Condition, expression: _Expression) -> str:
         case Present():
             return f"attribute_exists({name})"
         case Below(number=number):
-            return f"(NOT attribute_type({name}, {expression.value('N')}) OR {name} < {expression.value(number)})"
+            is_none = f"NOT attribute_type({name}, {expression.value('N')}) OR {name} > {expression.value(MAX_INTEGER)}"
+            return f"({is_none} OR {name} < {expression.value(number)})"
         case AtLeast(number=number):
             return f"{name} >= {expression.value(number)}"
 

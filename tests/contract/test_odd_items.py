@@ -11,15 +11,27 @@ from typing import Any
 
 import pytest
 
-from chat.acquaintance import PEER_WROTE, WROTE
-from chat.conversations import TAIL_LENGTH
+from chat.acquaintance import PEER_BLOCK_REV, PEER_BLOCKED, PEER_REV, PEER_WROTE, WROTE
+from chat.conversations import BEGUN, BEGUN_SINCE, TAIL_LENGTH, Conversations
 from chat.dynamo import DynamoTable, _plain
+from chat.hidden import BLOCK_REV, HIDDEN, HIDDEN_TO, KEPT
 from chat.protocol import ChatError, ErrorCode
-from chat.sessions import MAX_CONNECTIONS, SWEPT_AT_ONCE, Connection
-from chat.table import Key, Table, Update, chat_key, log_partition, message_key, sessions_key, user_partition
-from tests.fakes.clock import ManualClock
+from chat.sessions import (
+    BARRED_MS,
+    BARRED_UNTIL,
+    GRACE,
+    HAS_BLOCKED,
+    LEFT_AT,
+    MAX_CONNECTIONS,
+    REV,
+    SPENT_UNTIL,
+    SWEPT_AT_ONCE,
+    Connection,
+)
+from chat.table import TTL, Key, Table, Update, chat_key, log_partition, message_key, sessions_key, user_partition
+from tests.fakes.clock import RETENTION_MS, ManualClock
 from tests.fakes.instances import Instance, instance
-from tests.fakes.memory import MemoryGateway, MemoryTable
+from tests.fakes.memory import MemoryGateway, MemoryTable, serially
 
 SECRET = "between us"
 
@@ -38,8 +50,14 @@ ODD: dict[str, dict[str, Any]] = {
     "a number beyond JSON": {"N": "12345678901234567890"},
     "a number with an exponent": {"N": "1E+100"},
 }
-HEALED = [name for name, value in ODD.items() if "N" not in value or name in ("a decimal", "a negative number")]
-"""What the next message puts right: a number that is higher than it stays."""
+NOT_BEYOND = [name for name, value in ODD.items() if "N" not in value or name in ("a decimal", "a negative number")]
+"""All but the numbers that no frame can carry: what is counted on from those stays beyond."""
+
+BLOCKING = (HIDDEN, HIDDEN_TO, BLOCK_REV, PEER_BLOCKED, PEER_REV, PEER_BLOCK_REV, KEPT, "seq")
+CONCERNING_A_USER = (
+    *(REV, "last_seen", "@carol-old=", LEFT_AT, GRACE, TTL),
+    *(BARRED_UNTIL, BARRED_MS, SPENT_UNTIL, HAS_BLOCKED, BEGUN, BEGUN_SINCE),
+)
 
 CHAT_NUMBERS = ("ts", "changed", "read", "peer_read", "peer_delivered", "wrote", "peer_wrote")
 
@@ -177,8 +195,6 @@ def test_odd_numbers_of_a_chat_cost_no_more_than_themselves(scene: Scene, odd: d
 def test_an_odd_last_number_costs_that_chat_until_the_next_message(scene: Scene, kind: str) -> None:
     talk(scene.chat, scene.alice, "bob", 2)
     talk(scene.chat, scene.alice, "carol", 1)
-    in_memory = isinstance(scene.table, MemoryTable)  # which holds no number that cannot be read
-    healed = kind in HEALED or (in_memory and kind == "a number with an exponent")
     plant(scene.table, chat_key("alice", "bob"), seq=ODD[kind])
     new = scene.new()
 
@@ -187,7 +203,7 @@ def test_an_odd_last_number_costs_that_chat_until_the_next_message(scene: Scene,
     assert talk(new, scene.bob, "alice", 1) == [3]
 
     assert numbers(scene.chat, scene.alice, "bob", 50) == [1, 2, 3]
-    assert listed(scene.chat, scene.alice) == ({"bob": 3, "carol": 1} if healed else {"carol": 1})
+    assert listed(scene.chat, scene.alice) == {"bob": 3, "carol": 1}
 
 
 @pytest.mark.parametrize("seq", ["1000000000000", "999999999999", "100000000000"])
@@ -197,6 +213,25 @@ def test_a_chat_that_goes_beyond_all_numbers_does_not_end_the_conversation(scene
 
     assert talk(scene.chat, scene.alice, "bob", 2) == [1, 2]
     assert numbers(scene.chat, scene.alice, "bob", 50) == [1, 2]
+
+
+@ODD_VALUES
+@pytest.mark.parametrize("attribute", BLOCKING)
+def test_an_odd_attribute_of_blocking_stops_neither_that_nor_the_conversation(
+    scene: Scene, attribute: str, odd: dict[str, Any]
+) -> None:
+    talk(scene.chat, scene.alice, "bob", 1)
+    talk(scene.chat, scene.bob, "alice", 1)
+    for key in (chat_key("alice", "bob"), chat_key("bob", "alice")):
+        plant(scene.table, key, **{attribute: odd})
+
+    for caller, other in ((scene.alice, "bob"), (scene.bob, "alice")):
+        for action in ("block", "unblock"):
+            assert scene.ask(caller, action=action, user=other)["type"] == "block"
+    assert talk(scene.chat, scene.alice, "bob", 1) == [3]
+    assert talk(scene.chat, scene.bob, "alice", 1) == [4]
+    assert listed(scene.chat, scene.alice) == {"bob": 4}
+    assert listed(scene.chat, scene.bob) == {"alice": 4}
 
 
 # messages
@@ -302,7 +337,7 @@ def test_a_number_that_no_conversation_reaches_does_not_end_it(scene: Scene, sk:
 
 @ODD_VALUES
 def test_an_odd_sessions_item_refuses_nobody(scene: Scene, odd: dict[str, Any]) -> None:
-    plant(scene.table, sessions_key("carol"), **dict.fromkeys(("rev", "last_seen", "@carol-old="), odd))
+    plant(scene.table, sessions_key("carol"), **dict.fromkeys(CONCERNING_A_USER, odd))
     acquaint(scene.table, "bob", "carol")
 
     assert not scene.presence("carol")["online"]
@@ -315,7 +350,17 @@ def test_an_odd_sessions_item_refuses_nobody(scene: Scene, odd: dict[str, Any]) 
     assert not scene.presence("carol")["online"]
 
 
-@pytest.mark.parametrize("kind", HEALED)
+@ODD_VALUES
+@pytest.mark.parametrize("attribute", [BEGUN, BEGUN_SINCE])
+def test_an_odd_count_of_conversations_stops_nobody(scene: Scene, attribute: str, odd: dict[str, Any]) -> None:
+    count = {BEGUN: {"N": "9"}, BEGUN_SINCE: {"N": str(scene.clock.now)}}
+    plant(scene.table, sessions_key("carol"), **{**count, attribute: odd})
+    limited = Conversations(scene.table, retention_ms=RETENTION_MS, clock=scene.clock, parallel=serially, new_chats=9)
+
+    limited.begin("carol")
+
+
+@pytest.mark.parametrize("kind", NOT_BEYOND)
 def test_a_counter_that_is_not_a_number_counts_again(scene: Scene, kind: str) -> None:
     plant(scene.table, sessions_key("carol"), rev=ODD[kind])
     acquaint(scene.table, "bob", "carol")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from threading import Lock
 from typing import TypeVar
 
+from chat.protocol import MAX_INTEGER
 from chat.table import AtLeast, Below, Condition, Consumed, Item, Key, Present, Query, Update, Updated
 
 T = TypeVar("T")
@@ -83,6 +84,6 @@ def _holds(condition: Condition, item: Item) -> bool:
         case Present(name):
             return name in item
         case Below(name, number):
-            return (value := _number(item, name)) is None or value < number
+            return (value := _number(item, name)) is None or value < number or value > MAX_INTEGER
         case AtLeast(name, number):
             return (value := _number(item, name)) is not None and value >= number
