@@ -111,6 +111,20 @@ def test_everything_that_an_application_uses_is_described() -> None:
     assert (members | options) - names == set()
 
 
+def test_what_a_method_throws_can_be_caught_by_its_name() -> None:
+    source = (PACKAGE / "parley/chat-client.js").read_text("utf-8")
+    (exported,) = re.findall(r"^export \{(.*?)\};", source, re.DOTALL | re.MULTILINE)
+    ours = set(re.findall(r"^export class (\w+) extends \w*Error ", _sources(), re.MULTILINE))
+    sentences = re.findall(r"Throws ([^.]*)", re.sub(r"\n\s*\* ", " ", source))
+    thrown = {name for sentence in sentences for name in re.findall(r"\w+", sentence)} & ours
+    assert thrown == {"Lost", "Refused"}
+    assert thrown - set(re.findall(r"\w+", exported)) == set()
+
+
+def _sources() -> str:
+    return "".join(path.read_text("utf-8") for path in (PACKAGE / "parley").glob("*.js"))
+
+
 def test_its_types_are_those_of_its_comments(tmp_path: Path) -> None:
     """If this fails: `npx tsc --project clients/javascript`, and look at what has changed for whoever uses it."""
     run(TSC, "--project", PACKAGE, "--outDir", tmp_path, cwd=tmp_path)

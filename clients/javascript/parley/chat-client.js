@@ -19,7 +19,7 @@ import { Hints } from "./hints.js";
 import { Incoming } from "./incoming.js";
 import { Sender } from "./outbox.js";
 import { Receipts } from "./receipts.js";
-import { Refused } from "./requests.js";
+import { Lost, Refused } from "./requests.js";
 import { NO_STORE, SavedQueue } from "./state.js";
 import { Sync } from "./sync.js";
 import { CLOCK, TIMING, Timers } from "./timers.js";
@@ -28,6 +28,7 @@ import { Unsending } from "./unsending.js";
 export {
   BOUNDS,
   CLOCK,
+  Lost,
   NO_STORE,
   Refused,
   SignInRefused,
@@ -264,7 +265,7 @@ export class ChatClient extends Events {
     this.#conversations.of(peer).show(false);
   }
 
-  /** Fetches older messages; resolves when they have arrived. Throws if there is no connection. @param {string} peer */
+  /** Fetches older messages; resolves when they have arrived. Throws Lost if there is no connection, and Refused. @param {string} peer */
   older(peer) {
     return this.#gaps.older(this.#conversations.of(peer));
   }

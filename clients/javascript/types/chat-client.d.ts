@@ -82,7 +82,7 @@ export class ChatClient extends ChatClient_base {
     open(peer: string): void;
     /** Stops showing a conversation: what is far back is fetched again when it is wanted. @param {string} peer */
     leave(peer: string): void;
-    /** Fetches older messages; resolves when they have arrived. Throws if there is no connection. @param {string} peer */
+    /** Fetches older messages; resolves when they have arrived. Throws Lost if there is no connection, and Refused. @param {string} peer */
     older(peer: string): Promise<void>;
     /**
      * Queues a message, online or not, and returns its id.
@@ -202,6 +202,7 @@ export type Options = {
 };
 import { BOUNDS } from "./bounds.js";
 import { CLOCK } from "./timers.js";
+import { Lost } from "./requests.js";
 import { NO_STORE } from "./state.js";
 import { Refused } from "./requests.js";
 import { SignInRefused } from "./connections.js";
@@ -210,4 +211,4 @@ import { USER_ID_RULE } from "./frames.js";
 import { byteLength } from "./frames.js";
 import { isUserId } from "./frames.js";
 import { textProblem } from "./frames.js";
-export { BOUNDS, CLOCK, NO_STORE, Refused, SignInRefused, TIMING, USER_ID_RULE, byteLength, isUserId, textProblem };
+export { BOUNDS, CLOCK, Lost, NO_STORE, Refused, SignInRefused, TIMING, USER_ID_RULE, byteLength, isUserId, textProblem };
