@@ -265,7 +265,11 @@ export class ChatClient extends Events {
     this.#conversations.of(peer).show(false);
   }
 
-  /** Fetches older messages; resolves when they have arrived. Throws Lost if there is no connection, and Refused. @param {string} peer */
+  /**
+   * Fetches older messages; resolves when they have arrived. Throws Lost if there is no connection, and Refused.
+   *
+   * @param {string} peer
+   */
   older(peer) {
     return this.#gaps.older(this.#conversations.of(peer));
   }

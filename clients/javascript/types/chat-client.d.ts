@@ -82,7 +82,11 @@ export class ChatClient extends ChatClient_base {
     open(peer: string): void;
     /** Stops showing a conversation: what is far back is fetched again when it is wanted. @param {string} peer */
     leave(peer: string): void;
-    /** Fetches older messages; resolves when they have arrived. Throws Lost if there is no connection, and Refused. @param {string} peer */
+    /**
+     * Fetches older messages; resolves when they have arrived. Throws Lost if there is no connection, and Refused.
+     *
+     * @param {string} peer
+     */
     older(peer: string): Promise<void>;
     /**
      * Queues a message, online or not, and returns its id.
