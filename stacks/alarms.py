@@ -37,7 +37,7 @@ LATE_MS = 15 * 60_000
 """Far longer than a burst takes, and long before a record is given up."""
 
 LATE_GOING_SECONDS = 30 * 60
-"""A message's age may count from when it was sent, so this is above the longest grace, and half of what one is kept."""
+"""A message's age may count from when it was sent: this is above the longest grace, and half as long as one is kept."""
 
 
 class Alarms(Construct):

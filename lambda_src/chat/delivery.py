@@ -127,6 +127,6 @@ class Delivery:
         try:
             return self._sessions.prune(connection)
         except FAILED_CALLS as error:
-            # The next push finds it again; the entry that stays does no harm.
+            # A later push finds it again; until then the user is taken to be online.
             log.failure("prune failed", error)
             return None

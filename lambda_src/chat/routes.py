@@ -231,7 +231,7 @@ class MessageRoutes:
         now = self._clock()
         # Without `since`, a chat counts that does not say when it changed.
         since = -1 if request.since is None else request.since - SYNC_OVERLAP_MS
-        overview = self._registered_overview(caller, request)
+        overview, missed = self._registered_overview(caller, request)
         changed = [chat for chat in overview.behind(request.next) if chat.changed > since]
         page = changed[: request.limit]
         previews, presence = self._beside(caller, request, overview, page)
@@ -248,6 +248,9 @@ class MessageRoutes:
             next = Cursor(None, first.peer)
         else:
             next = None
+        if missed:
+            # Last, since it may take all the time that is left.
+            self._announce_hint(missed)
         return sync_reply(
             request, caller.user, fields[:count], next=next, presence=presence, server_time=now, epoch=self._epoch
         )
@@ -268,28 +271,30 @@ class MessageRoutes:
         shown = partial(self._shown, users, overview.acquaintances(caller.user, users))
         return both(self._parallel, previews, shown)
 
-    def _registered_overview(self, caller: Connection, request: Sync) -> Overview:
-        """The caller's chats, or a part of them, read after it is known that every sender sees this connection."""
+    def _registered_overview(self, caller: Connection, request: Sync) -> tuple[Overview, UserPresence | None]:
+        """The caller's chats, or a part of them, read after it is known that every sender sees this connection.
+
+        With a presence that others have missed, which they are to be told.
+        """
         next = request.next
         is_later_part = next is not None and next.ts is None
-        if is_later_part and not self._sessions.has(caller):
-            self._restore(caller)
+        missed = self._restore(caller) if is_later_part and not self._sessions.has(caller) else None
         # Few have changed since: to find them, it takes a long part.
         most = request.limit if request.since is None else None
         overview = self._conversations.overview_from(caller.user, next, most)
-        if is_later_part or caller.id in overview.connections:
-            return overview
-        self._restore(caller)
-        return self._conversations.overview(caller.user)
+        if not is_later_part and caller.id not in overview.connections:
+            missed = self._restore(caller)
+            overview = self._conversations.overview(caller.user)
+        return overview, missed
 
-    def _restore(self, caller: Connection) -> None:
-        """Puts back the entry of the caller's connection, unless that has ended, and tells what others have missed."""
+    def _restore(self, caller: Connection) -> UserPresence | None:
+        """Puts back the entry of the caller's connection, unless that has ended. Returns what others have missed."""
         came = self._sessions.restore(caller)
         # The connection may have ended while this was under way. If its `$disconnect` came before the entry, nobody
         # else takes that out; but API Gateway has known of the end for longer, and says so.
         gone = self._delivery.prune_if_gone(caller, presence_frame([came.presence]))
-        if came.went_online_or_offline or (gone and gone.went_online_or_offline):
-            self._announce_hint((gone or came).presence)
+        is_news = came.went_online_or_offline or (gone and gone.went_online_or_offline)
+        return (gone or came).presence if is_news else None
 
     def receipt(self, caller: Connection, request: Receipt) -> Served:
         marked = self._conversations.mark(caller.user, request)

@@ -259,7 +259,7 @@ class Sessions:
     def end_grace(self, user: str) -> UserPresence | None:
         """Ends the grace of a user that has left, and returns what is to be told of it now; None if there is none.
 
-        Nor does what waits longer than the grace wait any more. What was told already is told again.
+        A going that is still in the queue behind its grace is told too. One that was told already is told again.
         """
         now = self._clock()
         ended = Update(remove=[LEFT_AT], only_if=[Present(LEFT_AT)])

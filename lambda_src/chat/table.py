@@ -137,7 +137,7 @@ class Present(NamedTuple):
 
 
 class Below(NamedTuple):
-    """The attribute is below the number, absent, or not a number to `attribute`; the change then repairs it."""
+    """The attribute is below the number, absent, or not a number to `attribute`."""
 
     name: str
     number: int

@@ -264,3 +264,33 @@ def test_a_connection_that_died_since_the_last_event_costs_no_push(clock: Time) 
 
     assert len(served) == 3
     assert clock.pauses == []
+
+
+class SlowToOthers(MemoryGateway):
+    """A push to anybody but alice takes all the time of the event."""
+
+    def __init__(self, clock: Time) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def push(self, connection_id: str, data: bytes) -> Pushed:
+        if not connection_id.startswith("alice"):
+            self.clock.now += SECONDS
+        return super().push(connection_id, data)
+
+
+def test_a_sync_that_puts_its_connection_back_tells_others_last(dynamodb: Engine, clock: Time) -> None:
+    gateway = SlowToOthers(clock)
+    system = System(dynamodb, gateway=gateway)
+    keep(system.table._client)
+    alice, bob = system.connect("alice", "phone"), system.connect("bob", "phone")
+    for caller, to in ((alice, "bob"), (bob, "alice")):
+        system.ask(caller, {"action": "send", "to": to, "text": "hello"})
+    system.instance().sessions.prune(alice)
+    gateway.pushed.clear()
+
+    budget.begin(SECONDS)
+    reply = system.ask(alice, {"action": "sync", "id": "1"})
+
+    assert [chat["peer"] for chat in reply["chats"]] == ["bob"]
+    assert {to for to, _ in gateway.pushed} == {alice.id, bob.id}

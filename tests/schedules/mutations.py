@@ -214,11 +214,11 @@ class AnnouncesAtHalfThePrice(MessageRoutes):
 class PartsBeforeRegistering(MessageRoutes):
     """Reads a part of a chat list, and only then looks whether senders see the connection."""
 
-    def _registered_overview(self, caller: Connection, request: Sync) -> Overview:
+    def _registered_overview(self, caller: Connection, request: Sync) -> tuple[Overview, UserPresence | None]:
         overview = self._conversations.overview_from(caller.user, request.next)
         if request.next is not None and not self._sessions.has(caller):
             self._sessions.restore(caller)
-        return overview
+        return overview, None
 
 
 def closes_and_then_bars(sessions: Sessions, gateway: Gateway, _: Player) -> None:
@@ -604,18 +604,18 @@ class RestoresUnseen(Delivery):
 class RestoresWhatWasThere(MessageRoutes):
     """Looks whether a connection is there, and only then puts back its entry."""
 
-    def _restore(self, caller: Connection) -> None:
+    def _restore(self, caller: Connection) -> UserPresence | None:
         (known,) = self._sessions.presence([caller.user])
         if self._delivery.prune_if_gone(caller, presence_frame([known])) is None:
-            self._announce_hint(self._sessions.restore(caller).presence)
+            return self._sessions.restore(caller).presence
+        return None
 
 
 class TellsOnlyTheLastChange(MessageRoutes):
     """Tells nobody of an entry that was put back and taken out again, if another device came between."""
 
-    def _restore(self, caller: Connection) -> None:
+    def _restore(self, caller: Connection) -> UserPresence | None:
         came = self._sessions.restore(caller)
         gone = self._delivery.prune_if_gone(caller, presence_frame([came.presence]))
         change = gone or came
-        if change.went_online_or_offline:
-            self._announce_hint(change.presence)
+        return change.presence if change.went_online_or_offline else None
