@@ -60,7 +60,7 @@ def _send(routes: MessageRoutes, caller: Connection, request: Send, received_at:
 
 
 def _sync(routes: MessageRoutes, caller: Connection, request: Sync) -> Frame:
-    overview = routes._registered_overview(caller, request)
+    overview, _ = routes._registered_overview(caller, request)
     behind = overview.behind(request.next)
     page = behind[: request.limit]
     previews = routes._conversations.previews(caller.user, page)
