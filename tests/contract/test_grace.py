@@ -34,6 +34,15 @@ def left(sessions: Sessions, clock: ManualClock) -> UserPresence:
     return change.presence
 
 
+def leaves_at_once(sessions: Sessions, phone: Connection) -> None:
+    """The last connection ends, and that is told without a grace."""
+    change = sessions.disconnect(phone)
+    assert change is not None
+    assert change.went_online_or_offline
+    assert not change.may_return
+    assert not shown(sessions).online
+
+
 def shown(sessions: Sessions) -> UserPresence:
     (presence,) = sessions.shown(["alice"])
     return presence
@@ -133,12 +142,8 @@ def test_an_end_that_comes_late_begins_no_grace(sessions: Sessions, clock: Manua
     clock.advance(expires_in or MAX_CONNECTION_MS)
     assert not shown(sessions).online
 
-    change = sessions.disconnect(phone)
+    leaves_at_once(sessions, phone)
 
-    assert change is not None
-    assert change.went_online_or_offline
-    assert not change.may_return
-    assert not shown(sessions).online
     assert sessions.connect(connection(clock)).went_online_or_offline
 
 
@@ -159,12 +164,8 @@ def test_who_is_barred_is_gone_at_once(sessions: Sessions, clock: ManualClock) -
     assert not shown(sessions).online
     clock.advance(SECOND_MS)
 
-    change = sessions.disconnect(phone)
+    leaves_at_once(sessions, phone)
 
-    assert change is not None
-    assert change.went_online_or_offline
-    assert not change.may_return
-    assert not shown(sessions).online
     clock.advance(5 * SECOND_MS)
     assert sessions.connect(phone).went_online_or_offline
 
@@ -188,12 +189,8 @@ def test_who_leaves_after_a_bar_is_gone_at_once_since_it_was_away_meanwhile(
     clock.advance(5 * SECOND_MS)
     assert shown(sessions).online, "the phone could not be closed"
 
-    change = sessions.disconnect(phone)
+    leaves_at_once(sessions, phone)
 
-    assert change is not None
-    assert change.went_online_or_offline
-    assert not change.may_return
-    assert not shown(sessions).online
     assert sessions.connect(connection(clock)).went_online_or_offline
 
 
