@@ -93,7 +93,12 @@ class Screen:
         return [int(number) for number in re.findall(r"message (\d+)\.", conversation)]
 
     def rows(self) -> list[str]:
-        return [row.entry.text for row in self.app.screen.query(Row) if row.entry.kind != "note"]
+        return [row.entry.text for row in rows_of_messages(self.app)]
+
+
+def rows_of_messages(app: Terminal) -> list[Row]:
+    """The rows that are displayed: one that was taken away is among the widgets for a while, unseen."""
+    return [row for row in app.screen.query(Row) if row.display and row.entry.kind != "note"]
 
 
 @asynccontextmanager

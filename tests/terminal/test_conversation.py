@@ -6,14 +6,13 @@ import re
 
 import pytest
 
-from clients.terminal import Row
 from clients.terminal.composer import ExactText
 from clients.terminal.dialogs import Whole
-from clients.terminal.rows import LIST_WIDTH, MAX_LINES, local_time
+from clients.terminal.rows import LIST_WIDTH, MAX_LINES, Entry, local_time
 from clients.terminal.thread import PAGE
 from parley.frames import MAX_MOMENT
 from tests.asynchronous import asynchronous, until
-from tests.terminal.screen import running
+from tests.terminal.screen import rows_of_messages, running
 from tests.terminal.server import Server
 
 
@@ -238,6 +237,16 @@ async def test_an_own_paragraph_is_a_block_at_the_right_and_keeps_its_left_edge(
                 starts = []
 
 
+@asynchronous
+async def test_a_message_that_is_acknowledged_is_never_in_sight_twice(server: Server) -> None:
+    server.store("bob", "alice", "hi")
+    async with running(server) as screen:
+        await screen.open("bob")
+        for key in ("pending 1", "message 1"):
+            screen.messages.show([Entry(key, "own", "hello")], is_latest=True)
+        assert screen.rows() == ["hello"]
+
+
 LINK = f"https://example.com/{'path/' * 30}end"
 
 
@@ -251,7 +260,7 @@ async def test_a_text_is_selected_whole_from_one_corner_of_its_row_to_the_other(
     async with running(server) as screen:
         await screen.open("bob")
         await until(lambda: screen.rows() == [text])
-        (row,) = (row for row in screen.app.screen.query(Row) if row.entry.kind != "note")
+        (row,) = rows_of_messages(screen.app)
         await screen.settles()
         await screen.drag(row.content_region.offset, row.content_region.bottom_right_inclusive)
         assert screen.app.screen.get_selected_text() == text

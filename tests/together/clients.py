@@ -15,11 +15,12 @@ from typing import Any, Protocol
 from playwright.async_api import Page, async_playwright
 from textual.pilot import Pilot
 
-from clients.terminal import Composer, NewChat, Row, Terminal
+from clients.terminal import Composer, NewChat, Terminal
 from parley import Chat, Message, Reset
 from tests.asynchronous import until
 from tests.browser.chromium import ARGUMENTS
 from tests.hang import HANG_SECONDS
+from tests.terminal.screen import rows_of_messages
 
 WEBSOCKETS = Path(sys.executable).with_name("websockets")
 
@@ -111,7 +112,7 @@ class TerminalScreen:
         return not any(conversation.pending for conversation in self._chat.chats)
 
     async def shown(self) -> list[str]:
-        texts = [row.entry.text for row in self._app.screen.query(Row) if row.entry.kind != "note"]
+        texts = [row.entry.text for row in rows_of_messages(self._app)]
         assert len(texts) == len(set(texts))
         return texts
 
