@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from bench import PROJECT
 from bench.cold_start import certificate, cold
-from bench.functions import environment, event
+from bench.functions import TEXT, environment, event
+from bench.history import DATE, NOT_HERE, VERSION, asset_of_before
 from bench.measure import Section, interleave, table
 from bench.meter import Bill
 from bench.prices import duration_ms, prices
@@ -33,6 +33,13 @@ PERIOD_US = 20_000
 TABLE_MS, PUSH_MS = 5, 10
 """As the costs assume."""
 ROUNDS = 3
+PROCESS = Path(__file__).with_name("memory_process.py")
+FRAMES: Mapping[str, Mapping[str, object]] = {
+    "ping": {"action": "ping"},
+    "presence": {"action": "presence", "users": ["PEER"]},
+    "receipt": {"action": "receipt", "peer": "PEER", "kind": "read", "seq": 8},
+    "send": {"action": "send", "to": "PEER", "text": TEXT},
+}
 PRICED = {
     "ping": Bill(),
     "presence": Bill(calls=2, table_round_trips=2),
@@ -53,39 +60,57 @@ class Spent(NamedTuple):
     cold: float
 
 
+class Side(NamedTuple):
+    """The functions of a version, with a memory."""
+
+    version: str
+    size: int
+
+
+NOW, BEFORE = "now", "before"
+
+
 def run() -> Section:
     controller = _controller()
     if controller is None:
         return Section("Memory", f"Not measured here: it takes a Linux on which this user may write to {CGROUPS}.\n")
     with tempfile.TemporaryDirectory() as folder, stub(table_ms=TABLE_MS, push_ms=PUSH_MS) as url:
-        start = _cold_start(Path(folder))
-        spent = partial(_spent, controller, url, start)
-        sides: dict[int, Callable[[], Spent]] = {size: partial(spent, size) for size in SIZES_MB}
-        found = {size: Spent(*map(median, zip(*runs, strict=True))) for size, runs in interleave(sides, ROUNDS).items()}
+        assets, trusted = _assets(Path(folder)), certificate(Path(folder))
+        roots = Path(folder, "roots.pem")
+        roots.write_text((assets[NOW] / "botocore" / "cacert.pem").read_text() + trusted.read_text())
+        sides: dict[Side, Callable[[], Spent]] = {}
+        for size in SIZES_MB:
+            for version, asset in assets.items():
+                start = partial(_cold_start, asset, trusted, roots)
+                sides[Side(version, size)] = partial(_spent, controller, url, asset, start, size)
+        found = {side: Spent(*map(median, zip(*runs, strict=True))) for side, runs in interleave(sides, ROUNDS).items()}
     return Section("Memory", _text(found))
 
 
-def _text(found: Mapping[int, Spent]) -> str:
-    price = prices()["list_prices_in_dollars"]["lambda_gb_second_arm64"]
-    rows = [
-        (
-            f"{size:,} MB",
-            f"{size / CORE_MB:.2f}",
-            *(f"{ms:.0f}" for ms in (spent.send, spent.fan_out, spent.cold)),
-            f"{spent.send * 1_000 * size / 1_024 * price:.2f}",
-        )
-        for size, spent in found.items()
-    ]
+def _assets(folder: Path) -> dict[str, Path]:
+    """What Lambda would unpack, of each version that is at hand."""
+    ours = folder / "asset"
+    bundle(ours)
+    compile_sources(ours)
+    before = asset_of_before(folder)
+    return {NOW: ours, **({BEFORE: before} if before else {})}
+
+
+def _text(found: Mapping[Side, Spent]) -> str:
     header = ["", "cores", "warm send, ms", "fan-out of 100, ms", "cold start, ms", "a million sends, $"]
-    least = found[SIZES_MB[0]]._asdict()
+    versions = dict.fromkeys(side.version for side in found)
+    rows = [_row(side, found[side]) for version in versions for side in found if side.version == version]
+    least = found[Side(NOW, SIZES_MB[0])]._asdict()
     priced = [
         (f"`{name}`", f"{bill.calls + bill.pushes:g}", f"{least[name]:.0f}", f"{duration_ms(bill):.0f}")
         for name, bill in PRICED.items()
     ]
+    before = f"*Before* are the functions of {DATE} (`{VERSION}`, from the project's history)."
     return f"""\
 Wall time of fresh processes with a share of this machine's cores, given anew each {PERIOD_US // 1_000} ms; medians of
 {ROUNDS}, interleaved. A call of the table takes {TABLE_MS} ms, a push {PUSH_MS} ms. The cold start is that of the row
 above, to the first push over TLS, from a stub that answers at once. The dollars are those of Lambda's time alone.
+{before if BEFORE in versions else NOT_HERE}
 
 {table(header, rows)}
 
@@ -95,29 +120,26 @@ With {SIZES_MB[0]} MB, beside what [the prices](#cost-of-an-action) assume for i
 """
 
 
-def _spent(controller: Path, url: str, start: Callable[[Callable[[], None]], float], size: int) -> Spent:
+def _row(side: Side, spent: Spent) -> tuple[str, ...]:
+    name = f"{side.size:,} MB" if side.version == NOW else f"{side.size:,} MB, {side.version}"
+    price = prices()["list_prices_in_dollars"]["lambda_gb_second_arm64"]
+    milliseconds = (f"{ms:.0f}" for ms in (spent.send, spent.fan_out, spent.cold))
+    return name, f"{side.size / CORE_MB:.2f}", *milliseconds, f"{spent.send * 1_000 * side.size / 1_024 * price:.2f}"
+
+
+def _spent(controller: Path, url: str, asset: Path, start: Callable[[Callable[[], None]], float], size: int) -> Spent:
+    variables = {**clean_environment(), **environment(url, f"{url}/stage"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, str(PROCESS), str(asset), json.dumps(event(1)), json.dumps(FRAMES)]
     with _share(controller, size / CORE_MB) as join:
-        command = [sys.executable, "-m", "bench.memory_process", url]
-        done = subprocess.run(
-            command, check=True, capture_output=True, cwd=PROJECT, env=clean_environment(), preexec_fn=join
-        )
+        done = subprocess.run(command, check=True, capture_output=True, env=variables, preexec_fn=join)
         return Spent(**json.loads(done.stdout), cold=start(join))
 
 
-def _cold_start(folder: Path) -> Callable[[Callable[[], None]], float]:
+def _cold_start(asset: Path, trusted: Path, roots: Path, first: Callable[[], None]) -> float:
     """To the first push over TLS, of a process that does something first."""
-    asset, trusted = folder / "asset", certificate(folder)
-    bundle(asset)
-    compile_sources(asset)
-    roots = folder / "roots.pem"
-    roots.write_text((asset / "botocore" / "cacert.pem").read_text() + trusted.read_text())
-
-    def start(first: Callable[[], None]) -> float:
-        with stub(certificate=trusted) as url:
-            variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
-            return cold(asset, variables, "message", json.dumps(event(1)), first=first).wall
-
-    return start
+    with stub(certificate=trusted) as url:
+        variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
+        return cold(asset, variables, "message", json.dumps(event(1)), first=first).wall
 
 
 def _controller() -> Path | None:

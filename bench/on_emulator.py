@@ -19,8 +19,9 @@ from local.deployment import Endpoint, local_client
 from local.emulator import REGION
 from stacks.bundle import bundle
 
-BEHIND = "behind"
-"""The route to the order of before; `bench/behind.py` knows it too, which runs without this file."""
+BEHIND, ELSEWHERE = "behind", "elsewhere"
+"""The routes to our own function, in the order of before and with other settings. `bench/behind.py` and
+`bench/as_send.py` know them too, which run without this file."""
 
 ROLE = "bench"
 ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -55,21 +56,19 @@ class Api:
         made = self._api.create_integration(ApiId=self._id, IntegrationType="AWS_PROXY", IntegrationUri=uri)
         self._api.create_route(ApiId=self._id, RouteKey=route, Target=f"integrations/{made['IntegrationId']}")
 
-    def add_samples(self, handlers: Mapping[str, str], tables: Mapping[str, str]) -> None:
+    def add_samples(self, handlers: Mapping[str, str], variables: Mapping[str, str]) -> None:
         """The handlers of `bench/baseline`, by route."""
         code = _zipped(BASELINE)
         for route, handler in handlers.items():
-            self.add(route, code, handler, {**tables, "MANAGEMENT_URL": self._management_url})
+            self.add(route, code, handler, {**variables, "MANAGEMENT_URL": self._management_url})
 
     def add_behind(self) -> None:
         """Our own function, whose sends push behind the moves."""
-        with tempfile.TemporaryDirectory() as folder:
-            asset = Path(folder, "asset")
-            bundle(asset)
-            (asset / "bench").mkdir()
-            for name in ("__init__", "before", "behind"):
-                shutil.copy(Path(__file__).with_name(f"{name}.py"), asset / "bench")
-            self.add(BEHIND, _zipped(asset), "bench.behind.handler", self._variables())
+        self.add(BEHIND, _our_code(), "bench.behind.handler", self._variables())
+
+    def add_elsewhere(self, variables: Mapping[str, str]) -> None:
+        """Our own function, with these settings in place of its own."""
+        self.add(ELSEWHERE, _our_code(), "bench.as_send.elsewhere", {**self._variables(), **variables})
 
     @contextmanager
     def behind(self) -> Iterator[None]:
@@ -106,6 +105,17 @@ class Api:
             role: str = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(FOR_LAMBDA))["Role"]["Arn"]
             iam.put_role_policy(RoleName=ROLE, PolicyName=ROLE, PolicyDocument=json.dumps(ANYTHING))
             return role
+
+
+def _our_code() -> bytes:
+    """The asset, and beside it what leads a route of another name to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        asset = Path(folder, "asset")
+        bundle(asset)
+        (asset / "bench").mkdir()
+        for name in ("__init__", "as_send", "before", "behind"):
+            shutil.copy(Path(__file__).with_name(f"{name}.py"), asset / "bench")
+        return _zipped(asset)
 
 
 def _zipped(folder: Path) -> bytes:
