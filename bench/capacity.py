@@ -29,6 +29,7 @@ LEVERS_SHOWN = 3
 PLOTTED = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 A_MARK = 1.2
 MOST = 10_000_000_000
+ALL_OF_THEM = "all of them"
 FIXED = "alarms, metrics and the secret"
 
 
@@ -329,7 +330,7 @@ class Model:
     def left(self, audience: Audience) -> dict[str, float]:
         """What each choice that was left would save of the bill as it is, as a fraction, and all of them together."""
         left = self.figures["settings_left"]
-        chosen = {LEVERS[name]: {name: value} for name, value in left.items()} | {"all of them": dict(left)}
+        chosen = {LEVERS[name]: {name: value} for name, value in left.items()} | {ALL_OF_THEM: dict(left)}
         now = self.cents(audience)
         return {
             name: 1 - replace(self, settings={**self.settings, **settings}).cents(audience) / now

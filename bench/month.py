@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bench.capacity import CENTS, DAYS_A_MONTH, LEVERS, Audience, Model, model
+from bench.capacity import ALL_OF_THEM, CENTS, DAYS_A_MONTH, LEVERS, Audience, Model, model
 from bench.cost import DELIVERED, SEND, Cost, counted
 from bench.measure import Limit, Section, table
 from bench.prices import prices
@@ -31,7 +31,8 @@ LEAST_SHOWN = 0.005
 """Of the bill: what is less would be shown as nothing."""
 
 LEFT = (
-    "two choices were left: [seven minutes](decisions.md#a-heartbeat-stays-at-four-to-five-minutes), "
+    "with both choices that were left it would be {:.2f}: "
+    "[seven minutes](decisions.md#a-heartbeat-stays-at-four-to-five-minutes), "
     "[fewer receipts](decisions.md#what-was-pushed-is-reported-delivered-all-the-same)"
 )
 """What is in the way of a month's bars: each would take something that people see."""
@@ -75,14 +76,16 @@ def section(found: Mapping[str, Any]) -> Section:
     known = replace(known, figures={**known.figures, "counted": {**known.figures["counted"], **found}})
     people = known.people()
     limits = [
-        _limit(audience.chats, one.cents(audience), at_most)
+        _limit(one, audience, at_most)
         for (one, audience), at_most in zip(people.values(), known.figures["cents_at_most"].values(), strict=True)
     ]
     return Section("A month", _text(known, people), limits)
 
 
-def _limit(chats: int, cents: float, at_most: float) -> Limit:
-    return Limit(f"a user and month with {chats} chats, cents", cents, at_most, LEFT if cents > at_most else "")
+def _limit(one: Model, audience: Audience, at_most: float) -> Limit:
+    cents, saved = one.cents(audience), one.left(audience)[ALL_OF_THEM]
+    note = LEFT.format(cents * (1 - saved)) if cents > at_most else ""
+    return Limit(f"a user and month with {audience.chats} chats, cents", cents, at_most, note)
 
 
 def _text(known: Model, people: Mapping[str, tuple[Model, Audience]]) -> str:
