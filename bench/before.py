@@ -12,7 +12,7 @@ from unittest import mock
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chat.delivery import Pushed
-from chat.protocol import Cursor, Frame, Send, Sync, chat_fields, message_frame, send_ack, sync_reply
+from chat.protocol import Cursor, Frame, Send, Sync, chat_fields, send_ack, sync_reply
 from chat.routes import MessageRoutes, Served
 from chat.sdk import CONFIG, session
 from chat.sessions import Connection
@@ -51,9 +51,9 @@ def _send(routes: MessageRoutes, caller: Connection, request: Send, received_at:
     """A send in the order before: one read of who listens, after both chats have moved, and one round of pushes."""
     message = (caller.user, request.to, request.id, request.text)
     appended = routes._conversations.append(*message, data=request.data, since=received_at)
-    advanced = routes._conversations.advance(appended.message)
-    frame, began = message_frame(appended.message), routes._clock()
-    delivered = routes._tell_of_message(caller, request.to, frame, advanced, began=began)
+    advanced, listeners = routes._advance(appended.message)
+    began = routes._clock()
+    delivered = routes._tell_of_message(caller, appended.message, advanced, listeners, began=began)
     count = delivered.taken_by(request.to)
     ack = send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count)
     return Served(ack, delivered)

@@ -44,7 +44,7 @@ PRICED = {
     "ping": Bill(),
     "presence": Bill(calls=2, table_round_trips=2),
     "receipt": Bill(calls=3, table_round_trips=2, pushes=1, push_round_trips=1),
-    "send": Bill(calls=6, table_round_trips=4, pushes=1, push_round_trips=1, beside_pushes=1),
+    "send": Bill(calls=6, table_round_trips=4, pushes=1, push_round_trips=1, beside_pushes=2),
 }
 """What each frame asks for, as the costs count it."""
 

@@ -34,7 +34,7 @@ class Bill:
     table_round_trips: float = 0
     push_round_trips: float = 0
     beside_pushes: float = 0
-    """Of the round trips to the table, those during a round of pushes, which takes longer."""
+    """Of the round trips to the table, those during a round of pushes, which takes as long as two of them."""
     events: float = 0
     """Put on the bus one by one, each a round trip."""
     questions: float = 0

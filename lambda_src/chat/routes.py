@@ -165,46 +165,53 @@ class MessageRoutes:
         message = (caller.user, request.to, request.id, request.text)
         append = partial(self._conversations.append, *message, data=request.data, since=since)
         appended, early = both(self._parallel, append, partial(self._sessions.of_open_user, request.to))
-        frame = message_frame(appended.message)
+        stored = appended.message
         others = [one for one in early if one.id != caller.id]
         # A duplicate takes the same way: its first try may have died behind any of these steps.
-        push = partial(self._delivery.push, others, frame)
-        first, advanced = both(self._parallel, push, partial(self._conversations.advance, appended.message))
-        delivered = self._tell_of_message(caller, request.to, frame, advanced, began=began, first=first)
-        events = self._tell_product(appended.message, advanced, delivered)
+        push = partial(self._delivery.push, others, message_frame(stored))
+        first, (advanced, listeners) = both(self._parallel, push, partial(self._advance, stored))
+        delivered = self._tell_of_message(caller, stored, advanced, listeners, began=began, first=first)
+        events = self._tell_product(stored, advanced, delivered)
         self._wait_of_strangers(advanced, began)
         count = delivered.taken_by(request.to) if advanced.acquainted else 0
-        ack = send_ack(request, appended.message, duplicate=appended.duplicate, delivered=count)
+        ack = send_ack(request, stored, duplicate=appended.duplicate, delivered=count)
         return Served(ack, delivered, events)
 
     def unsend(self, caller: Connection, request: Unsend) -> Served:
         began = self._clock()
         appended = self._conversations.unsend(caller.user, request.peer, request.seq)
         # From here on it is a message like any other.
-        advanced = self._conversations.advance(appended.message)
-        frame = message_frame(appended.message)
-        delivered = self._tell_of_message(caller, request.peer, frame, advanced, began=began)
+        advanced, listeners = self._advance(appended.message)
+        delivered = self._tell_of_message(caller, appended.message, advanced, listeners, began=began)
         self._wait_of_strangers(advanced, began)
         return Served(unsend_ack(request, appended.message, duplicate=appended.duplicate), delivered)
+
+    def _advance(self, message: Message) -> tuple[Advanced, Mapping[str, Sequence[Connection]]]:
+        """Moves the message into both chat lists, then looks who is to be told of it.
+
+        A device that registers after the look finds the message when it syncs.
+        """
+        advanced = self._conversations.advance(message)
+        told = [message.sender] if advanced.hidden else [message.sender, message.to]
+        return advanced, self._sessions.of(told)
 
     def _tell_of_message(
         self,
         caller: Connection,
-        to: str,
-        frame: Frame,
+        message: Message,
         advanced: Advanced,
+        listeners: Mapping[str, Sequence[Connection]],
         *,
         began: int,
         first: Delivered = NOBODY_YET,
     ) -> Delivered:
-        """To be called once the message is in both chat lists: a device that registers later finds it when it syncs."""
-        connections = self._sessions.of([caller.user] if advanced.hidden else [caller.user, to])
-        if any(own.id != caller.id for own in connections[caller.user]):
+        """Pushes to the listeners that were found behind the moves, but to those with which `first` was done."""
+        if any(own.id != caller.id for own in listeners[caller.user]):
             # To the sender's other devices this comes behind the first pushes, and would tell how long they took.
             self._wait_of_strangers(advanced, began)
-        delivered = self._push(caller, chain.from_iterable(connections.values()), frame, first)
+        delivered = self._push(caller, chain.from_iterable(listeners.values()), message_frame(message), first)
         if advanced.newly:
-            self._introduce(caller.user, to)
+            self._introduce(message.sender, message.to)
         return delivered
 
     def _wait_of_strangers(self, advanced: Advanced, began: int) -> None:

@@ -71,6 +71,14 @@ class FirstLookOnly(MessageRoutes):
         return Served(send_ack(request, appended.message, duplicate=appended.duplicate, delivered=0), delivered)
 
 
+class SecondLookTooEarly(MessageRoutes):
+    """Looks once more who listens, but does not wait until the message is in the chat lists."""
+
+    def _advance(self, message: Message) -> tuple[Advanced, Mapping[str, Sequence[Connection]]]:
+        listeners = self._sessions.of([message.sender, message.to])
+        return self._conversations.advance(message), listeners
+
+
 class PushedBesideTheAppend(MessageRoutes):
     """Pushes the message that is about to be stored, to whoever listens."""
 

@@ -291,6 +291,12 @@ def _explore(build: Build, code: Code | None = None) -> None:
             id="nobody looks again after the moves",
         ),
         pytest.param(
+            sends_while_a_device_connects,
+            Code(routes=mutations.SecondLookTooEarly),
+            "bob-phone misses .* although no push failed",
+            id="a second look that does not wait for the moves",
+        ),
+        pytest.param(
             a_retry_on_another_instance,
             Code(routes=mutations.PushedBesideTheAppend),
             "a is pushed as number 3, and not stored",
