@@ -16,12 +16,12 @@ from typing import NamedTuple
 from botocore.httpsession import where
 
 from bench import plots
-from bench.functions import BASELINE, NOWHERE, compile_sdk, copy_asset, environment, event
+from bench.functions import BASELINE, NOWHERE, bundled, compile_sdk, copy_asset, environment, event
 from bench.history import DATE, NOT_HERE, VERSION, asset_of_before
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import HOST, stub
 from local.emulator import clean_environment
-from stacks.bundle import bundle, compile_sources
+from stacks.bundle import compile_sources
 
 ROUNDS = 20
 PROCESS = Path(__file__).with_name("cold_process.py")
@@ -84,9 +84,7 @@ def _condition(uncompiled: float) -> str:
 
 def _assets(folder: Path) -> Assets:
     """What Lambda would unpack."""
-    ours, nothing = folder / "bundle", folder / "nothing"
-    bundle(ours)
-    compile_sources(ours)
+    ours, nothing = bundled(folder), folder / "nothing"
     uncompiled = Path(shutil.copytree(ours, folder / "uncompiled", ignore=shutil.ignore_patterns("__pycache__")))
     baseline = copy_asset(BASELINE, folder / "baseline")
     compile_sources(baseline)

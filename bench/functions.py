@@ -21,6 +21,7 @@ from botocore.loaders import Loader
 
 from bench import FUNCTIONS
 from chat.sdk import session
+from stacks.bundle import bundle, compile_sources
 from stacks.sdk_description import OPERATIONS, described
 
 NOWHERE = "http://127.0.0.1:9/stage"
@@ -108,6 +109,14 @@ def event(number: int, user: str = "alice", **frame: object) -> Any:
 def copy_asset(source: Path, target: Path) -> Path:
     """A copy of the sources alone, without what tools leave beside them."""
     return Path(shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*")))
+
+
+def bundled(folder: Path) -> Path:
+    """Our asset, as Lambda would unpack it, made in the folder."""
+    asset = folder / "ours"
+    bundle(asset)
+    compile_sources(asset)
+    return asset
 
 
 OURS, BASELINE = FUNCTIONS, Path(__file__).parent / "baseline"

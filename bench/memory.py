@@ -15,14 +15,13 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.cold_start import certificate, cold
-from bench.functions import TEXT, environment, event
+from bench.functions import TEXT, bundled, environment, event
 from bench.history import DATE, NOT_HERE, VERSION, asset_of_before
 from bench.measure import Section, interleave, table
 from bench.meter import Bill
 from bench.prices import duration_ms, prices
 from bench.stub import stub
 from local.emulator import clean_environment
-from stacks.bundle import bundle, compile_sources
 
 CGROUPS = Path("/sys/fs/cgroup")
 SIZES_MB = (512, 1_024, 1_769, 2_048)
@@ -89,11 +88,8 @@ def run() -> Section:
 
 def _assets(folder: Path) -> dict[str, Path]:
     """What Lambda would unpack, of each version that is at hand."""
-    ours = folder / "asset"
-    bundle(ours)
-    compile_sources(ours)
     before = asset_of_before(folder)
-    return {NOW: ours, **({BEFORE: before} if before else {})}
+    return {NOW: bundled(folder), **({BEFORE: before} if before else {})}
 
 
 def _text(found: Mapping[Side, Spent]) -> str:

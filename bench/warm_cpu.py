@@ -12,8 +12,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any, Final, NamedTuple
 from unittest import mock
 
@@ -21,7 +23,7 @@ import boto3
 from botocore import xform_name
 
 from bench import plots
-from bench.functions import as_bundled, environment, event, imported, running_in
+from bench.functions import as_bundled, bundled, environment, event, imported, running_in
 from bench.history import DATE, NOT_HERE, VERSION, asset_of_before
 from bench.measure import Limit, Section, interleave, medians, table
 from bench.stub import stub
@@ -29,7 +31,6 @@ from chat.api_gateway import ApiGateway
 from chat.delivery import Pushed
 from chat.sdk import client, session
 from local.emulator import clean_environment
-from stacks.bundle import bundle, compile_sources
 
 ROUNDS = 25
 SENDS = 40  # a round
@@ -39,6 +40,8 @@ PROCESSES = 5  # of each asset
 TOP = 10
 TABLE: Final = "dynamodb"
 GATEWAY: Final = "apigatewaymanagementapi"
+
+NOW, THEN, THEN_REMEMBERED = "now", f"before ({DATE})", f"before ({DATE}), the conversation's tail remembered"
 
 SEVEN_CALLS = "[why](decisions.md#a-warm-send-is-its-seven-calls)"
 
@@ -52,13 +55,16 @@ class SdkCall(NamedTuple):
 class Measured(NamedTuple):
     calls: Sequence[SdkCall]
     cpu: Mapping[str, float]
-    """Milliseconds of one `send`: the handler's, its calls', the same through untuned boto3, and with resources."""
+    """Milliseconds of one `send`: the handler's, with and without threads; its calls', the same through untuned boto3,
+    and with resources."""
     profile: str
 
 
 def run() -> Section:
-    measured, assets = _measure(), _assets()
-    whole, bare, plain, _ = measured.cpu.values()
+    measured = _measure()
+    with stub() as url:
+        assets = by_asset(url)
+    whole, _, bare, plain, _ = measured.cpu.values()
     alone = f"the tuned calls alone are {bare / plain:.2f}; {SEVEN_CALLS}"
     return Section(
         "Warm CPU of a send",
@@ -89,6 +95,7 @@ def _measure() -> Measured:
         plain_calls = [call._replace(arguments=_plain(call.arguments)) for call in calls]
         sides = {
             "handler": partial(_cpu, send),
+            "handler, one call after another": partial(_cpu, partial(_in_turn, message._routes, send)),
             "its SDK calls, tuned": partial(_cpu, lambda: _replay(calls, tuned)),
             "its SDK calls, untuned boto3": partial(_cpu, lambda: _replay(calls, untuned)),
             "its SDK calls, untuned boto3 with resources": partial(_cpu, lambda: _replay(plain_calls, resources)),
@@ -97,30 +104,36 @@ def _measure() -> Measured:
         return Measured(calls, medians(interleave(sides, ROUNDS)), _profile(send))
 
 
-def _assets() -> dict[str, float]:
-    """A `send`'s CPU by the whole asset, in processes of its own: what is imported here is of today."""
-    with tempfile.TemporaryDirectory() as folder, stub() as url:
-        ours = Path(folder, "ours")
-        bundle(ours)
-        compile_sources(ours)
-        then = asset_of_before(Path(folder))
-        sides = {"now": partial(_in_a_process, ours, url)}
+class Warm(NamedTuple):
+    """Milliseconds of one `send`: of CPU, and from the event to the end of the handler."""
+
+    cpu: float
+    wall: float
+
+
+def by_asset(url: str) -> dict[str, Warm]:
+    """Of the whole asset, in processes of their own: what is imported here is of today. At the stub of the URL."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours, then = bundled(Path(folder)), asset_of_before(Path(folder))
+        sides = {NOW: partial(_in_a_process, ours, url)}
         if then:
-            sides[f"before ({DATE})"] = partial(_in_a_process, then, url, to_others=True)
-            sides[f"before ({DATE}), the conversation's tail remembered"] = partial(_in_a_process, then, url)
-        return medians(interleave(sides, PROCESSES))
+            sides[THEN] = partial(_in_a_process, then, url, to_others=True)
+            sides[THEN_REMEMBERED] = partial(_in_a_process, then, url)
+        found = interleave(sides, PROCESSES)
+    return {name: Warm(*map(median, zip(*runs, strict=True))) for name, runs in found.items()}
 
 
-def _in_a_process(asset: Path, url: str, *, to_others: bool = False) -> float:
+def _in_a_process(asset: Path, url: str, *, to_others: bool = False) -> Warm:
     command = [sys.executable, str(PROCESS), str(asset), json.dumps(event(1)), "to others" if to_others else ""]
     variables = {**clean_environment(), **environment(url, f"{url}/stage")}
-    return float(subprocess.run(command, check=True, capture_output=True, text=True, env=variables).stdout)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
+    return Warm(*map(float, done.stdout.split()))
 
 
-def _before(assets: Mapping[str, float]) -> str:
+def _before(assets: Mapping[str, Warm]) -> str:
     if len(assets) == 1:
         return NOT_HERE
-    rows = [(name, f"{value:.2f}") for name, value in assets.items()]
+    rows = [(name, f"{warm.cpu:.2f}") for name, warm in assets.items()]
     return f"""\
 The whole asset beside that of {DATE} (`{VERSION}`, from the project's history), in processes of their own, {PROCESSES}
 of each, interleaved. It made five calls where it remembered the conversation's tail and six where not, the push last.
@@ -128,7 +141,7 @@ of each, interleaved. It made five calls where it remembered the conversation's 
 {table(["", "CPU, ms"], rows)}"""
 
 
-def _text(measured: Measured, assets: Mapping[str, float]) -> str:
+def _text(measured: Measured, assets: Mapping[str, Warm]) -> str:
     bare = measured.cpu["its SDK calls, tuned"]
     rows = [(name, f"{value:.2f}", f"{value / bare:.2f}") for name, value in measured.cpu.items()]
     methods = [call.method for call in measured.calls]
@@ -142,8 +155,8 @@ Tuned are the clients of `lambda_src/chat/sdk.py`: a short user agent, no second
 already, one event handler instead of all of the SDK's, and the asset's description of DynamoDB
 (`stacks/sdk_description.py`); and the push of `lambda_src/chat/api_gateway.py`, signed and sent without a client. The
 garbage collector is turned down for all sides, as `lambda_src/chat` does it, which saves the untuned ones about 1 %.
-The handler makes some of its calls side by side; on two free cores their threads contend for the interpreter's lock,
-which costs some CPU that a busy or a smaller machine does not spend.
+The handler makes some of its calls side by side; on two free cores their threads contend for the interpreter's lock.
+What that costs is the difference to the row with one call after another; a busy or a smaller machine spends less of it.
 
 {_before(assets)}
 
@@ -154,6 +167,14 @@ and sockets are time spent waiting for the other thread and for the stub:
 {measured.profile}
 ```
 """
+
+
+def _in_turn(routes: Any, send: Callable[[], None]) -> None:
+    """A send whose calls wait for each other, so that no threads compete for the interpreter's lock."""
+    with ExitStack() as stack:
+        for caller in (routes, routes._conversations, routes._delivery):
+            stack.enter_context(mock.patch.object(caller, "_parallel", lambda calls: [call() for call in calls]))
+        send()
 
 
 def _calls_of(send: Callable[[], None], routes: Any) -> list[SdkCall]:
