@@ -275,13 +275,13 @@ def _text(found: Mapping[str, Cost]) -> str:
 Counted at the SDK, on DynamoDB Local, between two users with one device each; the text has {len(TEXT)} characters.
 Units are the engine's own count, from the sizes of the items; a read of an item that does not exist counts as on AWS.
 Dollars are list prices of {prices()["region"]}, {prices()["date"]} (`stacks/prices.json`): WebSocket messages (the
-caller's frame, the reply, the pushes), units, events, and Lambda at 512 MB. How long AWS takes to answer is assumed,
+caller's frame, the reply, the pushes), units, events, and Lambda at 1,024 MB. How long AWS takes to answer is assumed,
 not measured: {assumed["table_round_trip"]} ms a round trip to the table, {assumed["push_round_trip"]} ms a round of
 pushes, {assumed["event_round_trip"]} ms an event, {assumed["question_round_trip"]} ms until a rule of yours has
 answered, which is billed too. The code takes {assumed["code"]} ms, and {assumed["code_a_call"]} ms for each call and
-each push: it has a third of a core, and [Memory](#memory) measures it. Logs are beside that, each action's line as long
-as it is on AWS, {model().of("log_bytes", "send")} bytes for a `send`; the baseline and the floor are charged for the
-same. Connection minutes, storage and data transfer are not included.
+each push: it has somewhat more than half a core, and [Memory](#memory) measures it. Logs are beside that, each action's
+line as long as it is on AWS, {model().of("log_bytes", "send")} bytes for a `send`; the baseline and the floor are
+charged for the same. Connection minutes, storage and data transfer are not included.
 
 {table(header, rows)}
 

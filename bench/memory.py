@@ -19,12 +19,13 @@ from bench.functions import TEXT, bundled, environment, event
 from bench.history import DATE, NOT_HERE, VERSION, asset_of_before
 from bench.measure import Section, interleave, table
 from bench.meter import Bill
-from bench.prices import duration_ms, prices
+from bench.prices import MEMORY_GB, dollars, duration_ms, prices, running
 from bench.stub import stub
 from local.emulator import clean_environment
 
 CGROUPS = Path("/sys/fs/cgroup")
-SIZES_MB = (512, 1_024, 1_769, 2_048)
+DEFAULT_MB = 1_024 * MEMORY_GB
+SIZES_MB = (512, DEFAULT_MB, 1_769, 2_048)
 CORE_MB = 1_769
 """Of a whole core, as Lambda's documentation says."""
 PERIOD_US = 20_000
@@ -43,7 +44,15 @@ PRICED = {
     "ping": Bill(),
     "presence": Bill(calls=2, table_round_trips=2),
     "receipt": Bill(calls=3, table_round_trips=2, pushes=1, push_round_trips=1),
-    "send": Bill(calls=6, table_round_trips=4, pushes=1, push_round_trips=1, beside_pushes=2),
+    "send": Bill(
+        calls=6,
+        read_units=3.5,
+        write_units=3,
+        table_round_trips=4,
+        pushes=1,
+        push_round_trips=1,
+        beside_pushes=2,
+    ),
 }
 """What each frame asks for, as the costs count it."""
 
@@ -93,24 +102,25 @@ def _assets(folder: Path) -> dict[str, Path]:
 
 
 def _text(found: Mapping[Side, Spent]) -> str:
-    header = ["", "cores", "warm send, ms", "fan-out of 100, ms", "cold start, ms", "a million sends, $"]
+    header = ["", "cores", "warm send, ms", "fan-out of 100, ms", "cold start, ms", "a million sends, $", "ms × $"]
     versions = dict.fromkeys(side.version for side in found)
     rows = [_row(side, found[side]) for version in versions for side in found if side.version == version]
-    least = found[Side(NOW, SIZES_MB[0])]._asdict()
+    default = found[Side(NOW, DEFAULT_MB)]._asdict()
     priced = [
-        (f"`{name}`", f"{bill.calls + bill.pushes:g}", f"{least[name]:.0f}", f"{duration_ms(bill):.0f}")
+        (f"`{name}`", f"{bill.calls + bill.pushes:g}", f"{default[name]:.0f}", f"{duration_ms(bill):.0f}")
         for name, bill in PRICED.items()
     ]
     before = f"*Before* are the functions of {DATE} (`{VERSION}`, from the project's history)."
     return f"""\
 Wall time of fresh processes with a share of this machine's cores, given anew each {PERIOD_US // 1_000} ms; medians of
 {ROUNDS}, interleaved. A call of the table takes {TABLE_MS} ms, a push {PUSH_MS} ms. The cold start is that of the row
-above, to the first push over TLS, from a stub that answers at once. The dollars are those of Lambda's time alone.
+above, to the first push over TLS, from a stub that answers at once. The dollars are those of Lambda's time alone;
+the product is that of a send's time and its whole price.
 {before if BEFORE in versions else NOT_HERE}
 
 {table(header, rows)}
 
-With {SIZES_MB[0]} MB, beside what [the prices](#cost-of-an-action) assume for it:
+With {DEFAULT_MB:,} MB, beside what [the prices](#cost-of-an-action) assume for it:
 
 {table(["", "calls and pushes", "measured, ms", "priced, ms"], priced)}
 """
@@ -118,9 +128,11 @@ With {SIZES_MB[0]} MB, beside what [the prices](#cost-of-an-action) assume for i
 
 def _row(side: Side, spent: Spent) -> tuple[str, ...]:
     name = f"{side.size:,} MB" if side.version == NOW else f"{side.size:,} MB, {side.version}"
-    price = prices()["list_prices_in_dollars"]["lambda_gb_second_arm64"]
+    time = spent.send * 1_000 * side.size / 1_024 * prices()["list_prices_in_dollars"]["lambda_gb_second_arm64"]
+    send = dollars(PRICED["send"], frames=2)
+    whole = send.total - running(duration_ms(PRICED["send"])) + time
     milliseconds = (f"{ms:.0f}" for ms in (spent.send, spent.fan_out, spent.cold))
-    return name, f"{side.size / CORE_MB:.2f}", *milliseconds, f"{spent.send * 1_000 * side.size / 1_024 * price:.2f}"
+    return name, f"{side.size / CORE_MB:.2f}", *milliseconds, f"{time:.2f}", f"{spent.send * whole:.0f}"
 
 
 def _spent(controller: Path, url: str, asset: Path, start: Callable[[Callable[[], None]], float], size: int) -> Spent:

@@ -50,7 +50,7 @@ class Api:
             Code={"ZipFile": code},
             Environment={"Variables": dict(variables)},
             Timeout=10,
-            MemorySize=512,
+            MemorySize=1_024,
         )
         uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function['FunctionArn']}/invocations"
         made = self._api.create_integration(ApiId=self._id, IntegrationType="AWS_PROXY", IntegrationUri=uri)

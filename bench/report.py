@@ -75,8 +75,9 @@ A figure with × is a ratio to what is named behind it.
 
 **Not measured: AWS itself.** Nothing here has run on AWS. Calls, units and frames are counted, and priced by the list;
 processor time is measured on this machine. No figure includes the network, API Gateway, Lambda's own start or
-DynamoDB's response times. On Lambda at 512 MB a function has about a third of a core, so processor time there takes
-three times as long, or more. To run the end-to-end row against a deployment, with your credentials and region set:
+DynamoDB's response times. On Lambda at 1,024 MB a function has somewhat more than half a core, so processor
+time there takes nearly twice as long, or more. To run the end-to-end row against a deployment, with your credentials
+and region set:
 
 ```
 python -m bench --url wss://ID.execute-api.REGION.amazonaws.com/STAGE --token-secret-stack Parley-STAGE

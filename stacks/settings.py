@@ -154,7 +154,7 @@ class ChatSettings:
     throttling_rate: int = 500
     throttling_burst: int = 1_000
     route_rates: str | None = None
-    memory_mb: int = 512
+    memory_mb: int = 1_024
     reserved_concurrency: int | None = None
     max_read_request_units: int | None = None
     max_write_request_units: int | None = None

@@ -25,7 +25,7 @@ MESSAGE = 1.0
 READ_UNIT = 0.125
 WRITE_UNIT = 0.625
 INVOCATION = 1.0
-"""A request, some 40 ms of 512 MB, and a line in the log."""
+"""A request, some 40 ms of 1,024 MB, and a line in the log."""
 
 SEND = 6.0
 """A message to one device, its acknowledgement, three writes and two reads: the unit of the rate."""

@@ -73,7 +73,7 @@ them all. The stack's default is fewer, since telling is what grows with the cha
 STRANGERS_STEP_MS = 250
 """What a message to a stranger tells its sender, the acknowledgement and what its other devices are pushed, comes at
 a multiple of this since the work on it began. Far more than a push takes, which would tell that somebody is connected,
-and less than a person notices. It costs some 0.2 s of 512 MB: $1.40 a million of such messages."""
+and less than a person notices. It costs some 0.2 s of 1,024 MB: $2.80 a million of such messages."""
 
 
 EVICTED = close_frame(

@@ -138,11 +138,11 @@ def test_a_table_that_exists_is_used_by_everything_that_used_the_stacks_own(
 def test_the_functions_have_the_memory_that_was_chosen_and_the_dashboard_its_price(
     default: Synthesized, synthesize: Synthesize
 ) -> None:
-    chosen = synthesize(memoryMb=1024)
+    chosen = synthesize(memoryMb=2048)
 
     for handler in ("announcement", "authorizer", "backend", "connection", "message"):
-        assert default.function(handler)[1]["MemorySize"] == 512
-        assert chosen.function(handler)[1]["MemorySize"] == 1_024
+        assert default.function(handler)[1]["MemorySize"] == 1_024
+        assert chosen.function(handler)[1]["MemorySize"] == 2_048
     before, after = (
         {float(price) for price in re.findall(r"message_ms, 0\) \* ([0-9.]+)", json.dumps(made.template))}
         for made in (default, chosen)

@@ -52,7 +52,7 @@ def test_no_context_gives_the_safe_settings() -> None:
         throttling_rate=500,
         throttling_burst=1_000,
         route_rates=None,
-        memory_mb=512,
+        memory_mb=1_024,
         reserved_concurrency=None,
         max_read_request_units=None,
         max_write_request_units=None,
