@@ -103,6 +103,30 @@ def test_with_all_grants_a_message_is_delivered(connect: Connect, alice: str, bo
     assert _sends(connect, alice, bob)["delivered"] == 1
 
 
+@pytest.mark.usefixtures("acquainted")
+def test_a_stored_message_is_pushed_although_no_chat_can_move(
+    endpoint: Endpoint, connect: Connect, alice: str, bob: str
+) -> None:
+    device, bobs = connect(alice), connect(bob)
+    device.ask("send", to=bob, text="first")  # beginning a conversation is an update, too
+    with _without(endpoint, "Message", "dynamodb:UpdateItem"):
+        assert device.ask("send", to=bob, text="hi", id="1")["code"] == "internal"
+    assert bobs.receive(type="message", text="hi")["seq"] == 2
+    retried = device.ask("send", to=bob, text="hi", id="1", retry=True)
+    assert (retried["duplicate"], retried["seq"], retried["delivered"]) == (True, 2, 1)
+
+
+@pytest.mark.parametrize("action", ["dynamodb:Query", "dynamodb:PutItem"])
+def test_nothing_is_pushed_that_is_not_stored(
+    endpoint: Endpoint, connect: Connect, alice: str, bob: str, action: str
+) -> None:
+    device, bobs = connect(alice), connect(bob)
+    with _without(endpoint, "Message", action):
+        assert device.ask("send", to=bob, text="lost", id="1")["code"] == "internal"
+    assert device.ask("send", to=bob, text="hi", id="2")["seq"] == 1
+    assert bobs.receive(type="message")["text"] == "hi"
+
+
 @pytest.mark.parametrize(
     "action", ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchGetItem"]
 )
