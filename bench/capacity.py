@@ -94,8 +94,10 @@ class Model:
         met = usage["found_online"]
         return {
             "messages": self._action("send", sent, pushes=reader + others),
-            "delivered receipts": self._action("delivered", self._delivered(received, at_once), pushes=reader + others),
-            "read receipts": self._action(
+            "delivered receipts": self._receipts(
+                "delivered", self._delivered(received, at_once), pushes=reader + others
+            ),
+            "read receipts": self._receipts(
                 "receipt",
                 at_once * usage["in_front_of_it"]
                 + (received - at_once * usage["in_front_of_it"]) / usage["messages_a_later_receipt"],
@@ -212,6 +214,11 @@ class Model:
         # One that is told is one invocation and one line, too.
         told = replace(telling, queued=REQUESTS_A_GOING, reads=telling.reads + 1)
         return _times(goings, _times(gone, telling + told) + _times(1 - gone, waiting))
+
+    def _receipts(self, name: str, times: float, *, pushes: float) -> Load:
+        sent, unanswered = self._action(name, times, pushes=pushes), times * (1 - self.setting("acks_of_receipts"))
+        reply = self.of("bytes_out", name)["reply"]
+        return replace(sent, frames=sent.frames - unanswered, bytes_out=sent.bytes_out - unanswered * reply)
 
     def _action(self, name: str, times: float, *, pushes: float = 0) -> Load:
         counted, out = self.of("counted", name), self.figures["bytes_out"].get(name, {})
@@ -355,6 +362,7 @@ LEVERS = {
     "presence_asked": "presence asked for the chats in sight",
     "presence_with_sync": "presence asked with the first sync",
     "receipts_of_what_was_pushed": "what was pushed and taken is delivered",
+    "acks_of_receipts": "no acknowledgement of a receipt",
     "bytes_of_lambdas_own_lines": "Lambda's own lines in the log left out",
     "typing_to_who_is_away": "no typing to who is away",
     "chats_a_page": "longer pages of a chat list",

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.capacity import ALL_OF_THEM, CENTS, DAYS_A_MONTH, LEVERS, Audience, Model, model
 from bench.cost import DELIVERED, SEND, Cost, counted
+from bench.history import DATE
 from bench.measure import Limit, Section, table
 from bench.prices import prices
 
@@ -31,9 +32,10 @@ LEAST_SHOWN = 0.005
 """Of the bill: what is less would be shown as nothing."""
 
 LEFT = (
-    "with both choices that were left it would be {:.2f}: "
+    "with the choices that were left it would be {:.2f}: "
     "[seven minutes](decisions.md#a-heartbeat-stays-at-four-to-five-minutes), "
-    "[fewer receipts](decisions.md#what-was-pushed-is-reported-delivered-all-the-same)"
+    "[fewer receipts](decisions.md#what-was-pushed-is-reported-delivered-all-the-same), "
+    "[receipts without an answer](decisions.md#acknowledgements-of-receipts-stay)"
 )
 """What is in the way of a month's bars: each would take something that people see."""
 
@@ -90,14 +92,15 @@ def _limit(one: Model, audience: Audience, at_most: float) -> Limit:
 
 def _text(known: Model, people: Mapping[str, tuple[Model, Audience]]) -> str:
     figures = known.figures
-    slower, back = figures["settings_left"]["heartbeat_minutes"], figures["usage"]["back_within_the_grace"]
+    slower, peak = figures["settings_left"]["heartbeat_minutes"], figures["usage"]["peak_over_mean"]
+    back = figures["usage"]["back_within_the_grace"]
     header = ["", *(f"{audience.chats} chats" for _, audience in people.values())]
     return f"""\
 A model, not a measurement: the counts of [Cost of an action](#cost-of-an-action), list prices of {prices()["region"]},
 and assumptions about people ([bench/capacity.json](../bench/capacity.json), {figures["date"]}, to be edited; `make
 capacity` answers for other numbers). Cents a user and month, at a million users who each send and receive
 {Audience().messages_per_day:g} messages a day, by the chats that they have; with {_each(people)}. *Before* is the model
-of 2026-11-24, *counted anew* are the settings of that day with the calls, log lines and prices of this one. A line of
+of {DATE}, *counted anew* are the settings of that day with the calls, log lines and prices of this one. A line of
 the log is as long as the handler writes it for users whose ids are UUIDs. Of those who go, {back:.0%} are assumed to
 be back within the grace, which nobody has measured.
 
@@ -117,8 +120,8 @@ Choices that were left, since each would take something that people see, and wha
 
 {table(header, list(_left(people)))}
 
-At how many thousand users who are there on a day each limit is met, in the hour with three times as many as the mean;
-in brackets before the choices above:
+At how many thousand users who are there on a day each limit is met, in the hour with {peak:g} times as many as the
+mean; in brackets before the choices above:
 
 {table(header, list(_quotas(people)))}
 

@@ -62,6 +62,7 @@ def test_each_choice_saves_somebody_something(setting: str) -> None:
         "presence_with_sync": 1,
         "bytes_of_lambdas_own_lines": 0,
         "receipts_of_what_was_pushed": 0,
+        "acks_of_receipts": 0,
         "typing_to_who_is_away": 0,
         "chats_a_page": 100,
         "previews_of_the_first_page_only": 1,
