@@ -75,7 +75,12 @@ def run() -> Section:
         _text(_rows(taken, SIDES, SEND), _rows(taken, SIDES_ELSEWHERE, ELSEWHERE)),
         [
             Limit(f"send to arrival, × {SIDES[UNSTORED]}", middle[SEND] / middle[UNSTORED], 1, in_turn),
-            Limit("send to arrival, × these with one device a user", middle[SEND] / middle[ONE_DEVICE], 1, in_turn),
+            Limit(
+                "send to arrival, × the same with one device for each user",
+                middle[SEND] / middle[ONE_DEVICE],
+                1,
+                in_turn,
+            ),
         ],
         {"beside-samples": partial(plots.bars, title=title, values=values, ours=ours)},
     )
@@ -104,8 +109,8 @@ the next one's time.
 
 {table(header, rows)}
 
-What the ratio is depends on the table. The emulator is one process, table and all: what ours asks side by side waits
-there for each other, and samples ask one after the other. In the same turns, the same functions have their tables in
+What the ratio is depends on the table. The emulator is one process, table and all: calls that ours makes side by side
+wait for each other there, and samples make theirs one after the other. In the same turns, the same functions have their tables in
 DynamoDB Local, another process, which serves calls side by side; pushes go through the emulator as ever. A call takes a
 millisecond or two in both, as long as the processor time that an SDK spends on it, so that the number of calls counts:
 ours makes three before it pushes, one of them the write. With calls of 5 ms, round trips count, and

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from bench.capacity import model
 from bench.cold_start import certificate, cold
 from bench.functions import TEXT, bundled, environment, event
 from bench.history import DATE, NOT_HERE, VERSION, asset_of_before
@@ -40,21 +41,6 @@ FRAMES: Mapping[str, Mapping[str, object]] = {
     "receipt": {"action": "receipt", "peer": "PEER", "kind": "read", "seq": 8},
     "send": {"action": "send", "to": "PEER", "text": TEXT},
 }
-PRICED = {
-    "ping": Bill(),
-    "presence": Bill(calls=2, table_round_trips=2),
-    "receipt": Bill(calls=3, table_round_trips=2, pushes=1, push_round_trips=1),
-    "send": Bill(
-        calls=6,
-        read_units=3.5,
-        write_units=3,
-        table_round_trips=4,
-        pushes=1,
-        push_round_trips=1,
-        beside_pushes=2,
-    ),
-}
-"""What each frame asks for, as the costs count it."""
 
 
 class Spent(NamedTuple):
@@ -108,7 +94,7 @@ def _text(found: Mapping[Side, Spent]) -> str:
     default = found[Side(NOW, DEFAULT_MB)]._asdict()
     priced = [
         (f"`{name}`", f"{bill.calls + bill.pushes:g}", f"{default[name]:.0f}", f"{duration_ms(bill):.0f}")
-        for name, bill in PRICED.items()
+        for name, bill in ((name, _priced(name)) for name in FRAMES)
     ]
     before = f"*Before* are the functions of {DATE} (`{VERSION}`, from the project's history)."
     return f"""\
@@ -126,11 +112,27 @@ With {DEFAULT_MB:,} MB, beside what [the prices](#cost-of-an-action) assume for 
 """
 
 
+def _priced(name: str) -> Bill:
+    """What a frame asks for, as the costs count it."""
+    if name == "ping":
+        return Bill()
+    counted = model().of("counted", name)
+    return Bill(
+        calls=counted["calls"],
+        read_units=counted["reads"],
+        write_units=counted["writes"],
+        table_round_trips=counted["table_trips"],
+        pushes=counted["push_trips"],
+        push_round_trips=counted["push_trips"],
+        beside_pushes=counted.get("beside_pushes", 0),
+    )
+
+
 def _row(side: Side, spent: Spent) -> tuple[str, ...]:
     name = f"{side.size:,} MB" if side.version == NOW else f"{side.size:,} MB, {side.version}"
     time = spent.send * 1_000 * side.size / 1_024 * prices()["list_prices_in_dollars"]["lambda_gb_second_arm64"]
-    send = dollars(PRICED["send"], frames=2)
-    whole = send.total - running(duration_ms(PRICED["send"])) + time
+    send = _priced("send")
+    whole = dollars(send, frames=2).total - running(duration_ms(send)) + time
     milliseconds = (f"{ms:.0f}" for ms in (spent.send, spent.fan_out, spent.cold))
     return name, f"{side.size / CORE_MB:.2f}", *milliseconds, f"{time:.2f}", f"{spent.send * whole:.0f}"
 
