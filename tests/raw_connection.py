@@ -20,7 +20,7 @@ _ids = itertools.count(1)
 @contextmanager
 def raw_connection(url: str) -> Iterator[RawConnection]:
     """A connection to the address, closed in the end."""
-    with connect(url, open_timeout=HANG_SECONDS) as socket:
+    with connect(url, open_timeout=HANG_SECONDS, ping_interval=None) as socket:
         yield RawConnection(socket)
 
 

@@ -149,7 +149,7 @@ async def test_entering_gives_up_at_once_when_the_certificate_is_nobodys(tmp_pat
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
 
-    async with serve(ScriptedServer().handle, "127.0.0.1", 0, ssl=context) as listener:
+    async with serve(ScriptedServer().handle, "127.0.0.1", 0, ssl=context, ping_interval=None) as listener:
         url = f"wss://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         told = await _why_not(url, timeout=HANG_SECONDS)
         assert re.fullmatch(r"the server's certificate is refused: self[- ]signed certificate", told)
@@ -380,7 +380,9 @@ async def test_a_redirect_is_told_of_and_not_followed(place: TokenPlace) -> None
             response.headers["Location"] = elsewhere.url
             return response
 
-        async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=redirect) as listener:
+        async with serve(
+            lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=redirect, ping_interval=None
+        ) as listener:
             url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}/dev"
             with pytest.raises(parley.Unreachable, match="redirects to another address"):
                 async with Chat.connect(url, "the-token", token_in=place, timeout=HANG_SECONDS, timing=FAST):
@@ -555,7 +557,7 @@ async def test_nothing_is_lost_doubled_or_out_of_order(timing: Timing, lost: flo
     count = 60
 
     server = BusyServer(seed=1, lost=lost)
-    async with serve(server.handle, "127.0.0.1", 0, close_timeout=1) as listener:
+    async with serve(server.handle, "127.0.0.1", 0, close_timeout=1, ping_interval=None) as listener:
         url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         async with (
             Chat.connect(url, lambda: "token", timeout=HANG_SECONDS, timing=timing) as chat,

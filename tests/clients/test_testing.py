@@ -128,7 +128,7 @@ def test_who_is_kicked_is_told_why_and_is_out(chat: LocalChat) -> None:
 
     assert asyncio.run(be_kicked()) == "kicked"
     with pytest.raises(websockets.exceptions.InvalidStatus, match="429"):
-        connect(f"{chat.url}?token={chat.token('alice')}", open_timeout=HANG_SECONDS)
+        connect(f"{chat.url}?token={chat.token('alice')}", open_timeout=HANG_SECONDS, ping_interval=None)
 
 
 def test_frames_are_those_of_the_protocol(chat: LocalChat) -> None:
@@ -153,12 +153,12 @@ async def _until_message(chat: Chat, text: str) -> int:
 @pytest.mark.parametrize("query", ["", "?token=", "?token=none", "?userId=alice"])
 def test_without_a_token_nobody_is_let_in(chat: LocalChat, query: str) -> None:
     with pytest.raises(websockets.exceptions.InvalidStatus, match="403"):
-        connect(f"{chat.url}{query}", open_timeout=HANG_SECONDS)
+        connect(f"{chat.url}{query}", open_timeout=HANG_SECONDS, ping_interval=None)
 
 
 def test_a_token_of_another_chat_lets_nobody_in(chat: LocalChat) -> None:
     with chat_on_loopback() as other, pytest.raises(websockets.exceptions.InvalidStatus, match="403"):
-        connect(f"{chat.url}?token={other.token('alice')}", open_timeout=HANG_SECONDS)
+        connect(f"{chat.url}?token={other.token('alice')}", open_timeout=HANG_SECONDS, ping_interval=None)
 
 
 def test_without_the_key_nobody_invokes_the_function(chat: LocalChat) -> None:
@@ -209,7 +209,7 @@ def test_it_is_empty_at_first_and_gone_in_the_end() -> None:
             assert list(chat.backend.chats("alice")) == []
             chat.backend.send("shop", "alice", "hi")
     with pytest.raises(ConnectionRefusedError):
-        connect(f"{chat.url}?token={chat.token('alice')}", open_timeout=HANG_SECONDS)
+        connect(f"{chat.url}?token={chat.token('alice')}", open_timeout=HANG_SECONDS, ping_interval=None)
 
 
 def test_it_ends_with_the_process_that_started_it() -> None:
@@ -227,7 +227,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
 
     def has_gone() -> bool:
         try:
-            connect(f"{url}?token={token}", open_timeout=HANG_SECONDS).close()
+            connect(f"{url}?token={token}", open_timeout=HANG_SECONDS, ping_interval=None).close()
         except OSError:
             return True
         return False

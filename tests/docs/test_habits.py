@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,31 +13,38 @@ from tests.hang import HANG_SECONDS
 
 TESTS = Path(__file__).parents[1]
 LIMITS = {"timeout", "open_timeout"}
-LIBRARY = "websockets.sync.client"
+KEEPALIVE = "ping_interval"
+"""What the library pings by, and how long it waits for an answer: a connection of a busy machine would be ended."""
+LIBRARY = re.compile(r"websockets\.(sync|asyncio)\.(client|server)")
 CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "datetime.now", "now_ms"}
 
 
 def impatient(text: str) -> list[int]:
     """The lines with a call that gives up sooner than a hang is told, by a number or by the library's default."""
     tree = ast.parse(text)
-    names_of_connect = set(_names_of_connect(tree))
-    return sorted({call.lineno for call in _calls(tree) if _gives_up(call, names_of_connect)})
+    from_the_library = dict(_names_from_the_library(tree))
+    return sorted({call.lineno for call in _calls(tree) if _gives_up(call, from_the_library)})
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
-def _names_of_connect(tree: ast.AST) -> Iterator[str]:
+def _names_from_the_library(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """What `connect` and `serve` of the library are called."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == LIBRARY:
-            yield from (name.asname or name.name for name in node.names if name.name == "connect")
+        if isinstance(node, ast.ImportFrom) and LIBRARY.fullmatch(node.module or ""):
+            yield from ((name.asname or name.name, name.name) for name in node.names)
 
 
-def _gives_up(call: ast.Call, names_of_connect: set[str]) -> bool:
+def _gives_up(call: ast.Call, from_the_library: Mapping[str, str]) -> bool:
+    called = ast.unparse(call.func)
+    words = {word.arg for word in call.keywords}
     limits = [word.value for word in call.keywords if word.arg in LIMITS]
+    if from_the_library.get(called) in ("connect", "serve") and words.isdisjoint({KEEPALIVE, None}):
+        return True
     if not limits:
-        return ast.unparse(call.func) in {"Chat.connect", *names_of_connect}
+        return called == "Chat.connect" or (from_the_library.get(called) == "connect" and None not in words)
     return any(isinstance(limit, ast.Constant) and _is_soon(limit.value) for limit in limits)
 
 
@@ -95,8 +103,10 @@ def test_who_reads_it_late_is_not(text: str) -> None:
     [
         "Chat.connect(url, token)",
         "subprocess.run(command, timeout=10)",
-        "from websockets.sync.client import connect as join\njoin(url)",
-        "from websockets.sync.client import connect\nconnect(url, open_timeout=2.5)",
+        "from websockets.sync.client import connect as join\njoin(url, ping_interval=None)",
+        "from websockets.sync.client import connect\nconnect(url, open_timeout=2.5, ping_interval=None)",
+        "from websockets.sync.client import connect\nconnect(url, open_timeout=HANG_SECONDS)",
+        "from websockets.asyncio.server import serve\nserve(handle)",
     ],
 )
 def test_who_gives_up_is_found(text: str) -> None:

@@ -223,7 +223,7 @@ def test_no_token_is_refused_before_anything_runs(endpoint: Endpoint, query: str
 
 def _refused(url: str, status: int) -> None:
     with pytest.raises(websockets.exceptions.InvalidStatus) as refusal:
-        connect_socket(url, open_timeout=HANG_SECONDS)
+        connect_socket(url, open_timeout=HANG_SECONDS, ping_interval=None)
     assert refusal.value.response.status_code == status
 
 
@@ -345,7 +345,9 @@ def test_a_binary_frame_ends_the_connection_before_any_function_sees_it(
     endpoint: Endpoint, secret: str, running: Emulator, alice: str
 ) -> None:
     """So every test of a client that talks to a deployment shows that it sends text."""
-    with connect_socket(f"{endpoint.url}?token={token(secret, alice)}", open_timeout=HANG_SECONDS) as socket:
+    with connect_socket(
+        f"{endpoint.url}?token={token(secret, alice)}", open_timeout=HANG_SECONDS, ping_interval=None
+    ) as socket:
         start = len(running.function_log.read_text())
         socket.send(b'{"action": "ping"}')
         with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:

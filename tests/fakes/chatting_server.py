@@ -26,7 +26,7 @@ def chatting() -> Iterator[tuple[str, list[str]]]:
                 message, _ = server.store(frame["to"], "alice", "bye")
                 connection.send(json.dumps({"type": "message", **message}))
 
-    with serve(handle, "127.0.0.1", 0) as listening:
+    with serve(handle, "127.0.0.1", 0, ping_interval=None) as listening:
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
         try:

@@ -95,6 +95,7 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
         process_request=server.process_request,
         select_subprotocol=lambda _, offered: offered[0] if offered else None,
         close_timeout=1,
+        ping_interval=None,
     ) as listener:
         server.url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}/dev"
         yield server

@@ -206,7 +206,7 @@ def test_it_says_which_ports_are_taken_and_ends_with_its_emulator(state: Path) -
             assert [path for path in kept if path.stat().st_mode & 0o077] == []
 
             url = f"{endpoint.url}?token={token(local_secret(endpoint), 'alice')}"
-            with connect(url, proxy=None, open_timeout=HANG_SECONDS):
+            with connect(url, proxy=None, open_timeout=HANG_SECONDS, ping_interval=None):
                 read_until(process.stdout, "alice +connected")
                 os.write(ours, b"\n")
                 assert endpoint.url in read_until(process.stdout, "WebSocket API")

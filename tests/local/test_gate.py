@@ -202,7 +202,7 @@ def handshake(running: Emulator, path: str = "/_aws/execute-api/nothing/local", 
     """The status of a WebSocket's handshake."""
     url = f"ws://127.0.0.1:{running.port}{path}"
     try:
-        with connect(url, additional_headers=headers, proxy=None, open_timeout=HANG_SECONDS):
+        with connect(url, additional_headers=headers, proxy=None, open_timeout=HANG_SECONDS, ping_interval=None):
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code

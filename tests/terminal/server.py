@@ -151,7 +151,7 @@ class Server:
 async def serving(server: Server, port: int = 0) -> AsyncIterator[int]:
     """Serves on loopback, and yields the port."""
     async with serve(
-        server.handle, "127.0.0.1", port, process_request=server.process_request, close_timeout=1
+        server.handle, "127.0.0.1", port, process_request=server.process_request, close_timeout=1, ping_interval=None
     ) as listener:
         port = listener.sockets[0].getsockname()[1]
         server.url = f"ws://127.0.0.1:{port}/dev"

@@ -22,7 +22,13 @@ from tests.browser.chromium import ARGUMENTS
 from tests.hang import HANG_SECONDS
 from tests.terminal.screen import rows_of_messages
 
-WEBSOCKETS = Path(sys.executable).with_name("websockets")
+WEBSOCKETS = """
+import asyncio, sys
+from websockets.cli import interactive_client
+
+asyncio.run(interactive_client(sys.argv[1], open_timeout=None, ping_interval=None))
+"""
+"""The tool that `websockets` brings, as its command runs it, without limits that a busy machine exceeds."""
 
 _ids = itertools.count(1)
 
@@ -205,21 +211,13 @@ class CommandLine:
             await self._process.wait()
 
 
-async def _connected(url: str) -> asyncio.subprocess.Process:
-    """The tool, started until it connects: it gives up after ten seconds, which a busy machine may exceed."""
-    pipe = asyncio.subprocess.PIPE
-    async with asyncio.timeout(HANG_SECONDS):
-        while True:
-            process = await asyncio.create_subprocess_exec(WEBSOCKETS, url, stdin=pipe, stdout=pipe)
-            assert process.stdout is not None
-            if (await process.stdout.readline()).startswith(b"Connected"):
-                return process
-            await process.communicate()
-
-
 @asynccontextmanager
 async def command_line(url: str, peer: str) -> AsyncIterator[CommandLine]:
-    process = await _connected(url)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", WEBSOCKETS, url, stdin=pipe, stdout=pipe)
+    assert process.stdout is not None
+    async with asyncio.timeout(HANG_SECONDS):
+        assert (await process.stdout.readline()).startswith(b"Connected")
     running = CommandLine(process, peer)
     reading = asyncio.create_task(running.read())
     try:

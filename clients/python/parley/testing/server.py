@@ -250,6 +250,7 @@ def main() -> None:
         process_request=sockets.admit,
         close_timeout=CLOSE_SECONDS,
         max_size=MAX_MESSAGE_BYTES,
+        ping_interval=None,  # API Gateway pings nobody either, and a busy machine answers late
     )
     for server in (lambda_api, listening):
         Thread(target=server.serve_forever, daemon=True).start()
