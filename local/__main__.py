@@ -45,7 +45,7 @@ def run_demo() -> None:
             asyncio.run(demo.converse(demo.Deployed(endpoint.url, local_secret(endpoint))))
         except StepFailed as failure:
             raise StepFailed(f"{failure}\n{end_of(running.log)}") from None
-    print("\nAll of it held.")
+    print("\nEverything passed.")
 
 
 def run_shop() -> None:
@@ -56,7 +56,7 @@ def run_shop() -> None:
             asyncio.run(shop.tell(deployed))
         except StepFailed as failure:
             raise StepFailed(f"{failure}\n{end_of(running.log)}") from None
-    print("\nAll of it held.")
+    print("\nEverything passed.")
 
 
 def run_chat() -> None:
@@ -99,7 +99,7 @@ def run_smoke(stack: str | None, url: str | None, token_in: TokenPlace) -> None:
         asyncio.run(demo.converse(deployed, f"{name}-alice", f"{name}-bob"))
     except StepFailed as failure:
         raise StepFailed(f"{failure}\nFAIL: {deployed.url} does not do what it should") from None
-    print(f"\nPASS: all of it held on {deployed.url}")
+    print(f"\nPASS: everything works on {deployed.url}")
 
 
 def rotate_key(stack: str, *, retire: bool) -> None:
@@ -115,7 +115,7 @@ def rotate_key(stack: str, *, retire: bool) -> None:
 def _end_all_connections(stack: str) -> None:
     """Ends what the key before has let in, and with it every other connection: they do not say which key it was."""
     try:
-        with step("Waiting until no function believes it any more"):
+        with step("Waiting until no function accepts the old key any more"):
             time.sleep(rotation.BELIEVED_SECONDS + rotation.HANDSHAKE_SECONDS)
         table = outputs_of(boto3.client("cloudformation"), stack)["TableName"]
         ended = everybody.kick_everybody(boto3.client("dynamodb"), table, users.on_aws(stack))
@@ -125,13 +125,13 @@ def _end_all_connections(stack: str) -> None:
         raise _not_all_ended(stack, str(error)) from None
     except KeyboardInterrupt:
         raise _not_all_ended(stack, "it was interrupted") from None
-    print(f"Connections that were ended, all there were: {ended}. With a token of the new key one can connect again.")
+    print(f"Ended all {ended} connections. Clients can reconnect with a token signed by the new key.")
 
 
 def _not_all_ended(stack: str, why: str) -> StepFailed:
     return StepFailed(
-        f"the key of {stack} is a new one, but not all connections are ended: {why}. Done again, RETIRE=now puts "
-        "another key in its place: have your backend read that one, too"
+        f"{stack} has a new key, but not all connections were ended: {why}. Run it again with RETIRE=now; that "
+        "replaces the key once more, so have your backend read the secret again"
     )
 
 

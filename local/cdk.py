@@ -34,8 +34,8 @@ CONSEQUENCES = {
     "userClaim": "users get other ids, and do not find their chats",
     "maxTokenHours": "tokens that live longer are refused",
     "allowedOrigins": "it decides from which pages browsers may connect",
-    "retentionDays": "it is how long messages are kept that are sent from now on",
-    "recoveryDays": "what the table held before that can be recovered no more, or erased texts can for longer",
+    "retentionDays": "it sets how long messages sent from now on are kept",
+    "recoveryDays": "what the table held before that can no longer be recovered, or erased texts can be for longer",
     "kmsKeyArn": "data and secret can be read only as long as the new key can be used",
     "eventText": "it decides whether the texts of messages are handed to whatever listens to the bus",
     "tableName": "the data is that of another table, and clients load all of it anew; give gradualShift=false with it",
@@ -200,7 +200,7 @@ def say_what_stays(stack: str) -> None:
     for type, name in stays:
         print(f"  {type:<28} {name}")
         print(f"    to remove it: {REMOVAL.get(type, 'in the console')}".replace("NAME", name))
-    print("To bring it back into a new stack, or why that is refused first: docs/deploying.md#destroying", flush=True)
+    print("How to use it in a new stack, and why a destroy may be refused: docs/deploying.md#destroying", flush=True)
 
 
 def refuse_what_cannot_work(settings: Settings) -> None:
@@ -216,7 +216,7 @@ def refuse_what_cannot_work(settings: Settings) -> None:
     if settings.values["accessLog"] == "true" and not role:
         raise StepFailed(
             f"accessLog=true cannot be used in {region} yet: API Gateway has no role there to write logs with. It "
-            "is one for the whole account, so no stack makes it; docs/deploying.md#the-access-log says how to"
+            "is shared by the whole account, so no stack makes it; see docs/deploying.md#the-access-log"
         )
 
 

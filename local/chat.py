@@ -25,8 +25,8 @@ POLL_SECONDS = 0.1
 PORTS = range(1, 65_536)
 
 INSTRUCTIONS = """
-Parley is running. Stop it with Ctrl-C; press Enter to see the addresses again. A file of lambda_src that you save is
-live in a moment; connections stay.
+Parley is running. Stop it with Ctrl-C; press Enter to see the addresses again. A file in lambda_src is live
+as soon as you save it; connections stay open.
 
   Web page       {page}    open it twice, and talk
   Terminal       make terminal USER=alice    in another terminal, in this folder

@@ -144,7 +144,7 @@ async def _while_away(laptop: DemoDevice, bob: str) -> Sent:
 
 
 async def _retry(phone: DemoDevice, bob: str, sent: Sent) -> None:
-    print("\nThe same message once more, as a client does that got no acknowledgement")
+    print("\nThe same message once more, as from a client that got no acknowledgement")
     again = await phone.send(bob, "Are you still there?", id=sent.id)
     expect(again.seq == sent.seq, "recognised: acknowledged again as number 3")
     history = await phone.chat.history(bob)

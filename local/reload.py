@@ -47,7 +47,7 @@ class Reload:
         try:
             self._give()
         except (BotoCoreError, ClientError) as error:
-            yield f"the functions could not be given what was saved: {error}"
+            yield f"the functions could not be reloaded: {error}"
             return
         private_file(self._mark, "")
         names = [*changed, *(f"{name} (removed)" for name in gone)]

@@ -43,13 +43,11 @@ def rotate(cloudformation: Any, secrets_manager: Any, stack: str, *, retire: boo
     if retire:
         _retire(secrets_manager, arn)
         return (
-            f"{signs}\nThe one before is refused within a minute, and so is every token that it signed. Then all "
-            "connections end."
+            f"{signs}\nThe old key is refused within a minute, and so is every token that it signed. Then all "
+            "connections are ended."
         )
     ends = datetime.now(UTC) + lasts
-    return (
-        f"{signs}\nTokens of the one before are accepted until {ends:%Y-%m-%d %H:%M} UTC; RETIRE=now ends that at once."
-    )
+    return f"{signs}\nTokens of the old key are accepted until {ends:%Y-%m-%d %H:%M} UTC; RETIRE=now ends that at once."
 
 
 def _check_tokens_of_the_key_before(secrets_manager: Any, arn: str, lasts: timedelta) -> None:
@@ -61,7 +59,7 @@ def _check_tokens_of_the_key_before(secrets_manager: Any, arn: str, lasts: timed
     ends = versions["AWSCURRENT"]["CreatedDate"] + lasts
     if ends > datetime.now(UTC):
         raise StepFailed(
-            f"the key before this one counts until {ends.astimezone(UTC):%Y-%m-%d %H:%M} UTC, and another rotation "
+            f"the previous key is valid until {ends.astimezone(UTC):%Y-%m-%d %H:%M} UTC, and another rotation "
             "would end it now, and its tokens with it; rotate after that, or with RETIRE=now, which ends every key but "
             "the new one"
         )

@@ -208,7 +208,7 @@ async def _block(shop: Shop, device: DemoDevice) -> None:
     expect(placed["delivered"] == 0, "the shop writes again, and cannot tell that it is blocked")
     await device.send(device.user, "note to self: all is quiet")  # what the shop sent would have come before this
     await device.gets(1, device.user, "note to self: all is quiet", f"{device.user} writes something else, and sees it")
-    expect(not device.was_told(_is_about_order_20), "nothing of the shop arrived")
+    expect(not device.was_told(_is_about_order_20), "nothing from the shop arrived")
     seen = [message.seq for message in (await device.chat.history(SHOP)).messages]
     expect(seen == [1, 2, 3, 4, 5], "and nothing of it is in the history")
 
@@ -218,8 +218,8 @@ def _is_about_order_20(event: Event) -> bool:
 
 
 async def _erase(shop: Shop, device: DemoDevice) -> None:
-    print(f"\n{device.user} asks the shop to be erased")
+    print(f"\n{device.user} asks the shop to erase her data")
     erased = shop.asked("forget", customer=device.user)
-    expect(erased["messages"] == 3, "all that she wrote has lost its text")
+    expect(erased["messages"] == 3, "the text of all that she wrote is gone")
     expect(await device.ended() == "kicked", "her device is out, and stays out")
     expect(shop.asked("read_answers", customer=device.user)["answers"] == [], "the shop reads no answer any more")

@@ -39,8 +39,8 @@ def on_this_machine(endpoint: Endpoint) -> Backend:
 def run_kick(backend: Backend, user: str, minutes: int) -> None:
     barred = backend.bar(user, minutes)
     until = datetime.fromtimestamp(barred.until / 1_000, UTC)
-    again = f"It can connect again from {until:%Y-%m-%d %H:%M:%S} UTC."
-    print(f"Connections of {user} that were closed: {barred.closed}. {again}")
+    again = f"They can connect again from {until:%Y-%m-%d %H:%M:%S} UTC."
+    print(f"Closed connections of {user}: {barred.closed}. {again}")
 
 
 def run_export(backend: Backend, user: str, file: Path) -> None:
@@ -64,16 +64,17 @@ def run_erase(backend: Backend, user: str) -> None:
     if sys.stderr.isatty():
         print(file=sys.stderr)
     print(
-        f"{user} is erased. Messages that have lost their text: {messages}. Chats that are gone: {chats}. Nothing is "
-        "kept of its connections, either. What others wrote is still there."
+        f"{user} is erased. Messages whose text was removed: {messages}. Chats removed: {chats}. Nothing is kept of "
+        "their connections, either. What others wrote is still there."
     )
 
 
 def confirm(user: str) -> None:
     """Asks for the user id, typed once more. Raises StepFailed if it is not given."""
     print(
-        f"All that {user} wrote is going to lose its text, for everybody, and its chats go. This cannot be undone, but "
-        "by recovering the table.\nIts tokens count until they expire: have your sign-in give it none any more."
+        f"The text of all that {user} wrote will be removed, for everybody, and so will their chats. This cannot be "
+        "undone, except by recovering the table.\nTheir tokens are valid until they expire: have your sign-in issue no "
+        "more."
     )
     if not sys.stdin.isatty():
         raise StepFailed(f"there is nobody to confirm it; give CONFIRM=yes to erase {user}")
@@ -86,7 +87,7 @@ def main() -> None:
     parser.add_argument("command", choices=["kick", "export", "erase"])
     parser.add_argument("user")
     parser.add_argument("--stack", help="a stack on AWS, instead of the running local one")
-    parser.add_argument("--minutes", type=int, default=MINUTES, help="for how long a kicked user is not let in")
+    parser.add_argument("--minutes", type=int, default=MINUTES, help="for how long a kicked user is kept out")
     parser.add_argument("--confirmed", action="store_true", help="do not ask before a user is erased")
     parser.add_argument("--file", type=Path, help="where to export to")
     arguments = parser.parse_args()

@@ -126,13 +126,13 @@ class Alarms(Construct):
             self._alarm(
                 "GoingsLate",
                 goings.queue.metric_approximate_age_of_oldest_message(period=PERIOD),
-                "That users went away was not told for half an hour: their queue is not read, or too slowly.",
+                "For half an hour nobody was told that users went away: their queue is not read, or too slowly.",
                 threshold=LATE_GOING_SECONDS,
             )
             self._alarm(
                 "GoingsLost",
                 goings.lost.metric_approximate_number_of_messages_visible(period=PERIOD),
-                "That users went away was not told, although it was tried several times.",
+                "Nobody was told that users went away, though it was tried several times.",
             )
 
     def _watch_limits(self) -> None:

@@ -27,7 +27,7 @@ keys:
   Enter           sends the message; Ctrl+J begins a new line
   PgUp, PgDn      scroll; Ctrl+End goes to the end
   Ctrl+O          shows all of a long text
-  Ctrl+B          blocks the user of the open chat, or unblocks it
+  Ctrl+B          blocks or unblocks the user of the open chat
   Ctrl+T          takes a message of yours back
   Ctrl+C          copies what was selected with the mouse
   Ctrl+Q          quits

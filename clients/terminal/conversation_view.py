@@ -86,7 +86,7 @@ class ConversationView(Vertical):
     def _send(self, peer: str, text: str) -> str | None:
         """Sends a message, or says why not."""
         if peer in self._chat.blocked:
-            return "You have blocked this user. Ctrl+B unblocks."
+            return "You have blocked this user. Ctrl+B unblocks"
         try:
             self.texts[self._chat.post(peer, text)] = text
         except (ParleyError, ValueError) as error:

@@ -143,7 +143,7 @@ NOT_SHARED = "status not shared yet"
 
 
 def presence_text(presence: PresenceChange | None, *, is_stranger: bool) -> str:
-    """Whether somebody is there, in words. Strangers are not asked for: they are answered for as nobody is."""
+    """Whether somebody is there, in words. Strangers are not asked for: the server answers as if nobody were there."""
     if presence is None:
         return NOT_SHARED if is_stranger else ""
     if presence.online:

@@ -198,7 +198,7 @@ class ChatScreen(Screen[None]):
             self._switch(None)
 
     async def action_block(self) -> None:
-        """Blocks the user of the open conversation, or unblocks it."""
+        """Blocks or unblocks the user of the open conversation."""
         await self._view.composer.taken()
         if self._view.peer:
             self.run_worker(self._block(self._view.peer))

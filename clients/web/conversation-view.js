@@ -356,7 +356,7 @@ function dayAbove(row) {
   return row;
 }
 
-/** Strangers are not asked for: they are answered for as nobody is. */
+/** Strangers are not asked for: the server answers as if nobody were there. */
 function presenceWords(presence, isStranger) {
   if (!presence) return isStranger ? NOT_SHARED : "";
   if (presence.online) return "online";

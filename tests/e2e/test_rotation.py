@@ -39,7 +39,7 @@ def test_tokens_of_both_keys_are_accepted_after_a_rotation_and_the_old_one_can_b
     connect(endpoint, new)
     connect(endpoint, old)
 
-    with pytest.raises(StepFailed, match=r"counts until .* UTC, and another rotation would end it now"):
+    with pytest.raises(StepFailed, match=r"valid until .* UTC, and another rotation would end it now"):
         rotate(*clients, STACK, retire=False)
     assert local_secret(endpoint) == new
     connect(endpoint, old)

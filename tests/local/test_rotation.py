@@ -59,7 +59,7 @@ def test_a_failure_after_the_rotation_says_that_there_is_a_new_key_and_connectio
 
     monkeypatch.setattr(everybody, "kick_everybody", fail)
 
-    with pytest.raises(StepFailed, match="is a new one, but not all connections are ended") as said:
+    with pytest.raises(StepFailed, match="has a new key, but not all connections were ended") as said:
         commands.rotate_key("Parley-prod", retire=True)
 
     assert str(error) in str(said.value)
@@ -102,7 +102,7 @@ def day_long_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_second_rotation_waits_for_the_tokens_of_the_key_before() -> None:
     early, late = SecretsManager(hours=23), SecretsManager(hours=25)
 
-    with pytest.raises(StepFailed, match=r"counts until .* rotate after that, or with RETIRE=now"):
+    with pytest.raises(StepFailed, match=r"valid until .* rotate after that, or with RETIRE=now"):
         rotation.rotate(None, early, "Parley-prod", retire=False)
     rotation.rotate(None, late, "Parley-prod", retire=False)
 

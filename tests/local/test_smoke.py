@@ -28,7 +28,7 @@ def test_a_deployed_stack_passes_as_often_as_it_is_asked(
     for _ in range(2):
         run_smoke(STACK, endpoint.url, "query")
         shown = capsys.readouterr().out
-        assert f"PASS: all of it held on {endpoint.url}" in shown
+        assert f"PASS: everything works on {endpoint.url}" in shown
         assert "NOT" not in shown
 
 

@@ -44,7 +44,7 @@ def test_it_says_what_was_removed(capsys: pytest.CaptureFixture[str]) -> None:
     run_erase(cast("Backend", Portions()), "alice")
 
     assert capsys.readouterr().out.startswith(
-        "alice is erased. Messages that have lost their text: 207. Chats that are gone: 1."
+        "alice is erased. Messages whose text was removed: 207. Chats removed: 1."
     )
 
 
@@ -56,7 +56,7 @@ def test_it_says_what_is_going_to_happen_and_goes_on_when_the_id_is_typed(
     confirm("alice")
 
     assert asked == ["Type alice to go on: "]
-    assert "This cannot be undone, but by recovering the table." in capsys.readouterr().out
+    assert "This cannot be undone, except by recovering the table." in capsys.readouterr().out
 
 
 def test_another_id_erases_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
