@@ -25,10 +25,11 @@ MESSAGE = 1.0
 READ_UNIT = 0.125
 WRITE_UNIT = 0.625
 INVOCATION = 1.0
-"""A request, some 40 ms of 1,024 MB, and a line in the log."""
+"""A request, some 30 ms of 1,024 MB, and a line in the log: 0.8, rounded up."""
 
 SEND = 6.0
-"""A message to one device, its acknowledgement, three writes and two reads: the unit of the rate."""
+"""The unit of the rate: about what a message to one device is charged. That is three API messages (the frame, the push,
+the acknowledgement), three write units, 3.5 read units and the invocation, 6.3 in all."""
 
 CONNECTING = 4
 """What a handshake costs beside its calls, in messages: the authorizer, the `$disconnect` that follows, and a `close`
@@ -58,7 +59,7 @@ class OverLimit(ChatError):
     """A user has spent its allowance: `too_many_requests`, with the time until there is some again."""
 
     def __init__(self, retry_after_ms: int) -> None:
-        message = "this user has spent its allowance; wait for retry_after_ms, then send the same frame again"
+        message = "this user has spent their allowance; wait for retry_after_ms, then send the same frame again"
         super().__init__(ErrorCode.TOO_MANY_REQUESTS, message, retry_after_ms=retry_after_ms)
 
 

@@ -333,9 +333,7 @@ class MessageRoutes:
 
     def block(self, caller: Connection, request: Block | Unblock) -> Served:
         if request.user == caller.user:
-            raise ChatError(
-                ErrorCode.BAD_REQUEST, "the field 'user' names the user itself, and nobody can block themselves"
-            )
+            raise ChatError(ErrorCode.BAD_REQUEST, "the field 'user' names this user, and nobody can block themselves")
         if isinstance(request, Block):
             if away := self._blocking.block(caller.user, request.user):
                 self._go_away(away, request.user)
@@ -350,7 +348,7 @@ class MessageRoutes:
     def bar(self, bar: Bar, *callers: Connection) -> None:
         """Closes the connections of a user that is barred, those that have just called too, and says for how long."""
         away_ms = max(0, bar.until - self._clock())
-        reason = "this user keeps sending more than its allowance"
+        reason = "this user keeps sending more than their allowance"
         frame = close_frame(CloseCode.TOO_MANY_REQUESTS, reason, retry_after_ms=away_ms)
         self._delivery.end({one.id: one for one in (*bar.connections, *callers)}.values(), frame)
 

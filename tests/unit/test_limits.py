@@ -190,7 +190,7 @@ def test_who_does_not_stop_is_barred_and_every_connection_closed(system: System,
         assert json.loads(told) == {
             "type": "close",
             "code": "too_many_requests",
-            "message": "this user keeps sending more than its allowance",
+            "message": "this user keeps sending more than their allowance",
             "temporary": True,
             "retry_after_ms": FIRST_BAR_MS,
         }
