@@ -253,8 +253,9 @@ def test_an_id_that_could_not_be_told_apart_or_sent_is_refused(id: str, reason: 
 
 
 def test_ids_of_the_clients_own_requests_are_those_that_it_refuses_to_an_application() -> None:
-    driver = Driver()
+    driver = Driver(backlog=0)
     driver.start([_chat("bob", 1)])
+    driver.reply({"type": "message", "from": "bob", "to": "alice", "seq": 3, "id": "b3", "text": "hi", "ts": 3})
     driver.session.read("bob", 1)
     driver.session.typing("bob")
     driver.session.ask_presence(["bob"])
@@ -547,6 +548,16 @@ def test_a_failure_is_kept_in_the_state_until_it_was_read() -> None:
     assert driver.session.next_event() == Failed(id, "bob", "forbidden", "no")
     driver.restart()
     assert driver.session.next_event() is None
+
+
+def test_the_list_is_in_the_same_order_after_a_restart() -> None:
+    driver = Driver(backlog=0)
+    driver.start([_chat("bob", 5)])
+    driver.session.post("dave", "first")
+    driver.session.post("carol", "second")
+    for _ in range(2):
+        assert [one.peer for one in driver.session.conversations] == ["carol", "dave", "bob"]
+        driver.restart()
 
 
 def test_a_state_from_before_failures_were_kept_is_taken() -> None:

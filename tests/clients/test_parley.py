@@ -161,7 +161,7 @@ async def test_a_chat_may_start_offline_and_keeps_what_is_posted() -> None:
         id = chat.post("bob", "later")
         assert isinstance(await next_event(chat), Disconnected)
         assert not chat.is_connected
-    assert chat.state["chats"][0]["outbox"] == [{"id": id, "text": "later", "found": None}]
+    assert chat.state["chats"][0]["outbox"] == [{"id": id, "text": "later", "ts": 1, "found": None}]
 
 
 @asynchronous

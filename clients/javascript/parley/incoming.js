@@ -52,8 +52,8 @@ export class Incoming {
 
   /** @param {Push} frame */
   received(frame) {
-    if (this.#conversations.user === null) {
-      // Until the first sync says who we are, a push cannot be attributed. That sync, or the next one, shows its effect.
+    if (this.#conversations.user === null && (frame.type === "message" || frame.type === "receipt")) {
+      // Until the first sync says who we are, it cannot be attributed. That sync, or the next one, shows its effect.
       this.#sync.want();
       return;
     }

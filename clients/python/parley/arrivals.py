@@ -32,7 +32,7 @@ class Arrivals:
     def arrive(self, conversation: ConversationState, message: Message) -> None:
         """A message has come, alone, in whatever order. While the mailbox is full, it is fetched later."""
         self._expiry.came(conversation, [message])
-        conversation.hear_of(message.seq, message.expires)
+        conversation.hear(message)
         self.tell(conversation, [] if self._mailbox.is_full else conversation.arrive(message, self._most_ahead))
 
     def tell(self, conversation: ConversationState, things: Iterable[Told]) -> None:

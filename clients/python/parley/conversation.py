@@ -54,6 +54,8 @@ class Outgoing:
     id: str
     text: str
     data: Data | None = None
+    ts: int = 0
+    """Where its conversation stands in the chat list: behind all that was known when it was queued."""
     was_tried: bool = False
     """Whether a frame of it may have left, so that it may be stored already."""
     known_at: float | None = None
@@ -104,16 +106,16 @@ class Marks:
 
 @dataclass(slots=True)
 class Outbox:
-    """The messages of a conversation that are not acknowledged, in order; only the first is ever under way."""
+    """The messages of a conversation that are not acknowledged, in order; only the first is ever sent."""
 
     waiting: deque[Outgoing] = field(default_factory=deque)
     under_way: Outgoing | None = None
     must_look_up: bool = False
     """Whether the history has to be read before the first message is sent again."""
 
-    def is_first(self, id: str) -> bool:
-        """Whether it is this message that the others wait for."""
-        return bool(self.waiting) and self.waiting[0].id == id
+    def get(self, id: str) -> Outgoing | None:
+        """The message of this id, if it waits."""
+        return next((outgoing for outgoing in self.waiting if outgoing.id == id), None)
 
     def was_looked_up(self, at: float) -> None:
         """The history, as it was then or later, has been read for all of them."""
@@ -126,18 +128,16 @@ class Outbox:
         if self.under_way is outgoing:
             self.under_way = None
 
-    def pop(self) -> None:
-        """The first message is done with."""
-        self.waiting.popleft()
-        self.under_way = None
+    def remove(self, outgoing: Outgoing) -> None:
+        """The message is done with."""
+        self.waiting.remove(outgoing)
+        self.release(outgoing)
         self.must_look_up = self.must_look_up and bool(self.waiting)
 
     def find(self, message: Message) -> None:
         """Our own message in the history is stored; the server that stored it may have died before telling anybody."""
-        if message.is_own and not message.unsends:
-            for outgoing in self.waiting:
-                if outgoing.id == message.id:
-                    outgoing.found = Sent(message.id, message.peer, message.seq, message.ts, delivered=None)
+        if message.is_own and not message.unsends and (outgoing := self.get(message.id)):
+            outgoing.found = Sent(message.id, message.peer, message.seq, message.ts, delivered=None)
 
 
 @dataclass(slots=True)
@@ -186,6 +186,11 @@ class ConversationState:
     def is_listed(self) -> bool:
         """Whether the chat list has it."""
         return bool(self.seq or self.outbox.waiting)
+
+    @property
+    def ts(self) -> int:
+        """Of the last message, also of one that waits, by which the chat list is in order."""
+        return max(self.latest.ts, self.outbox.waiting[-1].ts) if self.outbox.waiting else self.latest.ts
 
     @property
     def is_behind(self) -> bool:
@@ -286,10 +291,14 @@ class ConversationState:
 
     # Messages
 
-    def hear_of(self, seq: int, expires: int) -> None:
-        if seq >= self.seq:
-            self.expires = expires
-        self.target = max(self.target, seq)
+    def hear(self, message: Message) -> None:
+        """It goes as far as this message at least, which the chat list shows if it is the last one."""
+        if message.seq < self.seq:
+            return
+        is_unsent = message.unsent or message.unsends > 0
+        has_data = message.data is not None
+        self.target, self.expires = message.seq, message.expires
+        self.latest = Latest(message.ts, message.sender, preview_of(message.text), is_unsent, has_data)
 
     def arrive(self, message: Message, most_ahead: int) -> list[Told]:
         """A message has come, alone, in whatever order. At most `most_ahead` wait for a message before them."""
@@ -347,17 +356,14 @@ class ConversationState:
     def preview(self, message: Message) -> None:
         """Shows the message in the chat list, if it is the last one."""
         if message.seq == self.seq:
-            is_unsent = message.unsent or message.unsends > 0
-            has_data = message.data is not None
-            self.latest = Latest(message.ts, message.sender, preview_of(message.text), is_unsent, has_data)
+            self.hear(message)
 
     def _take(self, message: Message) -> Message:
         if not self.queued:
             self.told = message.seq - 1
         self.queued += 1
         self.last = message.seq
-        self.hear_of(message.seq, message.expires)
-        self.preview(message)
+        self.hear(message)
         if message.is_own:
             self._write()
             self.marks.read = max(self.marks.read, message.seq)

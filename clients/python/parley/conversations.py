@@ -38,8 +38,13 @@ class Conversations:
     def listed(self) -> list[ConversationState]:
         """The chat list, newest first."""
         listed = [conversation for conversation in self if conversation.is_listed]
-        listed.sort(key=lambda conversation: (conversation.latest.ts, conversation.peer), reverse=True)
+        listed.sort(key=lambda conversation: (conversation.ts, conversation.peer), reverse=True)
         return listed
+
+    @property
+    def newest(self) -> int:
+        """The `ts` of the first in the chat list."""
+        return max((conversation.ts for conversation in self), default=0)
 
     @property
     def is_complete(self) -> bool:

@@ -26,7 +26,7 @@ class Expiry:
         """Messages have come, oldest first, alone or in a page."""
         if messages and conversation.has_expired_by(messages[-1].ts):
             self._forget(conversation)
-            conversation.hear_of(messages[-1].seq, messages[-1].expires)
+            conversation.hear(messages[-1])
 
     def _forget(self, conversation: ConversationState) -> None:
         last = conversation.last

@@ -52,6 +52,10 @@ class Incoming:
                 self._connections.token_expired(connection)
             case {"type": "close"}:
                 self._connections.end(connection, frame)
+            case {"type": "message" | "receipt"} if self._conversations.user is None:
+                # Until the first sync says who we are, it cannot be attributed. That sync, or the next one, will show
+                # its effect.
+                self._sync.is_needed = True
             case {"type": "message"}:
                 self.message(frame)
             case {"type": "receipt"}:
@@ -67,15 +71,9 @@ class Incoming:
 
     def message(self, frame: Frame) -> None:
         """A message has come by itself, not in a page of history."""
-        user = self._conversations.user
-        if user is None:
-            # Until the first sync says who we are, a push cannot be attributed. That sync, or the next one, will show
-            # its effect.
-            self._sync.is_needed = True
-            return
-        peer = frames.peer_of(frame, user)
+        peer = frames.peer_of(frame, self._conversations.user or "")
         known = self._conversations.get(peer)
-        if self._conversations.is_complete or (known is not None and known.last is not None):
+        if self._conversations.is_complete or (known is not None and (known.seq or known.last is not None)):
             conversation, message = self._conversations.of(peer), frames.message(frame, peer)
             self._outboxes.recognise(conversation, message)
             self._arrivals.arrive(conversation, message)

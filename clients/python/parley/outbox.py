@@ -60,7 +60,7 @@ class Outboxes:
         conversation = self._conversations.of(to)
         if len(conversation.outbox.waiting) >= self._most_unsent:
             raise ParleyError(f"{self._most_unsent:,} messages to {to} wait to be sent; wait for some of them first")
-        conversation.outbox.waiting.append(Outgoing(id, text, data))
+        conversation.outbox.waiting.append(Outgoing(id, text, data, ts=self._conversations.newest + 1))
         self._conversations.touch(conversation)
 
     def settle(self, conversation: ConversationState) -> None:
@@ -100,7 +100,7 @@ class Outboxes:
             ack = yield Ask(frame, outgoing.id, is_moot=is_moot, when_repeated=frames.RETRY)
             self._on_ack(conversation, outgoing, ack)
         except Refused as refusal:
-            conversation.outbox.pop()
+            conversation.outbox.remove(outgoing)
             self._mailbox.put(Failed(outgoing.id, conversation.peer, refusal.code, refusal.message))
             self._effects.append(Answer(outgoing.id, refusal))
         except Lost:
@@ -136,16 +136,15 @@ class Outboxes:
 
     def recognise(self, conversation: ConversationState, message: Message) -> None:
         """Our own message, coming back, is its acknowledgement."""
-        if message.is_own and not message.unsends and conversation.outbox.is_first(message.id):
+        if message.is_own and not message.unsends:
             self.acknowledge(conversation, Sent(message.id, message.peer, message.seq, message.ts, delivered=None))
-        else:
-            conversation.outbox.find(message)  # of another client that goes on with the same state
 
     def acknowledge(self, conversation: ConversationState, sent: Sent) -> None:
         """A message is stored. May come more than once: only the first is for this message."""
-        if not conversation.outbox.is_first(sent.id):
+        outgoing = conversation.outbox.get(sent.id)
+        if outgoing is None:
             return  # its carbon copy came while its receipt was under way
-        conversation.outbox.pop()
+        conversation.outbox.remove(outgoing)
         self._requests.cancel(sent.id)
         self._mailbox.put(sent)
         self._effects.append(Answer(sent.id, sent))

@@ -108,16 +108,21 @@ class Receipts:
         if conversation := self._conversations.get(peer):
             self._start(conversation, "delivered")
 
+    @property
+    def _can_send(self) -> bool:
+        """Whether there is a connection, and a first sync has told where the conversations stand."""
+        return self._connections.current is not None and self._conversations.is_primed
+
     def _start(self, conversation: ConversationState, kind: ReceiptKind) -> None:
         mark = conversation.marks.receipts[kind]
-        if mark.is_due and not mark.is_sending and self._connections.current is not None:
+        if mark.is_due and not mark.is_sending and self._can_send:
             self._requests.run(self._send(conversation, kind, mark))
 
     def _send(self, conversation: ConversationState, kind: ReceiptKind, mark: Mark) -> Script:
         """Sends the furthest receipt, and again the furthest if it has moved meanwhile."""
         mark.is_sending = True
         try:
-            while mark.is_due and self._connections.current is not None:
+            while mark.is_due and self._can_send:
                 seq = mark.wanted
                 with suppress(Refused):  # it would be refused again
                     yield Ask(frames.receipt(conversation.peer, kind, seq))

@@ -25,7 +25,13 @@ def _pair_of(value: object) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(map(whole, value))  # noqa: PLR2004
 
 
-_OUTGOING: Shape = {"id": string, "text": string, "data": optional(is_data), "found": optional(_pair_of)}
+_OUTGOING: Shape = {
+    "id": string,
+    "text": string,
+    "data": optional(is_data),
+    "ts": optional(moment),
+    "found": optional(_pair_of),
+}
 _CHAT: Shape = {
     "peer": string,
     "seq": optional(whole),
@@ -132,7 +138,7 @@ def _saved(conversation: ConversationState) -> State:
 def _saved_outgoing(outgoing: Outgoing) -> State:
     found = outgoing.found and [outgoing.found.seq, outgoing.found.ts]
     data = {} if outgoing.data is None else {"data": outgoing.data}
-    return {"id": outgoing.id, "text": outgoing.text, **data, "found": found}
+    return {"id": outgoing.id, "text": outgoing.text, **data, "ts": outgoing.ts, "found": found}
 
 
 def _restored(chat: State) -> ConversationState:
@@ -169,7 +175,7 @@ def _restored(chat: State) -> ConversationState:
 
 def _restored_outgoing(peer: str, saved: State) -> Outgoing:
     # Tried, for all that this state can know.
-    outgoing = Outgoing(saved["id"], saved["text"], saved.get("data"), was_tried=True)
+    outgoing = Outgoing(saved["id"], saved["text"], saved.get("data"), saved.get("ts") or 0, was_tried=True)
     if found := saved.get("found"):
         seq, ts = found
         outgoing.found = Sent(outgoing.id, peer, seq, ts, delivered=None)

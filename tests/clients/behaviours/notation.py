@@ -285,6 +285,7 @@ class Script:
             "chats",
             "blocked",
             "total_unread",
+            "last_text",
             "last_unsent",
             "last_has_data",
         )
@@ -297,6 +298,8 @@ class Script:
                 self._do("entries", entries=given.take("entries", list), peer=given.take("peer", str))
             case "blocked":
                 self._do("all_blocked", peers=given.take("blocked", list))
+            case "last_text":
+                self._do("last_text", text=given.take("last_text", str), peer=given.take("peer", str))
             case "last_unsent":
                 self._do("last_unsent", unsent=given.take("last_unsent", bool), peer=given.take("peer", str))
             case "last_has_data":

@@ -262,6 +262,9 @@ class CaseDriver(Driver):
         self.session.ask_unsend(peer, seq)
         self.collect()
 
+    def on_last_text(self, text: str, peer: str) -> None:
+        assert [one.last_text for one in self.session.conversations if one.peer == peer] == [text]
+
     def on_last_unsent(self, peer: str, *, unsent: bool) -> None:
         assert [one.last_unsent for one in self.session.conversations if one.peer == peer] == [unsent]
 

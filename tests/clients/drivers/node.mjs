@@ -335,6 +335,11 @@ class Driver {
     this.#client.unsend(peer, seq).catch(() => {});
   }
 
+  async last_text({ text, peer }) {
+    const latest = this.#client.chat(peer).latest("alice");
+    check(latest.text === text, `latest: ${JSON.stringify(latest)}`);
+  }
+
   async last_unsent({ unsent, peer }) {
     const latest = this.#client.chat(peer).latest("alice");
     check(latest.unsent === unsent && (!unsent || latest.text === ""), `latest: ${JSON.stringify(latest)}`);

@@ -109,6 +109,7 @@ class CaseDriver:
         assert pending_texts(self._chat.chats, peer) == texts
 
     async def on_chats(self, peers: list[str]) -> None:
+        await self._in_step()
         assert [one.peer for one in self._chat.chats] == peers
 
     async def on_total_unread(self, count: int) -> None:
@@ -147,6 +148,10 @@ class CaseDriver:
     async def on_unsend(self, peer: str, seq: int) -> None:
         self._blocking.append(asyncio.ensure_future(self._chat.unsend(peer, seq)))
         await asyncio.sleep(0)  # the frame is written before the next step
+
+    async def on_last_text(self, text: str, peer: str) -> None:
+        await self._in_step()
+        assert [one.last_text for one in self._chat.chats if one.peer == peer] == [text]
 
     async def on_last_unsent(self, peer: str, *, unsent: bool) -> None:
         assert [one.last_unsent for one in self._chat.chats if one.peer == peer] == [unsent]
