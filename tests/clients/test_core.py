@@ -26,13 +26,11 @@ from parley import (
     TokenRefused,
     WrongUser,
 )
-from parley.preview import preview_of
 from tests.clients.behaviours import Case, load
 from tests.clients.behaviours.notation import SERVER_TIME, Fields, sync_reply
 from tests.clients.drivers.core import CaseDriver, Driver
 from tests.clients.drivers.names import pending_texts
 from tests.fakes.chat_server import ChatServer
-from tests.previews import PREVIEWS
 
 
 @pytest.mark.parametrize("case", load("python"), ids=str)
@@ -573,11 +571,6 @@ def test_a_preview_is_as_short_as_the_servers() -> None:
     assert driver.session.conversations[0].last_text == text[:200]
     assert json.dumps(driver.session.state, ensure_ascii=False).count("\u20ac") == 200
     assert [event.text for event in driver.events() if isinstance(event, Message)] == [text]
-
-
-@pytest.mark.parametrize(("text", "preview"), PREVIEWS.values(), ids=PREVIEWS)
-def test_a_preview_ends_where_a_character_does(text: str, preview: str) -> None:
-    assert preview_of(text) == preview
 
 
 def _serve(server: ChatServer, driver: Driver) -> None:

@@ -24,7 +24,6 @@ ONLY_PYTHON = {
     "errors": "they stand with what raises them",
     "mailbox": "events are told at once",
     "chat": "chat-client.js is both",
-    "preview": "a page shows as much of a text as there is room for",
     "questions": "a promise's value is the answer",
     "session": "chat-client.js is both",
     "__init__": "chat-client.js exports the public names",

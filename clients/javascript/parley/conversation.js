@@ -13,6 +13,7 @@
  * nothing between being taken and being told. In another history (rule 10) a page begins with the latest messages.
  */
 
+import { previewOf } from "./preview.js";
 import { tombstoneOf } from "./unsending.js";
 
 /** @typedef {import("./bounds.js").Bounds} Bounds */
@@ -278,7 +279,7 @@ export class Conversation {
   /** It goes as far as this message at least. @param {Message} message */
   hear({ from, seq, text, ts, expires = 0, unsent, unsends, data }) {
     if (seq < this.seq) return;
-    const preview = { from, text, has_data: Boolean(data), unsent: unsent ? ts : null, unsends };
+    const preview = { from, text: previewOf(text), has_data: Boolean(data), unsent: unsent ? ts : null, unsends };
     Object.assign(this, { seq, ts, expires, preview });
   }
 
