@@ -145,7 +145,7 @@ export class ConversationView {
     try {
       await (isBlocked ? this.#client.unblock(peer) : this.#client.block(peer));
       announce(isBlocked ? `${peer} is no longer blocked` : `${peer} is blocked`);
-      if (isBlocked) void this.#client.askPresence([peer]);
+      if (isBlocked) this.#client.askPresence([peer]).catch(() => {}); // it is asked for on the next connection
     } catch {
       if (peer === this.#peer) this.#blockProblem = "That did not work. Try again when you are connected.";
     } finally {

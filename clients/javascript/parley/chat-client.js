@@ -13,7 +13,7 @@ import { Connections, SignInRefused } from "./connections.js";
 import { Conversations } from "./conversations.js";
 import { Events, Listeners } from "./events.js";
 import { Expiry } from "./expiry.js";
-import { USER_ID_RULE, byteLength, isUserId, textProblem } from "./frames.js";
+import { MAX_PRESENCE_USERS, USER_ID_RULE, byteLength, isUserId, textProblem } from "./frames.js";
 import { Gaps } from "./gaps.js";
 import { Hints } from "./hints.js";
 import { Incoming } from "./incoming.js";
@@ -24,6 +24,15 @@ import { NO_STORE, SavedQueue } from "./state.js";
 import { Sync } from "./sync.js";
 import { CLOCK, TIMING, Timers } from "./timers.js";
 import { Unsending } from "./unsending.js";
+
+/** The client was stopped, by itself or by the application: nothing would be sent. */
+export class Closed extends Error {
+  /** @param {string} message */
+  constructor(message) {
+    super(message);
+    this.name = "Closed";
+  }
+}
 
 export {
   BOUNDS,
@@ -279,7 +288,8 @@ export class ChatClient extends Events {
   /**
    * Queues a message, online or not, and returns its id.
    *
-   * Throws Refused if the server could never take it, RangeError if too many wait already.
+   * Throws Refused if the server could never take it, RangeError if too many wait already, Closed after `stop` and once
+   * the `status` is `refused`.
    *
    * @param {string} to
    * @param {string} text may be empty where there is data
@@ -288,6 +298,7 @@ export class ChatClient extends Events {
    *   without fractions
    */
   send(to, text, { data = null } = {}) {
+    this.#checkOpen();
     checkUser(to);
     const problem = textProblem(text, this.maxTextBytes, data);
     if (problem) throw new Refused("bad_request", problem);
@@ -300,8 +311,9 @@ export class ChatClient extends Events {
     return id;
   }
 
-  /** Sends a message that was refused once more, as a new one. @param {string} id */
+  /** Sends a message that was refused once more, as a new one. Throws Closed as `send` does. @param {string} id */
   retry(id) {
+    this.#checkOpen();
     const outgoing = this.#sender.discard(id);
     if (outgoing) this.send(outgoing.to, outgoing.text, { data: outgoing.data });
   }
@@ -377,11 +389,21 @@ export class ChatClient extends Events {
     this.#hints.watch(users);
   }
 
-  /** Asks who of the users is online; `presence` knows then. Throws as `watch` and `block` do. @param {string[]} users */
+  /**
+   * Asks who of the users, at most 100, is online; `presence` knows then.
+   *
+   * Throws Refused for what the server could never take, and Lost if there is no connection.
+   *
+   * @param {string[]} users
+   */
   async askPresence(users) {
     checkUsers(users);
-    users.forEach(checkUser);
-    await this.#hints.ask(users);
+    const names = [...new Set(users)];
+    if (!names.length || names.length > MAX_PRESENCE_USERS) {
+      throw new Refused("bad_request", `Ask for the presence of 1 to ${MAX_PRESENCE_USERS} users at a time.`);
+    }
+    names.forEach(checkUser);
+    await this.#hints.ask(names);
   }
 
   // What is saved
@@ -393,6 +415,12 @@ export class ChatClient extends Events {
   }
 
   // How the rules are put together
+
+  #checkOpen() {
+    const { status } = this;
+    if (status.state === "stopped") throw new Closed("This client was stopped. Make another one, with its store.");
+    if (status.state === "refused") throw new Closed(status.reason);
+  }
 
   /** @returns {import("./connections.js").ConnectionsEvents} */
   #connectionsEvents() {

@@ -1,4 +1,8 @@
-/** Rules 8 and 9 of docs/protocol.md: presence and typing. Hints: nothing is queued for them, nothing is asked twice. */
+/**
+ * Rules 8 and 9 of docs/protocol.md: presence and typing. Hints: nothing is queued for them, nothing is asked twice.
+ *
+ * Differs from hints.py: an application's question without a connection is lost, so that a page can say so at once.
+ */
 
 import { MAX_PRESENCE_USERS, isUserId } from "./frames.js";
 
@@ -185,7 +189,7 @@ export class Hints {
     this.#cameIntoSight(fresh);
     if (!users.length) return;
     for (const user of users) this.#asked.add(user);
-    void this.ask(users);
+    void this.#learnOf(users);
   }
 
   #shown() {
@@ -210,14 +214,16 @@ export class Hints {
     this.#ask();
   }
 
-  /** Asks who of the users is online. @param {string[]} users */
+  /** Asks who of the users is online. Throws Lost or Refused. @param {string[]} users */
   async ask(users) {
+    this.learn((await this.#connections.ask({ action: "presence", users })).users);
+  }
+
+  /** @param {string[]} users */
+  async #learnOf(users) {
     for (const user of users) this.#awaited.add(user);
     try {
-      for (let first = 0; first < users.length; first += MAX_PRESENCE_USERS) {
-        const some = users.slice(first, first + MAX_PRESENCE_USERS);
-        this.learn((await this.#connections.ask({ action: "presence", users: some })).users);
-      }
+      await this.ask(users);
     } catch {
       // asked for again on the next connection
     } finally {

@@ -1,3 +1,8 @@
+/** The client was stopped, by itself or by the application: nothing would be sent. */
+export class Closed extends Error {
+    /** @param {string} message */
+    constructor(message: string);
+}
 declare const ChatClient_base: new () => import("./events.js").ChatEventTarget;
 /** @typedef {import("./bounds.js").Bounds} Bounds */
 /** @typedef {import("./connections.js").Address} Address */
@@ -91,7 +96,8 @@ export class ChatClient extends ChatClient_base {
     /**
      * Queues a message, online or not, and returns its id.
      *
-     * Throws Refused if the server could never take it, RangeError if too many wait already.
+     * Throws Refused if the server could never take it, RangeError if too many wait already, Closed after `stop` and once
+     * the `status` is `refused`.
      *
      * @param {string} to
      * @param {string} text may be empty where there is data
@@ -102,7 +108,7 @@ export class ChatClient extends ChatClient_base {
     send(to: string, text: string, { data }?: {
         data?: import("./data.js").Data | null | undefined;
     }): `${string}-${string}-${string}-${string}-${string}`;
-    /** Sends a message that was refused once more, as a new one. @param {string} id */
+    /** Sends a message that was refused once more, as a new one. Throws Closed as `send` does. @param {string} id */
     retry(id: string): void;
     /** Drops a message that was refused. @param {string} id */
     discard(id: string): void;
@@ -149,7 +155,13 @@ export class ChatClient extends ChatClient_base {
      * @param {string[]} [users]
      */
     watch(users?: string[]): void;
-    /** Asks who of the users is online; `presence` knows then. Throws as `watch` and `block` do. @param {string[]} users */
+    /**
+     * Asks who of the users, at most 100, is online; `presence` knows then.
+     *
+     * Throws Refused for what the server could never take, and Lost if there is no connection.
+     *
+     * @param {string[]} users
+     */
     askPresence(users: string[]): Promise<void>;
     /** Takes over what another client of the same user has left unsent; what is damaged in it is left out. */
     adopt(state: unknown): void;

@@ -54,7 +54,7 @@ export class Hints {
     lost(): void;
     /** A sign of life. A user not known to be online may have come unannounced. @param {string} user */
     notice(user: string): void;
-    /** Asks who of the users is online. @param {string[]} users */
+    /** Asks who of the users is online. Throws Lost or Refused. @param {string[]} users */
     ask(users: string[]): Promise<void>;
     /** Rule 10. The revisions may come again. */
     forgetPresences(): void;

@@ -1,4 +1,7 @@
-"""Rules 8 and 9 of docs/protocol.md: presence and typing. Hints: nothing is queued or asked again for them."""
+"""Rules 8 and 9 of docs/protocol.md: presence and typing. Hints: nothing is queued or asked again for them.
+
+Differs from hints.js: an application's question without a connection is asked on the next one.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,66 @@
+"""What methods of both clients throw, as docs/clients.md says. JavaScript's in Node.js."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emulator import clean_environment
+from tests.clients.drivers.core import Driver
+
+PROGRAM = Path(__file__).with_name("errors.mjs")
+ASKED = ("block", "unblock", "unsend", "older", "askPresence", "askPresence of 100")
+TOO_MANY = {"is": "Refused", "code": "bad_request", "says": "Ask for the presence of 1 to 100 users at a time."}
+
+
+@pytest.fixture(scope="module")
+def thrown() -> Any:
+    done = subprocess.run(["node", str(PROGRAM)], env=clean_environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_what_the_server_refuses_is_thrown(thrown: Any) -> None:
+    refused = {"is": "Refused", "code": "forbidden", "says": "no"}
+    assert {name: thrown["connected"][name] for name in ASKED} == dict.fromkeys(ASKED, refused)
+
+
+@pytest.mark.parametrize("when", ["offline", "stopped", "refused"])
+def test_what_is_asked_without_a_connection_is_lost(thrown: Any, when: str) -> None:
+    lost = {"is": "Lost", "code": None, "says": "the connection was lost"}
+    assert {name: thrown[when][name] for name in ASKED} == dict.fromkeys(ASKED, lost)
+
+
+@pytest.mark.parametrize("when", ["connected", "offline", "stopped", "refused"])
+def test_what_no_server_could_take_is_refused_at_once(thrown: Any, when: str) -> None:
+    found = thrown[when]
+    assert found["markRead"] == {
+        "is": "RangeError",
+        "code": None,
+        "says": "The conversation with bob has no message 4.",
+    }
+    assert [found[name]["code"] for name in ("typing", "watch")] == ["bad_request", "bad_request"]
+    assert found["block of oneself"]["is"] == "RangeError"
+    assert found["askPresence of 101"] == found["askPresence of nobody"] == TOO_MANY
+
+
+def test_a_message_is_queued_offline_and_not_after_the_end(thrown: Any) -> None:
+    """In Python, too: see test_parley.py."""
+    for name in ("send", "retry"):
+        assert [thrown[when][name] for when in ("connected", "offline")] == [None, None]
+        stopped = {"is": "Closed", "code": None, "says": "This client was stopped. Make another one, with its store."}
+        assert thrown["stopped"][name] == stopped
+        assert thrown["refused"][name] == stopped | {"says": "You are barred."}
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_python_asks_for_as_many_presences_and_no_more(count: int) -> None:
+    driver = Driver()
+    driver.start()
+    driver.session.ask_presence([*(f"user{number}" for number in range(100)), "user0"])
+    with pytest.raises(ValueError, match="ask for the presence of 1 to 100 users at a time"):
+        driver.session.ask_presence(f"user{number}" for number in range(count))
