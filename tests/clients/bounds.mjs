@@ -21,6 +21,7 @@ class Socket {
   send(text) {
     const { action, id } = JSON.parse(text);
     Socket.asked.push(action);
+    Socket.id = id;
     const times = { server_time: 1_000_000, heartbeat_ms: 270_000, max_text_bytes: 8_192 };
     if (action === "sync") setImmediate(() => this.push({ type: "sync", id, user: "alice", chats: [], ...times }));
   }
@@ -71,6 +72,41 @@ for (let sent = 0; refused === null && sent <= 2 * most.unsent; sent++) {
 found.unsent = client.entries("bob").length;
 found.refused = refused;
 client.send("carol", "others are free");
+client.stop();
+
+client = await connected({ sendDelivered: false });
+const peers = Array.from({ length: Math.ceil((1.5 * most.kept) / most.messages) }, (_, number) => `many${number}`);
+for (const [number, peer] of peers.entries()) {
+  for (let seq = 1; seq <= most.messages; seq++) {
+    Socket.current.push({ ...message(peer, seq), ts: number * most.messages + seq });
+    found.mostKept = Math.max(found.mostKept ?? 0, peers.reduce((sum, one) => sum + client.chat(one).messages.length, 0));
+  }
+}
+found.oldest = { messages: client.chat(peers[0]).messages.length, hasOlder: client.chat(peers[0]).hasOlder };
+found.newest = client.chat(peers.at(-1)).messages.length;
+client.open(peers[0]);
+found.opened = Socket.asked.at(-1);
+client.stop();
+
+// Its messages are dropped while older ones are on their way: those would stand before a hole.
+client = await connected({ sendDelivered: false });
+for (let seq = 1; seq <= most.messages + 1; seq++) Socket.current.push(message("bob", seq));
+const fetched = client.older("bob");
+for (const peer of peers) {
+  for (let seq = 1; seq <= most.messages; seq++) Socket.current.push({ ...message(peer, seq), ts: 1_000_000 + seq });
+}
+found.dropped = client.chat("bob").messages.length;
+Socket.current.push({ type: "history", id: Socket.id, messages: [message("bob", 1)], more: false });
+await fetched;
+found.holed = { messages: client.chat("bob").messages.length, hasOlder: client.chat("bob").hasOlder };
+client.stop();
+
+client = await connected({ sendDelivered: false });
+for (let seq = 1; seq <= 10_000; seq += 2) {
+  Socket.current.push(message("bob", seq));
+  Socket.current.push({ ...message("bob", seq + 1, ""), unsends: seq });
+}
+found.takenBack = client.chat("bob").unsent.size;
 client.stop();
 
 client = await connected({ sendDelivered: false });

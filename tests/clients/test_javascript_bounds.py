@@ -12,10 +12,19 @@ import pytest
 from local.emulator import clean_environment
 
 FLOOD = Path(__file__).with_name("bounds.mjs")
-DEFAULTS = {"chats": 5_000, "ahead": 100, "unsent": 1_000, "presences": 10_000, "messages": 200, "shown": 1_000}
+DEFAULTS = {
+    "chats": 5_000,
+    "ahead": 100,
+    "unsent": 1_000,
+    "presences": 10_000,
+    "messages": 200,
+    "kept": 10_000,
+    "shown": 1_000,
+}
+FEW = {"chats": 20, "ahead": 3, "unsent": 5, "presences": 7, "messages": 10, "kept": 50}
 
 
-@pytest.fixture(scope="module", params=[{}, {"chats": 20, "ahead": 3, "unsent": 5, "presences": 7, "messages": 10}])
+@pytest.fixture(scope="module", params=[{}, FEW])
 def flooded(request: pytest.FixtureRequest) -> tuple[dict[str, int], dict[str, Any]]:
     """The bounds, and what is kept."""
     done = subprocess.run(
@@ -34,6 +43,20 @@ def test_messages_are_bounded_and_more_of_them_are_kept_while_they_are_shown(flo
     bounds, kept = flooded
     assert (kept["unopened"], kept["open"], kept["left"]) == (bounds["messages"], bounds["shown"], bounds["messages"])
     assert (kept["unread"], kept["hasOlder"], kept["latest"]) == (20_000, True, 25_000)
+
+
+def test_messages_of_all_conversations_together_are_bounded_and_the_newest_are_kept(flooded: Any) -> None:
+    bounds, kept = flooded
+    assert kept["mostKept"] == bounds["kept"]
+    assert kept["oldest"] == {"messages": 0, "hasOlder": True}
+    assert kept["newest"] == bounds["messages"]
+    assert kept["opened"] == "history"
+    assert (kept["dropped"], kept["holed"]) == (0, {"messages": 0, "hasOlder": True})
+
+
+def test_numbers_of_messages_that_were_taken_back_are_not_kept(flooded: Any) -> None:
+    _, kept = flooded
+    assert kept["takenBack"] == 0
 
 
 def test_messages_that_wait_for_one_before_them_are_bounded(flooded: Any) -> None:

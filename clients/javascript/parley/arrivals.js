@@ -54,6 +54,7 @@ export class Arrivals {
       if ("message" in one) this.#tellMessage(conversation, one.message);
       else this.#listeners.tell("expired", { peer: conversation.peer, ...one.expired });
     }
+    this.#conversations.trim();
   }
 
   /** @param {Conversation} conversation @param {Message} message */

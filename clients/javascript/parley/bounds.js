@@ -10,6 +10,8 @@
  * @property {number} fetches conversations whose gaps are filled at once
  * @property {number} presences users whose presence is remembered
  * @property {number} messages messages of a conversation that is not shown
+ * @property {number} kept messages of all conversations that are not shown, together; beyond that those of the oldest are
+ *   dropped, and fetched again
  * @property {number} shown messages of one that is shown; and this many more than somebody has scrolled back to
  */
 
@@ -21,5 +23,6 @@ export const BOUNDS = Object.freeze({
   fetches: 8,
   presences: 10_000,
   messages: 200,
+  kept: 10_000,
   shown: 1_000,
 });

@@ -108,7 +108,7 @@ export class Conversation {
   isBlocked = false;
   /** The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`. */
   received = 0;
-  /** Numbers of messages that were taken back: one may be on its way as it was before. @type {Set<number>} */
+  /** Numbers of messages that were taken back while older ones are fetched: one may come as it was before. @type {Set<number>} */
   unsent = new Set();
   /** Numbers behind what was read that take a message back: nobody has to read them. @type {Set<number>} */
   unsends = new Set();
@@ -245,7 +245,7 @@ export class Conversation {
    * @param {boolean} more
    */
   takeOlder(messages, before, more) {
-    if (this.messages[0] && this.messages[0].seq !== before) return; // cut meanwhile
+    if ((this.messages[0]?.seq ?? (this.last ?? 0) + 1) !== before) return; // cut meanwhile
     const older = messages.filter(({ seq }) => seq < before).map((message) => this.#asItIs(message));
     this.messages.unshift(...older);
     if (this.isShown) this.#room = Math.max(this.#room, this.messages.length + this.#bounds.shown);
@@ -264,6 +264,12 @@ export class Conversation {
     if (over <= 0) return;
     this.messages.splice(0, over);
     this.hasOlder = true;
+  }
+
+  /** Keeps none of its messages: they are fetched again when it is opened. */
+  drop() {
+    this.hasOlder ||= this.messages.length > 0;
+    this.messages = [];
   }
 
   /** Whether the list of chats has nothing to show of it. */
@@ -302,7 +308,7 @@ export class Conversation {
 
   /** @param {number} seq */
   #takeBack(seq) {
-    this.unsent.add(seq);
+    if (this.fetchingOlder) this.unsent.add(seq);
     this.messages = this.messages.map((message) => (message.seq === seq ? tombstoneOf(message) : message));
   }
 

@@ -66,6 +66,19 @@ export class Conversations {
     }
   }
 
+  /** Where those that are not shown keep too many messages together, drops those of the oldest. */
+  trim() {
+    let kept = 0;
+    for (const { isShown, messages } of this) if (!isShown) kept += messages.length;
+    if (kept <= this.#bounds.kept) return;
+    const oldest = [...this].filter(({ isShown }) => !isShown).sort((a, b) => a.ts - b.ts);
+    for (const conversation of oldest) {
+      if (kept <= 0.9 * this.#bounds.kept) return; // some room, or each message would have it look again
+      kept -= conversation.messages.length;
+      conversation.drop();
+    }
+  }
+
   /** The conversation in whose outbox a message waits. @param {string} id */
   withOutgoing(id) {
     return [...this].find(({ outbox }) => outbox.some((outgoing) => outgoing.id === id));

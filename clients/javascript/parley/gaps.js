@@ -95,6 +95,7 @@ export class Gaps {
     if (!conversation.hasOlder) return Promise.resolve();
     conversation.fetchingOlder ??= this.#older(conversation).finally(() => {
       conversation.fetchingOlder = null;
+      conversation.unsent.clear();
     });
     return conversation.fetchingOlder;
   }

@@ -9,6 +9,8 @@
  * @property {number} fetches conversations whose gaps are filled at once
  * @property {number} presences users whose presence is remembered
  * @property {number} messages messages of a conversation that is not shown
+ * @property {number} kept messages of all conversations that are not shown, together; beyond that those of the oldest are
+ *   dropped, and fetched again
  * @property {number} shown messages of one that is shown; and this many more than somebody has scrolled back to
  */
 /** @type {Readonly<Bounds>} */
@@ -41,6 +43,11 @@ export type Bounds = {
      * messages of a conversation that is not shown
      */
     messages: number;
+    /**
+     * messages of all conversations that are not shown, together; beyond that those of the oldest are
+     * dropped, and fetched again
+     */
+    kept: number;
     /**
      * messages of one that is shown; and this many more than somebody has scrolled back to
      */

@@ -109,7 +109,7 @@ export class Conversation {
     isBlocked: boolean;
     /** The last message of the peer's that was taken and had not been read: up to it, ours is `delivered`. */
     received: number;
-    /** Numbers of messages that were taken back: one may be on its way as it was before. @type {Set<number>} */
+    /** Numbers of messages that were taken back while older ones are fetched: one may come as it was before. @type {Set<number>} */
     unsent: Set<number>;
     /** Numbers behind what was read that take a message back: nobody has to read them. @type {Set<number>} */
     unsends: Set<number>;
@@ -164,6 +164,8 @@ export class Conversation {
     takeOlder(messages: Message[], before: number, more: boolean): void;
     /** From now on as many messages are kept as are shown; or, with false, fewer: the others are fetched again. */
     show(isShown?: boolean): void;
+    /** Keeps none of its messages: they are fetched again when it is opened. */
+    drop(): void;
     /** Whether the list of chats has nothing to show of it. */
     get lacksPreview(): boolean;
     /** Shows a message in the list of chats, if it is the last one. @param {Message} message */

@@ -19,6 +19,8 @@ export class Conversations {
     isSameHistory(epoch?: string | null): boolean;
     /** Rule 10. The server speaks of another history: what is known of any conversation is void. @param {string} epoch */
     startAnew(epoch: string): void;
+    /** Where those that are not shown keep too many messages together, drops those of the oldest. */
+    trim(): void;
     /** The conversation in whose outbox a message waits. @param {string} id */
     withOutgoing(id: string): Conversation | undefined;
     /** The chat list, newest first. */
