@@ -86,6 +86,7 @@ SLOWEST = (
     "clients/test_javascript_package",
     "clients/test_python_package",
     "clients/test_parley",
+    "clients/test_javascript_under_chaos",
     "terminal/test_writing",
     "faults/test_newest_sdk",
     "tools/test_set_up",

@@ -202,16 +202,16 @@ class Chaos(Driver):
 
 @pytest.mark.parametrize("seed", range(60))
 def test_every_message_is_told_and_stored_once_and_in_order(seed: int) -> None:
-    _play(Chaos(seed), STEPS)
+    play(Chaos(seed), STEPS)
 
 
 @pytest.mark.parametrize("seed", [*range(20), 24, 93])
 def test_so_it_is_while_the_peers_write_a_lot(seed: int) -> None:
     """A server that recognised a retry among the latest messages alone would store some of seeds 24 and 93 twice."""
-    _play(Chaos(seed, peers_post=40), 300)
+    play(Chaos(seed, peers_post=40), 300)
 
 
-def _play(chaos: Chaos, steps: int) -> None:
+def play(chaos: Chaos, steps: int) -> None:
     chaos.alive.add(chaos.accept())
     for _ in range(steps):
         chaos.step()

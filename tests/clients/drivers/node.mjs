@@ -9,7 +9,7 @@ const LONGEST_BACKOFF_MS = 30_000;
 const SEEDS = 5; // of the jitter
 
 /** A clock whose time goes by only when it is told to. */
-class Clock {
+export class Clock {
   #timers = new Set();
   #time = 1_000_000;
 
@@ -42,9 +42,9 @@ class Clock {
 }
 
 /** Promises that are settled now have had their say when this resolves. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-function generator(seed) {
+export function generator(seed) {
   let state = seed;
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -375,8 +375,12 @@ async function outcome(case_) {
   return null;
 }
 
-let input = "";
-for await (const part of process.stdin) input += part;
-const outcomes = {};
-for (const case_ of JSON.parse(input)) outcomes[case_.name] = await outcome(case_);
-console.log(JSON.stringify(outcomes));
+async function main() {
+  let input = "";
+  for await (const part of process.stdin) input += part;
+  const outcomes = {};
+  for (const case_ of JSON.parse(input)) outcomes[case_.name] = await outcome(case_);
+  console.log(JSON.stringify(outcomes));
+}
+
+if (process.argv[1] === import.meta.filename) await main();
