@@ -403,7 +403,7 @@ class Session:
 
         1. What was told was told once, and in order.
         2. At most one message of a conversation is under way.
-        3. No message is sent before a first sync has said where its conversation stands.
+        3. No message and no receipt is sent before a first sync has said where its conversation stands.
         4. `since` has moved only when all that it covers was fetched.
         5. One connection is current, or none.
         6. Whatever the input has made necessary is asked, or waits for a connection, its turn or room in the mailbox.
