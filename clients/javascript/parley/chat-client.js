@@ -26,7 +26,7 @@ import { CLOCK, TIMING, Timers } from "./timers.js";
 import { Unsending } from "./unsending.js";
 
 /** The client was stopped, by itself or by the application: nothing would be sent. */
-export class Closed extends Error {
+class Closed extends Error {
   /** @param {string} message */
   constructor(message) {
     super(message);
@@ -37,6 +37,7 @@ export class Closed extends Error {
 export {
   BOUNDS,
   CLOCK,
+  Closed,
   Lost,
   NO_STORE,
   Refused,

@@ -1,8 +1,3 @@
-/** The client was stopped, by itself or by the application: nothing would be sent. */
-export class Closed extends Error {
-    /** @param {string} message */
-    constructor(message: string);
-}
 declare const ChatClient_base: new () => import("./events.js").ChatEventTarget;
 /** @typedef {import("./bounds.js").Bounds} Bounds */
 /** @typedef {import("./connections.js").Address} Address */
@@ -218,6 +213,11 @@ export type Options = {
 };
 import { BOUNDS } from "./bounds.js";
 import { CLOCK } from "./timers.js";
+/** The client was stopped, by itself or by the application: nothing would be sent. */
+export class Closed extends Error {
+    /** @param {string} message */
+    constructor(message: string);
+}
 import { Lost } from "./requests.js";
 import { NO_STORE } from "./state.js";
 import { Refused } from "./requests.js";
