@@ -80,16 +80,24 @@ export class Sender {
   async settle(conversation) {
     if (conversation.isSending) return;
     conversation.isSending = true;
-    for (let outgoing; this.isReady && (outgoing = conversation.nextToSend); ) {
-      try {
-        if (outgoing.found) await this.#complete(conversation, outgoing, outgoing.found);
-        else if (this.#mustLookUp(outgoing)) await this.#lookUp(conversation, outgoing);
-        else await this.#send(conversation, outgoing);
-      } catch (error) {
-        if (!(error instanceof Lost)) throw error;
+    try {
+      for (let outgoing; this.isReady && (outgoing = conversation.nextToSend); ) {
+        await this.#further(conversation, outgoing);
       }
+    } finally {
+      conversation.isSending = false;
     }
-    conversation.isSending = false;
+  }
+
+  /** The next step with a message: what is lost is settled again on the next connection. */
+  async #further(/** @type {Conversation} */ conversation, /** @type {Outgoing} */ outgoing) {
+    try {
+      if (outgoing.found) await this.#complete(conversation, outgoing, outgoing.found);
+      else if (this.#mustLookUp(outgoing)) await this.#lookUp(conversation, outgoing);
+      else await this.#send(conversation, outgoing);
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+    }
   }
 
   /** Our own message, coming back, is its acknowledgement. */

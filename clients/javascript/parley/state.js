@@ -24,11 +24,12 @@ import { isObject, isUserId, moment, optional, shaped, string, whole } from "./f
  */
 
 /**
- * Where it is kept. `load` is called once, at the start.
+ * Where it is kept. `load` is called once, at the start. What `save` throws is logged, and everything goes on: then what
+ * is unsent lives as long as the client.
  *
  * @typedef {object} Store
  * @property {() => unknown} load
- * @property {(state: SavedState) => void} save
+ * @property {(state: SavedState) => void | Promise<void>} save
  */
 
 /** A store that keeps nothing. @type {Readonly<Store>} */
@@ -60,8 +61,17 @@ export class SavedQueue {
 
   /** Something of it has changed. */
   save() {
-    this.#store.save(saved(this.#conversations));
+    void this.#keep(saved(this.#conversations));
     this.#listeners.changed();
+  }
+
+  /** A store that fails keeps no message from being sent, and none from coming. @param {SavedState} state */
+  async #keep(state) {
+    try {
+      await this.#store.save(state);
+    } catch (error) {
+      console.error("parley: what is unsent could not be saved:", error);
+    }
   }
 
   /** What an earlier client has left. */

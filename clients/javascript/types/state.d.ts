@@ -11,11 +11,12 @@
  * @property {string | null} [epoch] of which history of the server's its numbers are; null if that is not known
  */
 /**
- * Where it is kept. `load` is called once, at the start.
+ * Where it is kept. `load` is called once, at the start. What `save` throws is logged, and everything goes on: then what
+ * is unsent lives as long as the client.
  *
  * @typedef {object} Store
  * @property {() => unknown} load
- * @property {(state: SavedState) => void} save
+ * @property {(state: SavedState) => void | Promise<void>} save
  */
 /** A store that keeps nothing. @type {Readonly<Store>} */
 export const NO_STORE: Readonly<Store>;
@@ -53,9 +54,10 @@ export type SavedState = {
     epoch?: string | null | undefined;
 };
 /**
- * Where it is kept. `load` is called once, at the start.
+ * Where it is kept. `load` is called once, at the start. What `save` throws is logged, and everything goes on: then what
+ * is unsent lives as long as the client.
  */
 export type Store = {
     load: () => unknown;
-    save: (state: SavedState) => void;
+    save: (state: SavedState) => void | Promise<void>;
 };
