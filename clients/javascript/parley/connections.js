@@ -218,8 +218,9 @@ export class Connections {
   #isOpening = false;
   #isStopped = false;
   #attempt = 0;
-  /** @type {unknown} */
-  #nextAttempt;
+  /** @type {{ at: number, timer: unknown } | null} */
+  #nextAttempt = null;
+  #earliest = 0; // when the server lets it begin; 0 if it does not mind
 
   /**
    * @param {() => Address | Promise<Address>} address
@@ -244,10 +245,11 @@ export class Connections {
 
   /** Makes a connection, unless one is being made. */
   async open() {
-    this.#timers.cancel(this.#nextAttempt);
-    this.#nextAttempt = undefined;
+    this.#timers.cancel(this.#nextAttempt?.timer);
+    this.#nextAttempt = null;
     if (this.#isOpening || this.#isStopped) return;
     this.#isOpening = true;
+    this.#earliest = 0;
     if (!this.current) this.#become({ state: "connecting" });
     const connection = this.#made();
     try {
@@ -259,6 +261,7 @@ export class Connections {
       return;
     }
     this.#isOpening = false;
+    this.#earliest = 0;
     if (this.#isStopped) connection.close("stopped");
     else await this.#begin(connection);
   }
@@ -285,7 +288,7 @@ export class Connections {
   /** Tries again at once if it waits, and makes sure of the connection if it has one. */
   wake() {
     if (this.current) void (this.#check ??= this.#makeSureOf(this.current));
-    else if (this.#nextAttempt !== undefined) void this.open();
+    else if (this.#nextAttempt) void this.open();
   }
 
   /** A reply that does not come ends the connection. @param {Connection} connection */
@@ -333,7 +336,8 @@ export class Connections {
   async #begin(connection) {
     const { moveEarliest, moveLatest } = this.#timers.timing;
     this.#timers.after(this.#timers.between(moveEarliest, moveLatest), () => {
-      if (connection === this.current) void this.open(); // API Gateway will end this one before long
+      // API Gateway will end this one before long.
+      if (connection === this.current && !this.#nextAttempt) void this.open();
     });
     if (this.current) this.#next = connection;
     else this.#makeCurrent(connection);
@@ -382,28 +386,42 @@ export class Connections {
       this.#refuse(new SignInRefused(ending.message || ending.code));
     } else if (connection === this.#next) {
       this.#next = null;
-      this.#openLater(ending);
+      this.#lost(ending);
     } else if (connection === this.current) {
       const next = this.#next;
       this.current = this.#next = null;
       if (next) this.#makeCurrent(next); // it takes over early
-      else this.#openLater(ending);
+      else this.#lost(ending);
     }
   }
 
-  /** @param {CloseFrame | null} [ending] */
-  #openLater(ending) {
+  /** One that no other has replaced. @param {CloseFrame | null} ending */
+  #lost(ending) {
     if (this.#isStopped) return;
     const away = ending ? namedPause(ending.retry_after_ms, MAX_AWAY) : 0;
-    const delay = away + this.#timers.backoff(this.#attempt++);
-    if (!this.current) this.#wait(delay, ending ? ending.message || ending.code : undefined);
-    if (!this.#isOpening) this.#nextAttempt = this.#timers.after(delay, () => void this.open());
+    if (away) this.#earliest = Math.max(this.#earliest, this.#timers.now() + away);
+    if (!this.#isOpening) this.#openLater(ending);
+    else if (!this.current) this.#tellLost({ state: "connecting" }, 0);
   }
 
-  /** @param {number} retryInMs @param {string} [reason] the server's, if it gave one */
-  #wait(retryInMs, reason) {
+  /** Plans the next attempt, unless there is one that the server allows. @param {CloseFrame | null} [ending] */
+  #openLater(ending) {
+    if (this.#isStopped) return;
+    const now = this.#timers.now();
+    if (!this.#nextAttempt || this.#nextAttempt.at < this.#earliest) {
+      this.#timers.cancel(this.#nextAttempt?.timer);
+      const delay = Math.max(0, this.#earliest - now) + this.#timers.backoff(this.#attempt++);
+      this.#nextAttempt = { at: now + delay, timer: this.#timers.after(delay, () => void this.open()) };
+    }
+    if (this.current) return;
+    const reason = ending ? ending.message || ending.code : undefined; // the server's, if it gave one
+    this.#tellLost({ state: "waiting", until: this.#nextAttempt.at, reason }, this.#nextAttempt.at - now);
+  }
+
+  /** There is no connection. @param {Status} status @param {number} retryInMs */
+  #tellLost(status, retryInMs) {
     this.#events.disconnected();
-    this.#become({ state: "waiting", until: this.#timers.now() + retryInMs, reason });
+    this.#become(status);
     this.#listeners.tell("disconnected", { retryInMs });
   }
 

@@ -71,6 +71,8 @@ class Connections:
         self._numbers = itertools.count(1)
         self._attempt = 0
         self._next_attempt: Timer | None = None
+        self._earliest = 0.0
+        """When the server lets the next attempt begin, by the clock; 0 if it does not mind."""
         self._is_stopped = False
 
     # What it is asked
@@ -95,6 +97,7 @@ class Connections:
         """Asks for a connection, unless one is being opened."""
         self._next_attempt = None
         if self._opening is None and not self._is_stopped:
+            self._earliest = 0
             number = next(self._numbers)
             self._set(number, ConnectionState.OPENING)
             self._effects.append(Open(number))
@@ -105,6 +108,7 @@ class Connections:
             self._effects.append(Close(connection))
             return False
         self._set(connection, ConnectionState.SYNCING)
+        self._earliest = 0
         age = self._random.uniform(self._timing.move_earliest, self._timing.move_latest)
         self._timers.after(age, lambda: self._move(connection))
         if self.current is None:
@@ -236,8 +240,10 @@ class Connections:
         self._was_lost(connection)
         if was_draining or (was_current and self.current is not None):
             return
+        if away:
+            self._earliest = max(self._earliest, self._timers.now + away)
         if self._opening is None:
-            self._open_later(reason, away)
+            self._open_later(reason)
         elif was_current:
             self.last_reason = reason
             self._mailbox.put(Disconnected(reason, 0))
@@ -248,11 +254,15 @@ class Connections:
         if fresh:
             self._make_current(fresh[0])
 
-    def _open_later(self, reason: str, away: float = 0) -> None:
+    def _open_later(self, reason: str) -> None:
+        """Plans the next attempt, unless there is one that the server allows."""
         self.last_reason = reason
-        delay = away + self._backoff.delay(self._attempt)
-        self._attempt += 1
+        now, planned = self._timers.now, self._next_attempt
+        if planned is None or planned.at < self._earliest:
+            if planned:
+                planned.cancel()
+            delay = max(0, self._earliest - now) + self._backoff.delay(self._attempt)
+            self._attempt += 1
+            planned = self._next_attempt = self._timers.after(delay, self.open)
         if self.current is None:
-            self._mailbox.put(Disconnected(reason, delay))
-        if self._next_attempt is None:
-            self._next_attempt = self._timers.after(delay, self.open)
+            self._mailbox.put(Disconnected(reason, planned.at - now))

@@ -235,9 +235,11 @@ class Script:
         # A message may itself be `unsent`.
         kind = "message" if "message" in given else given.one_of("connected", "disconnected", "reset", *kinds)
         match kind:
-            case "connected" | "reset" | "disconnected":
-                said = given.take(kind, type(None) if kind == "disconnected" else str)
-                fields = {"epoch" if kind == "reset" else "user": said} if said else {}
+            case "connected" | "reset":
+                fields = {"epoch" if kind == "reset" else "user": given.take(kind, str)}
+            case "disconnected":
+                retry_in = given.take(kind, type(None), *NUMBER)
+                fields = {} if retry_in is None else {"retry_in": retry_in}
             case "message":
                 fields = _told_message(_message(given))
             case "typing":

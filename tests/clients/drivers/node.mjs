@@ -81,7 +81,7 @@ class Names {
 /** The client's events as the cases write them. */
 const EVENTS = {
   connected: ({ user }) => ({ user }),
-  disconnected: () => ({}),
+  disconnected: ({ retryInMs }) => ({ retry_in: retryInMs / 1_000 }),
   message: ({ peer, message: { from, ...fields } }) => ({ peer, sender: from, ...fields }),
   unsent: (detail) => detail,
   sent: (detail) => detail,
