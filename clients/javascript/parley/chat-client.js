@@ -427,7 +427,6 @@ export class ChatClient extends Events {
   #connectionsEvents() {
     return {
       sync: (connection) => this.#sync.run(connection),
-      synced: () => this.#sync.beat(),
       becameCurrent: () => this.#settle(),
       connected: () => this.#hints.connected(),
       disconnected: () => this.#hints.lost(),

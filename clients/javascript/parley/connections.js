@@ -183,7 +183,6 @@ function opened(socket) {
  * @typedef {object} ConnectionsEvents
  * @property {(connection: Connection) => Promise<string | null>} sync has a fresh connection tell all that was missed,
  *   and whose connection it is
- * @property {() => void} synced it has: from now on there is a heartbeat
  * @property {() => void} connected there is a connection, and all that was missed was told
  * @property {() => void} becameCurrent what waits for a connection can be asked now
  * @property {() => void} disconnected there is none any more
@@ -370,7 +369,6 @@ export class Connections {
       this.#listeners.tell("connected", { user });
       this.#events.connected();
     }
-    this.#events.synced();
   }
 
   /** @param {Connection} connection */

@@ -105,21 +105,27 @@ export class Sync {
       return this.#conversations.user;
     } finally {
       this.#underWay -= 1;
+      this.#armHeartbeat();
     }
   }
 
   /** Something has come that only a sync can explain: the one under way is followed by another, or there is one now. */
   want() {
     this.#isWanted = true;
+    this.#runIfIdle();
+  }
+
+  /** Syncs on the current connection, unless a sync is under way. */
+  #runIfIdle() {
     const { current } = this.#connections;
     if (current && !this.#underWay) void this.run(current).catch(() => current.close("it could not be synced"));
   }
 
-  /** Syncs every few minutes from now on. With jitter, so that clients do not synchronise. */
-  beat() {
+  /** Rule 5. After an interval with jitter, so that clients do not synchronise. */
+  #armHeartbeat() {
     this.#timers.cancel(this.#heartbeat);
     const interval = this.#heartbeatMs * this.#timers.between(1 - HEARTBEAT_SPREAD, 1 + HEARTBEAT_SPREAD);
-    this.#heartbeat = this.#timers.after(interval, () => void this.#beat());
+    this.#heartbeat = this.#timers.after(interval, () => this.#runIfIdle());
   }
 
   /** @param {Connection} connection */
@@ -210,16 +216,5 @@ export class Sync {
   #endFirst() {
     this.#conversations.isPrimed = true;
     this.#settle();
-  }
-
-  async #beat() {
-    const connection = this.#connections.current;
-    try {
-      if (!connection) return;
-      await this.run(connection);
-      if (connection === this.#connections.current) this.beat();
-    } catch {
-      connection?.close("it could not be synced");
-    }
   }
 }

@@ -66,7 +66,6 @@ export class Connection {
  * @typedef {object} ConnectionsEvents
  * @property {(connection: Connection) => Promise<string | null>} sync has a fresh connection tell all that was missed,
  *   and whose connection it is
- * @property {() => void} synced it has: from now on there is a heartbeat
  * @property {() => void} connected there is a connection, and all that was missed was told
  * @property {() => void} becameCurrent what waits for a connection can be asked now
  * @property {() => void} disconnected there is none any more
@@ -125,10 +124,6 @@ export type ConnectionsEvents = {
      * and whose connection it is
      */
     sync: (connection: Connection) => Promise<string | null>;
-    /**
-     * it has: from now on there is a heartbeat
-     */
-    synced: () => void;
     /**
      * there is a connection, and all that was missed was told
      */

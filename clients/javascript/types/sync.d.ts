@@ -39,8 +39,6 @@ export class Sync {
     run(connection: Connection): Promise<string | null>;
     /** Something has come that only a sync can explain: the one under way is followed by another, or there is one now. */
     want(): void;
-    /** Syncs every few minutes from now on. With jitter, so that clients do not synchronise. */
-    beat(): void;
     #private;
 }
 export type Blocks = import("./blocks.js").Blocks;

@@ -112,6 +112,7 @@ class Sync:
         """A connection has ended."""
         if self._round and self._round.connection == connection:
             self._round = None
+            self._arm_heartbeat()  # one that came meanwhile has passed, and there may be another connection
 
     def start_if_needed(self) -> None:
         current = self._connections.current
