@@ -142,7 +142,13 @@ export class ChatClient extends Events {
       hints,
       settle: (conversation) => this.#gaps.settle(conversation),
     });
-    const gaps = new Gaps(connections, conversations, listeners, { expiry, arrivals, backlog, atOnce: most.fetches });
+    const gaps = new Gaps(connections, conversations, listeners, {
+      expiry,
+      arrivals,
+      timers,
+      backlog,
+      atOnce: most.fetches,
+    });
     const sender = new Sender(connections, conversations, listeners, {
       queue,
       hints,

@@ -10,10 +10,12 @@ import { Refused } from "./requests.js";
 /** @typedef {import("./arrivals.js").Arrivals} Arrivals */
 /** @typedef {import("./connections.js").Connections} Connections */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").Outgoing} Outgoing */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
 /** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./expiry.js").Expiry} Expiry */
 /** @typedef {import("./frames.js").Message} Message */
+/** @typedef {import("./timers.js").Timers} Timers */
 
 const OLDER_PAGE = 30;
 
@@ -49,6 +51,7 @@ export class Gaps {
   #listeners;
   #expiry;
   #arrivals;
+  #timers;
   #backlog;
   #gate;
 
@@ -59,15 +62,17 @@ export class Gaps {
    * @param {object} options
    * @param {Expiry} options.expiry
    * @param {Arrivals} options.arrivals
+   * @param {Timers} options.timers
    * @param {number} options.backlog
    * @param {number} options.atOnce
    */
-  constructor(connections, conversations, listeners, { expiry, arrivals, backlog, atOnce }) {
+  constructor(connections, conversations, listeners, { expiry, arrivals, timers, backlog, atOnce }) {
     this.#connections = connections;
     this.#conversations = conversations;
     this.#listeners = listeners;
     this.#expiry = expiry;
     this.#arrivals = arrivals;
+    this.#timers = timers;
     this.#backlog = backlog;
     this.#gate = new Gate(atOnce);
   }
@@ -121,13 +126,16 @@ export class Gaps {
 
   /** @param {Conversation} conversation */
   async #fill(conversation) {
+    const began = this.#timers.now();
+    const lookedFor = conversation.outbox.filter(({ isDoubtful, found, problem }) => isDoubtful && !found && !problem);
     try {
       if (conversation.last === null) await this.#latest(conversation);
-      await this.#readOn(conversation);
+      await this.#readOn(conversation, lookedFor);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      conversation.isStuck = true; // not asked again before the next sync
+      conversation.isStuck = true; // not asked again before the next sync; for what is unsent, the same id has to do
     }
+    for (const outgoing of lookedFor) Object.assign(outgoing, { isDoubtful: false, knownAt: began });
   }
 
   /**
@@ -145,13 +153,11 @@ export class Gaps {
     if (this.#take(conversation, messages)) this.#arrivals.tell(conversation, conversation.closeGap(known));
   }
 
-  /** Reads the history up to its end, and before that from where a message of ours may be. */
-  async #readOn(/** @type {Conversation} */ conversation) {
-    const last = conversation.last ?? 0;
-    const lookedFor = conversation.nextToSend?.isDoubtful ? conversation.nextToSend : null;
-    let isLooking = lookedFor !== null;
+  /** Reads the history up to its end, and before that from where the messages that are looked for may be. */
+  async #readOn(/** @type {Conversation} */ conversation, /** @type {Outgoing[]} */ lookedFor) {
+    let isLooking = lookedFor.length > 0;
     // What was sent and not acknowledged may be stored before what is here begins.
-    let after = lookedFor ? Math.min(last, lookedFor.base ?? 0) : last;
+    let after = Math.min(conversation.last ?? 0, ...lookedFor.map(({ base }) => base ?? 0));
     while (isLooking || conversation.isBehind) {
       const { seq: known, numbering } = conversation;
       const { messages, more } = await this.#page(conversation, { after, limit: PAGE });
@@ -170,7 +176,6 @@ export class Gaps {
       if (isWhole) isLooking = false;
       after = conversation.last ?? 0;
     }
-    if (lookedFor) lookedFor.isDoubtful = false;
   }
 
   /** Whether all of a page was taken. @param {Conversation} conversation @param {Message[]} messages */

@@ -72,7 +72,7 @@ export class Sender {
       const count = this.#mostUnsent.toLocaleString("en");
       throw new RangeError(`${count} messages to ${conversation.peer} wait to be sent. Wait for some of them first.`);
     }
-    conversation.outbox.push(outgoing);
+    conversation.outbox.push({ ...outgoing, base: conversation.last });
     this.#queue.save();
   }
 
@@ -124,9 +124,7 @@ export class Sender {
   async #lookUp(/** @type {Conversation} */ conversation, /** @type {Outgoing} */ outgoing) {
     outgoing.isDoubtful = true;
     await conversation.filling; // one that began before does not look for it
-    outgoing.knownAt = this.#timers.now();
     if (outgoing.isDoubtful) await this.#gaps.fill(conversation);
-    outgoing.isDoubtful = false; // where the history is refused, the same id has to do
   }
 
   /**
@@ -149,8 +147,7 @@ export class Sender {
     const first = outgoing.isTried ? again : {};
     outgoing.knownAt ??= this.#timers.now();
     outgoing.isTried = true;
-    outgoing.base ??= conversation.last; // it will be stored behind this number
-    this.#queue.save();
+    this.#place(outgoing, conversation);
     // Found, because a gap was filled meanwhile.
     const isMoot = () => Boolean(outgoing.found) || this.#mustLookUp(outgoing);
     try {
@@ -163,6 +160,14 @@ export class Sender {
       else outgoing.isDoubtful = true;
       if (!(error instanceof Refused)) throw error;
     }
+  }
+
+  /** It will be stored behind the last number that is here, or is behind an earlier one already. */
+  #place(/** @type {Outgoing} */ outgoing, /** @type {Conversation} */ conversation) {
+    const base = Math.min(outgoing.base ?? Infinity, conversation.last ?? 0);
+    if (base === outgoing.base) return;
+    outgoing.base = base;
+    this.#queue.save();
   }
 
   /**

@@ -29,7 +29,7 @@ import { isObject, isUserId, moment, optional, shaped, string, whole } from "./f
  *
  * @typedef {object} Store
  * @property {() => unknown} load
- * @property {(state: SavedState) => void | Promise<void>} save
+ * @property {(state: SavedState) => unknown} save may return a promise
  */
 
 /** A store that keeps nothing. @type {Readonly<Store>} */
@@ -107,7 +107,7 @@ function saved(conversations) {
   const reads = known.filter(({ receipts }) => receipts.read.isDue);
   const numbered = known.filter(({ outbox, receipts, expires }) => expires && (outbox.length || receipts.read.isDue));
   return {
-    outbox: known.flatMap(({ outbox }) => outbox.map(({ isDoubtful, knownAt, ...outgoing }) => outgoing)),
+    outbox: known.flatMap(({ outbox }) => outbox.map(({ isTried, isDoubtful, knownAt, ...outgoing }) => outgoing)),
     reads: Object.fromEntries(reads.map(({ peer, receipts }) => [peer, receipts.read.wanted])),
     expires: Object.fromEntries(numbered.map(({ peer, expires }) => [peer, expires])),
     epoch: conversations.epoch,
@@ -125,8 +125,8 @@ function restored(state) {
   /** @type {Outgoing[]} */
   const outbox = Array.isArray(state.outbox) ? state.outbox.filter(isOutgoing) : [];
   return {
-    // What was tried may be stored: the history is looked at before it is sent again. A store may fail to save that.
-    outbox: outbox.map((outgoing) => ({ ...outgoing, isDoubtful: outgoing.isTried !== false, isTried: true })),
+    // The state may be older than what was sent since: all of it was tried, for all that is known.
+    outbox: outbox.map((outgoing) => ({ ...outgoing, isDoubtful: true, isTried: true })),
     reads: numbersByPeer(state.reads),
     expires: numbersByPeer(state.expires),
     epoch: typeof state.epoch === "string" ? state.epoch : null,

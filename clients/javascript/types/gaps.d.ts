@@ -7,12 +7,14 @@ export class Gaps {
      * @param {object} options
      * @param {Expiry} options.expiry
      * @param {Arrivals} options.arrivals
+     * @param {Timers} options.timers
      * @param {number} options.backlog
      * @param {number} options.atOnce
      */
-    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { expiry, arrivals, backlog, atOnce }: {
+    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { expiry, arrivals, timers, backlog, atOnce }: {
         expiry: Expiry;
         arrivals: Arrivals;
+        timers: Timers;
         backlog: number;
         atOnce: number;
     });
@@ -29,7 +31,9 @@ export class Gaps {
 export type Arrivals = import("./arrivals.js").Arrivals;
 export type Connections = import("./connections.js").Connections;
 export type Conversation = import("./conversation.js").Conversation;
+export type Outgoing = import("./conversation.js").Outgoing;
 export type Conversations = import("./conversations.js").Conversations;
 export type Listeners = import("./events.js").Listeners;
 export type Expiry = import("./expiry.js").Expiry;
 export type Message = import("./frames.js").Message;
+export type Timers = import("./timers.js").Timers;

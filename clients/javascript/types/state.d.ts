@@ -16,7 +16,7 @@
  *
  * @typedef {object} Store
  * @property {() => unknown} load
- * @property {(state: SavedState) => void | Promise<void>} save
+ * @property {(state: SavedState) => unknown} save may return a promise
  */
 /** A store that keeps nothing. @type {Readonly<Store>} */
 export const NO_STORE: Readonly<Store>;
@@ -59,5 +59,8 @@ export type SavedState = {
  */
 export type Store = {
     load: () => unknown;
-    save: (state: SavedState) => void | Promise<void>;
+    /**
+     * may return a promise
+     */
+    save: (state: SavedState) => unknown;
 };

@@ -31,7 +31,7 @@ def test_a_message_of_yesterday_that_waits_leaves_no_separator_behind(
     server.says("bob", "of today")
     yesterday = int(time.time() * 1_000) - DAY_MS
     refused = {"id": "m1", "to": "bob", "text": "refused", "ts": yesterday, "problem": "bob takes none"}
-    unsent = {"id": "m2", "to": "bob", "text": "unsent", "ts": yesterday, "isTried": False}
+    unsent = {"id": "m2", "to": "bob", "text": "unsent", "ts": yesterday}
     saved = json.dumps({"outbox": [refused, unsent], "reads": {}})
     context, errors = new_context(), list[str]()
     server.stand_in(context)
