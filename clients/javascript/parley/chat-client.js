@@ -432,6 +432,7 @@ export class ChatClient extends Events {
   /** @returns {import("./connections.js").ConnectionsEvents} */
   #connectionsEvents() {
     return {
+      user: () => this.user,
       sync: (connection) => this.#sync.run(connection),
       becameCurrent: () => this.#settle(),
       connected: () => this.#hints.connected(),

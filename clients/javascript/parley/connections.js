@@ -42,6 +42,7 @@ export const ConnectionState = Object.freeze({
 /** One WebSocket. */
 export class Connection {
   #timers;
+  #user;
   #onState;
   #onPush;
   #onEnd;
@@ -55,13 +56,15 @@ export class Connection {
 
   /**
    * @param {Timers} timers
+   * @param {() => string | null} user whose it is, as far as that is known
    * @param {object} told
    * @param {(before: State, after: State, reason: string) => void} told.onState
    * @param {(frame: Push) => void} told.onPush
    * @param {(connection: Connection) => void} told.onEnd it was open, and is not any more
    */
-  constructor(timers, { onState, onPush, onEnd }) {
+  constructor(timers, user, { onState, onPush, onEnd }) {
     this.#timers = timers;
+    this.#user = user;
     this.#onState = onState;
     this.#onPush = onPush;
     this.#onEnd = onEnd;
@@ -143,7 +146,7 @@ export class Connection {
 
   /** @param {unknown} data */
   #receive(data) {
-    const frame = parsed(data);
+    const frame = parsed(data, this.#user());
     if (!frame) return;
     if (frame.type === "error" && frame.code === "token_expired") this.close("the token has expired");
     else if (frame.type === "close") this.#end(frame);
@@ -181,6 +184,7 @@ function opened(socket) {
  * What becomes of the connections.
  *
  * @typedef {object} ConnectionsEvents
+ * @property {() => string | null} user who the token speaks for, as far as that is known
  * @property {(connection: Connection) => Promise<string | null>} sync has a fresh connection tell all that was missed,
  *   and whose connection it is
  * @property {() => void} connected there is a connection, and all that was missed was told
@@ -317,7 +321,7 @@ export class Connections {
   #made() {
     const number = ++this.#numbers;
     this.#debug(`connection ${number}: new → ${ConnectionState.OPENING}`);
-    return new Connection(this.#timers, {
+    return new Connection(this.#timers, this.#events.user, {
       onState: (before, after, reason) =>
         this.#debug(`connection ${number}: ${before} → ${after}${reason && ` (${reason})`}`),
       onPush: (frame) => this.#events.push(frame),

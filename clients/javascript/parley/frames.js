@@ -1,7 +1,7 @@
 /**
  * Frames and limits of docs/protocol.md: which texts are frames, and what the server could never take.
  *
- * Differs from frames.py: a time may be any that a `Date` can hold; and a `sync` must name its interval and limit.
+ * Differs from frames.py: a time may be any that a `Date` can hold.
  */
 
 import { dataProblem, isData } from "./data.js";
@@ -70,8 +70,9 @@ import { dataProblem, isData } from "./data.js";
 /** @typedef {{ type: "pong", id: string }} PongFrame */
 /** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
 /**
- * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
- *   max_text_bytes: number, epoch?: string | null, next?: string, presence?: Presence[] | null }} SyncFrame
+ * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number,
+ *   heartbeat_ms?: number | null, max_text_bytes?: number | null, epoch?: string | null, next?: string,
+ *   presence?: Presence[] | null }} SyncFrame
  */
 /**
  * @typedef {{ type: "error", id?: string, code: string, message?: unknown, temporary?: unknown,
@@ -155,6 +156,8 @@ function charactersOver(/** @type {string} */ text, /** @type {number} */ maxByt
 /** @typedef {(value: any) => boolean} Check */
 /** @typedef {Record<string, Check>} Shape */
 
+/** However large. @type {Check} */
+const integer = Number.isInteger;
 /** @type {Check} */
 export const whole = Number.isSafeInteger;
 /** @type {Check} */
@@ -207,8 +210,8 @@ const SHAPES = {
     chats: listOf(CHAT),
     presence: optional(PRESENCES),
     server_time: moment,
-    heartbeat_ms: whole,
-    max_text_bytes: whole,
+    heartbeat_ms: optional(integer),
+    max_text_bytes: optional(integer),
   },
   history: { messages: listOf(MESSAGE) },
   ack: {
@@ -243,19 +246,29 @@ export function isObject(value) {
 /**
  * The frame in a text, or null if there is none.
  *
+ * Once it is known who the user is, messages between others are not taken for frames either.
+ *
  * @param {unknown} data
+ * @param {string | null} user
  * @returns {Frame | null}
  */
-export function parsed(data) {
+export function parsed(data, user) {
   try {
     const frame = JSON.parse(/** @type {string} */ (data));
     if (!isObject(frame)) return null;
-    if (frame.type === undefined) return Object.keys(frame).length ? /** @type {GatewayFrame} */ (frame) : null;
-    const isFrame = Object.hasOwn(SHAPES, frame.type) && matches(frame, SHAPES[frame.type] ?? {});
-    return isFrame ? /** @type {Frame} */ (frame) : null;
+    const { type } = frame;
+    if (type === undefined) return Object.keys(frame).length ? /** @type {GatewayFrame} */ (frame) : null;
+    const isFrame = typeof type === "string" && Object.hasOwn(SHAPES, type) && matches(frame, SHAPES[type] ?? {});
+    return isFrame && (user === null || isFor(user, frame)) ? /** @type {Frame} */ (frame) : null;
   } catch {
     return null;
   }
+}
+
+/** @param {string} user @param {Record<string, any>} frame */
+function isFor(user, frame) {
+  const messages = frame.type === "message" ? [frame] : frame.type === "history" ? frame.messages : [];
+  return messages.every((/** @type {Message} */ { from, to }) => from === user || to === user);
 }
 
 /** The message in a frame. @param {SentMessage} frame @returns {Message} */

@@ -140,7 +140,7 @@ export class Requests {
   /** @param {ErrorFrame} frame @param {Request | undefined} request */
   #onError(frame, request) {
     if (request && frame.temporary) this.#repeatLater(request, frame.retry_after_ms);
-    else if (request) this.#fail(request, new Refused(frame.code, String(frame.message ?? "")));
+    else if (request) this.#fail(request, new Refused(frame.code, String(frame.message || "")));
     else if (frame.id === undefined && frame.temporary) this.#repeatAll(frame.retry_after_ms);
   }
 

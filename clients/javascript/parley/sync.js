@@ -1,7 +1,5 @@
 /**
  * Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, sync again as a heartbeat, begin anew.
- *
- * Differs from sync.py: an interval of 0 is taken for the shortest there is.
  */
 
 import { SignInRefused } from "./connections.js";
@@ -164,7 +162,7 @@ export class Sync {
   /** @param {Connection} connection @param {object} fields */
   async #page(connection, fields) {
     const page = await connection.ask({ action: "sync", ...fields });
-    this.#heartbeatMs = Math.max(MIN_HEARTBEAT_MS, Math.min(page.heartbeat_ms, MAX_HEARTBEAT_MS));
+    this.#heartbeatMs = Math.max(MIN_HEARTBEAT_MS, Math.min(page.heartbeat_ms || DEFAULT_HEARTBEAT_MS, MAX_HEARTBEAT_MS));
     this.#learn(page);
     return page;
   }
@@ -182,7 +180,7 @@ export class Sync {
     }
     known.epoch ??= page.epoch ?? null;
     this.#clockOffset = page.server_time - this.#timers.now();
-    this.maxTextBytes = page.max_text_bytes;
+    this.maxTextBytes = page.max_text_bytes || DEFAULT_TEXT_BYTES;
     for (const listed of page.chats) this.#learnChat(listed);
     this.#hints.answeredWithSync(page.presence ?? []);
     this.#listeners.changed();

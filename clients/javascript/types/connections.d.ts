@@ -27,12 +27,13 @@ export const ConnectionState: Readonly<{
 export class Connection {
     /**
      * @param {Timers} timers
+     * @param {() => string | null} user whose it is, as far as that is known
      * @param {object} told
      * @param {(before: State, after: State, reason: string) => void} told.onState
      * @param {(frame: Push) => void} told.onPush
      * @param {(connection: Connection) => void} told.onEnd it was open, and is not any more
      */
-    constructor(timers: Timers, { onState, onPush, onEnd }: {
+    constructor(timers: Timers, user: () => string | null, { onState, onPush, onEnd }: {
         onState: (before: State, after: State, reason: string) => void;
         onPush: (frame: Push) => void;
         onEnd: (connection: Connection) => void;
@@ -64,6 +65,7 @@ export class Connection {
  * What becomes of the connections.
  *
  * @typedef {object} ConnectionsEvents
+ * @property {() => string | null} user who the token speaks for, as far as that is known
  * @property {(connection: Connection) => Promise<string | null>} sync has a fresh connection tell all that was missed,
  *   and whose connection it is
  * @property {() => void} connected there is a connection, and all that was missed was told
@@ -119,6 +121,10 @@ export type State = (typeof ConnectionState)[keyof typeof ConnectionState];
  * What becomes of the connections.
  */
 export type ConnectionsEvents = {
+    /**
+     * who the token speaks for, as far as that is known
+     */
+    user: () => string | null;
     /**
      * has a fresh connection tell all that was missed,
      * and whose connection it is

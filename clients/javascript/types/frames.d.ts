@@ -15,10 +15,13 @@ export function isObject(value: unknown): value is Record<string, any>;
 /**
  * The frame in a text, or null if there is none.
  *
+ * Once it is known who the user is, messages between others are not taken for frames either.
+ *
  * @param {unknown} data
+ * @param {string | null} user
  * @returns {Frame | null}
  */
-export function parsed(data: unknown): Frame | null;
+export function parsed(data: unknown, user: string | null): Frame | null;
 /** The message in a frame. @param {SentMessage} frame @returns {Message} */
 export function messageOf({ from, to, seq, id, text, ts, expires, unsent, unsends, data }: SentMessage): Message;
 /** Whether a frame, under the question's id, is what the question is answered with. */
@@ -83,8 +86,9 @@ export function isPush(frame: Frame): frame is Push;
 /** @typedef {{ type: "pong", id: string }} PongFrame */
 /** @typedef {{ type: "history", id: string, messages: SentMessage[], more?: boolean }} HistoryFrame */
 /**
- * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number, heartbeat_ms: number,
- *   max_text_bytes: number, epoch?: string | null, next?: string, presence?: Presence[] | null }} SyncFrame
+ * @typedef {{ type: "sync", id: string, user: string, chats: ListedChat[], server_time: number,
+ *   heartbeat_ms?: number | null, max_text_bytes?: number | null, epoch?: string | null, next?: string,
+ *   presence?: Presence[] | null }} SyncFrame
  */
 /**
  * @typedef {{ type: "error", id?: string, code: string, message?: unknown, temporary?: unknown,
@@ -117,8 +121,6 @@ export const MAX_PRESENCE_USERS: 100;
 export const DEFAULT_HEARTBEAT_MS: 270000;
 export const DEFAULT_TEXT_BYTES: number;
 export const USER_ID_RULE: "1 to 128 characters of A-Z a-z 0-9 _ . @ : | + = -";
-/** @typedef {(value: any) => boolean} Check */
-/** @typedef {Record<string, Check>} Shape */
 /** @type {Check} */
 export const whole: Check;
 /** @type {Check} */
@@ -266,8 +268,8 @@ export type SyncFrame = {
     user: string;
     chats: ListedChat[];
     server_time: number;
-    heartbeat_ms: number;
-    max_text_bytes: number;
+    heartbeat_ms?: number | null;
+    max_text_bytes?: number | null;
     epoch?: string | null;
     next?: string;
     presence?: Presence[] | null;

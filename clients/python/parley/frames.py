@@ -2,8 +2,7 @@
 
 A frame is checked here, before any rule sees it, so that no rule can meet a field of the wrong type half way.
 
-Differs from frames.js: a time must also be within what Python's `datetime` can show, in every time zone; and a `sync`
-may leave out its interval and limit.
+Differs from frames.js: a time must also be within what Python's `datetime` can show, in every time zone.
 """
 
 from __future__ import annotations
@@ -137,13 +136,27 @@ _SHAPES: dict[str, Check] = {
 }
 
 
+def _no_json(constant: str) -> float:
+    """`NaN` and its like, which Python reads by default."""
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _number(text: str) -> int | float:
+    """5.0 and 5 are the same number in JSON, and in JavaScript."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+_JSON = json.JSONDecoder(parse_float=_number, parse_constant=_no_json)
+
+
 def parse(text: str, user: str | None) -> Frame | None:
     """The frame in a text, checked; None if it does not follow the protocol. API Gateway's own have no `type`.
 
     Once it is known who the user is, messages between others are not taken for frames either.
     """
     try:
-        frame = json.loads(text)
+        frame = _JSON.decode(text)
     except (ValueError, RecursionError):
         return None
     if not isinstance(frame, dict) or not frame:

@@ -169,7 +169,7 @@ class Requests:
                 self._repeat_later(request, retry_after_ms)
             else:
                 self._close(request)
-                self._go_on(request.script, Refused(frame["code"], str(frame.get("message", ""))))
+                self._go_on(request.script, Refused(frame["code"], str(frame.get("message") or "")))
 
     def _repeat_all(self, connection: int, retry_after_ms: object) -> None:
         for request in self._open.values():

@@ -1,7 +1,4 @@
-"""Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, heartbeat, begin anew.
-
-Differs from sync.js: an interval of 0 is taken for one that the server does not name.
-"""
+"""Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, heartbeat, begin anew."""
 
 from __future__ import annotations
 
