@@ -3,7 +3,7 @@
  */
 
 import { SignInRefused } from "./connections.js";
-import { DEFAULT_HEARTBEAT_MS, DEFAULT_TEXT_BYTES } from "./frames.js";
+import { DEFAULT_HEARTBEAT_MS, DEFAULT_TEXT_BYTES, PAGE } from "./frames.js";
 import { Lost } from "./requests.js";
 
 /** @typedef {import("./blocks.js").Blocks} Blocks */
@@ -161,7 +161,7 @@ export class Sync {
 
   /** @param {Connection} connection @param {object} fields */
   async #page(connection, fields) {
-    const page = await connection.ask({ action: "sync", ...fields });
+    const page = await connection.ask({ action: "sync", limit: PAGE, ...fields });
     this.#heartbeatMs = Math.max(MIN_HEARTBEAT_MS, Math.min(page.heartbeat_ms || DEFAULT_HEARTBEAT_MS, MAX_HEARTBEAT_MS));
     this.#learn(page);
     return page;
