@@ -22,7 +22,6 @@ def test_a_store_that_fails_stops_no_conversation_and_is_logged(how: str) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == {

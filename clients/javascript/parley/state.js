@@ -24,8 +24,8 @@ import { isObject, isUserId, moment, optional, shaped, string, whole } from "./f
  */
 
 /**
- * Where it is kept. `load` is called once, at the start. What `save` throws is logged, and everything goes on: then what
- * is unsent lives as long as the client.
+ * Where it is kept. `load` is called once, at the start. What `save` throws is logged, and everything goes on: what is
+ * unsent then lives as long as the client.
  *
  * @typedef {object} Store
  * @property {() => unknown} load

@@ -1,5 +1,7 @@
 /**
  * Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, sync again as a heartbeat, begin anew.
+ *
+ * Differs from sync.py: at first, only conversations with unread messages may have theirs fetched (`backlogOf`).
  */
 
 import { SignInRefused } from "./connections.js";
@@ -162,7 +164,8 @@ export class Sync {
   /** @param {Connection} connection @param {object} fields */
   async #page(connection, fields) {
     const page = await connection.ask({ action: "sync", limit: PAGE, ...fields });
-    this.#heartbeatMs = Math.max(MIN_HEARTBEAT_MS, Math.min(page.heartbeat_ms || DEFAULT_HEARTBEAT_MS, MAX_HEARTBEAT_MS));
+    const named = page.heartbeat_ms || DEFAULT_HEARTBEAT_MS;
+    this.#heartbeatMs = Math.max(MIN_HEARTBEAT_MS, Math.min(named, MAX_HEARTBEAT_MS));
     this.#learn(page);
     return page;
   }

@@ -11,8 +11,8 @@
  * @property {string | null} [epoch] of which history of the server's its numbers are; null if that is not known
  */
 /**
- * Where it is kept. `load` is called once, at the start. What `save` throws is logged, and everything goes on: then what
- * is unsent lives as long as the client.
+ * Where it is kept. `load` is called once, at the start. What `save` throws is logged, and everything goes on: what is
+ * unsent then lives as long as the client.
  *
  * @typedef {object} Store
  * @property {() => unknown} load
@@ -54,8 +54,8 @@ export type SavedState = {
     epoch?: string | null | undefined;
 };
 /**
- * Where it is kept. `load` is called once, at the start. What `save` throws is logged, and everything goes on: then what
- * is unsent lives as long as the client.
+ * Where it is kept. `load` is called once, at the start. What `save` throws is logged, and everything goes on: what is
+ * unsent then lives as long as the client.
  */
 export type Store = {
     load: () => unknown;

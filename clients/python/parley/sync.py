@@ -1,4 +1,7 @@
-"""Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, heartbeat, begin anew."""
+"""Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, heartbeat, begin anew.
+
+Differs from sync.js: at first, the latest messages of every conversation are fetched, of one without unread ones too.
+"""
 
 from __future__ import annotations
 
