@@ -4,7 +4,7 @@
  * Differs from arrivals.py: there is no mailbox that may be full; and what a message makes necessary is asked for at once.
  */
 
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./conversation.js").Told} Told */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
 /** @typedef {import("./events.js").Listeners} Listeners */
@@ -29,7 +29,7 @@ export class Arrivals {
    * @param {Expiry} options.expiry
    * @param {Receipts} options.receipts
    * @param {Hints} options.hints
-   * @param {(conversation: Conversation) => void} options.settle fetches what is missing before a message
+   * @param {(conversation: ConversationState) => void} options.settle fetches what is missing before a message
    */
   constructor(conversations, listeners, { expiry, receipts, hints, settle }) {
     this.#conversations = conversations;
@@ -40,7 +40,7 @@ export class Arrivals {
     this.#settle = settle;
   }
 
-  /** A message has come, alone, in whatever order. @param {Conversation} conversation @param {Message} message */
+  /** A message has come, alone, in whatever order. @param {ConversationState} conversation @param {Message} message */
   arrive(conversation, message) {
     this.#expiry.came(conversation, [message]);
     this.tell(conversation, conversation.arrive(message));
@@ -48,7 +48,7 @@ export class Arrivals {
     this.#listeners.changed();
   }
 
-  /** Tells what was taken, in order. @param {Conversation} conversation @param {Told[]} told */
+  /** Tells what was taken, in order. @param {ConversationState} conversation @param {Told[]} told */
   tell(conversation, told) {
     for (const one of told) {
       if ("message" in one) this.#tellMessage(conversation, one.message);
@@ -57,11 +57,11 @@ export class Arrivals {
     this.#conversations.trim();
   }
 
-  /** @param {Conversation} conversation @param {Message} message */
+  /** @param {ConversationState} conversation @param {Message} message */
   #tellMessage(conversation, message) {
     const { peer } = conversation;
     const { from: sender, seq, unsends } = message;
-    if (sender === peer && peer !== this.#conversations.user) this.#hints.show(peer, false);
+    if (sender === peer && peer !== this.#conversations.user) this.#hints.showComposing(peer, false);
     this.#receipts.took(conversation);
     if (unsends) this.#listeners.tell("unsent", { peer, sender, seq: unsends, number: seq });
     else this.#listeners.tell("message", { peer, message });

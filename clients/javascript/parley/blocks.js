@@ -51,7 +51,7 @@ export class Blocks {
   learn(peer, isBlocked) {
     const conversation = isBlocked ? this.#conversations.of(peer) : this.#conversations.get(peer);
     if (!conversation?.block(isBlocked)) return;
-    this.#hints.show(peer, false);
+    this.#hints.showComposing(peer, false);
     this.#listeners.tell("blocked", { peer, isBlocked });
     this.#listeners.changed();
     void this.#receipts.settle(conversation);

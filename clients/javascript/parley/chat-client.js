@@ -17,7 +17,7 @@ import { MAX_PRESENCE_USERS, USER_ID_RULE, byteLength, isUserId, textProblem } f
 import { Gaps } from "./gaps.js";
 import { Hints } from "./hints.js";
 import { Incoming } from "./incoming.js";
-import { Sender } from "./outbox.js";
+import { Outboxes } from "./outbox.js";
 import { Receipts } from "./receipts.js";
 import { Lost, Refused } from "./requests.js";
 import { NO_STORE, SavedQueue } from "./state.js";
@@ -51,7 +51,7 @@ export {
 
 /** @typedef {import("./bounds.js").Bounds} Bounds */
 /** @typedef {import("./connections.js").Address} Address */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./conversation.js").Entry} Entry */
 /** @typedef {import("./conversation.js").Told} Told */
 /** @typedef {import("./data.js").Data} Data */
@@ -101,7 +101,7 @@ export class ChatClient extends Events {
   #receipts;
   #hints;
   #gaps;
-  #sender;
+  #outboxes;
   #blocks;
   #sync;
   #incoming;
@@ -149,7 +149,7 @@ export class ChatClient extends Events {
       backlog,
       atOnce: most.fetches,
     });
-    const sender = new Sender(connections, conversations, listeners, {
+    const outboxes = new Outboxes(connections, conversations, listeners, {
       queue,
       hints,
       arrivals,
@@ -170,14 +170,14 @@ export class ChatClient extends Events {
       backlogOf,
       settle: () => this.#settle(),
     });
-    const incoming = new Incoming(conversations, listeners, { arrivals, sender, receipts, blocks, hints, sync });
+    const incoming = new Incoming(conversations, listeners, { arrivals, outboxes, receipts, blocks, hints, sync });
     this.#conversations = conversations;
     this.#queue = queue;
     this.#connections = connections;
     this.#receipts = receipts;
     this.#hints = hints;
     this.#gaps = gaps;
-    this.#sender = sender;
+    this.#outboxes = outboxes;
     this.#blocks = blocks;
     this.#sync = sync;
     this.#incoming = incoming;
@@ -271,7 +271,7 @@ export class ChatClient extends Events {
   open(peer) {
     const conversation = this.#conversations.of(peer);
     conversation.show();
-    const isUnknown = conversation.last === null && !conversation.isStuck && this.#sender.isReady;
+    const isUnknown = conversation.last === null && !conversation.isStuck && this.#outboxes.isReady;
     const fetched = isUnknown ? this.#gaps.fill(conversation) : conversation.messages.length ? null : this.older(peer);
     fetched?.catch(() => {}); // no connection: it is opened again when there is one
   }
@@ -312,22 +312,22 @@ export class ChatClient extends Events {
     const id = crypto.randomUUID();
     const conversation = this.#conversations.of(to);
     const own = data === null ? {} : { data: structuredClone(data) }; // the application may go on using its own
-    this.#sender.queue(conversation, { id, to, text, ...own, ts: this.#sync.serverTime, isTried: false });
-    this.#hints.composed(to);
-    void this.#sender.settle(conversation);
+    this.#outboxes.queue(conversation, { id, to, text, ...own, ts: this.#sync.serverTime, wasTried: false });
+    this.#hints.wasSent(to);
+    void this.#outboxes.settle(conversation);
     return id;
   }
 
   /** Sends a message that was refused once more, as a new one. Throws Closed as `send` does. @param {string} id */
   retry(id) {
     this.#checkOpen();
-    const outgoing = this.#sender.discard(id);
+    const outgoing = this.#outboxes.discard(id);
     if (outgoing) this.send(outgoing.to, outgoing.text, { data: outgoing.data });
   }
 
   /** Drops a message that was refused. @param {string} id */
   discard(id) {
-    this.#sender.discard(id);
+    this.#outboxes.discard(id);
   }
 
   /**
@@ -350,7 +350,7 @@ export class ChatClient extends Events {
    */
   typing(peer, isComposing) {
     checkUser(peer);
-    this.#hints.compose(peer, isComposing);
+    this.#hints.typing(peer, isComposing);
   }
 
   /**
@@ -433,7 +433,7 @@ export class ChatClient extends Events {
   #connectionsEvents() {
     return {
       user: () => this.user,
-      sync: (connection) => this.#sync.run(connection),
+      sync: (connection) => this.#sync.start(connection),
       becameCurrent: () => this.#settle(),
       connected: () => this.#hints.connected(),
       disconnected: () => this.#hints.lost(),
@@ -443,9 +443,9 @@ export class ChatClient extends Events {
 
   /** Asks for whatever has waited for a connection, and for a first sync. */
   #settle() {
-    if (!this.#sender.isReady) return;
+    if (!this.#outboxes.isReady) return;
     for (const conversation of this.#conversations) {
-      void this.#sender.settle(conversation);
+      void this.#outboxes.settle(conversation);
       void this.#receipts.settle(conversation);
       this.#gaps.settle(conversation);
     }

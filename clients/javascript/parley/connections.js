@@ -1,6 +1,6 @@
 /** Rule 7 of docs/protocol.md: connections. Open, move to a fresh one, drain the old one, come back after a loss. */
 
-import { isPush, parsed } from "./frames.js";
+import { isPush, parse } from "./frames.js";
 import { Lost, Requests } from "./requests.js";
 import { namedPause } from "./timers.js";
 
@@ -146,7 +146,7 @@ export class Connection {
 
   /** @param {unknown} data */
   #receive(data) {
-    const frame = parsed(data, this.#user());
+    const frame = parse(data, this.#user());
     if (!frame) return;
     if (frame.type === "error" && frame.code === "token_expired") this.close("the token has expired");
     else if (frame.type === "close") this.#end(frame);

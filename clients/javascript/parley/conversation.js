@@ -35,7 +35,7 @@ import { tombstoneOf } from "./unsending.js";
  * @property {string} text
  * @property {Data | null} [data]
  * @property {number} ts when it was written, by the server's clock
- * @property {boolean} [isTried] whether a frame of it may have left, so that it may be stored already
+ * @property {boolean} [wasTried] whether a frame of it may have left, so that it may be stored already
  * @property {number} [knownAt] when it was first tried, or last looked for in the history; undefined if it was neither, here
  * @property {boolean} [isDoubtful] whether the history has to be read before it is sent again
  * @property {number | null} [base] it is stored behind this number, if it is
@@ -80,7 +80,7 @@ export class Mark {
 }
 
 /** All that is known of the conversation with a peer. */
-export class Conversation {
+export class ConversationState {
   #bounds;
   #room; // for messages
   /** The highest number heard of; 0 if nothing was said yet. */
@@ -153,7 +153,7 @@ export class Conversation {
 
   /** Rule 10. What is left of it when the server speaks of another history; whoever holds this one holds nothing. */
   anew() {
-    const left = new Conversation(this.peer, null, this.#bounds);
+    const left = new ConversationState(this.peer, null, this.#bounds);
     if (this.isShown) left.show();
     left.outbox = this.outbox.splice(0).map(anew);
     return left;
@@ -169,7 +169,7 @@ export class Conversation {
     const { outbox, isSending, isBlocked, isShown, filling, fetchingOlder, numbering } = this;
     for (const mark of Object.values(this.receipts)) mark.wanted = 0; // one under way is not followed by another
     for (const outgoing of outbox) outgoing.base = 0;
-    Object.assign(this, new Conversation(this.peer, this.last === null ? null : 0, this.#bounds));
+    Object.assign(this, new ConversationState(this.peer, this.last === null ? null : 0, this.#bounds));
     Object.assign(this, { outbox, isSending, isBlocked, filling, fetchingOlder, numbering: numbering + 1 });
     this.show(isShown);
   }
@@ -177,7 +177,7 @@ export class Conversation {
   // What has come
 
   /** A `sync` lists it. @param {ListedChat} listed */
-  learn({ seq, ts, expires, last, wrote }) {
+  listUpTo({ seq, ts, expires, last, wrote }) {
     this.isStuck = false;
     if (seq >= this.seq) this.expires = expires ?? 0;
     // An older server does not say so, and has told the peer of every receipt.
@@ -458,7 +458,7 @@ export class Conversation {
 
 /** Rule 10. A message of ours, as it is in another history: perhaps stored, if it was tried. @param {Outgoing} outgoing */
 export function anew({ knownAt, found, ...outgoing }) {
-  return { ...outgoing, isDoubtful: outgoing.isTried !== false };
+  return { ...outgoing, isDoubtful: outgoing.wasTried !== false };
 }
 
 /** @param {{ from: string, to: string }} message @param {string} peer */

@@ -1,6 +1,6 @@
 /** Every conversation that is known here. */
 
-import { Conversation } from "./conversation.js";
+import { ConversationState } from "./conversation.js";
 
 /** @typedef {import("./bounds.js").Bounds} Bounds */
 
@@ -14,7 +14,7 @@ export class Conversations {
   isPrimed = false;
   #hasForgotten = false;
   #bounds;
-  /** @type {Map<string, Conversation>} */
+  /** @type {Map<string, ConversationState>} */
   #byPeer = new Map();
 
   /** @param {Bounds} bounds */
@@ -41,7 +41,7 @@ export class Conversations {
     const known = this.#byPeer.get(peer);
     if (known) return known;
     if (this.#byPeer.size >= this.#bounds.chats) this.#forgetOldest();
-    const conversation = new Conversation(peer, this.isComplete ? 0 : null, this.#bounds);
+    const conversation = new ConversationState(peer, this.isComplete ? 0 : null, this.#bounds);
     this.#byPeer.set(peer, conversation);
     return conversation;
   }
@@ -86,7 +86,7 @@ export class Conversations {
 
   /** The chat list, newest first. */
   get listed() {
-    /** @param {Conversation} known */
+    /** @param {ConversationState} known */
     const moment = ({ ts, outbox }) => Math.max(ts, outbox.at(-1)?.ts ?? 0);
     return [...this]
       .filter(({ seq, outbox }) => seq || outbox.length)

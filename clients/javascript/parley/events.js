@@ -5,7 +5,7 @@
  * listeners are told here, as there is no mailbox.
  */
 
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./hints.js").Presence} Presence */
 /** @typedef {import("./receipts.js").Receipt} Receipt */
@@ -21,7 +21,7 @@
  * - `isBehind`: messages behind `last` are on their way
  * - `isBlocked`: this user has blocked the peer
  *
- * @typedef {Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" |
+ * @typedef {Readonly<Pick<ConversationState, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" |
  *   "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "isBlocked" | "latest">> & { readonly messages: readonly Message[] }} Chat
  */
 

@@ -1,6 +1,6 @@
 /** Rule 11 of docs/protocol.md: what has wholly expired is forgotten, since its numbers may be given out anew. */
 
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./state.js").SavedQueue} SavedQueue */
@@ -16,12 +16,12 @@ export class Expiry {
     this.#queue = queue;
   }
 
-  /** `sync` lists it, with a last message of that time. @param {Conversation} conversation @param {number} ts */
+  /** `sync` lists it, with a last message of that time. @param {ConversationState} conversation @param {number} ts */
   listed(conversation, ts) {
     if (conversation.hasExpiredBy(ts)) this.#forget(conversation);
   }
 
-  /** Messages have come, oldest first, alone or in a page. @param {Conversation} conversation @param {Message[]} messages */
+  /** Messages have come, oldest first, alone or in a page. @param {ConversationState} conversation @param {Message[]} messages */
   came(conversation, messages) {
     const newest = messages.at(-1);
     if (!newest || !conversation.hasExpiredBy(newest.ts)) return;
@@ -29,7 +29,7 @@ export class Expiry {
     conversation.hear(newest);
   }
 
-  /** @param {Conversation} conversation */
+  /** @param {ConversationState} conversation */
   #forget(conversation) {
     const { peer, last } = conversation;
     conversation.forget();

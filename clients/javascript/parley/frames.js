@@ -252,7 +252,7 @@ export function isObject(value) {
  * @param {string | null} user
  * @returns {Frame | null}
  */
-export function parsed(data, user) {
+export function parse(data, user) {
   try {
     const frame = JSON.parse(/** @type {string} */ (data));
     if (!isObject(frame)) return null;
@@ -280,7 +280,7 @@ export function messageOf({ from, to, seq, id, text, ts, expires, unsent, unsend
 }
 
 /** Whether a frame, under the question's id, is what the question is answered with. */
-export function isReply(/** @type {any} */ frame, /** @type {any} */ { action, peer, user, seq }) {
+export function isReply(/** @type {any} */ { action, peer, user, seq }, /** @type {any} */ frame) {
   if (REPLIES[action] !== frame.type) return false;
   switch (action) {
     case "send":

@@ -9,7 +9,7 @@ import { Refused } from "./requests.js";
 
 /** @typedef {import("./arrivals.js").Arrivals} Arrivals */
 /** @typedef {import("./connections.js").Connections} Connections */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./conversation.js").Outgoing} Outgoing */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
 /** @typedef {import("./events.js").Listeners} Listeners */
@@ -77,14 +77,14 @@ export class Gaps {
     this.#gate = new Gate(atOnce);
   }
 
-  /** Starts to fill a gap, if there is one. @param {Conversation} conversation */
+  /** Starts to fill a gap, if there is one. @param {ConversationState} conversation */
   settle(conversation) {
     // The first sync fetches what is missing where it is not known yet where to begin.
     const isPlaced = conversation.last !== null || this.#conversations.isPrimed;
     if (isPlaced && conversation.isBehind) this.fill(conversation).catch(() => {});
   }
 
-  /** Fetches what is missing behind the last message taken. Throws Lost. @param {Conversation} conversation */
+  /** Fetches what is missing behind the last message taken. Throws Lost. @param {ConversationState} conversation */
   fill(conversation) {
     conversation.filling ??= this.#gate
       .run(() => this.#fill(conversation))
@@ -95,7 +95,7 @@ export class Gaps {
     return conversation.filling;
   }
 
-  /** Fetches older messages; resolves when they are here. Throws Lost or Refused. @param {Conversation} conversation */
+  /** Fetches older messages; resolves when they are here. Throws Lost or Refused. @param {ConversationState} conversation */
   older(conversation) {
     if (!conversation.hasOlder) return Promise.resolve();
     conversation.fetchingOlder ??= this.#older(conversation).finally(() => {
@@ -113,7 +113,7 @@ export class Gaps {
     }
   }
 
-  /** @param {Conversation} conversation */
+  /** @param {ConversationState} conversation */
   async #fetchPreview(conversation) {
     try {
       const { messages } = await this.#page(conversation, { limit: 1 });
@@ -124,7 +124,7 @@ export class Gaps {
     }
   }
 
-  /** @param {Conversation} conversation */
+  /** @param {ConversationState} conversation */
   async #fill(conversation) {
     const began = this.#timers.now();
     const lookedFor = conversation.outbox.filter(({ isDoubtful, found, problem }) => isDoubtful && !found && !problem);
@@ -141,7 +141,7 @@ export class Gaps {
   /**
    * Fetches the newest page; earlier messages are fetched on request.
    *
-   * @param {Conversation} conversation
+   * @param {ConversationState} conversation
    * @returns {Promise<void>}
    */
   async #latest(conversation) {
@@ -154,7 +154,7 @@ export class Gaps {
   }
 
   /** Reads the history up to its end, and before that from where the messages that are looked for may be. */
-  async #readOn(/** @type {Conversation} */ conversation, /** @type {Outgoing[]} */ lookedFor) {
+  async #readOn(/** @type {ConversationState} */ conversation, /** @type {Outgoing[]} */ lookedFor) {
     let isLooking = lookedFor.length > 0;
     // What was sent and not acknowledged may be stored before what is here begins.
     let after = Math.min(conversation.last ?? 0, ...lookedFor.map(({ base }) => base ?? 0));
@@ -178,7 +178,7 @@ export class Gaps {
     }
   }
 
-  /** Whether all of a page was taken. @param {Conversation} conversation @param {Message[]} messages */
+  /** Whether all of a page was taken. @param {ConversationState} conversation @param {Message[]} messages */
   #take(conversation, messages) {
     messages.forEach((message) => conversation.find(message));
     const { told, isWhole } = conversation.takePage(messages);
@@ -186,7 +186,7 @@ export class Gaps {
     return isWhole;
   }
 
-  /** @param {Conversation} conversation */
+  /** @param {ConversationState} conversation */
   async #older(conversation) {
     const before = conversation.messages[0]?.seq ?? (conversation.last ?? 0) + 1;
     const { numbering } = conversation;
@@ -196,7 +196,7 @@ export class Gaps {
   }
 
   /** A page of what is older. A number that is missing inside it is asked for once more. */
-  async #olderPage(/** @type {Conversation} */ conversation, /** @type {number} */ before) {
+  async #olderPage(/** @type {ConversationState} */ conversation, /** @type {number} */ before) {
     const page = await this.#page(conversation, { before, limit: OLDER_PAGE });
     const behindHole = page.messages.findIndex(({ seq }, index) => index > 0 && seq > page.messages[index - 1].seq + 1);
     if (behindHole === -1) return page;
@@ -209,7 +209,7 @@ export class Gaps {
   /**
    * A page of a history, oldest first, and whether there is more beyond it.
    *
-   * @param {Conversation} conversation
+   * @param {ConversationState} conversation
    * @param {{ limit: number, after?: number, before?: number }} fields
    */
   async #page(conversation, fields) {

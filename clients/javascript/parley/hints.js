@@ -28,7 +28,7 @@ export class Hints {
   /** @type {Map<string, unknown>} timers that end it, by who composes */
   #composing = new Map();
   /** @type {Map<string, number>} when this user last said that it composes, by peer */
-  #composed = new Map();
+  #said = new Map();
   /** @type {Map<string, Presence>} */
   #presences = new Map();
   /** @type {Map<string, number>} when the server last said so of each */
@@ -65,14 +65,14 @@ export class Hints {
   }
 
   /** Says that the user composes, as often as the protocol allows. @param {string} peer @param {boolean} isComposing */
-  compose(peer, isComposing) {
+  typing(peer, isComposing) {
     const connection = this.#connections.current;
     if (!connection || (isComposing && this.#isAway(peer))) return;
     const { composingEvery, composingShown } = this.#timers.timing;
-    const age = this.#timers.now() - (this.#composed.get(peer) ?? -Infinity);
+    const age = this.#timers.now() - (this.#said.get(peer) ?? -Infinity);
     if (isComposing ? age < composingEvery : age >= composingShown) return;
-    if (isComposing) this.#composed.set(peer, this.#timers.now());
-    else this.#composed.delete(peer);
+    if (isComposing) this.#said.set(peer, this.#timers.now());
+    else this.#said.delete(peer);
     // With an id, or an error about it would be taken for one about every question.
     const id = `typing-${++this.#frames}`;
     connection.tell({ action: "typing", id, to: peer, state: isComposing ? "composing" : "paused" });
@@ -87,8 +87,8 @@ export class Hints {
   }
 
   /** A message says that it is written. @param {string} peer */
-  composed(peer) {
-    this.#composed.delete(peer);
+  wasSent(peer) {
+    this.#said.delete(peer);
   }
 
   /** @param {string} peer */
@@ -97,12 +97,12 @@ export class Hints {
   }
 
   /** Shows that a peer composes, or does not any more. @param {string} peer @param {boolean} isComposing */
-  show(peer, isComposing) {
+  showComposing(peer, isComposing) {
     const was = this.#composing.has(peer);
     this.#timers.cancel(this.#composing.get(peer));
     this.#composing.delete(peer);
     if (isComposing) {
-      const timer = this.#timers.after(this.#timers.timing.composingShown, () => this.show(peer, false));
+      const timer = this.#timers.after(this.#timers.timing.composingShown, () => this.showComposing(peer, false));
       this.#composing.set(peer, timer);
     }
     if (isComposing === was) return;

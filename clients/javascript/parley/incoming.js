@@ -13,7 +13,7 @@ import { messageOf } from "./frames.js";
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./frames.js").Push} Push */
 /** @typedef {import("./hints.js").Hints} Hints */
-/** @typedef {import("./outbox.js").Sender} Sender */
+/** @typedef {import("./outbox.js").Outboxes} Outboxes */
 /** @typedef {import("./receipts.js").Receipts} Receipts */
 /** @typedef {import("./sync.js").Sync} Sync */
 
@@ -22,7 +22,7 @@ export class Incoming {
   #conversations;
   #listeners;
   #arrivals;
-  #sender;
+  #outboxes;
   #receipts;
   #blocks;
   #hints;
@@ -33,17 +33,17 @@ export class Incoming {
    * @param {Listeners} listeners
    * @param {object} options
    * @param {Arrivals} options.arrivals
-   * @param {Sender} options.sender
+   * @param {Outboxes} options.outboxes
    * @param {Receipts} options.receipts
    * @param {Blocks} options.blocks
    * @param {Hints} options.hints
    * @param {Sync} options.sync
    */
-  constructor(conversations, listeners, { arrivals, sender, receipts, blocks, hints, sync }) {
+  constructor(conversations, listeners, { arrivals, outboxes, receipts, blocks, hints, sync }) {
     this.#conversations = conversations;
     this.#listeners = listeners;
     this.#arrivals = arrivals;
-    this.#sender = sender;
+    this.#outboxes = outboxes;
     this.#receipts = receipts;
     this.#blocks = blocks;
     this.#hints = hints;
@@ -69,7 +69,7 @@ export class Incoming {
         break;
       case "typing":
         if (frame.state === "composing") this.#notice(frame.from);
-        this.#hints.show(frame.from, frame.state === "composing");
+        this.#hints.showComposing(frame.from, frame.state === "composing");
         break;
       case "presence":
         this.#hints.learn(frame.users);
@@ -93,7 +93,7 @@ export class Incoming {
       return;
     }
     const conversation = this.#conversations.of(peer);
-    this.#sender.recognise(conversation, message);
+    this.#outboxes.recognise(conversation, message);
     this.#arrivals.arrive(conversation, message);
   }
 

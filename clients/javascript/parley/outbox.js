@@ -9,7 +9,7 @@ import { Lost, Refused } from "./requests.js";
 
 /** @typedef {import("./arrivals.js").Arrivals} Arrivals */
 /** @typedef {import("./connections.js").Connections} Connections */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./conversation.js").Outgoing} Outgoing */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
 /** @typedef {import("./events.js").Listeners} Listeners */
@@ -26,7 +26,7 @@ import { Lost, Refused } from "./requests.js";
 const RECOGNISED = 480_000;
 
 /** Sends the first message of each conversation's outbox, until it is acknowledged or refused for good. */
-export class Sender {
+export class Outboxes {
   #connections;
   #conversations;
   #listeners;
@@ -66,7 +66,7 @@ export class Sender {
     return this.#connections.current !== null && this.#conversations.isPrimed;
   }
 
-  /** Throws RangeError if too many wait. @param {Conversation} conversation @param {Outgoing} outgoing */
+  /** Throws RangeError if too many wait. @param {ConversationState} conversation @param {Outgoing} outgoing */
   queue(conversation, outgoing) {
     if (conversation.outbox.length >= this.#mostUnsent) {
       const count = this.#mostUnsent.toLocaleString("en");
@@ -76,7 +76,7 @@ export class Sender {
     this.#queue.save();
   }
 
-  /** Sends what waits in a conversation: in order, one at a time. @param {Conversation} conversation */
+  /** Sends what waits in a conversation: in order, one at a time. @param {ConversationState} conversation */
   async settle(conversation) {
     if (conversation.isSending) return;
     conversation.isSending = true;
@@ -90,7 +90,7 @@ export class Sender {
   }
 
   /** The next step with a message: what is lost is settled again on the next connection. */
-  async #further(/** @type {Conversation} */ conversation, /** @type {Outgoing} */ outgoing) {
+  async #further(/** @type {ConversationState} */ conversation, /** @type {Outgoing} */ outgoing) {
     try {
       if (outgoing.found) await this.#complete(conversation, outgoing, outgoing.found);
       else if (this.#mustLookUp(outgoing)) await this.#lookUp(conversation, outgoing);
@@ -101,7 +101,7 @@ export class Sender {
   }
 
   /** Our own message, coming back, is its acknowledgement. */
-  recognise(/** @type {Conversation} */ conversation, /** @type {Message} */ message) {
+  recognise(/** @type {ConversationState} */ conversation, /** @type {Message} */ message) {
     const outgoing = conversation.outgoingOf(message);
     if (outgoing) this.#acknowledge(conversation, outgoing, message);
   }
@@ -121,7 +121,7 @@ export class Sender {
   }
 
   /** Looks whether the history has a message that may be stored. */
-  async #lookUp(/** @type {Conversation} */ conversation, /** @type {Outgoing} */ outgoing) {
+  async #lookUp(/** @type {ConversationState} */ conversation, /** @type {Outgoing} */ outgoing) {
     outgoing.isDoubtful = true;
     await conversation.filling; // one that began before does not look for it
     if (outgoing.isDoubtful) await this.#gaps.fill(conversation);
@@ -130,7 +130,7 @@ export class Sender {
   /**
    * Has the server finish what the first attempt left undone: a receipt does, and its ack is the message's.
    *
-   * @param {Conversation} conversation
+   * @param {ConversationState} conversation
    * @param {Outgoing} outgoing
    * @param {{ seq: number, ts: number }} found
    */
@@ -140,13 +140,13 @@ export class Sender {
     this.#acknowledge(conversation, outgoing, found);
   }
 
-  async #send(/** @type {Conversation} */ conversation, /** @type {Outgoing} */ outgoing) {
+  async #send(/** @type {ConversationState} */ conversation, /** @type {Outgoing} */ outgoing) {
     const { id, to, text } = outgoing;
     const data = outgoing.data ? { data: outgoing.data } : {};
     const again = { retry: true };
-    const first = outgoing.isTried ? again : {};
+    const first = outgoing.wasTried ? again : {};
     outgoing.knownAt ??= this.#timers.now();
-    outgoing.isTried = true;
+    outgoing.wasTried = true;
     this.#place(outgoing, conversation);
     // Found, because a gap was filled meanwhile.
     const isMoot = () => Boolean(outgoing.found) || this.#mustLookUp(outgoing);
@@ -163,7 +163,7 @@ export class Sender {
   }
 
   /** It will be stored behind the last number that is here, or is behind an earlier one already. */
-  #place(/** @type {Outgoing} */ outgoing, /** @type {Conversation} */ conversation) {
+  #place(/** @type {Outgoing} */ outgoing, /** @type {ConversationState} */ conversation) {
     const base = Math.min(outgoing.base ?? Infinity, conversation.last ?? 0);
     if (base === outgoing.base) return;
     outgoing.base = base;
@@ -171,7 +171,7 @@ export class Sender {
   }
 
   /**
-   * @param {Conversation} conversation
+   * @param {ConversationState} conversation
    * @param {Outgoing} outgoing
    * @param {import("./frames.js").AckFrame} ack
    */
@@ -185,7 +185,7 @@ export class Sender {
     this.#arrivals.arrive(conversation, stored);
   }
 
-  /** @param {Conversation} conversation @param {Outgoing} outgoing @param {Refused} refusal */
+  /** @param {ConversationState} conversation @param {Outgoing} outgoing @param {Refused} refusal */
   #refused(conversation, outgoing, { code, message }) {
     outgoing.problem = message || code;
     this.#queue.save();
@@ -195,7 +195,7 @@ export class Sender {
   /**
    * A message is stored. May come more than once: only the first is for this message.
    *
-   * @param {Conversation} conversation
+   * @param {ConversationState} conversation
    * @param {Outgoing} outgoing
    * @param {{ seq: number, ts: number }} stored
    * @param {number | null} [delivered] null if that is not known

@@ -8,7 +8,7 @@
 import { unlessRefused } from "./outbox.js";
 
 /** @typedef {import("./connections.js").Connections} Connections */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
 /** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./frames.js").ListedChat} ListedChat */
@@ -73,7 +73,7 @@ export class Receipts {
     this.#queue.save();
   }
 
-  /** A message was taken: says so before long. @param {Conversation} conversation */
+  /** A message was taken: says so before long. @param {ConversationState} conversation */
   took(conversation) {
     const { hasWritten, received, receipts } = conversation;
     // What has come before the first message of ours is reported with it.
@@ -88,7 +88,7 @@ export class Receipts {
    * Has a receipt sent before long. The wait is random, so that one device of the user is first, and the others hear of
    * its receipt before they send theirs.
    *
-   * @param {Conversation} conversation
+   * @param {ConversationState} conversation
    * @param {ReceiptKind} kind
    * @param {number} seq
    */
@@ -115,20 +115,20 @@ export class Receipts {
     }
   }
 
-  /** Sends the furthest receipt of each kind. @param {Conversation} conversation */
+  /** Sends the furthest receipt of each kind. @param {ConversationState} conversation */
   async settle(conversation) {
     this.#cancel(conversation);
     cover(conversation);
     await Promise.all(KINDS.map((kind) => this.#send(conversation, kind)));
   }
 
-  /** @param {Conversation} conversation */
+  /** @param {ConversationState} conversation */
   #cancel({ peer }) {
     this.#timers.cancel(this.#soon.get(peer));
     this.#soon.delete(peer);
   }
 
-  /** @param {Conversation} conversation @param {ReceiptKind} kind */
+  /** @param {ConversationState} conversation @param {ReceiptKind} kind */
   async #send(conversation, kind) {
     const mark = conversation.receipts[kind];
     if (mark.isSending) return;
@@ -166,7 +166,7 @@ export class Receipts {
   /**
    * A `sync` says how far each side has come. Only of a conversation that was known is that news.
    *
-   * @param {Conversation} conversation
+   * @param {ConversationState} conversation
    * @param {ListedChat} listed
    * @param {boolean} isNews
    */
@@ -182,7 +182,7 @@ export class Receipts {
   }
 
   /**
-   * @param {Conversation} conversation
+   * @param {ConversationState} conversation
    * @param {string} sender
    * @param {ReceiptKind} kind
    * @param {number} seq
@@ -193,7 +193,7 @@ export class Receipts {
   }
 }
 
-/** What is read, here or on another device, needs no word of being delivered. @param {Conversation} conversation */
+/** What is read, here or on another device, needs no word of being delivered. @param {ConversationState} conversation */
 function cover({ receipts: { read, delivered } }) {
   if (Math.max(read.wanted, read.confirmed) >= delivered.wanted) {
     delivered.confirmed = Math.max(delivered.confirmed, delivered.wanted);

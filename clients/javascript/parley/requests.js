@@ -57,7 +57,7 @@ export class Lost extends Error {
 /** A frame that is answered under its id. */
 class Request {
   attempt = 0;
-  isWaiting = false;
+  isPausing = false;
   /** @type {unknown} */
   timer;
   /** @type {(frame: any) => void} */
@@ -114,7 +114,7 @@ export class Requests {
       this.#repeatAll(); // API Gateway's own frame: it does not say which of ours it means
     } else if (frame.type === "error") {
       this.#onError(/** @type {ErrorFrame} */ (frame), request);
-    } else if (request && isReply(frame, request.frame)) {
+    } else if (request && isReply(request.frame, frame)) {
       this.#close(request);
       request.resolve(frame);
       this.#wire.answered();
@@ -131,7 +131,7 @@ export class Requests {
 
   /** @param {Request} request */
   #write(request) {
-    request.isWaiting = false;
+    request.isPausing = false;
     // A reply that does not come means that nothing comes any more, whatever the socket believes.
     request.timer = this.#timers.after(request.asking.within, () => this.#wire.close("the server did not reply"));
     this.#wire.write(request.attempt ? { ...request.frame, ...request.asking.whenRepeated } : request.frame);
@@ -146,13 +146,13 @@ export class Requests {
 
   /** @param {unknown} [retryAfterMs] */
   #repeatAll(retryAfterMs) {
-    for (const request of this.#open.values()) if (!request.isWaiting) this.#repeatLater(request, retryAfterMs);
+    for (const request of this.#open.values()) if (!request.isPausing) this.#repeatLater(request, retryAfterMs);
   }
 
   /** @param {Request} request @param {unknown} retryAfterMs */
   #repeatLater(request, retryAfterMs) {
     this.#timers.cancel(request.timer);
-    request.isWaiting = true;
+    request.isPausing = true;
     // Not sooner than the server asks for, and not all clients at once.
     const delay = namedPause(retryAfterMs, MAX_RETRY_AFTER_MS) + this.#timers.backoff(request.attempt++);
     request.timer = this.#timers.after(delay, () => {

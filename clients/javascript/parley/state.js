@@ -107,7 +107,7 @@ function saved(conversations) {
   const reads = known.filter(({ receipts }) => receipts.read.isDue);
   const numbered = known.filter(({ outbox, receipts, expires }) => expires && (outbox.length || receipts.read.isDue));
   return {
-    outbox: known.flatMap(({ outbox }) => outbox.map(({ isTried, isDoubtful, knownAt, ...outgoing }) => outgoing)),
+    outbox: known.flatMap(({ outbox }) => outbox.map(({ wasTried, isDoubtful, knownAt, ...outgoing }) => outgoing)),
     reads: Object.fromEntries(reads.map(({ peer, receipts }) => [peer, receipts.read.wanted])),
     expires: Object.fromEntries(numbered.map(({ peer, expires }) => [peer, expires])),
     epoch: conversations.epoch,
@@ -126,7 +126,7 @@ function restored(state) {
   const outbox = Array.isArray(state.outbox) ? state.outbox.filter(isOutgoing) : [];
   return {
     // The state may be older than what was sent since: all of it was tried, for all that is known.
-    outbox: outbox.map((outgoing) => ({ ...outgoing, isDoubtful: true, isTried: true })),
+    outbox: outbox.map((outgoing) => ({ ...outgoing, isDoubtful: true, wasTried: true })),
     reads: numbersByPeer(state.reads),
     expires: numbersByPeer(state.expires),
     epoch: typeof state.epoch === "string" ? state.epoch : null,

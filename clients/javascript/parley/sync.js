@@ -45,7 +45,7 @@ export class Sync {
   #clockOffset = 0; // of the server's clock to this one
   /** @type {number | null} */
   #since = null;
-  #isWanted = false;
+  #isNeeded = false;
   #underWay = 0;
   /** @type {unknown} */
   #heartbeat;
@@ -98,7 +98,7 @@ export class Sync {
    *
    * @param {Connection} connection
    */
-  async run(connection) {
+  async start(connection) {
     this.#underWay += 1;
     try {
       await this.#run(connection);
@@ -111,14 +111,14 @@ export class Sync {
 
   /** Something has come that only a sync can explain: the one under way is followed by another, or there is one now. */
   want() {
-    this.#isWanted = true;
+    this.#isNeeded = true;
     this.#runIfIdle();
   }
 
   /** Syncs on the current connection, unless a sync is under way. */
   #runIfIdle() {
     const { current } = this.#connections;
-    if (current && !this.#underWay) void this.run(current).catch(() => current.close("it could not be synced"));
+    if (current && !this.#underWay) void this.start(current).catch(() => current.close("it could not be synced"));
   }
 
   /** Rule 5. After an interval with jitter, so that clients do not synchronise. */
@@ -131,7 +131,7 @@ export class Sync {
   /** @param {Connection} connection */
   async #run(connection) {
     for (let isSecond = false; ; isSecond = true) {
-      this.#isWanted = false;
+      this.#isNeeded = false;
       const presence = isSecond ? null : this.#hints.askedWithSync(this.#since === null);
       const { pages, serverTime } = await this.#list(connection, presence === null ? {} : { presence });
       const behind = [...this.#conversations].filter((conversation) => conversation.isBehind);
@@ -142,7 +142,7 @@ export class Sync {
       // A chat that moved while the pages were read may have slipped from one that was to come to one that was past.
       // Once more is enough: a busy user's second sync may have as many pages, and what moves now is pushed, or shown
       // by the next heartbeat.
-      if ((pages === 1 || isSecond) && !this.#isWanted) return;
+      if ((pages === 1 || isSecond) && !this.#isNeeded) return;
     }
   }
 
@@ -195,7 +195,7 @@ export class Sync {
     this.#receipts.forget();
     this.#hints.forgetPresences();
     this.#since = null;
-    this.#isWanted = false;
+    this.#isNeeded = false;
     this.#conversations.startAnew(epoch);
     this.#queue.save();
     this.#listeners.tell("reset", { epoch });
@@ -206,7 +206,7 @@ export class Sync {
     const conversation = this.#conversations.of(listed.peer);
     this.#expiry.listed(conversation, listed.ts);
     const isNews = conversation.seq > 0;
-    conversation.learn(listed);
+    conversation.listUpTo(listed);
     this.#blocks.learn(listed.peer, listed.blocked === true);
     this.#receipts.learn(conversation, listed, isNews);
     const isSkipped = this.#backlog === 0 || (this.#backlogOf === "unread" && conversation.unread === 0);

@@ -3,7 +3,7 @@
  *
  * Differs from arrivals.py: there is no mailbox that may be full; and what a message makes necessary is asked for at once.
  */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./conversation.js").Told} Told */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
 /** @typedef {import("./events.js").Listeners} Listeners */
@@ -20,21 +20,21 @@ export class Arrivals {
      * @param {Expiry} options.expiry
      * @param {Receipts} options.receipts
      * @param {Hints} options.hints
-     * @param {(conversation: Conversation) => void} options.settle fetches what is missing before a message
+     * @param {(conversation: ConversationState) => void} options.settle fetches what is missing before a message
      */
     constructor(conversations: Conversations, listeners: Listeners, { expiry, receipts, hints, settle }: {
         expiry: Expiry;
         receipts: Receipts;
         hints: Hints;
-        settle: (conversation: Conversation) => void;
+        settle: (conversation: ConversationState) => void;
     });
-    /** A message has come, alone, in whatever order. @param {Conversation} conversation @param {Message} message */
-    arrive(conversation: Conversation, message: Message): void;
-    /** Tells what was taken, in order. @param {Conversation} conversation @param {Told[]} told */
-    tell(conversation: Conversation, told: Told[]): void;
+    /** A message has come, alone, in whatever order. @param {ConversationState} conversation @param {Message} message */
+    arrive(conversation: ConversationState, message: Message): void;
+    /** Tells what was taken, in order. @param {ConversationState} conversation @param {Told[]} told */
+    tell(conversation: ConversationState, told: Told[]): void;
     #private;
 }
-export type Conversation = import("./conversation.js").Conversation;
+export type ConversationState = import("./conversation.js").ConversationState;
 export type Told = import("./conversation.js").Told;
 export type Conversations = import("./conversations.js").Conversations;
 export type Listeners = import("./events.js").Listeners;

@@ -1,7 +1,7 @@
 declare const ChatClient_base: new () => import("./events.js").ChatEventTarget;
 /** @typedef {import("./bounds.js").Bounds} Bounds */
 /** @typedef {import("./connections.js").Address} Address */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./conversation.js").Entry} Entry */
 /** @typedef {import("./conversation.js").Told} Told */
 /** @typedef {import("./data.js").Data} Data */
@@ -164,7 +164,7 @@ export class ChatClient extends ChatClient_base {
 }
 export type Bounds = import("./bounds.js").Bounds;
 export type Address = import("./connections.js").Address;
-export type Conversation = import("./conversation.js").Conversation;
+export type ConversationState = import("./conversation.js").ConversationState;
 export type Entry = import("./conversation.js").Entry;
 export type Told = import("./conversation.js").Told;
 export type Data = import("./data.js").Data;

@@ -12,7 +12,7 @@ export function anew({ knownAt, found, ...outgoing }: Outgoing): {
     /**
      * whether a frame of it may have left, so that it may be stored already
      */
-    isTried?: boolean | undefined;
+    wasTried?: boolean | undefined;
     /**
      * it is stored behind this number, if it is
      */
@@ -44,7 +44,7 @@ export function isOwn({ from, to }: {
  * @property {string} text
  * @property {Data | null} [data]
  * @property {number} ts when it was written, by the server's clock
- * @property {boolean} [isTried] whether a frame of it may have left, so that it may be stored already
+ * @property {boolean} [wasTried] whether a frame of it may have left, so that it may be stored already
  * @property {number} [knownAt] when it was first tried, or last looked for in the history; undefined if it was neither, here
  * @property {boolean} [isDoubtful] whether the history has to be read before it is sent again
  * @property {number | null} [base] it is stored behind this number, if it is
@@ -81,7 +81,7 @@ export class Mark {
     get isDue(): boolean;
 }
 /** All that is known of the conversation with a peer. */
-export class Conversation {
+export class ConversationState {
     /** @param {string} peer @param {number | null} last @param {Bounds} bounds */
     constructor(peer: string, last: number | null, bounds: Bounds);
     /** The highest number heard of; 0 if nothing was said yet. */
@@ -134,13 +134,13 @@ export class Conversation {
     /** Whether forgetting it loses nothing that the server does not have. */
     get isIdle(): boolean;
     /** Rule 10. What is left of it when the server speaks of another history; whoever holds this one holds nothing. */
-    anew(): Conversation;
+    anew(): ConversationState;
     /** Rule 11. Whether nothing that is known of it can be left at that time. @param {number} ts */
     hasExpiredBy(ts: number): boolean;
     /** Rule 11. All of it has expired: only what is unsent is kept, and what a page has said. */
     forget(): void;
     /** A `sync` lists it. @param {ListedChat} listed */
-    learn({ seq, ts, expires, last, wrote }: ListedChat): void;
+    listUpTo({ seq, ts, expires, last, wrote }: ListedChat): void;
     /** A message has come, alone, in whatever order. @param {Message} message @returns {Told[]} */
     arrive(message: Message): Told[];
     /** Everything up to here is older than what is told. @param {number} last */
@@ -248,7 +248,7 @@ export type Outgoing = {
     /**
      * whether a frame of it may have left, so that it may be stored already
      */
-    isTried?: boolean | undefined;
+    wasTried?: boolean | undefined;
     /**
      * when it was first tried, or last looked for in the history; undefined if it was neither, here
      */

@@ -12,9 +12,9 @@ export class Conversations {
     /** Whether a conversation that is not known here is one in which nothing was said yet. */
     get isComplete(): boolean;
     /** @param {string} peer */
-    get(peer: string): Conversation | undefined;
+    get(peer: string): ConversationState | undefined;
     /** The conversation with a peer, made if it is not known. @param {string} peer */
-    of(peer: string): Conversation;
+    of(peer: string): ConversationState;
     /** Rule 10. Whether numbers of both mean the same. An older server does not say. @param {string | null} [epoch] */
     isSameHistory(epoch?: string | null): boolean;
     /** Rule 10. The server speaks of another history: what is known of any conversation is void. @param {string} epoch */
@@ -22,11 +22,11 @@ export class Conversations {
     /** Where those that are not shown keep too many messages together, drops those of the oldest. */
     trim(): void;
     /** The conversation in whose outbox a message waits. @param {string} id */
-    withOutgoing(id: string): Conversation | undefined;
+    withOutgoing(id: string): ConversationState | undefined;
     /** The chat list, newest first. */
-    get listed(): Conversation[];
-    [Symbol.iterator](): MapIterator<Conversation>;
+    get listed(): ConversationState[];
+    [Symbol.iterator](): MapIterator<ConversationState>;
     #private;
 }
 export type Bounds = import("./bounds.js").Bounds;
-import { Conversation } from "./conversation.js";
+import { ConversationState } from "./conversation.js";

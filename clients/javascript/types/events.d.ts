@@ -4,7 +4,7 @@
  * Differs from events.py: events are named, and carry their values in `detail`; what is asked is a promise's value; and
  * listeners are told here, as there is no mailbox.
  */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./hints.js").Presence} Presence */
 /** @typedef {import("./receipts.js").Receipt} Receipt */
@@ -19,7 +19,7 @@
  * - `isBehind`: messages behind `last` are on their way
  * - `isBlocked`: this user has blocked the peer
  *
- * @typedef {Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" |
+ * @typedef {Readonly<Pick<ConversationState, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" |
  *   "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "isBlocked" | "latest">> & { readonly messages: readonly Message[] }} Chat
  */
 /**
@@ -75,7 +75,7 @@ export class Listeners {
     changed(): void;
     #private;
 }
-export type Conversation = import("./conversation.js").Conversation;
+export type ConversationState = import("./conversation.js").ConversationState;
 export type Message = import("./frames.js").Message;
 export type Presence = import("./hints.js").Presence;
 export type Receipt = import("./receipts.js").Receipt;
@@ -90,7 +90,7 @@ export type Receipt = import("./receipts.js").Receipt;
  * - `isBehind`: messages behind `last` are on their way
  * - `isBlocked`: this user has blocked the peer
  */
-export type Chat = Readonly<Pick<Conversation, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" | "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "isBlocked" | "latest">> & {
+export type Chat = Readonly<Pick<ConversationState, "peer" | "seq" | "ts" | "preview" | "read" | "unread" | "peerRead" | "peerDelivered" | "hasWritten" | "last" | "hasOlder" | "isBehind" | "isBlocked" | "latest">> & {
     readonly messages: readonly Message[];
 };
 /**

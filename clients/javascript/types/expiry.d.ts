@@ -1,5 +1,5 @@
 /** Rule 11 of docs/protocol.md: what has wholly expired is forgotten, since its numbers may be given out anew. */
-/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").ConversationState} ConversationState */
 /** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./state.js").SavedQueue} SavedQueue */
@@ -7,13 +7,13 @@
 export class Expiry {
     /** @param {Listeners} listeners @param {SavedQueue} queue */
     constructor(listeners: Listeners, queue: SavedQueue);
-    /** `sync` lists it, with a last message of that time. @param {Conversation} conversation @param {number} ts */
-    listed(conversation: Conversation, ts: number): void;
-    /** Messages have come, oldest first, alone or in a page. @param {Conversation} conversation @param {Message[]} messages */
-    came(conversation: Conversation, messages: Message[]): void;
+    /** `sync` lists it, with a last message of that time. @param {ConversationState} conversation @param {number} ts */
+    listed(conversation: ConversationState, ts: number): void;
+    /** Messages have come, oldest first, alone or in a page. @param {ConversationState} conversation @param {Message[]} messages */
+    came(conversation: ConversationState, messages: Message[]): void;
     #private;
 }
-export type Conversation = import("./conversation.js").Conversation;
+export type ConversationState = import("./conversation.js").ConversationState;
 export type Listeners = import("./events.js").Listeners;
 export type Message = import("./frames.js").Message;
 export type SavedQueue = import("./state.js").SavedQueue;

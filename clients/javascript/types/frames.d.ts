@@ -21,11 +21,11 @@ export function isObject(value: unknown): value is Record<string, any>;
  * @param {string | null} user
  * @returns {Frame | null}
  */
-export function parsed(data: unknown, user: string | null): Frame | null;
+export function parse(data: unknown, user: string | null): Frame | null;
 /** The message in a frame. @param {SentMessage} frame @returns {Message} */
 export function messageOf({ from, to, seq, id, text, ts, expires, unsent, unsends, data }: SentMessage): Message;
 /** Whether a frame, under the question's id, is what the question is answered with. */
-export function isReply(frame: any, { action, peer, user, seq }: any): any;
+export function isReply({ action, peer, user, seq }: any, frame: any): any;
 /** Whether the server sends such a frame unasked: a reply that nobody waits for is none. @param {Frame} frame @returns {frame is Push} */
 export function isPush(frame: Frame): frame is Push;
 /** @typedef {import("./data.js").Data} Data */

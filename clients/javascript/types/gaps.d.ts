@@ -18,19 +18,19 @@ export class Gaps {
         backlog: number;
         atOnce: number;
     });
-    /** Starts to fill a gap, if there is one. @param {Conversation} conversation */
-    settle(conversation: Conversation): void;
-    /** Fetches what is missing behind the last message taken. Throws Lost. @param {Conversation} conversation */
-    fill(conversation: Conversation): Promise<void>;
-    /** Fetches older messages; resolves when they are here. Throws Lost or Refused. @param {Conversation} conversation */
-    older(conversation: Conversation): Promise<void>;
+    /** Starts to fill a gap, if there is one. @param {ConversationState} conversation */
+    settle(conversation: ConversationState): void;
+    /** Fetches what is missing behind the last message taken. Throws Lost. @param {ConversationState} conversation */
+    fill(conversation: ConversationState): Promise<void>;
+    /** Fetches older messages; resolves when they are here. Throws Lost or Refused. @param {ConversationState} conversation */
+    older(conversation: ConversationState): Promise<void>;
     /** Fetches the beginning of their last messages for the list of chats: only the first page of a `sync` has it. */
     preview(peers: string[]): void;
     #private;
 }
 export type Arrivals = import("./arrivals.js").Arrivals;
 export type Connections = import("./connections.js").Connections;
-export type Conversation = import("./conversation.js").Conversation;
+export type ConversationState = import("./conversation.js").ConversationState;
 export type Outgoing = import("./conversation.js").Outgoing;
 export type Conversations = import("./conversations.js").Conversations;
 export type Listeners = import("./events.js").Listeners;

@@ -23,13 +23,13 @@ export class Hints {
         cameIntoSight: (users: string[]) => void;
     });
     /** Says that the user composes, as often as the protocol allows. @param {string} peer @param {boolean} isComposing */
-    compose(peer: string, isComposing: boolean): void;
+    typing(peer: string, isComposing: boolean): void;
     /** A message says that it is written. @param {string} peer */
-    composed(peer: string): void;
+    wasSent(peer: string): void;
     /** @param {string} peer */
     isComposing(peer: string): boolean;
     /** Shows that a peer composes, or does not any more. @param {string} peer @param {boolean} isComposing */
-    show(peer: string, isComposing: boolean): void;
+    showComposing(peer: string, isComposing: boolean): void;
     /** @param {string} user */
     presence(user: string): Presence | undefined;
     /**

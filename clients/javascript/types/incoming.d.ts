@@ -5,7 +5,7 @@
 /** @typedef {import("./frames.js").Message} Message */
 /** @typedef {import("./frames.js").Push} Push */
 /** @typedef {import("./hints.js").Hints} Hints */
-/** @typedef {import("./outbox.js").Sender} Sender */
+/** @typedef {import("./outbox.js").Outboxes} Outboxes */
 /** @typedef {import("./receipts.js").Receipts} Receipts */
 /** @typedef {import("./sync.js").Sync} Sync */
 /** Takes the pushes of all connections. */
@@ -15,15 +15,15 @@ export class Incoming {
      * @param {Listeners} listeners
      * @param {object} options
      * @param {Arrivals} options.arrivals
-     * @param {Sender} options.sender
+     * @param {Outboxes} options.outboxes
      * @param {Receipts} options.receipts
      * @param {Blocks} options.blocks
      * @param {Hints} options.hints
      * @param {Sync} options.sync
      */
-    constructor(conversations: Conversations, listeners: Listeners, { arrivals, sender, receipts, blocks, hints, sync }: {
+    constructor(conversations: Conversations, listeners: Listeners, { arrivals, outboxes, receipts, blocks, hints, sync }: {
         arrivals: Arrivals;
-        sender: Sender;
+        outboxes: Outboxes;
         receipts: Receipts;
         blocks: Blocks;
         hints: Hints;
@@ -42,6 +42,6 @@ export type Listeners = import("./events.js").Listeners;
 export type Message = import("./frames.js").Message;
 export type Push = import("./frames.js").Push;
 export type Hints = import("./hints.js").Hints;
-export type Sender = import("./outbox.js").Sender;
+export type Outboxes = import("./outbox.js").Outboxes;
 export type Receipts = import("./receipts.js").Receipts;
 export type Sync = import("./sync.js").Sync;

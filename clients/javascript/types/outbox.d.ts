@@ -1,7 +1,7 @@
 /** What a refusal answers is done with, too. @param {unknown} error */
 export function unlessRefused(error: unknown): void;
 /** Sends the first message of each conversation's outbox, until it is acknowledged or refused for good. */
-export class Sender {
+export class Outboxes {
     /**
      * @param {Connections} connections
      * @param {Conversations} conversations
@@ -24,19 +24,19 @@ export class Sender {
     });
     /** Whether there is a connection, and a first sync has told where the conversations stand. */
     get isReady(): boolean;
-    /** Throws RangeError if too many wait. @param {Conversation} conversation @param {Outgoing} outgoing */
-    queue(conversation: Conversation, outgoing: Outgoing): void;
-    /** Sends what waits in a conversation: in order, one at a time. @param {Conversation} conversation */
-    settle(conversation: Conversation): Promise<void>;
+    /** Throws RangeError if too many wait. @param {ConversationState} conversation @param {Outgoing} outgoing */
+    queue(conversation: ConversationState, outgoing: Outgoing): void;
+    /** Sends what waits in a conversation: in order, one at a time. @param {ConversationState} conversation */
+    settle(conversation: ConversationState): Promise<void>;
     /** Our own message, coming back, is its acknowledgement. */
-    recognise(conversation: Conversation, message: Message): void;
+    recognise(conversation: ConversationState, message: Message): void;
     /** Drops a message that was refused, and returns it. @param {string} id */
     discard(id: string): import("./conversation.js").Outgoing | undefined;
     #private;
 }
 export type Arrivals = import("./arrivals.js").Arrivals;
 export type Connections = import("./connections.js").Connections;
-export type Conversation = import("./conversation.js").Conversation;
+export type ConversationState = import("./conversation.js").ConversationState;
 export type Outgoing = import("./conversation.js").Outgoing;
 export type Conversations = import("./conversations.js").Conversations;
 export type Listeners = import("./events.js").Listeners;

@@ -23,28 +23,28 @@ export class Receipts {
      * @param {number} [seq]
      */
     read(peer: string, seq?: number): void;
-    /** A message was taken: says so before long. @param {Conversation} conversation */
-    took(conversation: Conversation): void;
+    /** A message was taken: says so before long. @param {ConversationState} conversation */
+    took(conversation: ConversationState): void;
     /** Rule 10. Sends none of those that were to be sent before long: their numbers are of another history. */
     forget(): void;
     /** Sends those that were to be sent soon: there will be no later. */
     sendAll(): void;
-    /** Sends the furthest receipt of each kind. @param {Conversation} conversation */
-    settle(conversation: Conversation): Promise<void>;
+    /** Sends the furthest receipt of each kind. @param {ConversationState} conversation */
+    settle(conversation: ConversationState): Promise<void>;
     /** A receipt was pushed. False if it is of a conversation that is not known. @param {ReceiptFrame} frame */
     received({ from, peer, kind, seq, ts }: ReceiptFrame): boolean;
     /**
      * A `sync` says how far each side has come. Only of a conversation that was known is that news.
      *
-     * @param {Conversation} conversation
+     * @param {ConversationState} conversation
      * @param {ListedChat} listed
      * @param {boolean} isNews
      */
-    learn(conversation: Conversation, { read, peer_read: peerRead, peer_delivered: peerDelivered }: ListedChat, isNews: boolean): void;
+    learn(conversation: ConversationState, { read, peer_read: peerRead, peer_delivered: peerDelivered }: ListedChat, isNews: boolean): void;
     #private;
 }
 export type Connections = import("./connections.js").Connections;
-export type Conversation = import("./conversation.js").Conversation;
+export type ConversationState = import("./conversation.js").ConversationState;
 export type Conversations = import("./conversations.js").Conversations;
 export type Listeners = import("./events.js").Listeners;
 export type ListedChat = import("./frames.js").ListedChat;

@@ -36,7 +36,7 @@ export class Sync {
      *
      * @param {Connection} connection
      */
-    run(connection: Connection): Promise<string | null>;
+    start(connection: Connection): Promise<string | null>;
     /** Something has come that only a sync can explain: the one under way is followed by another, or there is one now. */
     want(): void;
     #private;

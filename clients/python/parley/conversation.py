@@ -353,7 +353,7 @@ class ConversationState:
         """Whether the chat list has nothing to show of it."""
         return self.seq > 0 and self.latest.text is None
 
-    def preview(self, message: Message) -> None:
+    def show_preview(self, message: Message) -> None:
         """Shows the message in the chat list, if it is the last one."""
         if message.seq == self.seq:
             self.hear(message)

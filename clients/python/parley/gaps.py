@@ -99,7 +99,7 @@ class Gaps:
         try:
             page = yield Ask(frames.history(conversation.peer, 1))
             for message in self._messages_of(page, conversation):
-                conversation.preview(message)
+                conversation.show_preview(message)
         except (Refused, Lost):
             pass  # a blank line in a list, until it comes into sight again
 
