@@ -357,8 +357,8 @@ class Model:
 LEVERS = {
     "heartbeat_minutes": "a slower heartbeat",
     "first_heartbeat_whole": "the first heartbeat after a whole interval",
-    "announced_chats": "a coming or going told to fewer partners",
-    "grace_seconds": "a going told after a grace, and to nobody if the user is back",
+    "announced_chats": "an arrival or departure told to fewer partners",
+    "grace_seconds": "a departure told after a grace, and to nobody if the user is back",
     "presence_asked": "presence asked for the chats in sight",
     "presence_with_sync": "presence asked with the first sync",
     "receipts_of_what_was_pushed": "what was pushed and taken is delivered",

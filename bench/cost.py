@@ -146,7 +146,7 @@ def _ours() -> dict[str, Cost]:
         "connect": event("connect", lambda: connections.connect(connection("carol")), invocations=2),
         "disconnect": event("disconnect", lambda: connections.disconnect(connection("carol"))),
         f"announcement to {CHATS} partners, one online": event("announcement", lambda: messages.announce(online)),
-        "a going, of a user that is back": event("announcement not needed", lambda: messages.announce_going(going)),
+        "a departure, of a user who is back": event("announcement not needed", lambda: messages.announce_going(going)),
     }
 
 
@@ -303,7 +303,8 @@ ${told:.2f}; one that a device takes costs what it did.
 A backend's send has no frames of a caller's and costs ${backend:.2f}, without what the backend itself is billed for.
 Those of a batch share one request of Lambda's, and cost ${batch:.2f}: they are sent one after the other.
 
-A going waits in a queue until it is announced, or found to be over. That is ${waiting:.2f} a million more, either way.
+A departure waits in a queue until it is announced, or found to be over. That is ${waiting:.2f} a million more, either
+way.
 """
 
 
