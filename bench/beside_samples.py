@@ -41,6 +41,8 @@ SIDES = {
 }
 """What each route leads to."""
 
+WHAT_IT_DEPENDS_ON = "[what it depends on](#beside-samples)"
+
 SIDES_ELSEWHERE = {
     ELSEWHERE: SIDES[SEND],
     UNSTORED_ELSEWHERE: SIDES[UNSTORED],
@@ -68,7 +70,7 @@ def run() -> Section:
     apart = middle[ELSEWHERE] / middle[UNSTORED_ELSEWHERE]
     in_turn = (
         "the emulator serves in turn what ours asks side by side; "
-        f"with tables in a process of their own {apart:.2f} ([what it depends on](#beside-samples))"
+        f"with tables in a process of their own {apart:.2f} ({WHAT_IT_DEPENDS_ON})"
     )
     return Section(
         "Beside samples",
@@ -79,7 +81,7 @@ def run() -> Section:
                 "send to arrival, × the same with one device for each user",
                 middle[SEND] / middle[ONE_DEVICE],
                 1,
-                in_turn,
+                WHAT_IT_DEPENDS_ON,
             ),
         ],
         {"beside-samples": partial(plots.bars, title=title, values=values, ours=ours)},
@@ -109,12 +111,12 @@ the next one's time.
 
 {table(header, rows)}
 
-What the ratio is depends on the table. The emulator is one process, table and all: calls that ours makes side by side
-wait for each other there, and samples make theirs one after the other. In the same turns, the same functions have
-their tables in DynamoDB Local, another process, which serves calls side by side; pushes go through the emulator as
-ever. A call takes a millisecond or two in both, as long as the processor time that an SDK spends on it, so that the
-number of calls counts: ours makes three before it pushes, one of them the write. With calls of 5 ms, round trips
-count, and [both have two](#from-the-frame-to-the-push).
+The ratio depends on the table. The emulator is one process, table and all: calls that ours makes side by side wait
+for each other there, and samples make theirs one after the other. In the same turns, the same functions have their
+tables in DynamoDB Local, another process, which serves calls side by side; pushes go through the emulator as ever. A
+call takes a millisecond or two in both, as long as the processor time that an SDK spends on it, so that the number of
+calls counts: ours makes three before it pushes, one of them the write. With calls of 5 ms, round trips count, and
+[both have two](#from-the-frame-to-the-push).
 
 {table(header, rows_elsewhere)}
 """

@@ -134,7 +134,8 @@ def _row(side: Side, spent: Spent) -> tuple[str, ...]:
     send = _priced("send")
     whole = dollars(send, frames=2).total - running(duration_ms(send)) + time
     milliseconds = (f"{ms:.0f}" for ms in (spent.send, spent.fan_out, spent.cold))
-    return name, f"{side.size / CORE_MB:.2f}", *milliseconds, f"{time:.2f}", f"{spent.send * whole:.0f}"
+    product = f"{spent.send * whole:.0f}" if side.version == NOW else ""  # the price is that of today's calls
+    return name, f"{side.size / CORE_MB:.2f}", *milliseconds, f"{time:.2f}", product
 
 
 def _spent(controller: Path, url: str, asset: Path, start: Callable[[Callable[[], None]], float], size: int) -> Spent:

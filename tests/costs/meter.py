@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from chat.table import Item, Key, Query, Update, Updated
@@ -39,21 +40,26 @@ class Cost:
     calls: list[str] = field(default_factory=list)
     written: int = 0
     read: float = 0
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+    """Calls are made side by side, and two additions at once would be one."""
 
     def query(self, items: Iterable[Item], *, consistent: bool) -> None:
         """All of a page's items count together."""
-        self.calls.append("Query")
-        self.read += read_units(sum(map(item_size, items)), consistent=consistent)
+        self._add("Query", read=read_units(sum(map(item_size, items)), consistent=consistent))
 
     def batch_get(self, items: Iterable[Item], *, consistent: bool) -> None:
         """Each item counts by itself; one that does not exist is an empty one."""
-        self.calls.append("BatchGetItem")
-        self.read += sum(read_units(item_size(item), consistent=consistent) for item in items)
+        self._add("BatchGetItem", read=sum(read_units(item_size(item), consistent=consistent) for item in items))
 
     def write(self, call: str, before: Item, after: Item) -> None:
         """The larger of both images counts, and one that was refused costs as much as one that was made."""
-        self.calls.append(call)
-        self.written += write_units(max(item_size(before), item_size(after)))
+        self._add(call, written=write_units(max(item_size(before), item_size(after))))
+
+    def _add(self, call: str, *, written: int = 0, read: float = 0) -> None:
+        with self._lock:
+            self.calls.append(call)
+            self.written += written
+            self.read += read
 
 
 class SdkMeter:

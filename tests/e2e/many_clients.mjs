@@ -1,4 +1,5 @@
-// Connects as many JavaScript clients of one user as there are lines {url} on the standard input, one after the other.
+// Connects as many JavaScript clients of one user as there are lines {url, patienceMs} on the standard input, one after
+// the other. So long they wait for an answer: a busy machine may need longer than people would.
 // Prints a line for each connection that comes, for each that is lost, and for each message that a client is told.
 
 import { createInterface } from "node:readline";
@@ -9,9 +10,10 @@ let number = 0;
 const say = (said) => console.log(JSON.stringify(said));
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { url } = JSON.parse(line);
+  const { url, patienceMs } = JSON.parse(line);
+  const timing = { open: patienceMs, reply: patienceMs, check: patienceMs };
   const name = number++;
-  const client = new ChatClient({ address: () => url });
+  const client = new ChatClient({ address: () => url, timing });
   client.addEventListener("connected", () => say({ client: name, event: "connected" }));
   client.addEventListener("disconnected", ({ detail: { retryInMs } }) =>
     say({ client: name, event: "disconnected", reason: client.status.reason, retryInMs }),

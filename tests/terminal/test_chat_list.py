@@ -91,8 +91,8 @@ async def test_presence_is_asked_for_once_of_each_who_is_in_sight(server: Server
         server.frames.clear()
         server.drop()
         await until(lambda: newest[100] in asked())
-        await until(lambda: newest[100] in shown())
-        assert set(asked()) == set(shown()) <= set(newest[99:115])
+        await until(lambda: newest[100] in shown() and set(asked()) == set(shown()))
+        assert set(shown()) <= set(newest[99:115])
 
 
 @asynchronous
