@@ -280,8 +280,7 @@ export class ConversationView {
         this.update();
         break;
       case "retry":
-        this.#client.retry(id);
-        this.#composer.focus();
+        this.#retry(id);
         break;
       case "discard":
         this.#client.discard(id);
@@ -297,6 +296,15 @@ export class ConversationView {
       case "unsend":
         void this.#takeBack(row);
         break;
+    }
+  }
+
+  #retry(id) {
+    try {
+      this.#client.retry(id);
+      this.#composer.focus();
+    } catch (problem) {
+      announce(problem.message); // too many wait, or it has ended, which the page says by itself
     }
   }
 

@@ -1,4 +1,4 @@
-"""The JavaScript client where its store fails: there is no room, or the browser keeps nothing. In Node.js."""
+"""The JavaScript client where its store fails, since there is no room, or takes its time. In Node.js."""
 
 from __future__ import annotations
 
@@ -30,3 +30,15 @@ def test_a_store_that_fails_stops_no_conversation_and_is_logged(how: str) -> Non
         "pending": 0,
         "logged": ["parley: what is unsent could not be saved: Error: there is no room"],
     }
+
+
+def test_a_store_that_is_busy_gets_the_newest_state_when_it_is_done() -> None:
+    done = subprocess.run(
+        ["node", str(PROGRAM.with_name("slow_store.mjs"))],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"whileBusy": [], "after": [["first", "second"]]}

@@ -252,7 +252,6 @@ export class Connections {
     this.#nextAttempt = null;
     if (this.#isOpening || this.#isStopped) return;
     this.#isOpening = true;
-    this.#earliest = 0;
     if (!this.current) this.#become({ state: "connecting" });
     const connection = this.#made();
     try {
@@ -417,7 +416,8 @@ export class Connections {
     }
     if (this.current) return;
     const reason = ending ? ending.message || ending.code : undefined; // the server's, if it gave one
-    this.#tellLost({ state: "waiting", until: this.#nextAttempt.at, reason }, this.#nextAttempt.at - now);
+    const until = Math.max(now, this.#nextAttempt.at); // a computer that slept is late
+    this.#tellLost({ state: "waiting", until, reason }, until - now);
   }
 
   /** There is no connection. @param {Status} status @param {number} retryInMs */

@@ -156,8 +156,10 @@ export class Gaps {
   /** Reads the history up to its end, and before that from where the messages that are looked for may be. */
   async #readOn(/** @type {ConversationState} */ conversation, /** @type {Outgoing[]} */ lookedFor) {
     let isLooking = lookedFor.length > 0;
-    // What was sent and not acknowledged may be stored before what is here begins.
-    let after = Math.min(conversation.last ?? 0, ...lookedFor.map(({ base }) => base ?? 0));
+    // What was sent and not acknowledged may be stored before what is here begins. What was written before it was known
+    // where that is has hardly been sent: the newest page has it, if any.
+    const newest = Math.max(0, conversation.seq - PAGE);
+    let after = Math.min(conversation.last ?? 0, ...lookedFor.map(({ base }) => base ?? newest));
     while (isLooking || conversation.isBehind) {
       const { seq: known, numbering } = conversation;
       const { messages, more } = await this.#page(conversation, { after, limit: PAGE });

@@ -75,6 +75,7 @@ export class Incoming {
         this.#hints.learn(frame.users);
         break;
       case "block":
+        if (this.#conversations.user === null) this.#sync.want(); // the first one may have been read before it
         this.#blocks.learn(frame.user, frame.blocked);
         break;
     }

@@ -28,8 +28,8 @@ import { isObject, isUserId, moment, optional, shaped, string, whole } from "./f
  * unsent then lives as long as the client.
  *
  * @typedef {object} Store
- * @property {() => unknown} load
- * @property {(state: SavedState) => unknown} save may return a promise
+ * @property {() => unknown} load what it holds, which is not waited for: a promise is no state
+ * @property {(state: SavedState) => unknown} save may return a promise; the next state is saved behind it
  */
 
 /** A store that keeps nothing. @type {Readonly<Store>} */
@@ -51,6 +51,9 @@ export class SavedQueue {
   #store;
   #conversations;
   #listeners;
+  /** Whether the store has not ended with what it was given last, and whether that is out of date. */
+  #isSaving = false;
+  #isStale = false;
 
   /** @param {Store} store @param {Conversations} conversations @param {Listeners} listeners */
   constructor(store, conversations, listeners) {
@@ -61,17 +64,25 @@ export class SavedQueue {
 
   /** Something of it has changed. */
   save() {
-    void this.#keep(saved(this.#conversations));
+    void this.#keep();
     this.#listeners.changed();
   }
 
-  /** A store that fails keeps no message from being sent, and none from coming. @param {SavedState} state */
-  async #keep(state) {
+  /** One after the other, so that an older state never lands last; at once, if the store is idle. */
+  async #keep() {
+    this.#isStale = this.#isSaving;
+    if (this.#isSaving) return;
+    // A store that fails keeps no message from being sent, and none from coming.
     try {
-      await this.#store.save(state);
+      const saving = this.#store.save(saved(this.#conversations));
+      if (!(saving instanceof Promise)) return;
+      this.#isSaving = true;
+      await saving;
     } catch (error) {
       console.error("parley: what is unsent could not be saved:", error);
     }
+    this.#isSaving = false;
+    if (this.#isStale) await this.#keep();
   }
 
   /** What an earlier client has left. */

@@ -15,8 +15,8 @@
  * unsent then lives as long as the client.
  *
  * @typedef {object} Store
- * @property {() => unknown} load
- * @property {(state: SavedState) => unknown} save may return a promise
+ * @property {() => unknown} load what it holds, which is not waited for: a promise is no state
+ * @property {(state: SavedState) => unknown} save may return a promise; the next state is saved behind it
  */
 /** A store that keeps nothing. @type {Readonly<Store>} */
 export const NO_STORE: Readonly<Store>;
@@ -58,9 +58,12 @@ export type SavedState = {
  * unsent then lives as long as the client.
  */
 export type Store = {
+    /**
+     * what it holds, which is not waited for: a promise is no state
+     */
     load: () => unknown;
     /**
-     * may return a promise
+     * may return a promise; the next state is saved behind it
      */
     save: (state: SavedState) => unknown;
 };

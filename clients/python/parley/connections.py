@@ -97,7 +97,6 @@ class Connections:
         """Asks for a connection, unless one is being opened."""
         self._next_attempt = None
         if self._opening is None and not self._is_stopped:
-            self._earliest = 0
             number = next(self._numbers)
             self._set(number, ConnectionState.OPENING)
             self._effects.append(Open(number))
@@ -265,4 +264,4 @@ class Connections:
             self._attempt += 1
             planned = self._next_attempt = self._timers.after(delay, self.open)
         if self.current is None:
-            self._mailbox.put(Disconnected(reason, planned.at - now))
+            self._mailbox.put(Disconnected(reason, max(0, planned.at - now)))  # a computer that slept is late

@@ -65,6 +65,7 @@ class Incoming:
             case {"type": "presence"} if "id" not in frame:
                 self._hints.learn(frame["users"])
             case {"type": "block"} if "id" not in frame:
+                self._sync.is_needed |= self._conversations.user is None  # the first one may have been read before it
                 self._blocks.received(frame)
             case _:
                 self._requests.received(connection, frame)
