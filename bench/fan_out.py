@@ -61,13 +61,14 @@ def run() -> Section:
         {count: spent[side, count] for count in (*FEW, MANY)} for side in (OURS, BEFORE, SEQUENTIAL)
     )
     ratio = parallel[100].wall / parallel[1].wall
+    processor = f"{parallel[100].cpu:.0f} of its {parallel[100].wall:.0f} ms are the processor's"
     series = {OURS: _walls(parallel), BEFORE: _walls(through_a_client), SEQUENTIAL: _walls(sequential)}
     title = f"Pushing a frame to many connections, {PUSH_MS} ms a push"
     draw = partial(plots.lines, title=title, x="connections", y="wall, ms", series=series, log_y=True)
     return Section(
         "Fan-out",
         _text(parallel, through_a_client, sequential),
-        [Limit("fan-out of 100, × one push", ratio, 5)],
+        [Limit("fan-out of 100, × one push", ratio, 5, processor)],
         {"fan-out": draw},
     )
 
