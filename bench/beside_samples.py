@@ -113,10 +113,9 @@ the next one's time.
 
 The ratio depends on the table. The emulator is one process, table and all: calls that ours makes side by side wait
 for each other there, and samples make theirs one after the other. In the same turns, the same functions have their
-tables in DynamoDB Local, another process, which serves calls side by side; pushes go through the emulator as ever. A
-call takes a millisecond or two in both, as long as the processor time that an SDK spends on it, so that the number of
-calls counts: ours makes three before it pushes, one of them the write. With calls of 5 ms, round trips count, and
-[both have two](#from-the-frame-to-the-push).
+tables in DynamoDB Local, another process, which serves calls side by side; pushes go through the emulator as ever.
+Calls are short in both, so their number counts, too: ours makes three before it pushes, one of them the write. With
+calls of 5 ms, round trips count, and [both have two](#from-the-frame-to-the-push).
 
 {table(header, rows_elsewhere)}
 """
