@@ -126,12 +126,7 @@ def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]
     sdk, small = folder / "sdk.pem", folder / "small.pem"
     sdk.write_text(Path(where()).read_text() + trusted.read_text())
     small.write_text((assets.bundle / "botocore" / "cacert.pem").read_text() + trusted.read_text())
-
-    def serve(asset: Path, module: str, roots: Path) -> Cold:
-        with stub(certificate=trusted) as url:
-            variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
-            return cold(asset, variables, module, json.dumps(event(1)))
-
+    serve = partial(first_push, trusted)
     before = {BEFORE_PATH: partial(serve, assets.before, "message", small)} if assets.before else {}
     return {
         "python": partial(cold, assets.nothing, environment(NOWHERE, NOWHERE), ""),
@@ -141,6 +136,13 @@ def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]
         "ours, with all of the SDK's roots": partial(serve, assets.bundle, "message", sdk),
         "baseline": partial(serve, assets.baseline, "handler", sdk),
     }
+
+
+def first_push(trusted: Path, asset: Path, module: str, roots: Path, first: Callable[[], None] | None = None) -> Cold:
+    """A fresh process up to its first push over TLS, to a stub with the `trusted` certificate that answers at once."""
+    with stub(certificate=trusted) as url:
+        variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
+        return cold(asset, variables, module, json.dumps(event(1)), first=first)
 
 
 def certificate(folder: Path) -> Path:

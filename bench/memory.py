@@ -15,7 +15,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.capacity import model
-from bench.cold_start import certificate, cold
+from bench.cold_start import Cold, certificate, first_push
 from bench.functions import TEXT, bundled, environment, event
 from bench.history import DATE, NOT_HERE, VERSION, asset_of_before
 from bench.measure import Section, interleave, table
@@ -75,7 +75,7 @@ def run() -> Section:
         sides: dict[Side, Callable[[], Spent]] = {}
         for size in SIZES_MB:
             for version, asset in assets.items():
-                start = partial(_cold_start, asset, trusted, roots)
+                start = partial(first_push, trusted, asset, "message", roots)
                 sides[Side(version, size)] = partial(_spent, controller, url, asset, start, size)
         found = {side: Spent(*map(median, zip(*runs, strict=True))) for side, runs in interleave(sides, ROUNDS).items()}
     return Section("Memory", _text(found))
@@ -138,19 +138,12 @@ def _row(side: Side, spent: Spent) -> tuple[str, ...]:
     return name, f"{side.size / CORE_MB:.2f}", *milliseconds, f"{time:.2f}", product
 
 
-def _spent(controller: Path, url: str, asset: Path, start: Callable[[Callable[[], None]], float], size: int) -> Spent:
+def _spent(controller: Path, url: str, asset: Path, start: Callable[[Callable[[], None]], Cold], size: int) -> Spent:
     variables = {**clean_environment(), **environment(url, f"{url}/stage"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(PROCESS), str(asset), json.dumps(event(1)), json.dumps(FRAMES)]
     with _share(controller, size / CORE_MB) as join:
         done = subprocess.run(command, check=True, capture_output=True, env=variables, preexec_fn=join)
-        return Spent(**json.loads(done.stdout), cold=start(join))
-
-
-def _cold_start(asset: Path, trusted: Path, roots: Path, first: Callable[[], None]) -> float:
-    """To the first push over TLS, of a process that does something first."""
-    with stub(certificate=trusted) as url:
-        variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
-        return cold(asset, variables, "message", json.dumps(event(1)), first=first).wall
+        return Spent(**json.loads(done.stdout), cold=start(join).wall)
 
 
 def _controller() -> Path | None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.emulator import clean_environment
 from parley import Chat, Message
 from parley.data import encode_data, is_data
 from tests.asynchronous import asynchronous
+from tests.clients.node_program import report_of
 from tests.custom_data import BAD, GOOD, TOO_LONG
 
 PROGRAM = Path(__file__).with_name("data.mjs")
@@ -36,16 +35,7 @@ NOT_JSON: dict[str, Any] = {
 
 @cache
 def said_by_javascript() -> Any:
-    done = subprocess.run(
-        ["node", str(PROGRAM)],
-        input=json.dumps(TEXTS),
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
+    return report_of(PROGRAM, TEXTS)
 
 
 def javascript(text: str) -> tuple[bool, str | None, str | None]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.emulator import clean_environment
 from tests.clients.drivers.core import Driver
+from tests.clients.node_program import report_of
 
 PROGRAM = Path(__file__).with_name("errors.mjs")
 ASKED = ("block", "unblock", "unsend", "older", "askPresence", "askPresence of 100")
@@ -19,9 +17,7 @@ TOO_MANY = {"is": "Refused", "code": "bad_request", "says": "Ask for the presenc
 
 @pytest.fixture(scope="module")
 def thrown() -> Any:
-    done = subprocess.run(["node", str(PROGRAM)], env=clean_environment(), capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
+    return report_of(PROGRAM)
 
 
 def test_what_the_server_refuses_is_thrown(thrown: Any) -> None:

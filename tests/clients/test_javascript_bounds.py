@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.emulator import clean_environment
+from tests.clients.node_program import report_of
 
 FLOOD = Path(__file__).with_name("bounds.mjs")
 DEFAULTS = {
@@ -27,16 +25,7 @@ FEW = {"chats": 20, "ahead": 3, "unsent": 5, "presences": 7, "messages": 10, "ke
 @pytest.fixture(scope="module", params=[{}, FEW])
 def flooded(request: pytest.FixtureRequest) -> tuple[dict[str, int], dict[str, Any]]:
     """The bounds, and what is kept."""
-    done = subprocess.run(
-        ["node", str(FLOOD)],
-        input=json.dumps({"bounds": request.param}),
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return DEFAULTS | request.param, json.loads(done.stdout)
+    return DEFAULTS | request.param, report_of(FLOOD, {"bounds": request.param})
 
 
 def test_messages_are_bounded_and_more_of_them_are_kept_while_they_are_shown(flooded: Any) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.emulator import clean_environment
 from parley.preview import preview_of
+from tests.clients.node_program import report_of
 from tests.previews import PREVIEWS
 
 PROGRAM = Path(__file__).with_name("preview.mjs")
@@ -19,16 +17,7 @@ PROGRAM = Path(__file__).with_name("preview.mjs")
 
 @cache
 def made_by_javascript() -> Any:
-    done = subprocess.run(
-        ["node", str(PROGRAM)],
-        input=json.dumps({name: text for name, (text, _) in PREVIEWS.items()}),
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
+    return report_of(PROGRAM, {name: text for name, (text, _) in PREVIEWS.items()})
 
 
 @pytest.mark.parametrize("name", PREVIEWS)

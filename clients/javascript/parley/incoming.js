@@ -84,8 +84,7 @@ export class Incoming {
   /** A message has come by itself, not in a page of history. @param {Message} message */
   message(message) {
     const { user, isComplete } = this.#conversations;
-    const { from, to } = message;
-    if (from !== user && to !== user) return;
+    const { from, to } = message; // one of them is the user: frames of others do not pass the door
     const peer = from === user ? to : from;
     const known = this.#conversations.get(peer);
     const isPlaced = isComplete || known?.seq || (known && known.last !== null);
