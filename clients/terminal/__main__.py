@@ -29,6 +29,7 @@ keys:
   Ctrl+O          shows all of a long text
   Ctrl+B          blocks or unblocks the user of the open chat
   Ctrl+T          takes a message of yours back
+  Ctrl+R          connects at once, while there is no connection
   Ctrl+C          copies what was selected with the mouse
   Ctrl+Q          quits
 

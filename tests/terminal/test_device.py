@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from textual.binding import Binding
 
+from clients.terminal.__main__ import HELP
+from clients.terminal.screen import ChatScreen
 from tests.asynchronous import asynchronous, until
 from tests.terminal.device import device
 from tests.terminal.server import Server, serving
@@ -56,3 +59,10 @@ async def test_the_help_says_the_keys_and_how_to_choose_a_light_theme() -> None:
         assert await terminal.ends() == 0
         for words in ("TEXTUAL_THEME=textual-light", "Ctrl+J", "Ctrl+End"):
             assert words in terminal.output
+
+
+def test_the_help_names_every_key_of_the_screen() -> None:
+    others = {"pageup": "PgUp", "pagedown": "PgDn", "up": "up", "down": "down"}
+    keys = [binding.key for binding in ChatScreen.BINDINGS if isinstance(binding, Binding)]
+    assert len(keys) == len(ChatScreen.BINDINGS)
+    assert [key for key in keys if others.get(key, key.title()) not in HELP] == []
