@@ -1017,7 +1017,7 @@ def test_two_who_meet_are_told_of_each_other_however_few_chats_are_announced(sys
         assert [(one["user"], one["online"]) for frame in told for one in frame["users"]] == [(peer, True)]
 
 
-def test_who_turns_out_to_be_gone_while_pushed_to_is_announced(system: System, clock: ManualClock) -> None:
+def test_a_user_whom_a_push_finds_gone_is_announced(system: System, clock: ManualClock) -> None:
     system.acquaint("bob", "carol")
     alice, bob, carol = (system.connect(user) for user in ("alice", "bob", "carol"))
     system.serve(carol, Send(None, "bob", "hi"))
