@@ -27,7 +27,11 @@ STORES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "AWS::SecretsManager::Secret": ("token secret", OF_THE_SERVICE, {"KmsKeyId": KEY}),
     "AWS::Events::EventBus": ("event bus", OF_THE_SERVICE, OF_THE_SERVICE),
-    "AWS::SQS::Queue": ("queues `Waiting` and `Lost`", {"SqsManagedSseEnabled": True}, {"SqsManagedSseEnabled": True}),
+    "AWS::SQS::Queue": (
+        "queues `GoingsWaiting`, `GoingsLost` and `TableStreamLost`",
+        {"SqsManagedSseEnabled": True},
+        {"SqsManagedSseEnabled": True},
+    ),
     "AWS::Logs::LogGroup": ("logs", OF_THE_SERVICE, OF_THE_SERVICE),
     "AWS::S3::Bucket": ("web page's bucket", OF_THE_SERVICE, OF_THE_SERVICE),
     "AWS::SNS::Topic": ("topic of `alarmEmail`", OF_THE_SERVICE, OF_THE_SERVICE),
