@@ -25,6 +25,7 @@ from local.cdk import (
 )
 from local.emulator import PROJECT
 from local.progress import StepFailed
+from stacks import web_hosting
 from stacks.settings import SETTINGS, BadContext
 from stacks.stages import read_stages
 
@@ -87,8 +88,9 @@ def test_a_stage_that_may_go_is_watched() -> None:
 def test_everything_that_a_deploy_is_made_of_is_watched() -> None:
     watched = json.loads((PROJECT / "cdk.json").read_text())["watch"]["include"]
     assert {"app.py", "stages.toml", "stacks/**/*.py", "lambda_src/**/*.py"} <= set(watched)
-    for pattern in watched:
-        assert list(PROJECT.glob(pattern)), pattern
+    found = {pattern: set(PROJECT.glob(pattern)) for pattern in watched}
+    assert [pattern for pattern, paths in found.items() if not paths] == []
+    assert [path for path in web_hosting.files().values() if not any(path in paths for paths in found.values())] == []
 
 
 @pytest.mark.parametrize("name", ["deploy", "diff", "watch", "destroy"])
