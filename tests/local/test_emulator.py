@@ -29,6 +29,23 @@ ANSWERS = {
 }
 
 
+PATCHED = """
+from ministack import app
+from ministack.core import iam_evaluator, lambda_runtime
+from ministack.services import dynamodb, sts
+
+app.app, app.main, app.save_all
+iam_evaluator.evaluate, lambda_runtime.execution_credentials, lambda_runtime.Worker._read_stderr
+dynamodb._eval_set_value, sts._sessions, sts.register_session
+"""
+"""What emulator_process.py takes the place of, or relies on, though MiniStack promises none of it."""
+
+
+def test_ministack_has_what_is_patched_in_it() -> None:
+    done = subprocess.run([sys.executable, "-c", PATCHED], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"another version of MiniStack? See local/emulator_process.py\n{done.stderr}"
+
+
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_who_takes_the_port_first_is_not_mistaken_for_the_emulator(
     answer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
