@@ -24,7 +24,7 @@ from local.progress import StepFailed
 
 CREDENTIALS = "set AWS_PROFILE to a profile of yours, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 REGION = "set AWS_DEFAULT_REGION, like AWS_DEFAULT_REGION=eu-central-1"
-BOOTSTRAP = "An account needs `npx cdk bootstrap` once in each region."
+BOOTSTRAP = "An account needs `cdk bootstrap` once in each region; see docs/deploying.md#before-the-first-deploy."
 CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
 
 PROBLEMS = (BotoCoreError, ClientError, ResponseParserError, ValueError)

@@ -130,7 +130,7 @@ def _with_data(text: str, data: Data | None) -> str:
 
 
 def _is_read(message: Message, conversation: Conversation | None) -> bool:
-    """Whether its recipient has read a message of ours; who writes to himself has."""
+    """Whether its recipient has read a message of ours; somebody who writes to themselves has."""
     return message.sender == message.to or (conversation is not None and message.seq <= conversation.peer_read)
 
 
