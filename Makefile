@@ -47,7 +47,7 @@ help:
 	@echo "make terminal USER=alice  a full-screen client, on what \`make chat\` keeps running"
 	@echo "make test                 all checks and tests; make soak: the long ones"
 	@echo "make synth | diff | deploy | destroy [STAGE=prod] [CONTEXT='retentionDays=90']     the CDK, on AWS, by stages.toml"
-	@echo "make watch [STAGE=dev]    deploys each change to a throw-away stage on AWS as it is saved"
+	@echo "make watch [STAGE=dev]    deploys each change to a throwaway stage on AWS as it is saved"
 	@echo "make bench                measure cost, cold start and latency; writes docs/performance.md"
 	@echo "make capacity [USERS=1000000 MESSAGES_PER_DAY=20 DEVICES=2 CHATS=50]   what they cost a month, and which quotas they reach"
 	@echo "make docs                 the protocol as a page, .local/docs/index.html"

@@ -243,7 +243,7 @@ def main() -> None:
         command = [cdk, typed.command, *options]
         if typed.command == "watch" and settings.values["throwaway"] != "true":
             raise StepFailed(
-                f"{settings.stack} is not a throw-away stage: `watch` changes functions behind CloudFormation's back. "
+                f"{settings.stack} is not a throwaway stage: `watch` changes functions behind CloudFormation's back. "
                 "Give the name of one that is, like STAGE=dev"
             )
         if typed.command == "destroy":

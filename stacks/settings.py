@@ -51,7 +51,7 @@ class BadContext(Exception):
 class IdentityMode(StrEnum):
     """How users prove who they are: with a token that your backend signs, or one of an OpenID Connect issuer.
 
-    OPEN checks nothing, and is for throw-away stages only.
+    OPEN checks nothing, and is for throwaway stages only.
     """
 
     TOKEN = "token"  # noqa: S105
@@ -182,7 +182,7 @@ class ChatSettings:
         if self.identity is IdentityMode.OPEN and not self.throwaway:
             raise BadContext(
                 "the setting identity='open' lets anybody connect as anybody, so it can be used only on "
-                "throw-away stages: give throwaway=true, or identity=token"
+                "throwaway stages: give throwaway=true, or identity=token"
             )
         needs_issuer = self.identity is IdentityMode.OIDC
         for name, value in (("issuer", self.issuer), ("audience", self.audience)):

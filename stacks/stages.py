@@ -16,7 +16,7 @@ STAGES = SOURCES / "stages.toml"
 def with_stage(context: Mapping[str, object], file: Path = STAGES) -> dict[str, object]:
     """The context on top of the file's section for its stage, which must exist.
 
-    A throw-away stage needs none: nothing of it has to be the same the next time. Raises BadContext.
+    A throwaway stage needs none: nothing of it has to be the same the next time. Raises BadContext.
     """
     stages = read_stages(file)
     stage = ChatSettings.stage_of(context)

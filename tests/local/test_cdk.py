@@ -77,7 +77,7 @@ def test_only_a_stage_that_may_go_is_watched(stage: str) -> None:
         f"stage={stage}",
     )
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert f"Parley-{stage} is not a throw-away stage" in ended.stderr
+    assert f"Parley-{stage} is not a throwaway stage" in ended.stderr
 
 
 def test_a_stage_that_may_go_is_watched() -> None:

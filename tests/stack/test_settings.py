@@ -223,7 +223,7 @@ def test_a_bad_value_is_one_clear_sentence(name: str, bad: object, hint: str) ->
 @pytest.mark.parametrize(
     ("context", "words"),
     [
-        ({"identity": "open"}, "only on throw-away stages"),
+        ({"identity": "open"}, "only on throwaway stages"),
         ({"identity": "open", "stage": "prod"}, "throwaway=true"),
         ({"identity": "oidc"}, "issuer is required with identity=oidc: give issuer=https://"),
         ({"identity": "oidc", "issuer": OIDC["issuer"]}, "audience is required with identity=oidc"),

@@ -82,7 +82,7 @@ def test_the_context_overrides_the_file(tmp_path: Path) -> None:
         ("[prod]\nretentionDay = 9", "did you mean retentionDays?"),
         ('[prod]\nthrowaway = "maybe"', "the setting throwaway='maybe' cannot be used"),
         ("[prod]\nretentionDays = 1.5", "the setting retentionDays='1.5' cannot be used"),
-        ('[prod]\nidentity = "open"', "only on throw-away stages"),
+        ('[prod]\nidentity = "open"', "only on throwaway stages"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
