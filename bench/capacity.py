@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.meter import Bill
-from bench.prices import MILLION, REQUESTS_A_GOING, duration_ms, prices, running
+from bench.prices import MILLION, REQUESTS_A_DEPARTURE, duration_ms, prices, running
 
 DAYS_A_MONTH = 30.4
 SECONDS_A_DAY = 86_400
@@ -186,10 +186,10 @@ class Model:
         return replace(alone, reads=users * alone.reads, bytes_out=alone.bytes_out + users * each)
 
     def _told(self, audience: Audience, connects: float) -> Load:
-        """Comings and goings: a connect and its end are one each, unless another device is there."""
+        """Arrivals and departures: a connect and its end are one each, unless another device is there."""
         usage = self.figures["usage"]
         online = min(1.0, usage["hours_online_a_device"] / 24 * usage["online_more_than_by_chance"])
-        goings = connects * (1 - usage["another_device_there"]) ** (audience.devices - 1)
+        departures = connects * (1 - usage["another_device_there"]) ** (audience.devices - 1)
         partners = min(audience.chats, self.setting("announced_chats"))
         pushes = partners * online * audience.devices
         telling = Load(
@@ -201,10 +201,10 @@ class Model:
             bytes_out=pushes * self.of("bytes_out", "announcement")["push"],
         )
         if not self.setting("grace_seconds"):
-            return _times(2 * goings, telling)
+            return _times(2 * departures, telling)
         # What waited in the queue looks whether the user is back.
         waiting = Load(
-            queued=REQUESTS_A_GOING,
+            queued=REQUESTS_A_DEPARTURE,
             reads=1,
             invocations=1,
             milliseconds=duration_ms(Bill(calls=1, table_round_trips=1)),
@@ -212,8 +212,8 @@ class Model:
         )
         gone = 1 - usage["back_within_the_grace"]
         # One that is told is one invocation and one line, too.
-        told = replace(telling, queued=REQUESTS_A_GOING, reads=telling.reads + 1)
-        return _times(goings, _times(gone, telling + told) + _times(1 - gone, waiting))
+        told = replace(telling, queued=REQUESTS_A_DEPARTURE, reads=telling.reads + 1)
+        return _times(departures, _times(gone, telling + told) + _times(1 - gone, waiting))
 
     def _receipts(self, name: str, times: float, *, pushes: float) -> Load:
         sent, unanswered = self._action(name, times, pushes=pushes), times * (1 - self.setting("acks_of_receipts"))

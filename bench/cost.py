@@ -120,7 +120,7 @@ def _ours() -> dict[str, Cost]:
     last = warm.ask("bob", "send", to="alice", text=TEXT)
     now: int = warm.ask("alice", "sync")["server_time"]
     online = UserPresence("alice", online=True, last_seen=now, rev=1)
-    going = online._replace(online=False)
+    departure = online._replace(online=False)
     messages, connections = warm.messages, warm.connections
 
     def frame(action: str, logged: str = "", *, frames: int = 2, **fields: object) -> Cost:
@@ -146,7 +146,9 @@ def _ours() -> dict[str, Cost]:
         "connect": event("connect", lambda: connections.connect(connection("carol")), invocations=2),
         "disconnect": event("disconnect", lambda: connections.disconnect(connection("carol"))),
         f"announcement to {CHATS} partners, one online": event("announcement", lambda: messages.announce(online)),
-        "a departure, of a user who is back": event("announcement not needed", lambda: messages.announce_going(going)),
+        "a departure, of a user who is back": event(
+            "announcement not needed", lambda: messages.announce_departure(departure)
+        ),
     }
 
 

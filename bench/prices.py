@@ -15,7 +15,7 @@ MEMORY_GB = 1
 """Of each function, as the stack gives it."""
 MILLION = 1_000_000
 
-REQUESTS_A_GOING = 3
+REQUESTS_A_DEPARTURE = 3
 """Of SQS's: it is sent, received and deleted."""
 
 
@@ -63,9 +63,9 @@ def running(milliseconds: float) -> float:
 
 
 def queueing() -> float:
-    """Dollars for a million goings in the queue."""
+    """Dollars for a million departures in the queue."""
     request: float = prices()["list_prices_in_dollars"]["queue_request"]
-    return MILLION * REQUESTS_A_GOING * request
+    return MILLION * REQUESTS_A_DEPARTURE * request
 
 
 def logs(size: float) -> float:

@@ -1,6 +1,7 @@
 """The handler of announcements, which the connection function sends when a user comes online or goes offline.
 
-A coming comes as an invocation, at once; a going as a message of a queue, when the user has had time to come back.
+An arrival comes as an invocation, at once; a departure as a message of a queue, once its user has had time to come
+back.
 
 A function of its own, so that no role may invoke the message function: whoever may do that can speak as anybody.
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from typing import TypedDict
 
 from chat import log
-from chat.announcements import Announcement, QueuedGoing, QueuedGoings, announced
+from chat.announcements import Announcement, QueuedDeparture, QueuedDepartures, announced
 from chat.api_gateway import ApiGateway
 from chat.budget import budget
 from chat.clock import now_ms
@@ -47,12 +48,12 @@ class Taken(TypedDict):
     batchItemFailures: list[dict[str, str]]
 
 
-def handler(event: Announcement | QueuedGoings, _: object) -> Response | Taken:
+def handler(event: Announcement | QueuedDepartures, _: object) -> Response | Taken:
     budget.begin()
     return serve(event, _routes, _limits)
 
 
-def serve(event: Announcement | QueuedGoings, routes: MessageRoutes, limits: Limits) -> Response | Taken:
+def serve(event: Announcement | QueuedDepartures, routes: MessageRoutes, limits: Limits) -> Response | Taken:
     """Tells a user's chat partners of its presence, if the user can afford it. A failure is logged and not raised."""
     if "announce" in event:
         return {"statusCode": 200 if _tell(announced(event), routes.announce, limits) else 500}
@@ -60,13 +61,13 @@ def serve(event: Announcement | QueuedGoings, routes: MessageRoutes, limits: Lim
     return {"batchItemFailures": [{"itemIdentifier": id} for id in failed]}
 
 
-def _tell_queued(record: QueuedGoing, routes: MessageRoutes, limits: Limits) -> bool:
+def _tell_queued(record: QueuedDeparture, routes: MessageRoutes, limits: Limits) -> bool:
     try:
-        going = announced(json.loads(record["body"]))
+        departure = announced(json.loads(record["body"]))
     except (ValueError, TypeError, LookupError) as error:
         log.failure("announcement failed", error)  # what cannot be read is put aside, once it has come some times
         return False
-    return _tell(going, routes.announce_going, limits)
+    return _tell(departure, routes.announce_departure, limits)
 
 
 def _tell(presence: UserPresence, announce: Callable[[UserPresence], Delivered | None], limits: Limits) -> bool:

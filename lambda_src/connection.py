@@ -38,7 +38,7 @@ _routes = connection_routes(
     AwsAnnouncer(
         client,
         required(os.environ, "ANNOUNCEMENT_FUNCTION"),
-        os.environ.get("GOINGS_QUEUE", ""),  # there is none where there is no grace
+        os.environ.get("DEPARTURES_QUEUE", ""),  # there is none where there is no grace
         _grace_seconds,
     ),
     clock=now_ms,

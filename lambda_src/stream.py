@@ -1,4 +1,4 @@
-"""The handler of the table's stream: puts stored messages, and comings and goings, on the bus.
+"""The handler of the table's stream: puts stored messages, and arrivals and departures, on the bus.
 
 A failure is raised, so that Lambda repeats the invocation with the same records until it succeeds or gives up: events
 are put at least once, and those of a conversation, or of a user, in order.

@@ -94,12 +94,14 @@ class Shop:
 
 
 @contextmanager
-def nobody_looks(endpoint: Endpoint, *, at_goings: bool = False) -> Iterator[None]:
-    """While this lasts, nobody looks at what waits to be notified of, or at goings instead: its delay is not over."""
+def nobody_looks(endpoint: Endpoint, *, at_departures: bool = False) -> Iterator[None]:
+    """While this lasts, nobody looks at what waits to be notified of, or at departures instead: no delay is over."""
     functions = local_client("lambda", endpoint)
     mappings = functions.list_event_source_mappings()["EventSourceMappings"]
     sources = {str(one["EventSourceArn"]): one["UUID"] for one in mappings}
-    (mapping,) = (id for source, id in sources.items() if ":sqs:" in source and ("Goings" in source) is at_goings)
+    (mapping,) = (
+        id for source, id in sources.items() if ":sqs:" in source and ("Departures" in source) is at_departures
+    )
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
         yield

@@ -36,7 +36,7 @@ CONCURRENCY_PERCENT = 80
 LATE_MS = 15 * 60_000
 """Far longer than a burst takes, and long before a record is given up."""
 
-LATE_GOING_SECONDS = 30 * 60
+LATE_DEPARTURE_SECONDS = 30 * 60
 """A message's age may count from when it was sent: this is above the longest grace, and half as long as one is kept."""
 
 
@@ -122,16 +122,16 @@ class Alarms(Construct):
             ),
             "Presence was not announced: an announcement failed, or Lambda dropped it.",
         )
-        if goings := self._watched.goings:
+        if departures := self._watched.departures:
             self._alarm(
-                "GoingsLate",
-                goings.queue.metric_approximate_age_of_oldest_message(period=PERIOD),
+                "DeparturesLate",
+                departures.queue.metric_approximate_age_of_oldest_message(period=PERIOD),
                 "For half an hour nobody was told that users went away: their queue is not read, or too slowly.",
-                threshold=LATE_GOING_SECONDS,
+                threshold=LATE_DEPARTURE_SECONDS,
             )
             self._alarm(
-                "GoingsLost",
-                goings.lost.metric_approximate_number_of_messages_visible(period=PERIOD),
+                "DeparturesLost",
+                departures.lost.metric_approximate_number_of_messages_visible(period=PERIOD),
                 "Nobody was told that users went away, though it was tried several times.",
             )
 

@@ -92,7 +92,7 @@ class Chat(Construct):
             route_responses=self._target.has_route_responses,
             throttles=throttles(settings.throttle, settings.rates),
         )
-        stream, goings = self._functions.table_stream, self._functions.goings
+        stream, departures = self._functions.table_stream, self._functions.departures
         self._monitoring = Monitoring(
             self,
             "Monitoring",
@@ -103,7 +103,7 @@ class Chat(Construct):
                 memory_mb=settings.memory_mb,
                 namespace=f"Parley/{settings.stage}",
                 lost_events=stream.lost if stream else None,
-                goings=goings,
+                departures=departures,
             ),
             settings=settings,
             target=self._target,

@@ -16,8 +16,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from .bundle import LOCK, OIDC_LOCK
+from .departures import RECEIVING, Departures
 from .functions import TIMEOUT, ChatFunction, asset
-from .goings import RECEIVING, Goings
 from .log_metrics import FunctionName
 from .sdk_description import OPERATIONS
 from .settings import ChatSettings, EventLevel, IdentityMode
@@ -73,8 +73,8 @@ class ChatFunctions:
         self._code = asset(OIDC_LOCK if settings.identity is IdentityMode.OIDC else LOCK)
         self.message = self._make_message()
         self.announcement = self._make_announcement()
-        self.goings = self._queue_goings()
-        """Where a going waits until it is told; None if it is told at once."""
+        self.departures = self._queue_departures()
+        """Where a departure waits until it is told; None if it is told at once."""
         self.connection = self._make_connection()
         self.authorizer = self._make_authorizer()
         self.backend = self._make_backend()
@@ -127,7 +127,7 @@ class ChatFunctions:
             **self._gateway_endpoint(),
         }
         announcement = self._make(
-            "Announcement", "announcement.handler", "Tells chat partners of comings and goings", environment
+            "Announcement", "announcement.handler", "Tells chat partners of arrivals and departures", environment
         )
         # What is told again is no news: presence has a newer state by then. Lambda may still deliver an event twice.
         announcement.invoked.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
@@ -135,12 +135,12 @@ class ChatFunctions:
         self._grant_connections(announcement, "POST")
         return announcement
 
-    def _queue_goings(self) -> Goings | None:
+    def _queue_departures(self) -> Departures | None:
         if self._settings.grace_seconds == 0:
             return None
-        goings = Goings(self._scope, "Goings", function=self.announcement, enforce_ssl=self._target.has_tls)
-        self.announcement.grant([f"sqs:{one}" for one in RECEIVING], goings.queue.queue_arn)
-        return goings
+        departures = Departures(self._scope, "Departures", function=self.announcement, enforce_ssl=self._target.has_tls)
+        self.announcement.grant([f"sqs:{one}" for one in RECEIVING], departures.queue.queue_arn)
+        return departures
 
     def _make_connection(self) -> ChatFunction:
         environment = {
@@ -151,14 +151,14 @@ class ChatFunctions:
             "USER_RATE": str(self._settings.user_rate),
             **self._gateway_endpoint(),
         }
-        if self.goings:
-            environment["GOINGS_QUEUE"] = self.goings.queue.queue_url
+        if self.departures:
+            environment["DEPARTURES_QUEUE"] = self.departures.queue.queue_url
         connection = self._make("Connection", "connection.handler", "Registers and removes connections", environment)
         self._grant_table(connection, ["UpdateItem"], partitions=USERS)
         self._grant_connections(connection, "POST", "DELETE")  # a connection is told why it is closed
         connection.grant(["lambda:InvokeFunction"], self.announcement.invoked.function_arn)
-        if self.goings:
-            connection.grant(["sqs:SendMessage"], self.goings.queue.queue_arn)
+        if self.departures:
+            connection.grant(["sqs:SendMessage"], self.departures.queue.queue_arn)
         return connection
 
     def _make_authorizer(self) -> ChatFunction:

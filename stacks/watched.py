@@ -11,8 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
+from .departures import Departures
 from .functions import ChatFunction
-from .goings import Goings
 from .log_metrics import FunctionName
 from .websocket_api import ChatApi
 
@@ -31,14 +31,14 @@ class Watched:
         memory_mb: int,
         namespace: str,
         lost_events: sqs.IQueue | None = None,
-        goings: Goings | None = None,
+        departures: Departures | None = None,
     ) -> None:
         self.functions: dict[FunctionName, lambda_.Function] = {name: it.function for name, it in functions.items()}
         self.log_groups: dict[FunctionName, logs.LogGroup] = {name: it.log_group for name, it in functions.items()}
         self.memory_mb = memory_mb
         self.namespace = namespace
         self.lost_events = lost_events
-        self.goings = goings
+        self.departures = departures
         self._api = {"ApiId": api.api.api_id, "Stage": api.stage.stage_name}
         self._table = {"TableName": table.table_name}
 

@@ -31,7 +31,7 @@ class Announcement(TypedDict):
 
 
 @final
-class QueuedGoing(TypedDict):
+class QueuedDeparture(TypedDict):
     """A message of the queue, as far as it is used. Its body is an announcement, in JSON."""
 
     messageId: str
@@ -39,17 +39,17 @@ class QueuedGoing(TypedDict):
 
 
 @final
-class QueuedGoings(TypedDict):
+class QueuedDepartures(TypedDict):
     """The event with which the queue's messages come, one each."""
 
-    Records: list[QueuedGoing]
+    Records: list[QueuedDeparture]
 
 
 class Announcer(Protocol):
     def announce(self, presence: UserPresence) -> None:
         """Announces the presence to the user's chat partners: soon, once as a rule, and never for certain."""
 
-    def announce_later(self, going: UserPresence) -> None:
+    def announce_later(self, departure: UserPresence) -> None:
         """The same at the end of the grace, unless the user is back by then."""
 
 
@@ -73,13 +73,13 @@ class AwsAnnouncer:
             # Presence is a hint; a handshake is not refused for it.
             log.failure("announcement failed", error)
 
-    def announce_later(self, going: UserPresence) -> None:
-        message = {"QueueUrl": self._queue_url, "MessageBody": json.dumps(announcement(going))}
+    def announce_later(self, departure: UserPresence) -> None:
+        message = {"QueueUrl": self._queue_url, "MessageBody": json.dumps(announcement(departure))}
         try:
             # The delay is the message's and not the queue's: it goes with the grace that this function was made with.
             self._client("sqs").send_message(**message, DelaySeconds=self._grace_seconds)
         except (ClientError, BotoCoreError) as error:
-            # Nor is it told at once, or a coming within the grace, of which nobody is told, would leave it so.
+            # Nor is it told at once, or an arrival within the grace, of which nobody is told, would leave it so.
             log.failure("announcement failed", error)
 
 

@@ -67,8 +67,9 @@ SYNC_OVERLAP_MS = 60_000
 """How far `since` reaches back: more than a function can run between stamping `changed` and its write, plus skew."""
 
 MAX_ANNOUNCED_CHATS = 100
-"""A coming or going is announced to the partners of at most this many of a user's latest chats: one BatchGetItem reads
-them all. The stack's default is fewer, since telling is what grows with the chats; others are told when they ask."""
+"""An arrival or departure is announced to the partners of at most this many of a user's latest chats: one BatchGetItem
+reads them all. The stack's default is fewer, since telling is what grows with the chats; others are told when they
+ask."""
 
 STRANGERS_STEP_MS = 250
 """What a message to a stranger tells its sender, the acknowledgement and what its other devices are pushed, comes at
@@ -401,12 +402,12 @@ class MessageRoutes:
         acquainted = [chat.peer for chat in chats if chat.acquainted]
         partners = [peer for peer in acquainted if peer != presence.user][: self._announced_chats]
         listeners = self._sessions.of(partners)
-        # Who turns out to be gone here is not announced in turn: one coming must not set off a chain.
+        # Who turns out to be gone here is not announced in turn: one arrival must not set off a chain.
         return self._delivery.push([one for user in listeners.values() for one in user], presence_frame([presence]))
 
-    def announce_going(self, going: UserPresence) -> Delivered | None:
+    def announce_departure(self, departure: UserPresence) -> Delivered | None:
         """The same at the end of the grace. None if the user came back, or was heard of since."""
-        gone = self._sessions.still_gone(going)
+        gone = self._sessions.still_gone(departure)
         return self.announce(gone) if gone else None
 
 

@@ -64,16 +64,17 @@ epoch: an item that has expired had a lower one, so clients take what comes afte
 
 LEFT_AT = "left_at"
 """Attribute of the sessions item: when a `$disconnect` came last, where those who see the user are told after a grace.
-What makes its going known at once takes it out."""
+What makes its departure known at once takes it out."""
 
 GRACE = "grace"
 """Attribute of the sessions item: how long after `left_at` that is told, in milliseconds. It is that of whoever let the
 user go: while a deploy changes it, the functions would not agree on theirs."""
 
 MARGIN_MS = 10_000
-"""So long before the end of the grace, a coming is told again. For all of it, who asks hears that the user is there,
-and at its end the going is told. The other way round, somebody would hear of the going and not of the coming. What is
-between the two is for clocks that differ, and for a handshake whose calls are tried again, eight seconds at most."""
+"""So long before the end of the grace, an arrival is told again. For all of it, who asks hears that the user is there,
+and at its end the departure is told. The other way round, somebody would hear of the departure and not of the arrival.
+What is between the two is for clocks that differ, and for a handshake whose calls are tried again, eight seconds at
+most."""
 
 _PREFIX = "@"
 _UNTIL = "-"
@@ -93,7 +94,7 @@ class Connection(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a connection's coming or going did to its user's presence."""
+    """What a connection's start or end did to its user's presence."""
 
     presence: UserPresence
     went_online_or_offline: bool
@@ -259,7 +260,7 @@ class Sessions:
     def end_grace(self, user: str) -> UserPresence | None:
         """Ends the grace of a user that has left, and returns what is to be told of it now; None if there is none.
 
-        A going that is still in the queue behind its grace is told too. One that was told already is told again.
+        A departure that is still in the queue behind its grace is told too. One that was told already is told again.
         """
         now = self._clock()
         ended = Update(remove=[LEFT_AT], only_if=[Present(LEFT_AT)])
@@ -324,11 +325,11 @@ class Sessions:
             return known
         return known._replace(online=True, rev=known.rev - 1)
 
-    def still_gone(self, going: UserPresence) -> UserPresence | None:
-        """The user's presence, if nothing has been heard of it since that going; one consistent read of one item."""
-        item = self._items([going.user])[going.user]
-        known = presence(going.user, item, self._clock())
-        return None if known.online or attribute(item, LEFT_AT, 0) != going.last_seen else known
+    def still_gone(self, departure: UserPresence) -> UserPresence | None:
+        """The user's presence, if nothing has been heard of it since it left; one consistent read of one item."""
+        item = self._items([departure.user])[departure.user]
+        known = presence(departure.user, item, self._clock())
+        return None if known.online or attribute(item, LEFT_AT, 0) != departure.last_seen else known
 
     def _items(self, users: Iterable[str]) -> dict[str, Item]:
         keys = {user: sessions_key(user) for user in users}

@@ -98,7 +98,7 @@ def test_a_user_and_a_backend_talk_and_see_each_other(chat: LocalChat) -> None:
     until(lambda: not chat.backend.presence(["alice"])["alice"].online)
 
 
-def test_partners_hear_of_a_coming_and_a_going(chat: LocalChat) -> None:
+def test_partners_hear_of_an_arrival_and_a_departure(chat: LocalChat) -> None:
     async def watch() -> list[bool]:
         told: list[bool] = []
         async with asyncio.timeout(HANG_SECONDS), chat.connect("alice", timeout=HANG_SECONDS) as alice:

@@ -60,33 +60,33 @@ def test_who_has_left_is_shown_as_before_for_all_of_the_grace(sessions: Sessions
 
 
 @pytest.mark.parametrize(("seconds", "is_told"), [(1, False), (49, False), (50, True), (61, True)])
-def test_a_return_is_told_once_somebody_may_have_heard_of_the_going(
+def test_a_return_is_told_once_somebody_may_have_heard_of_the_departure(
     sessions: Sessions, clock: ManualClock, seconds: int, is_told: bool
 ) -> None:
-    going = left(sessions, clock)
+    departure = left(sessions, clock)
     clock.advance(seconds * SECOND_MS)
 
     change = sessions.connect(connection(clock, "laptop="))
 
     assert change.went_online_or_offline is is_told
-    assert (change.presence.online, change.presence.rev) == (True, going.rev + 1)
-    assert sessions.still_gone(going) is None
+    assert (change.presence.online, change.presence.rev) == (True, departure.rev + 1)
+    assert sessions.still_gone(departure) is None
 
 
-def test_a_going_is_still_one_at_the_end_of_the_grace(sessions: Sessions, clock: ManualClock) -> None:
-    going = left(sessions, clock)
+def test_a_departure_is_still_one_at_the_end_of_the_grace(sessions: Sessions, clock: ManualClock) -> None:
+    departure = left(sessions, clock)
     clock.advance(GRACE_MS)
 
-    assert sessions.still_gone(going) == going
+    assert sessions.still_gone(departure) == departure
 
 
-def test_a_going_that_is_told_says_what_is_true_by_then(sessions: Sessions, clock: ManualClock) -> None:
-    going = left(sessions, clock)
+def test_a_departure_that_is_told_says_what_is_true_by_then(sessions: Sessions, clock: ManualClock) -> None:
+    departure = left(sessions, clock)
     newer = sessions.raise_rev("alice")
     clock.advance(GRACE_MS)
 
-    assert sessions.still_gone(going) == newer
-    assert newer.rev > going.rev
+    assert sessions.still_gone(departure) == newer
+    assert newer.rev > departure.rev
 
 
 def test_who_came_and_went_again_has_another_grace(sessions: Sessions, clock: ManualClock) -> None:
@@ -171,12 +171,12 @@ def test_who_is_barred_is_gone_at_once(sessions: Sessions, clock: ManualClock) -
 
 
 def test_who_has_left_and_is_barred_is_gone_at_once_too(sessions: Sessions, clock: ManualClock) -> None:
-    going = left(sessions, clock)
+    departure = left(sessions, clock)
     sessions.bar("alice", 5 * SECOND_MS)
-    assert shown(sessions) == going
+    assert shown(sessions) == departure
     clock.advance(5 * SECOND_MS)
 
-    assert shown(sessions) == going
+    assert shown(sessions) == departure
     assert sessions.connect(connection(clock)).went_online_or_offline
 
 
@@ -267,21 +267,21 @@ def test_a_grace_is_as_long_as_it_was_when_the_user_left(
 
 
 def test_a_grace_that_is_ended_is_told_now_and_not_again(sessions: Sessions, clock: ManualClock) -> None:
-    going = left(sessions, clock)
+    departure = left(sessions, clock)
     clock.advance(SECOND_MS)
 
-    assert sessions.end_grace("alice") == going
-    assert shown(sessions) == going
+    assert sessions.end_grace("alice") == departure
+    assert shown(sessions) == departure
     assert sessions.end_grace("alice") is None
     clock.advance(GRACE_MS)
-    assert sessions.still_gone(going) is None
+    assert sessions.still_gone(departure) is None
 
 
-def test_a_going_that_waits_longer_than_its_grace_is_told_now_too(sessions: Sessions, clock: ManualClock) -> None:
-    going = left(sessions, clock)
+def test_a_departure_that_waits_longer_than_its_grace_is_told_now_too(sessions: Sessions, clock: ManualClock) -> None:
+    departure = left(sessions, clock)
     clock.advance(2 * GRACE_MS)
 
-    assert sessions.end_grace("alice") == going
+    assert sessions.end_grace("alice") == departure
 
 
 def test_there_is_no_grace_to_end_of_who_is_there(sessions: Sessions, clock: ManualClock) -> None:
@@ -309,8 +309,8 @@ def test_an_entry_that_is_put_back_in_the_grace_is_not_told_either(sessions: Ses
     assert sessions.still_gone(change.presence) is None
 
 
-def test_a_grace_of_seconds_hides_no_coming(table: Table, clock: ManualClock) -> None:
-    """A handshake whose calls are tried again may be read by others after the going is told."""
+def test_a_grace_of_seconds_hides_no_arrival(table: Table, clock: ManualClock) -> None:
+    """A handshake whose calls are tried again may be read by others after the departure is told."""
     short = Sessions(table, clock, retention_ms=RETENTION_MS, grace_ms=5 * SECOND_MS)
     left(short, clock)
     clock.advance(SECOND_MS)

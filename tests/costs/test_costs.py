@@ -505,7 +505,7 @@ def test_a_grace_costs_neither_a_call_nor_a_unit_more_and_a_return_one_read(chat
         chat.meter.reset()
         connections.disconnect(device)
         holds(chat.meter.cost, calls=["UpdateItem"], written=1, read=0)
-    (going,) = announcer.later
+    (departure,) = announcer.later
     chat.clock.advance(1_000)
     chat.meter.reset()
     connections.connect(Connection(ALICE, "back=", chat.clock()))
@@ -513,7 +513,7 @@ def test_a_grace_costs_neither_a_call_nor_a_unit_more_and_a_return_one_read(chat
     assert announcer.announced == []
 
     chat.meter.reset()
-    assert chat.warm.messages.announce_going(going) is None
+    assert chat.warm.messages.announce_departure(departure) is None
     holds(chat.meter.cost, calls=["BatchGetItem"], written=0, read=1)
 
 

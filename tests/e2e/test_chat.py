@@ -146,20 +146,20 @@ def test_typing_is_pushed_and_not_answered(connect: Connect, alice: str, bob: st
 
 
 @pytest.mark.usefixtures("acquainted")
-def test_coming_and_going_is_told_to_chat_partners(connect: Connect, alice: str, bob: str) -> None:
+def test_an_arrival_and_a_departure_are_told_to_chat_partners(connect: Connect, alice: str, bob: str) -> None:
     watcher = connect(alice)
     watcher.ask("send", to=bob, text="hi")
     device = connect(bob)
-    came = watcher.wait_for(lambda frame: _presence_of(bob, frame) is True, "bob coming")
+    came = watcher.wait_for(lambda frame: _presence_of(bob, frame) is True, "bob's arrival")
     device.close()
-    went = watcher.wait_for(lambda frame: _presence_of(bob, frame) is False, "bob going")
+    went = watcher.wait_for(lambda frame: _presence_of(bob, frame) is False, "bob's departure")
     assert came["users"][0]["rev"] < went["users"][0]["rev"]
     (user,) = watcher.ask("presence", users=[bob])["users"]
     assert user["online"] is False
 
 
 @pytest.mark.usefixtures("acquainted")
-def test_one_of_two_devices_going_is_no_news(connect: Connect, alice: str, bob: str) -> None:
+def test_one_of_two_devices_leaving_is_no_news(connect: Connect, alice: str, bob: str) -> None:
     watcher, laptop, phone = connect(alice), connect(bob), connect(bob)
     watcher.ask("send", to=bob, text="hi")
     phone.close()

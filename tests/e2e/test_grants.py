@@ -158,7 +158,7 @@ def test_without_manage_connections_nothing_is_delivered(
         ("Announcement", "execute-api:ManageConnections"),
     ],
 )
-def test_without_a_grant_for_announcements_no_coming_is_told(
+def test_without_a_grant_for_announcements_no_arrival_is_told(
     deployment: tuple[Emulator, Endpoint], connect: Connect, alice: str, bob: str, grant: tuple[str, str]
 ) -> None:
     running, endpoint = deployment
@@ -178,7 +178,7 @@ def test_without_a_grant_for_announcements_no_coming_is_told(
         until(has_failed)
 
 
-def test_without_a_grant_for_the_queue_a_going_is_not_told_and_the_log_says_so(
+def test_without_a_grant_for_the_queue_a_departure_is_not_told_and_the_log_says_so(
     deployment: tuple[Emulator, Endpoint], connect: Connect, alice: str
 ) -> None:
     running, endpoint = deployment

@@ -84,8 +84,8 @@ class MemoryAnnouncer:
     def announce(self, presence: UserPresence) -> None:
         self.announced.append(presence)
 
-    def announce_later(self, going: UserPresence) -> None:
-        self.later.append(going)
+    def announce_later(self, departure: UserPresence) -> None:
+        self.later.append(departure)
 
 
 class MemoryBus:

@@ -280,6 +280,6 @@ def test_a_disconnect_whose_reply_was_lost_still_tells(dynamodb: Engine) -> None
     assert change is not None
     assert change.went_online_or_offline
     assert (change.presence.online, change.presence.last_seen) == (False, made.clock())
-    assert change.presence.rev == START + 2  # as the item says: one coming, one going
+    assert change.presence.rev == START + 2  # as the item says: one arrival, one departure
     made.clock.advance(1_000)
     assert sessions.disconnect(one) is None

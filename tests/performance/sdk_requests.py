@@ -43,7 +43,11 @@ CALLS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "sqs": {
         "SendMessage": (
             "send_message",
-            {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/0/goings", "DelaySeconds": 60, "MessageBody": '{"é": 1}'},
+            {
+                "QueueUrl": "https://sqs.us-east-1.amazonaws.com/0/departures",
+                "DelaySeconds": 60,
+                "MessageBody": '{"é": 1}',
+            },
         ),
     },
 }

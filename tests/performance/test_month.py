@@ -87,12 +87,12 @@ def test_a_grace_costs_a_queue_and_a_look_and_saves_what_need_not_be_told() -> N
     (known, people), *_ = model().people().values()
     told = replace(known, settings={"grace_seconds": 0}).features(people)["presence, told"]
     late = known.features(people)["presence, told"]
-    goings = told.invocations / 2
+    departures = told.invocations / 2
     spared = known.of("usage", "back_within_the_grace")
     assert late.frames == pytest.approx(told.frames * (1 - spared))
-    assert late.queued == pytest.approx(3 * goings)
-    assert late.reads == pytest.approx(told.reads * (1 - spared) + goings)
-    assert late.invocations == pytest.approx(told.invocations * (1 - spared) + goings * spared)
+    assert late.queued == pytest.approx(3 * departures)
+    assert late.reads == pytest.approx(told.reads * (1 - spared) + departures)
+    assert late.invocations == pytest.approx(told.invocations * (1 - spared) + departures * spared)
 
 
 def test_a_limit_in_brackets_is_what_it_was_then(text: str) -> None:

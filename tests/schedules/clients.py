@@ -355,7 +355,7 @@ class SteppedClient(SteppedConnection):
 
 
 class Watcher(SteppedConnection):
-    """A device that connects, asks with its first sync who is there, and hears of comings and goings."""
+    """A device that connects, asks with its first sync who is there, and hears of arrivals and departures."""
 
     def watch(self, peer: str) -> None:
         connection_function(self._player, self._code.sessions).connect(self._connection)

@@ -1,4 +1,4 @@
-"""The scenario of a going that waits in its queue: who comes and goes, who asks, what is told when, while time passes.
+"""The scenario of a departure that waits in its queue: who comes and goes, who asks, what is told when, as time passes.
 
 Time passes at any step here, by an actor. But who comes, goes or asks makes its one call in one step with its look at
 the clock, which may be fast or slow: so far two clocks may be apart, or a look at one and the call after it.
@@ -27,8 +27,8 @@ SECOND_MS = 1_000
 GRACE_MS = 60 * SECOND_MS
 
 PASSING = (45, 6, 6, 8)
-"""Seconds, one after the other. Between a going and what follows there are any of them in a row: within the time in
-which a coming is not told, shortly after it, and after the grace."""
+"""Seconds, one after the other. Between a departure and what follows there are any of them in a row: within the time in
+which an arrival is not told, shortly after it, and after the grace."""
 
 TABLET = ALICE_LAPTOP._replace(id="alice-tablet")
 
@@ -55,7 +55,7 @@ def clock(player: Player) -> Clock:
     return lambda: int(player.step(look))
 
 
-def a_going_waits(
+def a_departure_waits(
     code: Code,
     *,
     asks: int = 1,
@@ -94,7 +94,7 @@ def a_going_waits(
     actors |= {"tablet": tablet} if returns else {}
     actors |= {"somebody": finds} if dead else {}
     start = world(open=[ALICE_PHONE, BOB_PHONE], gone=[ALICE_LAPTOP] if dead else [], faults=faults)
-    return grace.scenario(actors, start, comings=1 + rounds, asks=asks)
+    return grace.scenario(actors, start, arrivals=1 + rounds, asks=asks)
 
 
 def a_sync_is_late(
@@ -153,7 +153,7 @@ def a_connection_outlives_a_bar(code: Code, *, asks: int = 1) -> Scenario:
     return grace.scenario({"alice": alice}, start, asks=asks, has_one_revision_each=False)
 
 
-def an_erasure_meets_a_going(code: Code, *, asks: int = 0) -> Scenario:
+def an_erasure_meets_a_departure(code: Code, *, asks: int = 0) -> Scenario:
     """Alice leaves, and is erased, perhaps before that is told: then nobody knows any more who is to be told."""
     grace = Grace(code)
 
@@ -183,16 +183,16 @@ class Grace:
         actors: Mapping[str, Actor],
         start: World,
         *,
-        comings: int = 1,
+        arrivals: int = 1,
         asks: int,
         was_there: bool = True,
         is_told: bool = True,
         has_one_revision_each: bool = True,
     ) -> Scenario:
         watcher = Watcher(self, was_there, asks, is_told=is_told, has_one_revision_each=has_one_revision_each)
-        waits: dict[str, Actor] = {"time": _passes, "goings": _tells_goings(self.code)} if self.grace_ms else {}
-        all_actors = {**actors, "comings": _tells_comings(self.code, comings), **waits, "bob": watcher.watch}
-        return Scenario(all_actors, start, check, unreliable=["goings"])
+        waits: dict[str, Actor] = {"time": _passes, "departures": _tells_departures(self.code)} if self.grace_ms else {}
+        all_actors = {**actors, "arrivals": _tells_arrivals(self.code, arrivals), **waits, "bob": watcher.watch}
+        return Scenario(all_actors, start, check, unreliable=["departures"])
 
     def sessions(self, world: World, off_ms: int = 0) -> Sessions:
         table: Any = WorldTable(world)
@@ -230,8 +230,8 @@ class Grace:
             return Outcome((tuple(announcer.announced), tuple(announcer.later)))
 
         def hand_over(world: World) -> Outcome:
-            world.comings += now
-            world.goings += tuple((world.now + self.grace_ms, going) for going in later)
+            world.arrivals += now
+            world.departures += tuple((world.now + self.grace_ms, departure) for departure in later)
             return Outcome()
 
         told = player.step(Step(name, _by_each(self.clocks, way)))
@@ -263,17 +263,17 @@ def _passes(player: Player) -> None:
         player.step(Step(f"{seconds} s pass", {"": way}))
 
 
-def _tells_comings(code: Code, most: int) -> Actor:
+def _tells_arrivals(code: Code, most: int) -> Actor:
     """The announcement function, invoked asynchronously: as late as it likes, once each."""
 
     def take(world: World) -> Outcome:
-        coming, world.comings = world.comings[:1], world.comings[1:]
-        return Outcome(coming)
+        arrival, world.arrivals = world.arrivals[:1], world.arrivals[1:]
+        return Outcome(arrival)
 
     def actor(player: Player) -> None:
         def tell() -> bool:
-            for coming in player.step(Step("is invoked", {"": take})):
-                code.message_function(player, clock(player)).announce(coming)
+            for arrival in player.step(Step("is invoked", {"": take})):
+                code.message_function(player, clock(player)).announce(arrival)
                 return True
             return False
 
@@ -286,22 +286,22 @@ def _tells_comings(code: Code, most: int) -> Actor:
     return actor
 
 
-def _tells_goings(code: Code) -> Actor:
+def _tells_departures(code: Code) -> Actor:
     """The announcement function, which gets what is due from the queue, and gets again what it did not finish."""
 
     def due(world: World) -> Outcome:
-        return Outcome(next(((one,) for one in world.goings if one[0] <= world.now), ()))
+        return Outcome(next(((one,) for one in world.departures if one[0] <= world.now), ()))
 
     def actor(player: Player) -> None:
         def tell(*, duplicates: bool) -> bool:
             for one in player.step(Step("gets a message", {"": due})):
 
                 def done(world: World, taken: tuple[int, UserPresence] = one) -> Outcome:
-                    world.goings = tuple(other for other in world.goings if other != taken)
+                    world.departures = tuple(other for other in world.departures if other != taken)
                     return Outcome()
 
                 try:
-                    code.message_function(player, clock(player)).announce_going(one[1])
+                    code.message_function(player, clock(player)).announce_departure(one[1])
                 except (ChatError, LostReply, Died):
                     return True
                 again = {"and gets it once more": lambda _: Outcome()} if duplicates else {}

@@ -208,7 +208,7 @@ class EventuallyConsistentPresence(Sessions):
 
 
 class AnnouncesAtHalfThePrice(MessageRoutes):
-    """Reads without consistency who is to be told of a coming or going."""
+    """Reads without consistency who is to be told of an arrival or departure."""
 
     def announce(self, presence: UserPresence) -> Delivered:
         table = self._sessions._table
@@ -510,14 +510,14 @@ def changed_when_sent(item: Item, retention_ms: int) -> Chat | None:
 
 
 class UntoldForLong(Sessions):
-    """Tells nobody of a coming for longer than whoever asks hears that the user is there."""
+    """Tells nobody of an arrival for longer than whoever asks hears that the user is there."""
 
     def _may_return(self, item: Item, now: int, margin_ms: int = 0) -> bool:
         return super()._may_return(item, now, MARGIN_MS - margin_ms)
 
 
 class NoTimeForClocks(Sessions):
-    """Tells nobody of a coming up to the moment from which whoever asks hears that the user is away."""
+    """Tells nobody of an arrival up to the moment from which whoever asks hears that the user is away."""
 
     def _may_return(self, item: Item, now: int, margin_ms: int = 0) -> bool:
         return super()._may_return(item, now)
@@ -540,31 +540,31 @@ class AskedForTheTruth(Sessions):
 
 
 class ShownAsGone(Sessions):
-    """Shows a user that may return with the revision of its going."""
+    """Shows a user that may return with the revision of its departure."""
 
     def _shown(self, known: UserPresence, item: Item, now: int) -> UserPresence:
         shown = super()._shown(known, item, now)
         return shown._replace(rev=known.rev)
 
 
-class GoingToldUnseen(Sessions):
-    """Tells a going at the end of the grace without a look whether its user is back."""
+class DepartureToldUnseen(Sessions):
+    """Tells a departure at the end of the grace without a look whether its user is back."""
 
-    def still_gone(self, going: UserPresence) -> UserPresence | None:
-        super().still_gone(going)
-        return going
+    def still_gone(self, departure: UserPresence) -> UserPresence | None:
+        super().still_gone(departure)
+        return departure
 
 
-class AnyGoingTold(Sessions):
-    """Tells a going whenever its user is away, also one that has come and gone again since."""
+class AnyDepartureTold(Sessions):
+    """Tells a departure whenever its user is away, also one that has come and gone again since."""
 
-    def still_gone(self, going: UserPresence) -> UserPresence | None:
-        (known,) = Sessions(self._table, self._clock).presence([going.user])
+    def still_gone(self, departure: UserPresence) -> UserPresence | None:
+        (known,) = Sessions(self._table, self._clock).presence([departure.user])
         return None if known.online else known
 
 
-class GoingToldOnce(Sessions):
-    """Takes it that a going waits already, where one has begun a grace that is not over."""
+class DepartureToldOnce(Sessions):
+    """Takes it that a departure waits already, where one has begun a grace that is not over."""
 
     def _remove(self, connection: Connection, put: Mapping[str, int], now: int) -> Change | None:
         item = self._table.get([sessions_key(connection.user)])[sessions_key(connection.user)]
@@ -589,7 +589,7 @@ class ReturnsAfterABar(Sessions):
 
 
 class ErasedInSilence(Sessions):
-    """Leaves the going of a user that is erased to the queue."""
+    """Leaves the departure of a user that is erased to the queue."""
 
     def end_grace(self, user: str) -> UserPresence | None:
         return None

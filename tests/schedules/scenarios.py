@@ -740,7 +740,7 @@ def _is_open(world: World) -> Outcome:
     return Outcome()
 
 
-def a_coming_meets_a_first_sync(code: Code, *, goes: bool = False) -> Scenario:
+def an_arrival_meets_a_first_sync(code: Code, *, goes: bool = False) -> Scenario:
     """Alice comes, or goes, while Bob connects and asks with his first sync whether she is there."""
 
     def alice(player: Player) -> None:

@@ -124,9 +124,9 @@ class World:
     """The logs of those of whom the product has said that they may begin; None if it is not asked."""
     refused: frozenset[str] = frozenset()
     """Users who may not begin a conversation."""
-    comings: tuple[UserPresence, ...] = ()
+    arrivals: tuple[UserPresence, ...] = ()
     """What the announcement function is to tell at once."""
-    goings: tuple[tuple[int, UserPresence], ...] = ()
+    departures: tuple[tuple[int, UserPresence], ...] = ()
     """What it is to tell later, and when."""
     _table_state: Hashable = None
     """The table for comparison as a whole; None if it has changed since."""
@@ -150,7 +150,7 @@ class World:
         heard = (self.hearing, self.hearing_changes, self.begun, self.unheard, self.ended)
         events = (self.taken, self.told, self.event_failed, self.allowed)
         ghosts = (self.acknowledged, self.gone, self.numbered, self.stored, self.push_failed, heard, events)
-        announced = (self.comings, self.goings)
+        announced = (self.arrivals, self.departures)
         return self._table_state, unread, self.open, ghosts, announced, self.now, self.epoch, self.faults, self.settled
 
     @property

@@ -28,7 +28,7 @@ STORES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "AWS::SecretsManager::Secret": ("token secret", OF_THE_SERVICE, {"KmsKeyId": KEY}),
     "AWS::Events::EventBus": ("event bus", OF_THE_SERVICE, OF_THE_SERVICE),
     "AWS::SQS::Queue": (
-        "queues `GoingsWaiting`, `GoingsLost` and `TableStreamLost`",
+        "queues `DeparturesWaiting`, `DeparturesLost` and `TableStreamLost`",
         {"SqsManagedSseEnabled": True},
         {"SqsManagedSseEnabled": True},
     ),

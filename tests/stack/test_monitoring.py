@@ -139,21 +139,22 @@ def test_events_that_are_late_lost_or_not_put_raise_an_alarm(all_events: Synthes
     assert (failed["Namespace"], failed["MetricName"], failed["Threshold"]) == ("Parley/dev", "EventFailures", 1)
 
 
-def test_goings_that_nobody_reads_or_could_not_be_told_raise_an_alarm(
+def test_departures_that_nobody_reads_or_could_not_be_told_raise_an_alarm(
     default: Synthesized, synthesize: Synthesize
 ) -> None:
     (waiting,), (lost,) = (
-        [id for id in default.all("AWS::SQS::Queue") if id.startswith(name)] for name in ("GoingsWaiting", "GoingsLost")
+        [id for id in default.all("AWS::SQS::Queue") if id.startswith(name)]
+        for name in ("DeparturesWaiting", "DeparturesLost")
     )
-    late, gone = alarm(default, "GoingsLate"), alarm(default, "GoingsLost")
+    late, gone = alarm(default, "DeparturesLate"), alarm(default, "DeparturesLost")
 
     assert (late["MetricName"], late["Statistic"]) == ("ApproximateAgeOfOldestMessage", "Maximum")
     assert late["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [waiting, "QueueName"]}}]
     kept = default.all("AWS::SQS::Queue")[waiting]["MessageRetentionPeriod"]
-    assert 900 < late["Threshold"] < kept, "the longest grace, in which a going is not late"
+    assert 900 < late["Threshold"] < kept, "the longest grace, in which a departure is not late"
     assert (gone["MetricName"], gone["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
     assert gone["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [lost, "QueueName"]}}]
-    assert not [id for id in synthesize(graceSeconds=0).all("AWS::CloudWatch::Alarm") if "AlarmsGoings" in id]
+    assert not [id for id in synthesize(graceSeconds=0).all("AWS::CloudWatch::Alarm") if "AlarmsDepartures" in id]
 
 
 def test_only_what_there_is_is_watched(synthesize: Synthesize, default: Synthesized) -> None:

@@ -18,7 +18,7 @@ from chat.protocol import Send, UserPresence
 from chat.sessions import MAX_CONNECTIONS, OPENING_MS, Connection
 from chat.table import Key, Query, user_partition
 from stacks.chat import Chat
-from stacks.goings import RECEIVING
+from stacks.departures import RECEIVING
 from stacks.sdk_description import OPERATIONS
 from stacks.settings import ChatSettings
 from tests.stack.conftest import NO_BUNDLING, Synthesize, Synthesized, rendered
@@ -78,9 +78,9 @@ def connections(stack: Synthesized, method: str) -> str:
     return f"{stage_arn}/{method}/@connections/*"
 
 
-def goings(stack: Synthesized) -> str:
-    """The queue in which goings wait."""
-    (id,) = (id for id in stack.all("AWS::SQS::Queue") if id.startswith("GoingsWaiting"))
+def departures(stack: Synthesized) -> str:
+    """The queue in which departures wait."""
+    (id,) = (id for id in stack.all("AWS::SQS::Queue") if id.startswith("DeparturesWaiting"))
     return id
 
 
@@ -110,7 +110,7 @@ def test_connection_function_may_update_sessions_end_connections_and_announce(
         ("execute-api:ManageConnections", connections(stack, "POST")),
         ("execute-api:ManageConnections", connections(stack, "DELETE")),
         ("lambda:InvokeFunction", f"${{{announcement}.Arn}}"),
-        ("sqs:SendMessage", f"${{{goings(stack)}.Arn}}"),
+        ("sqs:SendMessage", f"${{{departures(stack)}.Arn}}"),
     }
 
 
@@ -141,13 +141,13 @@ def test_announcement_function_may_read_push_and_take_out_what_is_gone(
         ("dynamodb:UpdateItem", table_arn(stack)),
         ("execute-api:ManageConnections", connections(stack, "POST")),
         *(
-            (f"sqs:{one}", f"${{{goings(stack)}.Arn}}")
+            (f"sqs:{one}", f"${{{departures(stack)}.Arn}}")
             for one in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
         ),
     }
 
 
-def test_where_a_going_is_told_at_once_no_function_may_use_a_queue(synthesize: Synthesize) -> None:
+def test_where_a_departure_is_told_at_once_no_function_may_use_a_queue(synthesize: Synthesize) -> None:
     stack = synthesize(graceSeconds=0)
 
     assert not stack.all("AWS::SQS::Queue")

@@ -56,7 +56,7 @@ def test_functions_log_json_that_is_kept_for_a_while(default: Synthesized, name:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_are_given_the_settings_that_they_require_and_no_more(synthesize: Synthesize, name: str) -> None:
-    _, function = synthesize(graceSeconds=0).function(name)  # with a grace there is a queue, too: test_goings.py
+    _, function = synthesize(graceSeconds=0).function(name)  # with a grace there is a queue, too: test_departures.py
     source = (ROOT / "lambda_src" / f"{name}.py").read_text()
     required = set(re.findall(r'required\(os\.environ, "(\w+)"\)', source))
     required -= {setting for setting in required if setting.startswith("OIDC_")}  # see below
@@ -66,7 +66,7 @@ def test_functions_are_given_the_settings_that_they_require_and_no_more(synthesi
     assert {setting for setting in given if not setting.startswith("AWS_")} | (given & required) == required
 
 
-def test_the_chat_for_tests_of_others_has_the_settings_of_the_stack_and_tells_goings_at_once(
+def test_the_chat_for_tests_of_others_has_the_settings_of_the_stack_and_tells_departures_at_once(
     synthesize: Synthesize,
 ) -> None:
     stack = synthesize(graceSeconds=0)

@@ -66,7 +66,7 @@ class System:
         self.set_grace(0)
 
     def set_grace(self, ms: int) -> None:
-        """Deploys the functions with so long a grace before a going is told."""
+        """Deploys the functions with so long a grace before a departure is told."""
         self.connection_routes = connection_routes(
             self.table, self.gateway, self.announcer, clock=self.clock, retention_ms=RETENTION_MS, grace_ms=ms
         )

@@ -10,7 +10,7 @@ import announcement as handler
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chat.announcements import AwsAnnouncer, QueuedGoings, announced, announcement
+from chat.announcements import AwsAnnouncer, QueuedDepartures, announced, announcement
 from chat.protocol import Send, UserPresence
 from chat.sdk import Service
 from chat.sessions import Connection
@@ -113,7 +113,7 @@ def test_a_handshake_is_not_refused_for_news_that_cannot_be_told(
 # the function
 
 SECRET = "a message of somebody's"
-COMING = announcement(UserPresence("alice", True, 1, 1))
+ARRIVAL = announcement(UserPresence("alice", True, 1, 1))
 
 
 def test_an_announcement_is_told_and_logged(system: System, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +123,7 @@ def test_an_announcement_is_told_and_logged(system: System, capsys: pytest.Captu
     capsys.readouterr()
     system.gateway.pushed.clear()
 
-    assert handler.serve(COMING, system.routes, system.limits) == {"statusCode": 200}
+    assert handler.serve(ARRIVAL, system.routes, system.limits) == {"statusCode": 200}
 
     (frame,) = system.pushed(bob)
     assert json.loads(frame)["type"] == "presence"
@@ -137,22 +137,22 @@ def test_a_failed_announcement_raises_nothing_and_leaks_nothing(
     """The failure is in the log; AWS is told not to retry, so there is nobody to raise it to."""
     system.before = always(RuntimeError(SECRET), on="query")
 
-    assert handler.serve(COMING, system.routes, system.limits) == {"statusCode": 500}
+    assert handler.serve(ARRIVAL, system.routes, system.limits) == {"statusCode": 500}
 
     logged = capsys.readouterr().out
     assert SECRET not in logged
     assert json.loads(logged)["error"] == "RuntimeError"
 
 
-def queued(*goings: UserPresence) -> QueuedGoings:
+def queued(*departures: UserPresence) -> QueuedDepartures:
     """The event with which messages of the queue come."""
-    bodies = (json.dumps(announcement(going)) for going in goings)
+    bodies = (json.dumps(announcement(departure)) for departure in departures)
     return {"Records": [{"messageId": f"message-{n}", "body": body} for n, body in enumerate(bodies, 1)]}
 
 
 @pytest.fixture
 def graceful(system: System) -> System:
-    """Alice has left, whose going waits in the queue; bob is there."""
+    """Alice has left, whose departure waits in the queue; bob is there."""
     system.set_grace(60_000)
     system.acquaint("alice", "bob")
     alice, bob = system.connect("alice"), system.connect("bob")
@@ -168,40 +168,40 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_going_that_has_waited_is_told(graceful: System, capsys: pytest.CaptureFixture[str]) -> None:
-    (going,) = graceful.announcer.later
+def test_a_departure_that_has_waited_is_told(graceful: System, capsys: pytest.CaptureFixture[str]) -> None:
+    (departure,) = graceful.announcer.later
     graceful.clock.advance(60_000)
     capsys.readouterr()
 
-    assert handler.serve(queued(going), graceful.routes, graceful.limits) == {"batchItemFailures": []}
+    assert handler.serve(queued(departure), graceful.routes, graceful.limits) == {"batchItemFailures": []}
 
     (frame,) = graceful.pushed(Connection("bob", "bob-phone=", 0))
     assert json.loads(frame)["users"] == [
-        {"user": "alice", "online": False, "last_seen": going.last_seen, "rev": going.rev}
+        {"user": "alice", "online": False, "last_seen": departure.last_seen, "rev": departure.rev}
     ]
     (line,) = lines(capsys)
     assert (line["message"], line["user"], line["online"], line["taken"]) == ("announcement", "alice", False, 1)
 
 
 def test_who_is_back_by_then_never_went(graceful: System, capsys: pytest.CaptureFixture[str]) -> None:
-    (going,) = graceful.announcer.later
+    (departure,) = graceful.announcer.later
     graceful.clock.advance(59_000)
     graceful.connect("alice", "laptop")
     graceful.clock.advance(1_000)
     capsys.readouterr()
 
-    assert handler.serve(queued(going), graceful.routes, graceful.limits) == {"batchItemFailures": []}
+    assert handler.serve(queued(departure), graceful.routes, graceful.limits) == {"batchItemFailures": []}
 
     assert graceful.gateway.pushed == []
     (line,) = lines(capsys)
     assert (line["message"], line["user"]) == ("announcement not needed", "alice")
 
 
-def test_a_going_that_cannot_be_told_comes_again(graceful: System, capsys: pytest.CaptureFixture[str]) -> None:
-    (going,) = graceful.announcer.later
+def test_a_departure_that_cannot_be_told_comes_again(graceful: System, capsys: pytest.CaptureFixture[str]) -> None:
+    (departure,) = graceful.announcer.later
     graceful.before = always(RuntimeError(SECRET), on="query")
 
-    failed = handler.serve(queued(going), graceful.routes, graceful.limits)
+    failed = handler.serve(queued(departure), graceful.routes, graceful.limits)
 
     assert failed == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     logged = capsys.readouterr().out
@@ -215,7 +215,7 @@ def test_a_going_that_cannot_be_told_comes_again(graceful: System, capsys: pytes
 def test_what_cannot_be_read_is_put_aside_and_its_words_are_not_logged(
     graceful: System, capsys: pytest.CaptureFixture[str], body: str
 ) -> None:
-    event: QueuedGoings = {"Records": [{"messageId": "message-1", "body": body}]}
+    event: QueuedDepartures = {"Records": [{"messageId": "message-1", "body": body}]}
     capsys.readouterr()
 
     failed = handler.serve(event, graceful.routes, graceful.limits)
@@ -231,6 +231,6 @@ def test_the_handler_has_the_routes_of_its_environment(
 ) -> None:
     monkeypatch.setattr(handler, "_routes", system.routes)
 
-    handler.handler(COMING, None)
+    handler.handler(ARRIVAL, None)
 
     assert json.loads(capsys.readouterr().out)["message"] == "announcement"

@@ -349,12 +349,12 @@ def test_who_has_just_left_and_is_erased_is_told_to_be_away(system: System, rout
     system.clock.advance(1_000)
     system.connection_routes.disconnect(alice)
     system.gateway.pushed.clear()
-    (going,) = system.announcer.later
+    (left,) = system.announcer.later
 
     done(routes, {"action": "erase", "user": "alice"})
 
     (frame,) = map(json.loads, system.pushed(bob))
-    assert frame["users"] == [{"user": "alice", "online": False, "last_seen": going.last_seen, "rev": going.rev}]
+    assert frame["users"] == [{"user": "alice", "online": False, "last_seen": left.last_seen, "rev": left.rev}]
 
 
 def test_a_user_that_is_erased_is_sent_away_and_nothing_of_it_is_left(system: System, routes: BackendRoutes) -> None:

@@ -334,7 +334,7 @@ def test_handshakes_are_spent_from_the_same_allowance(system: System) -> None:
         system.connect("alice")
 
 
-def test_comings_and_goings_are_spent_from_it_too_and_are_left_out_beyond(
+def test_arrivals_and_departures_are_spent_from_it_too_and_are_left_out_beyond(
     system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
     system.acquaint("alice", "bob")

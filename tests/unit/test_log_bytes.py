@@ -14,7 +14,7 @@ import message
 import pytest
 
 from bench.capacity import model
-from chat.announcements import QueuedGoings, announcement
+from chat.announcements import QueuedDepartures, announcement
 from chat.identity import Identity
 from chat.protocol import UserPresence
 from chat.wiring import backend_routes
@@ -71,8 +71,8 @@ def _announce(system: System) -> None:
 
 
 def _spare(system: System) -> None:
-    going = announcement(UserPresence(ALICE, online=False, last_seen=system.clock.now, rev=1))
-    queued: QueuedGoings = {"Records": [{"messageId": "1", "body": json.dumps(going)}]}
+    departure = announcement(UserPresence(ALICE, online=False, last_seen=system.clock.now, rev=1))
+    queued: QueuedDepartures = {"Records": [{"messageId": "1", "body": json.dumps(departure)}]}
     announcement_handler.serve(queued, system.routes, system.limits)
 
 

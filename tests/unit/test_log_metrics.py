@@ -204,7 +204,7 @@ def test_events_that_are_not_put(system: System, capsys: pytest.CaptureFixture[s
     assert counted("Message", logged(capsys)) == {"Messages": 1, "EventFailures": 1}
 
     online = {"@alice-phone=": system.clock.now}
-    coming = record(sessions_key("alice"), None, online, system.clock.now)
+    arrival = record(sessions_key("alice"), None, online, system.clock.now)
     with pytest.raises(RuntimeError):
-        stream.serve({"Records": [coming]}, EventBus(broken, "bus", has_text=False))
+        stream.serve({"Records": [arrival]}, EventBus(broken, "bus", has_text=False))
     assert counted("Stream", logged(capsys)) == {"EventFailures": 1}

@@ -471,7 +471,7 @@ def test_a_sync_behind_the_end_of_its_connection_puts_nothing_back(
     assert system.pushed(bob) == on_the_wire(presence_frame([presence]))
 
 
-def test_a_going_that_waits_is_told_if_a_sync_behind_it_has_put_the_connection_back(
+def test_a_departure_that_waits_is_told_if_a_sync_behind_it_has_put_the_connection_back(
     system: System, clock: ManualClock
 ) -> None:
     system.set_grace(60_000)
@@ -481,7 +481,7 @@ def test_a_going_that_waits_is_told_if_a_sync_behind_it_has_put_the_connection_b
     clock.advance(1)
     system.gateway.answers = {alice.id: Pushed.GONE}
     system.connection_routes.disconnect(alice)
-    (going,) = system.announcer.later
+    (departure,) = system.announcer.later
     system.gateway.pushed.clear()
 
     system.serve(alice, sync())
@@ -490,7 +490,7 @@ def test_a_going_that_waits_is_told_if_a_sync_behind_it_has_put_the_connection_b
     assert system.pushed(bob) == on_the_wire(presence_frame([presence]))
     assert (presence.online, presence.last_seen) == (False, clock.now)
     clock.advance(60_000)
-    assert system.routes.announce_going(going) is None
+    assert system.routes.announce_departure(departure) is None
 
 
 def test_a_sync_is_answered_though_a_partner_cannot_be_told_that_it_is_there(
@@ -957,7 +957,7 @@ def test_ping_touches_nothing(system: System, clock: ManualClock) -> None:
 ONLINE = UserPresence("alice", True, 1, 1)
 
 
-def test_a_coming_is_announced_to_acquaintances(system: System) -> None:
+def test_an_arrival_is_announced_to_acquaintances(system: System) -> None:
     system.acquaint("alice", "bob")
     alice, bob, carol = (system.connect(user) for user in ("alice", "bob", "carol"))
     system.serve(alice, HI)
@@ -979,7 +979,7 @@ def test_a_note_to_oneself_makes_no_partner(system: System) -> None:
     assert system.pushed(alice) == system.pushed(laptop) == []
 
 
-def test_a_coming_is_announced_to_the_latest_chats_only(system: System) -> None:
+def test_an_arrival_is_announced_to_the_latest_chats_only(system: System) -> None:
     routes = system.message_routes(announced_chats=3)
     latest_first = ["stranger-1", "erin", "bob", "stranger-2", "dave", "carol", "frank"]
     for age, peer in enumerate(latest_first):
@@ -996,7 +996,7 @@ def test_a_coming_is_announced_to_the_latest_chats_only(system: System) -> None:
     assert {id for id, _ in system.gateway.pushed} == {f"{peer}-phone=" for peer in ("erin", "bob", "dave")}
 
 
-def test_where_comings_are_announced_to_nobody_nobody_is_told(system: System) -> None:
+def test_where_arrivals_are_announced_to_nobody_nobody_is_told(system: System) -> None:
     system.acquaint("alice", "bob")
     bob = system.connect("bob")
 
@@ -1036,7 +1036,7 @@ def test_a_user_whom_a_push_finds_gone_is_announced(system: System, clock: Manua
     }
 
 
-def test_one_going_sets_off_no_chain_of_announcements(system: System, clock: ManualClock) -> None:
+def test_one_departure_sets_off_no_chain_of_announcements(system: System, clock: ManualClock) -> None:
     system.acquaint("bob", "carol")
     system.acquaint("carol", "dave")
     alice, bob, carol, dave = (system.connect(user) for user in ("alice", "bob", "carol", "dave"))
@@ -1103,7 +1103,7 @@ def test_who_exists_is_read_no_differently_from_who_does_not(system: System) -> 
 
 
 @pytest.mark.parametrize("written", ["nobody", "alice", "bob"])
-def test_strangers_are_told_of_no_typing_no_receipt_and_no_coming(system: System, written: str) -> None:
+def test_strangers_are_told_of_no_typing_no_receipt_and_no_arrival(system: System, written: str) -> None:
     alice, bob = system.connect("alice"), system.connect("bob")
     _write_as(system, {"alice": alice, "bob": bob}, written)
     system.gateway.pushed.clear()

@@ -1,4 +1,4 @@
-"""What a coming and a going cost. What they store is in the contract tests."""
+"""What an arrival and a departure cost. What they store is in the contract tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.system import System
 WRITE_UNIT_BYTES = 1_024
 
 
-def test_coming_going_and_looking_are_one_call_each(system: System) -> None:
+def test_an_arrival_a_departure_and_a_look_are_one_call_each(system: System) -> None:
     alice = system.connect("alice")
     system.sessions.of(["alice", "bob"])
     system.sessions.presence(["alice", "bob"])

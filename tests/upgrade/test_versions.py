@@ -38,7 +38,7 @@ class Both:
 
 @pytest.fixture
 def grace_seconds() -> int:
-    """How long a going waits in the present version; the one before knows of no grace."""
+    """How long a departure waits in the present version; the one before knows of no grace."""
     return 0
 
 
@@ -186,21 +186,21 @@ def test_who_leaves_and_comes_back_under_the_version_before_is_told_of_and_does_
     send(both.before, alice, "bob", 1)
     send(both.before, bob, "alice", 2)
     both.present.disconnect(bob)
-    (going,) = queued(both)
+    (departure,) = queued(both)
 
     tablet = both.before.connect("bob", "tablet")
     assert announced(both) == [("bob", True)]
-    assert both.present.invoke("announcement", going) == {"batchItemFailures": []}
+    assert both.present.invoke("announcement", departure) == {"batchItemFailures": []}
     assert both.stage.pushed == [], "it is not needed"
     both.before.disconnect(tablet)
     assert announced(both) == [("bob", False)]
     both.present.connect("bob", "laptop")
-    assert announced(both) == [("bob", True)], "in the grace of a going, but behind one that was told"
+    assert announced(both) == [("bob", True)], "in the grace of a departure, but behind one that was told"
 
 
 @pytest.mark.parametrize(("grace_seconds", "returns"), [(0, [("bob", True)]), (60, [])])
 def test_a_grace_needs_functions_that_know_it(both: Both, returns: list[tuple[str, bool]]) -> None:
-    """Whoever asks the version before hears of a going that waits. So an upgrade begins without a grace."""
+    """Whoever asks the version before hears of a departure that waits. So an upgrade begins without a grace."""
     alice, bob = both.before.connect("alice", "phone"), both.before.connect("bob", "phone")
     send(both.before, alice, "bob", 1)
     send(both.before, bob, "alice", 2)

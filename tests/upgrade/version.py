@@ -80,7 +80,7 @@ def running(
         **os.environ,
         **ENVIRONMENT,
         "GRACE_SECONDS": str(grace_seconds),
-        "GOINGS_QUEUE": f"{stage}/goings",
+        "DEPARTURES_QUEUE": f"{stage}/departures",
         "TABLE_NAME": table_name,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": stage,

@@ -158,7 +158,7 @@ export class Hints {
     this.#goOn();
   }
 
-  /** There is no connection any more: comings and goings are missed. */
+  /** There is no connection any more: users' arrivals and departures are missed. */
   lost() {
     this.#isConnected = false;
     this.#forgetAsked();

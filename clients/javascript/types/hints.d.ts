@@ -50,7 +50,7 @@ export class Hints {
     answeredWithSync(users: PresenceOfUser[]): void;
     /** There is a connection, and everything that was missed was told. */
     connected(): void;
-    /** There is no connection any more: comings and goings are missed. */
+    /** There is no connection any more: users' arrivals and departures are missed. */
     lost(): void;
     /** A sign of life. A user not known to be online may have come unannounced. @param {string} user */
     notice(user: string): void;

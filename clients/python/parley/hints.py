@@ -143,7 +143,7 @@ class Hints:
         self._go_on()
 
     def lost(self) -> None:
-        """There is no connection any more: comings and goings are missed."""
+        """There is no connection any more: users' arrivals and departures are missed."""
         self._is_connected = False
         self._forget_asked()
         self.forget_presences()

@@ -51,7 +51,7 @@ SETTINGS = {
     "ANNOUNCEMENT_FUNCTION": "announcement",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://nobody.asks.it",
 }
-"""What the stack sets on the functions, with its defaults, but that a going is told at once: no test waits a minute."""
+"""What the stack sets on the functions, with its defaults, but a departure is told at once: no test waits a minute."""
 
 MAX_MESSAGE_BYTES = 128 * 1024
 """API Gateway closes a connection that sends a longer one."""

@@ -1,4 +1,4 @@
-"""The queue in which goings wait: its messages, its failures, and what reads it."""
+"""The queue in which departures wait: its messages, its failures, and what reads it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tests.stack.conftest import Synthesize, Synthesized
 
 
 def queue(stack: Synthesized, name: str) -> str:
-    (id,) = (id for id in stack.all("AWS::SQS::Queue") if id.startswith(f"Goings{name}"))
+    (id,) = (id for id in stack.all("AWS::SQS::Queue") if id.startswith(f"Departures{name}"))
     return id
 
 
-def test_the_announcement_function_gets_one_going_at_a_time_and_says_which_it_could_not_tell(
+def test_the_announcement_function_gets_one_departure_at_a_time_and_says_which_it_could_not_tell(
     default: Synthesized,
 ) -> None:
     function, _ = default.function("announcement")
@@ -70,4 +70,4 @@ def test_the_grace_reaches_the_function_that_lets_users_go_and_no_other(synthesi
             assert "GRACE_SECONDS" not in stack.function(handler)[1]["Environment"]["Variables"]
         _, connection = stack.function("connection")
         assert connection["Environment"]["Variables"]["GRACE_SECONDS"] == str(seconds)
-        assert ("GOINGS_QUEUE" in connection["Environment"]["Variables"]) is (seconds > 0)
+        assert ("DEPARTURES_QUEUE" in connection["Environment"]["Variables"]) is (seconds > 0)

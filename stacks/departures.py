@@ -1,4 +1,4 @@
-"""Where a going waits until it is told: a queue with a delay, and what hands its messages to the function."""
+"""Where a departure waits until it is told: a queue with a delay, and what hands its messages to the function."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ TRIES = 5
 """How often a message is handed out before it is put aside: as Lambda advises, since a throttle counts, too."""
 
 KEPT, LOST_KEPT = Duration.hours(1), Duration.days(14)
-"""A going is no news for longer: who looks has asked by then."""
+"""A departure is no news for longer: who looks has asked by then."""
 
 RECEIVING = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
 """What Lambda does with a queue in the name of the function's role."""
 
 
-class Goings(Construct):
+class Departures(Construct):
     """Hands each message to the function once its delay is over, which its sender chooses."""
 
     def __init__(self, scope: Construct, id: str, *, function: ChatFunction, enforce_ssl: bool) -> None:
