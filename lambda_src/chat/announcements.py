@@ -12,9 +12,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat import log
+from chat.budget import SDK_ERRORS
 from chat.protocol import UserPresence
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class AwsAnnouncer:
         payload = json.dumps(announcement(presence))
         try:
             self._client("lambda").invoke(FunctionName=self._function_name, InvocationType="Event", Payload=payload)
-        except (ClientError, BotoCoreError) as error:
+        except SDK_ERRORS as error:
             # Presence is a hint; a handshake is not refused for it.
             log.failure("announcement failed", error)
 
@@ -78,7 +77,7 @@ class AwsAnnouncer:
         try:
             # The delay is the message's and not the queue's: it goes with the grace that this function was made with.
             self._client("sqs").send_message(**message, DelaySeconds=self._grace_seconds)
-        except (ClientError, BotoCoreError) as error:
+        except SDK_ERRORS as error:
             # Nor is it told at once, or an arrival within the grace, of which nobody is told, would leave it so.
             log.failure("announcement failed", error)
 

@@ -12,7 +12,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -38,6 +38,11 @@ class OutOfTime(BotoCoreError):
     """The event has used up its time, so the call was not begun."""
 
     fmt = "no time is left for another call"
+
+
+SDK_ERRORS = (ClientError, BotoCoreError)
+"""What a call of the SDK raises when it fails: ClientError if AWS refused it; BotoCoreError if there was no answer, or
+no time for the call. Callers that must not fail with it catch these."""
 
 
 class Budget:

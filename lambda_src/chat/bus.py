@@ -9,9 +9,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from chat import log
+from chat.budget import SDK_ERRORS
 from chat.protocol import Frame, Message, UserPresence
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class EventBus:
     def undelivered(self, message: Message) -> None:
         try:
             self.put([self.of_message("message.undelivered", message)])
-        except (ClientError, BotoCoreError) as error:
+        except SDK_ERRORS as error:
             # The message is stored, which is what its sender asked for.
             log.failure("event failed", error, user=message.to)
 
@@ -69,7 +70,7 @@ class EventBus:
         return Event(type, {**detail, "text": message.text, **data})
 
     def put(self, events: Sequence[Event]) -> None:
-        """Puts all of the events. Raises ClientError or BotoCoreError if the bus does not have them all."""
+        """Puts all of the events. Raises one of SDK_ERRORS if the bus does not have them all."""
         for start in range(0, len(events), MOST_EVENTS):
             entries = [self._entry(event) for event in events[start : start + MOST_EVENTS]]
             _check(self._client.put_events(Entries=entries))

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat import log
+from chat.budget import SDK_ERRORS
 from chat.clock import Clock
 from chat.protocol import ChatError, ErrorCode
 
@@ -56,7 +55,7 @@ class FunctionRule:
             raise _forbidden()
         try:
             is_allowed = self._ask(sender, to)
-        except (ClientError, BotoCoreError, Unanswered) as error:
+        except (*SDK_ERRORS, Unanswered) as error:
             log.failure("may_send failed", error, user=sender)
             if self._fails_open:
                 return

@@ -17,9 +17,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat import log
+from chat.budget import SDK_ERRORS
 from chat.protocol import MAX_INTEGER, ChatError
 
 V = TypeVar("V", str, int)
@@ -215,6 +214,6 @@ def peer_behind(table: Table, user: str, peer: str = "") -> str | None:
     return None
 
 
-FAILED_CALLS = (ChatError, ClientError, BotoCoreError)
+FAILED_CALLS = (ChatError, *SDK_ERRORS)
 """What a call of the table raises when it fails: ChatError (`too_many_requests`) if it was throttled, otherwise the
 SDK's own. Callers that must not fail with the call catch these."""
