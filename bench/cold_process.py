@@ -22,4 +22,5 @@ elif module:
         response = handler(json.loads(event), None)
         if json.loads(response["body"]).get("delivered") != 1:
             sys.exit(f"the handler did not push: {response}")
-print(time.process_time() * 1_000, time.perf_counter() * 1_000, file=output)
+print(time.process_time() * 1_000, time.perf_counter() * 1_000, file=output, flush=True)
+os._exit(0)  # what an interpreter does at its end is no part of a start

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,9 @@ HANDLERS = {
 }
 UNCOMPILED, UNCOMPILED_PATH = "message, without bytecode", "ours, without bytecode"
 BEFORE, BEFORE_PATH = f"message, before ({DATE})", f"ours, before ({DATE})"
+COUNTED = ("python", "ours", BEFORE_PATH, "baseline")
+COUNTER = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
+"""It counts what the kernel does not do for the process, and takes some fifty times as long."""
 
 
 class Cold(NamedTuple):
@@ -39,6 +43,8 @@ class Cold(NamedTuple):
 
     cpu: float
     wall: float
+    instructions: float = 0
+    """Millions; 0 where they were not counted."""
 
 
 class Assets(NamedTuple):
@@ -55,7 +61,9 @@ def run() -> Section:
     with tempfile.TemporaryDirectory() as folder:
         assets = _assets(Path(folder))
         imports = _medians(_import_sides(assets))
-        paths = _medians(_path_sides(assets, Path(folder)))
+        sides = _path_sides(assets, Path(folder))
+        paths = _medians(sides)
+        counts = _counts(sides)
     ratios = {handler: _ratio(imports, handler, _plain(handler)) for handler in HANDLERS}
     if BEFORE in imports:
         ratios["message, before"] = _ratio(imports, BEFORE, _plain("message"))
@@ -64,12 +72,14 @@ def run() -> Section:
     plotted = _plotted(imports, paths)
     ours = [name for name in plotted if name.endswith("ours")]
     figure = "import and clients of the message handler, × boto3 with the same clients"
+    counted = [Limit("whole cold path over TLS, instructions, × the baseline's", _share(counts, "ours"), 0.55)]
     return Section(
         "Cold start",
-        _text(imports, paths, ratios, core),
+        _text(imports, paths, counts, ratios, core),
         [
             Limit(figure, ratios["message"], 0.65, _condition(uncompiled)),
-            Limit("whole cold path over TLS, × the baseline's", path, 0.55, _condition(uncompiled_path)),
+            Limit("whole cold path over TLS, CPU, × the baseline's", path, 0.55, _condition(uncompiled_path)),
+            *(counted if counts else []),
         ],
         {"cold-start": partial(plots.bars, title="CPU of a cold start, ms", values=plotted, ours=ours)},
     )
@@ -120,7 +130,7 @@ def _import_sides(assets: Assets) -> Mapping[str, Callable[[], Cold]]:
     return sides
 
 
-def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]]:
+def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[..., Cold]]:
     """A `send` whose first push ends the measurement; both sides trust the stub beside what they trust anyway."""
     trusted = certificate(folder)
     sdk, small = folder / "sdk.pem", folder / "small.pem"
@@ -138,11 +148,31 @@ def _path_sides(assets: Assets, folder: Path) -> Mapping[str, Callable[[], Cold]
     }
 
 
-def first_push(trusted: Path, asset: Path, module: str, roots: Path, first: Callable[[], None] | None = None) -> Cold:
+def _counts(sides: Mapping[str, Callable[..., Cold]]) -> dict[str, float]:
+    """Millions of instructions over bare Python; nothing where valgrind is not installed."""
+    if shutil.which(COUNTER[0]) is None:
+        return {}
+    counts = {name: sides[name](under=COUNTER).instructions for name in COUNTED if name in sides}
+    return {name: count - counts["python"] for name, count in counts.items()}
+
+
+def _share(counts: Mapping[str, float], side: str) -> float:
+    return counts[side] / counts["baseline"] if counts else 0
+
+
+def first_push(
+    trusted: Path,
+    asset: Path,
+    module: str,
+    roots: Path,
+    first: Callable[[], None] | None = None,
+    *,
+    under: Sequence[str] = (),
+) -> Cold:
     """A fresh process up to its first push over TLS, to a stub with the `trusted` certificate that answers at once."""
     with stub(certificate=trusted) as url:
         variables = {**environment(url, f"{url}/stage"), "AWS_CA_BUNDLE": str(roots)}
-        return cold(asset, variables, module, json.dumps(event(1)), first=first)
+        return cold(asset, variables, module, json.dumps(event(1)), first=first, under=under)
 
 
 def certificate(folder: Path) -> Path:
@@ -164,14 +194,19 @@ def cold(
     event: str = "",
     *,
     first: Callable[[], None] | None = None,
+    under: Sequence[str] = (),
 ) -> Cold:
-    """One fresh process, which does `first` before anything. It writes no bytecode, as on Lambda, where it may not."""
+    """One fresh process, which does `first` before anything. It writes no bytecode, as on Lambda, where it may not.
+
+    `under` is the command that runs it: `COUNTER`, where its instructions are counted.
+    """
     environment = {**clean_environment(), **variables, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(PROCESS), str(asset), module, event]
+    command = [*under, sys.executable, str(PROCESS), str(asset), module, event]
     started = time.perf_counter() * 1_000  # the same clock in every process
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, preexec_fn=first)
     cpu, ended = map(float, done.stdout.split())
-    return Cold(cpu, ended - started)
+    counted = re.search(r"Collected : (\d+)", done.stderr)
+    return Cold(cpu, ended - started, int(counted[1]) / 1_000_000 if counted else 0)
 
 
 def _medians(sides: Mapping[str, Callable[[], Cold]]) -> dict[str, Cold]:
@@ -193,10 +228,20 @@ def _plotted(imports: Mapping[str, Cold], paths: Mapping[str, Cold]) -> dict[str
     return {name: side.cpu for name, side in shown.items() if side}
 
 
-def _text(imports: Mapping[str, Cold], paths: Mapping[str, Cold], ratios: Mapping[str, float], core: float) -> str:
+def _text(
+    imports: Mapping[str, Cold],
+    paths: Mapping[str, Cold],
+    counts: Mapping[str, float],
+    ratios: Mapping[str, float],
+    core: float,
+) -> str:
     rows = [(name, *_figures(side, imports["python"])) for name, side in imports.items()]
-    path_rows = [(name, *_figures(side, paths["python"])) for name, side in paths.items()]
+    path_rows = [
+        (name, *_figures(side, paths["python"]), f"{counts[name]:.0f}" if name in counts else "")
+        for name, side in paths.items()
+    ]
     header = ["", "CPU, ms", "over bare Python", "wall, ms"]
+    path_header = [*header, "instructions over it, millions"]
     return f"""\
 Fresh processes, {ROUNDS} of each, interleaved; medians. The asset is as `cdk deploy` bundles it with the
 functions' own version of Python, which here is the one that runs: it holds the SDK, and bytecode for all of it. So do
@@ -214,10 +259,19 @@ not. Here the folders that boto3 lists are in the file cache; otherwise listing 
 From the start of the process to the first push, over TLS to a local stub: the whole handler serves one `send`, on new
 connections. The stub's certificate is added to the roots that each side trusts.
 
-{table(header, path_rows)}
+{table(path_header, path_rows)}
 
-{_before(paths)}
+{_counted(counts)} {_before(paths)}
 """
+
+
+def _counted(counts: Mapping[str, float]) -> str:
+    if not counts:
+        return "Instructions are counted where valgrind is installed, which it was not here."
+    before = f", those of before {_share(counts, BEFORE_PATH):.2f}" if BEFORE_PATH in counts else ""
+    return f"""\
+Of the instructions of the baseline, which valgrind counts once, ours takes {_share(counts, "ours"):.2f}{before}.
+No other load changes them, nor how fast the machine is; what the kernel does is not among them."""
 
 
 def _before(paths: Mapping[str, Cold]) -> str:
