@@ -21,6 +21,7 @@ from chat.budget import budget
 from chat.delivery import Pushed
 from chat.parallel import THREADS
 from chat.sdk import trace_header
+from chat.tls import share_roots
 
 CONNECT_SECONDS = 0.5
 READ_SECONDS = 0.5
@@ -44,6 +45,7 @@ class ApiGateway:
             max_pool_connections=THREADS,
             socket_options=SOCKET_OPTIONS,  # type: ignore[arg-type]  # which are not strings
         )
+        share_roots(self._http)
 
     def push(self, connection_id: str, data: bytes) -> Pushed:
         """One try, and its outcome."""

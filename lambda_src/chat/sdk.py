@@ -16,6 +16,7 @@ from botocore.session import Session
 
 from chat.budget import keep
 from chat.parallel import THREADS
+from chat.tls import share_roots
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -38,6 +39,7 @@ def client(service: Service) -> BaseClient:
     """A client that keeps to the event's time. Region, credentials and endpoints come from the environment."""
     made = session().create_client(service, config=CONFIG)
     keep(made)
+    share_roots(made._endpoint.http_session)  # type: ignore[attr-defined]  # the stubs know no private names
     return made
 
 
