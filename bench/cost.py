@@ -141,6 +141,7 @@ def _ours() -> dict[str, Cost]:
         "typing": frame("typing", frames=1, to="bob", state="composing"),
         "block": frame("block", user="friend-1"),
         "unblock": frame("unblock", user="friend-1"),
+        "unsend": _unsend(warm),
         "ping": frame("ping"),
         # A handshake has two invocations, of the authorizer and of the connection function.
         "connect": event("connect", lambda: connections.connect(connection("carol")), invocations=2),
@@ -171,6 +172,15 @@ def _sends(warm: Instance) -> dict[str, Cost]:
         warm.ask("bob", "send", to="alice", text=TEXT)
     found[SEND_RETRY] = measured(warm, lambda: warm.ask("alice", "send", **retried, retry=True))
     return found
+
+
+def _unsend(warm: Instance) -> Cost:
+    """In a calm conversation: what came since the message was taken back is searched for another try."""
+    for user in ("frank", "grace"):
+        warm.connections.connect(connection(user))
+    warm.ask("grace", "send", to="frank", text=TEXT)
+    seq = warm.ask("frank", "send", to="grace", text=TEXT)["seq"]
+    return measured(warm, lambda: warm.ask("frank", "unsend", peer="grace", seq=seq), logged="unsend")
 
 
 def _to_nobody() -> dict[str, Cost]:

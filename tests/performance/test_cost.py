@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from bench.cost import (
 )
 from bench.meter import Bill
 from bench.prices import duration_ms, running
+from chat.protocol import ACTION_OF
 
 BUDGETS = {
     SEND: Bill(calls=6, table_round_trips=4, read_units=3.5, write_units=3, pushes=1),
@@ -28,6 +30,7 @@ BUDGETS = {
     "receipt": Bill(calls=3, table_round_trips=2, read_units=2, write_units=2, pushes=1),
     "typing": Bill(calls=1, table_round_trips=1, read_units=2, pushes=1),
     "ping": Bill(),
+    "unsend": Bill(calls=7, table_round_trips=6, read_units=3.5, write_units=4, pushes=1),
     "connect": Bill(calls=1, table_round_trips=1, write_units=1),
     "disconnect": Bill(calls=1, table_round_trips=1, write_units=1),
 }
@@ -37,6 +40,11 @@ BUDGETS = {
 @pytest.mark.parametrize("figure", ["calls", "table_round_trips", "read_units", "write_units", "pushes"])
 def test_an_action_stays_within_its_budget(found: Mapping[str, Cost], action: str, figure: str) -> None:
     assert getattr(found[action].bill, figure) <= getattr(BUDGETS[action], figure)
+
+
+def test_every_action_has_a_row(found: Mapping[str, Cost]) -> None:
+    first_words = {re.split(r"\W", name)[0] for name in found}
+    assert set(ACTION_OF.values()) <= first_words
 
 
 def test_a_send_looks_once_more_than_before_and_takes_no_longer(found: Mapping[str, Cost]) -> None:

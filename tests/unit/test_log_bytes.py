@@ -16,7 +16,7 @@ import pytest
 from bench.capacity import model
 from chat.announcements import QueuedDepartures, announcement
 from chat.identity import Identity
-from chat.protocol import UserPresence
+from chat.protocol import ACTION_OF, UserPresence
 from chat.wiring import backend_routes
 from tests.fakes.clock import RETENTION_MS
 from tests.fakes.memory import serially
@@ -46,6 +46,7 @@ FRAMES: dict[str, dict[str, Any]] = {
     "block": {"action": "block", "user": BOB},
     "unblock": {"action": "unblock", "user": BOB},
     "ping": {"action": "ping"},
+    "unsend": {"action": "unsend", "peer": BOB, "seq": 1},
 }
 
 
@@ -93,7 +94,7 @@ ACTIONS: dict[str, Callable[[System], None]] = {
 }
 
 
-NOT_COUNTED = {"announcement", "announcement not needed", "block", "unblock", "ping", "operation"}
+NOT_COUNTED = {"announcement", "announcement not needed", "block", "unblock", "ping", "unsend", "operation"}
 """The model counts them otherwise, or they are for the prices of single actions."""
 
 
@@ -120,6 +121,10 @@ def test_an_action_logs_as_many_bytes_as_the_model_says(
     lines = capsys.readouterr().out.splitlines()
     assert sum(map(_billed, lines)) == model().of("log_bytes", action)
     assert len(lines) == model().figures["counted"].get(action, {}).get("invocations", 1)
+
+
+def test_every_action_has_its_bytes() -> None:
+    assert {frame["action"] for frame in FRAMES.values()} == set(ACTION_OF.values())
 
 
 def test_each_action_of_the_model_has_its_bytes() -> None:
