@@ -20,7 +20,7 @@ from local.emulator import PROJECT
 from tests.docs.conftest import read_until, shell
 from tests.docs.pages import Block, blocks, pages
 
-README = "README.md"
+README, PROTOCOL = "README.md", "docs/protocol.md"
 
 
 def every(language: str) -> list[Any]:
@@ -82,12 +82,12 @@ def test_the_programs_of_the_readme_say_when_there_is_no_connection(beside: Path
             read_until(process.stdout, said)
 
 
-def test_frames_can_be_typed_as_the_readme_says(running: Path) -> None:
-    with shell(having("sh", ".venv/bin/websockets"), running) as process:
+def test_frames_can_be_typed_as_the_page_says(running: Path) -> None:
+    with shell(having("sh", ".venv/bin/websockets", PROTOCOL), running) as process:
         assert process.stdin
         assert process.stdout
         for frame, reply in zip(
-            having("json", "Hello by hand").splitlines(keepends=True), ("ack", "sync", "history"), strict=True
+            having("json", "Hello by hand", PROTOCOL).splitlines(keepends=True), ("ack", "sync", "history"), strict=True
         ):
             process.stdin.write(frame)
             process.stdin.flush()
@@ -121,10 +121,8 @@ def test_javascript_can_be_parsed(block: Block, tmp_path: Path) -> None:
     subprocess.run(["node", "--check", program], check=True)
 
 
-def test_frames_of_the_readme_are_of_the_protocol() -> None:
-    frames = [line for block in blocks(README, "json") for line in block.text.splitlines()]
-    assert frames
-    for frame in frames:
+def test_frames_to_type_can_be_typed_again() -> None:
+    for frame in having("json", "Hello by hand", PROTOCOL).splitlines():
         request = parse(frame)
         if isinstance(request, Send):
             assert request.id is None, "one that is typed again with another text would be refused"
