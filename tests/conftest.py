@@ -100,6 +100,7 @@ SLOWEST = (
     "terminal/test_printable",
     "unit/test_oidc",
     "contract/test_beginnings",
+    "tools/test_processes",
 )
 """What takes seconds, first what takes most: so no process is left with one of them in the end."""
 
