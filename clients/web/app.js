@@ -223,8 +223,12 @@ class Page {
     this.#banner.show(this.#client.status);
     this.#view.update(); // first: it marks read what is looked at
     this.#list.render(this.#view.peer);
-    this.#client.watch([...(this.#view.peer === null ? [] : [this.#view.peer]), ...this.#list.inSight]);
-    this.#drawUnread(this.#client.chats.reduce((sum, chat) => sum + chat.unread, 0));
+    if (!this.#client.hasEnded) this.#client.watch(this.#inSight);
+    this.#drawUnread(this.#client.unread);
+  }
+
+  get #inSight() {
+    return [...(this.#view.peer === null ? [] : [this.#view.peer]), ...this.#list.inSight];
   }
 
   #drawUnread(unread) {

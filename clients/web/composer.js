@@ -62,7 +62,7 @@ export class Composer {
   #onInput() {
     const text = this.#text.value;
     this.#drafts.set(this.#peer, text);
-    this.#client.typing(this.#peer, text !== "");
+    if (!this.#client.hasEnded) this.#client.typing(this.#peer, text !== "");
     this.#fit();
   }
 

@@ -99,7 +99,7 @@ export class ConversationView {
 
   #leave() {
     if (this.#peer === null) return;
-    this.#client.typing(this.#peer, false);
+    if (!this.#client.hasEnded) this.#client.typing(this.#peer, false);
     this.#client.leave(this.#peer);
     this.clear();
   }
@@ -122,7 +122,7 @@ export class ConversationView {
   }
 
   #markRead(chat) {
-    if (this.#isReading && chat.last > chat.read) this.#client.markRead(this.#peer);
+    if (this.#isReading && chat.last > chat.read && !this.#client.hasEnded) this.#client.markRead(this.#peer);
   }
 
   // Drawing

@@ -49,9 +49,12 @@ const users = (count) => Array.from({ length: count }, (_, number) => `user${num
 const calls = {
   send: (client) => client.send("bob", "hi"),
   retry: (client) => client.retry("no such id"),
-  markRead: (client) => client.markRead("bob", 4),
-  typing: (client) => client.typing("not a user", true),
-  watch: (client) => client.watch("bob"),
+  markRead: (client) => client.markRead("bob"),
+  typing: (client) => client.typing("bob", true),
+  watch: (client) => client.watch(["bob"]),
+  "markRead of nothing": (client) => client.markRead("bob", 4),
+  "typing to nobody": (client) => client.typing("not a user", true),
+  "watch of a string": (client) => client.watch("bob"),
   block: (client) => client.block("bob"),
   unblock: (client) => client.unblock("bob"),
   unsend: (client) => client.unsend("bob", 1),
@@ -62,6 +65,8 @@ const calls = {
   "askPresence of nobody": (client) => client.askPresence([]),
   "block of oneself": (client) => client.block("alice"),
 };
+
+const ASKED = ["block", "unblock", "unsend", "older", "askPresence"];
 
 async function outcomes(client) {
   const found = {};
@@ -75,6 +80,12 @@ Socket.current.onclose();
 found.offline = await outcomes(client);
 client.stop();
 found.stopped = await outcomes(client);
+const silent = await connected(made());
+Socket.current.send = () => {};
+const waits = ASKED.map((name) => thrown(() => calls[name](silent)));
+silent.stop();
+const ends = await Promise.all(waits);
+found.waiting = Object.fromEntries(ASKED.map((name, at) => [name, ends[at]]));
 const ended = await connected(made());
 Socket.current.push({ type: "close", code: "barred", message: "You are barred.", temporary: false });
 while (ended.status.state !== "refused") await new Promise(setImmediate);

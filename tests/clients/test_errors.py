@@ -25,32 +25,40 @@ def test_what_the_server_refuses_is_thrown(thrown: Any) -> None:
     assert {name: thrown["connected"][name] for name in ASKED} == dict.fromkeys(ASKED, refused)
 
 
-@pytest.mark.parametrize("when", ["offline", "stopped", "refused"])
-def test_what_is_asked_without_a_connection_is_lost(thrown: Any, when: str) -> None:
+def test_what_is_asked_without_a_connection_is_lost(thrown: Any) -> None:
     lost = {"is": "Lost", "code": None, "says": "the connection was lost"}
-    assert {name: thrown[when][name] for name in ASKED} == dict.fromkeys(ASKED, lost)
+    assert {name: thrown["offline"][name] for name in ASKED} == dict.fromkeys(ASKED, lost)
 
 
-@pytest.mark.parametrize("when", ["connected", "offline", "stopped", "refused"])
+@pytest.mark.parametrize("when", ["connected", "offline"])
 def test_what_no_server_could_take_is_refused_at_once(thrown: Any, when: str) -> None:
     found = thrown[when]
-    assert found["markRead"] == {
+    assert found["markRead of nothing"] == {
         "is": "RangeError",
         "code": None,
         "says": "The conversation with bob has no message 4.",
     }
-    assert [found[name]["code"] for name in ("typing", "watch")] == ["bad_request", "bad_request"]
+    assert [found[name]["code"] for name in ("typing to nobody", "watch of a string")] == ["bad_request", "bad_request"]
     assert found["block of oneself"]["is"] == "RangeError"
     assert found["askPresence of 101"] == found["askPresence of nobody"] == TOO_MANY
 
 
-def test_a_message_is_queued_offline_and_not_after_the_end(thrown: Any) -> None:
+@pytest.mark.parametrize("when", ["connected", "offline"])
+def test_what_waits_for_no_answer_is_taken_offline_too(thrown: Any, when: str) -> None:
+    taken = ("send", "retry", "markRead", "typing", "watch")
+    assert {name: thrown[when][name] for name in taken} == dict.fromkeys(taken)
+
+
+def test_every_call_says_that_the_client_has_ended(thrown: Any) -> None:
     """In Python, too: see test_parley.py."""
-    for name in ("send", "retry"):
-        assert [thrown[when][name] for when in ("connected", "offline")] == [None, None]
-        stopped = {"is": "Closed", "code": None, "says": "This client was stopped. Make another one, with its store."}
-        assert thrown["stopped"][name] == stopped
-        assert thrown["refused"][name] == stopped | {"says": "You are barred."}
+    calls = thrown["connected"]
+    stopped = {"is": "Closed", "code": None, "says": "This client was stopped. Make another one, with its store."}
+    assert thrown["stopped"] == dict.fromkeys(calls, stopped)
+    assert thrown["refused"] == dict.fromkeys(calls, stopped | {"says": "You are barred."})
+
+
+def test_what_waits_for_an_answer_hears_that_the_client_has_ended(thrown: Any) -> None:
+    assert {one["is"] for one in thrown["waiting"].values()} == {"Closed"}
 
 
 @pytest.mark.parametrize("count", [0, 101])

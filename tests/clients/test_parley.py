@@ -12,6 +12,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -454,8 +455,41 @@ async def test_closing_ends_every_wait() -> None:
         assert isinstance(sent, parley.Closed)
         assert isinstance(page, parley.Closed)
         assert events == []
-        with pytest.raises(parley.Closed):
-            chat.post("bob", "too late")
+        for call in CALLS:
+            with pytest.raises(parley.Closed):
+                await call(chat)
+
+
+@asynchronous
+async def test_every_call_after_a_failure_raises_it() -> None:
+    async with scripted_server() as server:
+        chat = await entered(Chat.connect(server.url, "token", timeout=HANG_SECONDS, timing=FAST), server)
+        await server.reply({"type": "close", "code": "kicked", "message": "Enough.", "temporary": False})
+        with pytest.raises(parley.Ended):
+            await _read_all(chat)
+        for call in CALLS:
+            with pytest.raises(parley.Ended, match="Enough"):
+                await call(chat)
+        await chat.close()
+
+
+CALLS: tuple[Callable[[Chat], Awaitable[object]], ...] = (
+    lambda chat: chat.send("bob", "too late"),
+    lambda chat: _later(lambda: chat.post("bob", "too late")),
+    lambda chat: _later(lambda: chat.read("bob")),
+    lambda chat: _later(lambda: chat.typing("bob")),
+    lambda chat: _later(lambda: chat.watch(["bob"])),
+    lambda chat: chat.history("bob"),
+    lambda chat: chat.presence("bob"),
+    lambda chat: chat.block("bob"),
+    lambda chat: chat.unblock("bob"),
+    lambda chat: chat.unsend("bob", 1),
+)
+"""All that sends or asks. JavaScript's are in errors.mjs."""
+
+
+async def _later(call: Callable[[], object]) -> object:
+    return call()
 
 
 async def _read_all(chat: Chat) -> list[parley.Event]:

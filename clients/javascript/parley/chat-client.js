@@ -25,7 +25,7 @@ import { Sync } from "./sync.js";
 import { CLOCK, TIMING, Timers } from "./timers.js";
 import { Unsending } from "./unsending.js";
 
-/** The client was stopped, by itself or by the application: nothing would be sent. */
+/** The client has ended, by itself or by `stop`: nothing would be sent, and nothing is answered any more. */
 class Closed extends Error {
   /** @param {string} message */
   constructor(message) {
@@ -207,6 +207,11 @@ export class ChatClient extends Events {
     return this.#connections.status;
   }
 
+  /** Whether it was stopped, or is refused: it connects no more, and what sends or asks throws Closed. */
+  get hasEnded() {
+    return this.status.state === "stopped" || this.status.state === "refused";
+  }
+
   /** Who the token speaks for; null before the first connection. */
   get user() {
     return this.#conversations.user;
@@ -286,17 +291,18 @@ export class ChatClient extends Events {
    *
    * @param {string} peer
    */
-  older(peer) {
-    return this.#gaps.older(this.#conversations.of(peer));
+  async older(peer) {
+    this.#checkOpen();
+    await this.#untilEnd(this.#gaps.older(this.#conversations.of(peer)));
   }
 
-  // What the user does
+  // What the user does. Once the client has ended, all of it throws Closed, except for `discard`: the queue is kept
 
   /**
    * Queues a message, online or not, and returns its id.
    *
-   * Throws Refused if the server could never take it, RangeError if too many wait already, Closed after `stop` and once
-   * the `status` is `refused`.
+   * Throws Refused if the server could never take it, RangeError if too many wait already, Closed once the client has
+   * ended, as everything here does.
    *
    * @param {string} to
    * @param {string} text may be empty where there is data
@@ -318,7 +324,7 @@ export class ChatClient extends Events {
     return id;
   }
 
-  /** Sends a message that was refused once more, as a new one. Throws Closed as `send` does. @param {string} id */
+  /** Sends a message that was refused once more, as a new one. @param {string} id */
   retry(id) {
     this.#checkOpen();
     const outgoing = this.#outboxes.discard(id);
@@ -337,6 +343,7 @@ export class ChatClient extends Events {
    * @param {number} [seq]
    */
   markRead(peer, seq) {
+    this.#checkOpen();
     this.#receipts.read(peer, seq);
   }
 
@@ -349,6 +356,7 @@ export class ChatClient extends Events {
    * @param {boolean} isComposing
    */
   typing(peer, isComposing) {
+    this.#checkOpen();
     checkUser(peer);
     this.#hints.typing(peer, isComposing);
   }
@@ -361,14 +369,16 @@ export class ChatClient extends Events {
    * @param {string} user
    */
   async block(user) {
+    this.#checkOpen();
     checkUser(user);
-    await this.#blocks.ask("block", user);
+    await this.#untilEnd(this.#blocks.ask("block", user));
   }
 
   /** Unblocks a user; what it wrote meanwhile stays hidden. Throws as `block` does. @param {string} user */
   async unblock(user) {
+    this.#checkOpen();
     checkUser(user);
-    await this.#blocks.ask("unblock", user);
+    await this.#untilEnd(this.#blocks.ask("unblock", user));
   }
 
   /**
@@ -380,8 +390,9 @@ export class ChatClient extends Events {
    * @param {number} seq
    */
   async unsend(peer, seq) {
+    this.#checkOpen();
     checkUser(peer);
-    await this.#unsending.ask(peer, seq);
+    await this.#untilEnd(this.#unsending.ask(peer, seq));
   }
 
   /**
@@ -392,6 +403,7 @@ export class ChatClient extends Events {
    * @param {string[]} [users]
    */
   watch(users) {
+    this.#checkOpen();
     if (users) checkUsers(users);
     this.#hints.watch(users);
   }
@@ -404,13 +416,14 @@ export class ChatClient extends Events {
    * @param {string[]} users
    */
   async askPresence(users) {
+    this.#checkOpen();
     checkUsers(users);
     const names = [...new Set(users)];
     if (!names.length || names.length > MAX_PRESENCE_USERS) {
       throw new Refused("bad_request", `Ask for the presence of 1 to ${MAX_PRESENCE_USERS} users at a time.`);
     }
     names.forEach(checkUser);
-    await this.#hints.ask(names);
+    await this.#untilEnd(this.#hints.ask(names));
   }
 
   // What is saved
@@ -427,6 +440,16 @@ export class ChatClient extends Events {
     const { status } = this;
     if (status.state === "stopped") throw new Closed("This client was stopped. Make another one, with its store.");
     if (status.state === "refused") throw new Closed(status.reason);
+  }
+
+  /** Waits for what was asked of the server. Where it is lost because the client has ended, that is Closed. */
+  async #untilEnd(/** @type {Promise<void>} */ asked) {
+    try {
+      await asked;
+    } catch (error) {
+      if (error instanceof Lost) this.#checkOpen();
+      throw error;
+    }
   }
 
   /** @returns {import("./connections.js").ConnectionsEvents} */

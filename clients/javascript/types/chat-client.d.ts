@@ -52,6 +52,8 @@ export class ChatClient extends ChatClient_base {
     /** Tries again at once if it waits, and makes sure of the connection if it has one. */
     wake(): void;
     get status(): import("./events.js").Status;
+    /** Whether it was stopped, or is refused: it connects no more, and what sends or asks throws Closed. */
+    get hasEnded(): boolean;
     /** Who the token speaks for; null before the first connection. */
     get user(): string | null;
     get maxTextBytes(): number;
@@ -91,8 +93,8 @@ export class ChatClient extends ChatClient_base {
     /**
      * Queues a message, online or not, and returns its id.
      *
-     * Throws Refused if the server could never take it, RangeError if too many wait already, Closed after `stop` and once
-     * the `status` is `refused`.
+     * Throws Refused if the server could never take it, RangeError if too many wait already, Closed once the client has
+     * ended, as everything here does.
      *
      * @param {string} to
      * @param {string} text may be empty where there is data
@@ -103,7 +105,7 @@ export class ChatClient extends ChatClient_base {
     send(to: string, text: string, { data }?: {
         data?: import("./data.js").Data | null | undefined;
     }): `${string}-${string}-${string}-${string}-${string}`;
-    /** Sends a message that was refused once more, as a new one. Throws Closed as `send` does. @param {string} id */
+    /** Sends a message that was refused once more, as a new one. @param {string} id */
     retry(id: string): void;
     /** Drops a message that was refused. @param {string} id */
     discard(id: string): void;
@@ -213,7 +215,7 @@ export type Options = {
 };
 import { BOUNDS } from "./bounds.js";
 import { CLOCK } from "./timers.js";
-/** The client was stopped, by itself or by the application: nothing would be sent. */
+/** The client has ended, by itself or by `stop`: nothing would be sent, and nothing is answered any more. */
 export class Closed extends Error {
     /** @param {string} message */
     constructor(message: string);

@@ -24,3 +24,21 @@ def test_who_is_ended_for_good_is_told_so(open_alone: OpenAlone, server: FakeSer
     at_alice = open_alone("bob")
     server.push({**CLOSE, "message": "you were signed out", "temporary": False})
     expect(at_alice.banner).to_contain_text("you were signed out")
+
+
+def test_a_page_that_has_ended_still_shows_what_it_has(open_alone: OpenAlone, server: FakeServer) -> None:
+    server.said("bob", "hello")
+    server.says("carol", "have you seen this?")
+    at_alice = open_alone("bob")
+    at_alice.expect_unread("carol", 1)
+    server.push({**CLOSE, "message": "you were signed out", "temporary": False})
+    expect(at_alice.banner).to_contain_text("you were signed out")
+    at_alice.field.fill("too late")
+    at_alice.field.press("Enter")
+    expect(at_alice.page.locator("#text-problem")).to_have_text("you were signed out")
+    at_alice.page.locator("#block").click()
+    expect(at_alice.page.locator("#peer-status")).to_contain_text("That did not work")
+    at_alice.line("carol").click()
+    at_alice.expect_texts("have you seen this?")
+    at_alice.line("bob").click()  # what carol wrote could not be marked read any more
+    at_alice.expect_unread("carol", 1)
