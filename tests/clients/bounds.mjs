@@ -110,6 +110,33 @@ found.takenBack = client.chat("bob").unsent.size;
 client.stop();
 
 client = await connected({ sendDelivered: false });
+const inAll = (what) => client.chats.reduce((sum, { peer }) => sum + client.chat(peer)[what].size, 0);
+const strangers = Math.ceil((2 * most.aheadInAll) / most.ahead);
+for (let number = 0; number < strangers; number++) {
+  for (let seq = 2; seq <= most.ahead + 1; seq++) Socket.current.push(message(`stranger${number}`, seq));
+}
+found.aheadInAll = inAll("ahead");
+client.stop();
+
+client = await connected({ sendDelivered: false, bounds: { ...bounds, aheadInAll: 1 } });
+found.told = [];
+client.addEventListener("message", ({ detail }) => found.told.push(detail.message.seq));
+Socket.current.push(message("mallory", 3));
+for (const seq of [3, 2]) Socket.current.push(message("bob", seq));
+const history = { type: "history", id: Socket.id, peer: "bob", messages: [1, 2, 3].map((seq) => message("bob", seq)), more: false };
+Socket.current.push(history);
+await new Promise(setImmediate);
+client.stop();
+
+client = await connected({ sendDelivered: false });
+for (let number = 0; number < 2 * most.unsendsInAll; number++) {
+  Socket.current.push({ ...message(`stranger${number % 10}`, 1 + Math.floor(number / 10), ""), unsends: 1 });
+}
+found.unsendsInAll = inAll("unsends");
+found.unreadOfMany = client.unread;
+client.stop();
+
+client = await connected({ sendDelivered: false });
 for (let peer = 1; peer <= most.chats; peer++) Socket.current.push(message(`peer${peer}`, 1, "hi"));
 found.before = client.chats.length;
 for (let peer = 1; peer <= 2 * most.chats; peer++) client.chat(`opened${peer}`);

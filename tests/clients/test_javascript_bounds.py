@@ -13,13 +13,16 @@ FLOOD = Path(__file__).with_name("bounds.mjs")
 DEFAULTS = {
     "chats": 5_000,
     "ahead": 100,
+    "aheadInAll": 1_000,
+    "unsendsInAll": 1_000,
     "unsent": 1_000,
     "presences": 10_000,
     "messages": 200,
     "kept": 10_000,
     "shown": 1_000,
 }
-FEW = {"chats": 20, "ahead": 3, "unsent": 5, "presences": 7, "messages": 10, "kept": 50}
+FEW_OF_ONE = {"ahead": 3, "unsent": 5, "messages": 10}
+FEW = FEW_OF_ONE | {"chats": 20, "aheadInAll": 8, "unsendsInAll": 9, "presences": 7, "kept": 50}
 
 
 @pytest.fixture(scope="module", params=[{}, FEW])
@@ -51,6 +54,14 @@ def test_numbers_of_messages_that_were_taken_back_are_not_kept(flooded: Any) -> 
 def test_messages_that_wait_for_one_before_them_are_bounded(flooded: Any) -> None:
     bounds, kept = flooded
     assert kept["ahead"] == bounds["ahead"]
+
+
+def test_what_many_strangers_have_wait_or_take_back_is_bounded_over_all(flooded: Any) -> None:
+    bounds, kept = flooded
+    assert kept["aheadInAll"] == bounds["aheadInAll"]
+    assert kept["told"] == [1, 2, 3]  # what was one too many was fetched
+    assert kept["unsendsInAll"] == bounds["unsendsInAll"]
+    assert kept["unreadOfMany"] == bounds["unsendsInAll"]  # twice as many have come
 
 
 def test_messages_that_wait_to_be_sent_are_bounded(flooded: Any) -> None:

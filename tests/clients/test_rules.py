@@ -311,3 +311,26 @@ def test_a_limited_number_of_messages_wait_for_an_earlier_one() -> None:
     page = [FOUND | {"seq": seq} for seq in (6, 7, 8, 9)]
     driver.reply({"type": "history", "id": history["id"], "messages": page, "more": False})
     assert [event.seq for event in driver.events() if isinstance(event, Message)] == [7, 8, 9]
+
+
+def test_a_limited_number_wait_in_all_conversations_together_and_the_others_are_fetched() -> None:
+    driver = Driver(backlog=0, send_delivered=False, bounds=Bounds(ahead_in_all=3))
+    driver.start([CHAT])
+    for stranger in range(5):
+        driver.reply({"type": "message"} | FOUND | {"from": f"stranger{stranger}", "seq": 3})
+    driver.reply({"type": "message"} | FOUND | {"seq": 7})
+    conversations = driver.session._conversations
+    assert sum(len(conversation.ahead) for conversation in conversations) == 3
+    history = next(frame for frame in iter(lambda: driver.take("history"), None) if frame["peer"] == "stranger4")
+    page = [FOUND | {"from": "stranger4", "seq": seq} for seq in (1, 2, 3)]
+    driver.reply({"type": "history", "id": history["id"], "peer": "stranger4", "messages": page, "more": False})
+    assert [event.seq for event in driver.events() if isinstance(event, Message)] == [1, 2, 3]
+
+
+def test_a_limited_number_that_take_one_back_are_known_to_be_silent() -> None:
+    driver = Driver(backlog=0, send_delivered=False, bounds=Bounds(unsends_in_all=3))
+    driver.start([CHAT])
+    for stranger in range(10):
+        driver.reply({"type": "message"} | FOUND | {"from": f"stranger{stranger}", "seq": 1, "text": "", "unsends": 1})
+    assert sum(len(conversation.unsends) for conversation in driver.session._conversations) == 3
+    assert driver.session.unread == 7

@@ -44,6 +44,7 @@ export class Arrivals {
   arrive(conversation, message) {
     this.#expiry.came(conversation, [message]);
     this.tell(conversation, conversation.arrive(message));
+    this.#conversations.bound(conversation, message);
     this.#settle(conversation);
     this.#listeners.changed();
   }
@@ -63,6 +64,7 @@ export class Arrivals {
     const { from: sender, seq, unsends } = message;
     if (sender === peer && peer !== this.#conversations.user) this.#hints.showComposing(peer, false);
     this.#receipts.took(conversation);
+    this.#conversations.bound(conversation, message);
     if (unsends) this.#listeners.tell("unsent", { peer, sender, seq: unsends, number: seq });
     else this.#listeners.tell("message", { peer, message });
   }

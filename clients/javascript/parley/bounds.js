@@ -6,6 +6,9 @@
  * @typedef {object} Bounds
  * @property {number} chats conversations; beyond that the oldest are forgotten, until something happens in them
  * @property {number} ahead messages of one conversation that wait for one before them
+ * @property {number} aheadInAll those of all conversations together; what comes beyond that is fetched with what is before it
+ * @property {number} unsendsInAll unread messages of all conversations that take one back; those beyond that count as
+ *   unread, as at the server
  * @property {number} unsent messages of one conversation that wait to be sent
  * @property {number} fetches conversations whose gaps are filled at once
  * @property {number} presences users whose presence is remembered
@@ -19,6 +22,8 @@
 export const BOUNDS = Object.freeze({
   chats: 5_000,
   ahead: 100,
+  aheadInAll: 1_000,
+  unsendsInAll: 1_000,
   unsent: 1_000,
   fetches: 8,
   presences: 10_000,

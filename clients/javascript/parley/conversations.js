@@ -3,6 +3,7 @@
 import { ConversationState } from "./conversation.js";
 
 /** @typedef {import("./bounds.js").Bounds} Bounds */
+/** @typedef {import("./frames.js").Message} Message */
 
 /** The conversations of one user, by peer. */
 export class Conversations {
@@ -68,8 +69,7 @@ export class Conversations {
 
   /** Where those that are not shown keep too many messages together, drops those of the oldest. */
   trim() {
-    let kept = 0;
-    for (const { isShown, messages } of this) if (!isShown) kept += messages.length;
+    let kept = this.#sum(({ isShown, messages }) => (isShown ? 0 : messages.length));
     if (kept <= this.#bounds.kept) return;
     const oldest = [...this].filter(({ isShown }) => !isShown).sort((a, b) => a.ts - b.ts);
     for (const conversation of oldest) {
@@ -77,6 +77,24 @@ export class Conversations {
       kept -= conversation.messages.length;
       conversation.drop();
     }
+  }
+
+  /**
+   * Where it is one too many in all of them together, the message does not wait, or is not known to be silent.
+   *
+   * @param {ConversationState} conversation
+   * @param {Message} message
+   */
+  bound({ ahead, unsends }, { seq }) {
+    const { aheadInAll, unsendsInAll } = this.#bounds;
+    if (ahead.has(seq) && this.#sum((known) => known.ahead.size) > aheadInAll) ahead.delete(seq);
+    if (unsends.has(seq) && this.#sum((known) => known.unsends.size) > unsendsInAll) unsends.delete(seq);
+  }
+
+  #sum(/** @type {(known: ConversationState) => number} */ count) {
+    let sum = 0;
+    for (const known of this) sum += count(known);
+    return sum;
   }
 
   /** The conversation in whose outbox a message waits. @param {string} id */

@@ -1,4 +1,5 @@
 /** @typedef {import("./bounds.js").Bounds} Bounds */
+/** @typedef {import("./frames.js").Message} Message */
 /** The conversations of one user, by peer. */
 export class Conversations {
     /** @param {Bounds} bounds */
@@ -21,6 +22,13 @@ export class Conversations {
     startAnew(epoch: string): void;
     /** Where those that are not shown keep too many messages together, drops those of the oldest. */
     trim(): void;
+    /**
+     * Where it is one too many in all of them together, the message does not wait, or is not known to be silent.
+     *
+     * @param {ConversationState} conversation
+     * @param {Message} message
+     */
+    bound({ ahead, unsends }: ConversationState, { seq }: Message): void;
     /** The conversation in whose outbox a message waits. @param {string} id */
     withOutgoing(id: string): ConversationState | undefined;
     /** The chat list, newest first. */
@@ -29,4 +37,5 @@ export class Conversations {
     #private;
 }
 export type Bounds = import("./bounds.js").Bounds;
+export type Message = import("./frames.js").Message;
 import { ConversationState } from "./conversation.js";

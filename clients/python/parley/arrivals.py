@@ -34,10 +34,13 @@ class Arrivals:
         self._expiry.came(conversation, [message])
         conversation.hear(message)
         self.tell(conversation, [] if self._mailbox.is_full else conversation.arrive(message, self._most_ahead))
+        self._conversations.bound(conversation, message)
 
     def tell(self, conversation: ConversationState, things: Iterable[Told]) -> None:
         """Tells what was taken, in order."""
         for thing in things:
+            if isinstance(thing, Message):
+                self._conversations.bound(conversation, thing)
             if isinstance(thing, Message) and not thing.is_own:
                 self._hints.show_composing(thing.sender, False)
             self._mailbox.put(unsending.told(thing) if isinstance(thing, Message) else thing)

@@ -20,6 +20,10 @@ class Bounds:
     """Conversations. Beyond that the oldest are forgotten, and found again when something happens in them."""
     ahead: int = 100
     """Messages of one conversation that wait for one before them."""
+    ahead_in_all: int = 1_000
+    """Those of all conversations together. What comes beyond that is fetched with what is before it."""
+    unsends_in_all: int = 1_000
+    """Unread messages of all conversations that take one back. Those beyond that count as unread, as at the server."""
     unsent: int = MAX_OUTBOX
     fetches: int = MAX_FETCHES
     presences: int = 10_000

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from .bounds import Bounds
 from .conversation import ConversationState
+from .events import Message
 
 
 class Conversations:
@@ -76,6 +77,14 @@ class Conversations:
         for conversation in idle[: max(1, self._bounds.chats // 10)]:
             del self._by_peer[conversation.peer]
             self.has_forgotten = True
+
+    def bound(self, conversation: ConversationState, message: Message) -> None:
+        """Where it is one too many in all of them together, the message does not wait, or is not known to be silent."""
+        seq, ahead, unsends = message.seq, conversation.ahead, conversation.unsends
+        if seq in ahead and sum(len(known.ahead) for known in self) > self._bounds.ahead_in_all:
+            del ahead[seq]
+        if seq in unsends and sum(len(known.unsends) for known in self) > self._bounds.unsends_in_all:
+            unsends.remove(seq)
 
     def touch(self, conversation: ConversationState) -> None:
         """Has every rule look at what the conversation needs, before the input ends."""
