@@ -5,7 +5,7 @@
  * more or discarded; and the server's time of a message that waits is kept.
  */
 
-import { Lost, Refused } from "./requests.js";
+import { Lost, Refused, unlessRefused } from "./requests.js";
 
 /** @typedef {import("./arrivals.js").Arrivals} Arrivals */
 /** @typedef {import("./connections.js").Connections} Connections */
@@ -208,9 +208,4 @@ export class Outboxes {
     if (delivered && peer !== this.#conversations.user) this.#hints.notice(peer); // it must be there
     this.#listeners.tell("sent", { id, peer, seq, ts, delivered });
   }
-}
-
-/** What a refusal answers is done with, too. @param {unknown} error */
-export function unlessRefused(error) {
-  if (!(error instanceof Refused)) throw error;
 }

@@ -5,7 +5,7 @@
  * looked at says it of each of them.
  */
 
-import { unlessRefused } from "./outbox.js";
+import { unlessRefused } from "./requests.js";
 
 /** @typedef {import("./connections.js").Connections} Connections */
 /** @typedef {import("./conversation.js").ConversationState} ConversationState */

@@ -25,6 +25,11 @@ export class Refused extends Error {
   }
 }
 
+/** What a refusal answers is done with, too. @param {unknown} error */
+export function unlessRefused(error) {
+  if (!(error instanceof Refused)) throw error;
+}
+
 /** The connection ended before the reply came. */
 export class Lost extends Error {
   constructor() {

@@ -1,5 +1,3 @@
-/** What a refusal answers is done with, too. @param {unknown} error */
-export function unlessRefused(error: unknown): void;
 /** Sends the first message of each conversation's outbox, until it is acknowledged or refused for good. */
 export class Outboxes {
     /**

@@ -1,3 +1,5 @@
+/** What a refusal answers is done with, too. @param {unknown} error */
+export function unlessRefused(error: unknown): void;
 /** The server refuses a frame for good; `code` is one of the protocol's. */
 export class Refused extends Error {
     /** @param {string} code @param {string} message */

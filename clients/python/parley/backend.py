@@ -24,7 +24,7 @@ from botocore.config import Config
 from .data import Data
 from .errors import ParleyError
 from .events import HistoryPage, PresenceChange
-from .frames import DEFAULT_TEXT_BYTES, check_content, check_id, check_user, check_users, message
+from .frames import DEFAULT_TEXT_BYTES, check_content, check_id, check_user, check_users, message_of
 
 CONFIG = Config(connect_timeout=5, read_timeout=40, retries={"mode": "standard", "total_max_attempts": 3})
 """The function may take 30 s. The SDK's further tries are safe: a message has its id, the rest is the same twice."""
@@ -170,7 +170,7 @@ class Backend:
     ) -> HistoryPage:
         """A page of a conversation as the user sees it: behind or before a number, or the newest of it."""
         page = self._ask("history", user=user, peer=peer, after=after, before=before, limit=limit)
-        return HistoryPage(tuple(message(one, peer) for one in page["messages"]), page["more"])
+        return HistoryPage(tuple(message_of(one, peer) for one in page["messages"]), page["more"])
 
     def chats(self, user: str) -> Iterator[UserChat]:
         """The user's chats, the latest first. Further pages are asked for as they are needed."""

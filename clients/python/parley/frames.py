@@ -201,7 +201,7 @@ def peer_of(message: Frame, user: str) -> str:
     return str(message["to"] if message["from"] == user else message["from"])
 
 
-def message(frame: Frame, peer: str) -> Message:
+def message_of(frame: Frame, peer: str) -> Message:
     is_unsent, unsends = bool(frame.get("unsent")), frame.get("unsends") or 0
     text, data = ("", None) if is_unsent or unsends else (frame["text"], frame.get("data"))
     head = (peer, frame["from"], frame["to"], frame["seq"], frame["id"], text, frame["ts"])
@@ -210,7 +210,7 @@ def message(frame: Frame, peer: str) -> Message:
 
 def page_of(frame: Frame, peer: str) -> list[Message]:
     """The messages of a page of `history`, oldest first."""
-    return sorted((message(item, peer) for item in frame["messages"]), key=lambda item: item.seq)
+    return sorted((message_of(item, peer) for item in frame["messages"]), key=lambda item: item.seq)
 
 
 def presences(users: list[Frame]) -> tuple[PresenceChange, ...]:

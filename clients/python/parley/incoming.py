@@ -75,7 +75,7 @@ class Incoming:
         peer = frames.peer_of(frame, self._conversations.user or "")
         known = self._conversations.get(peer)
         if self._conversations.is_complete or (known is not None and (known.seq or known.last is not None)):
-            conversation, message = self._conversations.of(peer), frames.message(frame, peer)
+            conversation, message = self._conversations.of(peer), frames.message_of(frame, peer)
             self._outboxes.recognise(conversation, message)
             self._arrivals.arrive(conversation, message)
         else:
