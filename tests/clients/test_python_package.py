@@ -31,7 +31,7 @@ LAYERS = (
     ("conversations", "connections", "requests", "dialer"),
     ("expiry", "questions"),
     ("receipts", "hints", "state", "unsending"),
-    ("arrivals", "blocks"),
+    ("arrivals", "blocks", "epoch"),
     ("gaps", "outbox"),
     ("sync",),
     ("incoming",),

@@ -29,8 +29,7 @@ def test_a_rule_has_a_file_of_one_name_in_both_clients_and_each_says_so_first(ro
         one.groups() for one in found if one
     )
     assert python == javascript
-    # Rule 10 is kept in sync.py, beside three others, and has its cases by itself.
-    assert behaviours in (python, "epoch")
+    assert behaviours == python
     for path in (python_path, javascript_path, behaviours_path):
         assert _names(rule, _first_line(path)), path
 

@@ -11,6 +11,7 @@ import { Blocks } from "./blocks.js";
 import { BOUNDS } from "./bounds.js";
 import { Connections, SignInRefused } from "./connections.js";
 import { Conversations } from "./conversations.js";
+import { Epoch } from "./epoch.js";
 import { Events, Listeners } from "./events.js";
 import { Expiry } from "./expiry.js";
 import { MAX_PRESENCE_USERS, USER_ID_RULE, byteLength, isUserId, textProblem } from "./frames.js";
@@ -158,8 +159,9 @@ export class ChatClient extends Events {
       mostUnsent: most.unsent,
     });
     const blocks = new Blocks(connections, conversations, listeners, { receipts, hints });
+    const epoch = new Epoch(connections, conversations, listeners, { queue, receipts, hints });
     const sync = new Sync(connections, conversations, listeners, {
-      queue,
+      epoch,
       gaps,
       expiry,
       receipts,

@@ -1,5 +1,5 @@
 /**
- * Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, sync again as a heartbeat, begin anew.
+ * Rules 1, 2 and 5 of docs/protocol.md: sync first, move `since` late, sync again as a heartbeat.
  *
  * Differs from sync.py: at first, only conversations with unread messages may have theirs fetched (`backlogOf`).
  */
@@ -12,6 +12,7 @@ import { Lost } from "./requests.js";
 /** @typedef {import("./connections.js").Connection} Connection */
 /** @typedef {import("./connections.js").Connections} Connections */
 /** @typedef {import("./conversations.js").Conversations} Conversations */
+/** @typedef {import("./epoch.js").Epoch} Epoch */
 /** @typedef {import("./events.js").Listeners} Listeners */
 /** @typedef {import("./expiry.js").Expiry} Expiry */
 /** @typedef {import("./frames.js").ListedChat} ListedChat */
@@ -19,7 +20,6 @@ import { Lost } from "./requests.js";
 /** @typedef {import("./gaps.js").Gaps} Gaps */
 /** @typedef {import("./hints.js").Hints} Hints */
 /** @typedef {import("./receipts.js").Receipts} Receipts */
-/** @typedef {import("./state.js").SavedQueue} SavedQueue */
 /** @typedef {import("./timers.js").Timers} Timers */
 
 const MIN_HEARTBEAT_MS = 60_000;
@@ -32,7 +32,7 @@ export class Sync {
   #connections;
   #conversations;
   #listeners;
-  #queue;
+  #epoch;
   #gaps;
   #expiry;
   #receipts;
@@ -56,7 +56,7 @@ export class Sync {
    * @param {Conversations} conversations
    * @param {Listeners} listeners
    * @param {object} options
-   * @param {SavedQueue} options.queue
+   * @param {Epoch} options.epoch
    * @param {Gaps} options.gaps
    * @param {Expiry} options.expiry
    * @param {Receipts} options.receipts
@@ -71,12 +71,12 @@ export class Sync {
     connections,
     conversations,
     listeners,
-    { queue, gaps, expiry, receipts, blocks, hints, timers, backlog, backlogOf, settle },
+    { epoch, gaps, expiry, receipts, blocks, hints, timers, backlog, backlogOf, settle },
   ) {
     this.#connections = connections;
     this.#conversations = conversations;
     this.#listeners = listeners;
-    this.#queue = queue;
+    this.#epoch = epoch;
     this.#gaps = gaps;
     this.#expiry = expiry;
     this.#receipts = receipts;
@@ -177,28 +177,16 @@ export class Sync {
       throw new SignInRefused(`The token is for ${page.user}, not for ${known.user}.`);
     }
     known.user = page.user;
-    if (!known.isSameHistory(page.epoch)) {
-      this.#startAnew(String(page.epoch));
+    if (!this.#epoch.holds(page.epoch)) {
+      this.#since = null;
+      this.#isNeeded = false;
       throw new Lost();
     }
-    known.epoch ??= page.epoch ?? null;
     this.#clockOffset = page.server_time - this.#timers.now();
     this.maxTextBytes = page.max_text_bytes || DEFAULT_TEXT_BYTES;
     for (const listed of page.chats) this.#learnChat(listed);
     this.#hints.answeredWithSync(page.presence ?? []);
     this.#listeners.changed();
-  }
-
-  /** Rule 10. The server speaks of another history: only what is unsent is kept. @param {string} epoch */
-  #startAnew(epoch) {
-    this.#connections.closeAll("the server's data has gone back to an earlier state"); // no late reply is heard
-    this.#receipts.forget();
-    this.#hints.forgetPresences();
-    this.#since = null;
-    this.#isNeeded = false;
-    this.#conversations.startAnew(epoch);
-    this.#queue.save();
-    this.#listeners.tell("reset", { epoch });
   }
 
   /** @param {ListedChat} listed */

@@ -5,7 +5,7 @@ export class Sync {
      * @param {Conversations} conversations
      * @param {Listeners} listeners
      * @param {object} options
-     * @param {SavedQueue} options.queue
+     * @param {Epoch} options.epoch
      * @param {Gaps} options.gaps
      * @param {Expiry} options.expiry
      * @param {Receipts} options.receipts
@@ -16,8 +16,8 @@ export class Sync {
      * @param {"all" | "unread"} options.backlogOf
      * @param {() => void} options.settle asks for whatever has waited for a first sync
      */
-    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { queue, gaps, expiry, receipts, blocks, hints, timers, backlog, backlogOf, settle }: {
-        queue: SavedQueue;
+    constructor(connections: Connections, conversations: Conversations, listeners: Listeners, { epoch, gaps, expiry, receipts, blocks, hints, timers, backlog, backlogOf, settle }: {
+        epoch: Epoch;
         gaps: Gaps;
         expiry: Expiry;
         receipts: Receipts;
@@ -45,6 +45,7 @@ export type Blocks = import("./blocks.js").Blocks;
 export type Connection = import("./connections.js").Connection;
 export type Connections = import("./connections.js").Connections;
 export type Conversations = import("./conversations.js").Conversations;
+export type Epoch = import("./epoch.js").Epoch;
 export type Listeners = import("./events.js").Listeners;
 export type Expiry = import("./expiry.js").Expiry;
 export type ListedChat = import("./frames.js").ListedChat;
@@ -52,5 +53,4 @@ export type SyncFrame = import("./frames.js").SyncFrame;
 export type Gaps = import("./gaps.js").Gaps;
 export type Hints = import("./hints.js").Hints;
 export type Receipts = import("./receipts.js").Receipts;
-export type SavedQueue = import("./state.js").SavedQueue;
 export type Timers = import("./timers.js").Timers;

@@ -27,6 +27,7 @@ from .connections import Connections
 from .conversations import Conversations
 from .data import Data
 from .effects import Effect
+from .epoch import Epoch
 from .errors import ParleyError
 from .events import Conversation, Event, Message, Unsent
 from .expiry import Expiry
@@ -140,7 +141,7 @@ class Session:
             requests,
             connections,
             conversations,
-            mailbox,
+            epoch=Epoch(connections, conversations, mailbox, receipts, hints),
             gaps=gaps,
             expiry=expiry,
             receipts=receipts,

@@ -1,4 +1,4 @@
-"""Rules 1, 2, 5 and 10 of docs/protocol.md: sync first, move `since` late, heartbeat, begin anew.
+"""Rules 1, 2 and 5 of docs/protocol.md: sync first, move `since` late, heartbeat.
 
 Differs from sync.js: at first, the latest messages of every conversation are fetched, of one without unread ones too.
 """
@@ -15,13 +15,12 @@ from .blocks import Blocks
 from .connections import Connections
 from .conversation import Latest
 from .conversations import Conversations
+from .epoch import Epoch
 from .errors import ParleyError, Refused, WrongUser
-from .events import Reset
 from .expiry import Expiry
 from .frames import Frame
 from .gaps import Gaps
 from .hints import Hints
-from .mailbox import Mailbox
 from .receipts import Receipts
 from .requests import Ask, Lost, Requests, Script
 from .timers import Timer, Timers
@@ -55,8 +54,8 @@ class Sync:
         requests: Requests,
         connections: Connections,
         conversations: Conversations,
-        mailbox: Mailbox,
         *,
+        epoch: Epoch,
         gaps: Gaps,
         expiry: Expiry,
         receipts: Receipts,
@@ -74,7 +73,7 @@ class Sync:
         self._requests = requests
         self._connections = connections
         self._conversations = conversations
-        self._mailbox = mailbox
+        self._epoch = epoch
         self._gaps = gaps
         self._expiry = expiry
         self._receipts = receipts
@@ -174,7 +173,8 @@ class Sync:
             )
             return False
         self._conversations.user = user
-        if not self._is_same_history(page.get("epoch")):
+        if not self._epoch.holds(page.get("epoch")):
+            self.since, self.is_needed = None, False
             return False
         round.pages += 1
         if round.server_time is None:
@@ -186,26 +186,6 @@ class Sync:
             self._learn_chat(round, chat)
         self._hints.answered_with_sync(page.get("presence") or [])
         return True
-
-    def _is_same_history(self, epoch: str | None) -> bool:
-        """Rule 10. Whether what is known here still holds. An older server does not say of which history it speaks."""
-        known = self._conversations.epoch
-        if known is None:
-            self._conversations.epoch = epoch
-        elif epoch not in (None, known):
-            self._start_anew(epoch)
-            return False
-        return True
-
-    def _start_anew(self, epoch: str) -> None:
-        """Rule 10. The server speaks of another history: only what is unsent is kept."""
-        self.since, self.is_needed = None, False
-        self._connections.close_all("the server's data has gone back to an earlier state")  # no late reply is heard
-        self._mailbox.forget_conversations()
-        self._mailbox.put(Reset(epoch))
-        self._receipts.forget()
-        self._hints.forget_presences()
-        self._conversations.start_anew(epoch)
 
     def _learn_chat(self, round: _Round, chat: dict[str, Any]) -> None:
         conversation = self._conversations.of(chat["peer"])
