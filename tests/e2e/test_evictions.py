@@ -85,6 +85,11 @@ def _losses(told: list[Event]) -> list[Disconnected]:
     return [event for event in told if isinstance(event, Disconnected)]
 
 
+def _changes(told: list[dict[str, Any]]) -> str:
+    """What became of the connections, a line each, for whoever reads of a failure."""
+    return "".join(f"\n{one}" for one in told if one["event"] != "message")
+
+
 @asynchronous
 async def test_of_22_javascript_clients_20_stay_and_two_are_told(
     endpoint: Endpoint, secret: str, connect: Connect, alice: str, bob: str
@@ -100,11 +105,14 @@ async def test_of_22_javascript_clients_20_stay_and_two_are_told(
         """Reads on until each of the clients has told of it."""
         assert process.stdout
         left = names - {one["client"] for one in told if one["event"] == is_enough}
-        async with asyncio.timeout(HANG_SECONDS):
-            while left:
-                told.append(json.loads(await process.stdout.readline()))
-                if is_enough in (told[-1]["event"], told[-1].get("text")):
-                    left.discard(told[-1]["client"])
+        try:
+            async with asyncio.timeout(HANG_SECONDS):
+                while left:
+                    told.append(json.loads(await process.stdout.readline()))
+                    if is_enough in (told[-1]["event"], told[-1].get("text")):
+                        left.discard(told[-1]["client"])
+        except TimeoutError:
+            raise AssertionError(f"{left} told of no {is_enough!r}: {_changes(told)}") from None
 
     try:
         url = f"{endpoint.url}?token={token(secret, alice)}"
@@ -118,7 +126,7 @@ async def test_of_22_javascript_clients_20_stay_and_two_are_told(
             async with _more_messages(device, alice):
                 await hear(text, set(range(TOO_MANY, DEVICES)))
         losses = [one for one in told if one["event"] == "disconnected"]
-        assert sorted(one["client"] for one in losses) == list(range(TOO_MANY))
+        assert sorted(one["client"] for one in losses) == list(range(TOO_MANY)), _changes(told)
         assert [one["client"] for one in told if one["event"] == "connected"] == list(range(DEVICES))
         for loss in losses:
             assert "another device has connected" in loss["reason"]

@@ -1,10 +1,6 @@
 """The client's side of docs/protocol.md without I/O: frames and time go in, frames and events come out.
 
-It puts the rules together. Calls go one way only:
-
-    chat → session → incoming → sync → gaps, outbox, blocks → arrivals → receipts, hints → requests → connections
-               │                               │                 │
-               └→ mailbox, unsending           └→ questions      └→ expiry → conversation → events, frames, timers
+It puts the rules together. Calls go one way only, as docs/architecture.md draws them.
 
 Differs from chat-client.js: events wait in the mailbox until the application takes them; there, listeners hear at once.
 """
