@@ -72,14 +72,13 @@ def run() -> Section:
     plotted = _plotted(imports, paths)
     ours = [name for name in plotted if name.endswith("ours")]
     figure = "import and clients of the message handler, × boto3 with the same clients"
-    counted = [Limit("whole cold path over TLS, instructions, × the baseline's", _share(counts, "ours"), 0.55)]
     return Section(
         "Cold start",
         _text(imports, paths, counts, ratios, core),
         [
             Limit(figure, ratios["message"], 0.65, _condition(uncompiled)),
             Limit("whole cold path over TLS, CPU, × the baseline's", path, 0.55, _condition(uncompiled_path)),
-            *(counted if counts else []),
+            *_counted_limit(counts),
         ],
         {"cold-start": partial(plots.bars, title="CPU of a cold start, ms", values=plotted, ours=ours)},
     )
@@ -157,7 +156,13 @@ def _counts(sides: Mapping[str, Callable[..., Cold]]) -> dict[str, float]:
 
 
 def _share(counts: Mapping[str, float], side: str) -> float:
-    return counts[side] / counts["baseline"] if counts else 0
+    return counts[side] / counts["baseline"]
+
+
+def _counted_limit(counts: Mapping[str, float]) -> list[Limit]:
+    if not counts:
+        return []
+    return [Limit("whole cold path over TLS, instructions, × the baseline's", _share(counts, "ours"), 0.55)]
 
 
 def first_push(
